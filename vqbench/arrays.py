@@ -1,0 +1,172 @@
+"""Arrays: types, unit rows, row-by-row arithmetic, bit packing, keys for order-free draws.
+
+Shapes are written as suffixes: n corpus rows, q queries, d dimensions, k ranks, b bytes,
+f "flat" (one entry for each (query, document) pair, sorted by query).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Codes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Keys = NDArray[np.uint64]
+
+#: Scores that agree after rounding to this many decimals are equal.
+SCORE_DECIMALS = 12
+
+# einsum buffers rows beyond 8192 elements, and where it cuts them depends on the other rows.
+_CHUNK = 4096
+_TAKEN = 8192  # rows that are normalised at a time
+_KEPT = 64 * 2**20
+
+
+class Rows(Protocol):
+    """A corpus of ``n`` rows of ``d`` numbers that can be read block by block or row by row."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def d(self) -> int: ...
+    def block(self, start: int, stop: int) -> Floats: ...
+    def take(self, rows: Ints) -> Floats: ...
+
+
+def row_dots(x_nd: Floats, y: Floats) -> Floats:
+    """Dot products in float64 of each row of ``x_nd`` with ``y``: ``(d,)``, or ``(n, d)`` row by row.
+
+    Each result depends on its own two rows only: not on the block they stand in, nor on threads,
+    as BLAS results do. That is what makes equal vectors tie.
+    """
+    same = y is x_nd
+    x_nd = np.asarray(x_nd, dtype=np.float64)
+    y = x_nd if same else np.asarray(y, dtype=np.float64)
+    spec = "ij,j->i" if y.ndim == 1 else "ij,ij->i"
+    total = np.zeros(len(x_nd))
+    for start in range(0, x_nd.shape[1], _CHUNK):
+        part = slice(start, start + _CHUNK)
+        total += np.einsum(spec, np.ascontiguousarray(x_nd[:, part]), np.ascontiguousarray(y[..., part]))
+    return total
+
+
+def row_norms(x_nd: Floats) -> Floats:
+    """Euclidean norms ``(n,)`` in float64, row by row."""
+    return np.sqrt(row_dots(x_nd, x_nd))
+
+
+def unit_rows(x_nd: Floats) -> Floats:
+    """Rows divided by their float64 norm and rounded to float32; a zero row stays zero."""
+    x_nd = np.asarray(x_nd, dtype=np.float64)
+    norms_n = row_norms(x_nd)
+    return (x_nd / np.where(norms_n == 0, 1, norms_n)[:, None]).astype(np.float32)
+
+
+def as_float32(x_nd: NDArray[np.generic]) -> Floats:
+    """Any numeric rows as C-ordered native float32; -0.0 becomes 0.0, so that equal rows have equal bytes."""
+    return np.ascontiguousarray(x_nd, dtype=np.float32) + np.float32(0)
+
+
+def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
+    """``(start, stop)`` pairs that cover ``range(n)`` in steps of ``size``."""
+    for start in range(0, n, size):
+        yield start, min(start + size, n)
+
+
+def pack_bits(bits_nd: Bools) -> Codes:
+    """Bits packed to bytes ``(n, ceil(d / 8))``: the first dimension is the highest bit, zero padding."""
+    return np.packbits(bits_nd, axis=-1)
+
+
+def unpack_bits(codes_nb: Codes, d: int) -> Codes:
+    """The first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
+    return np.unpackbits(codes_nb, axis=-1, count=d)
+
+
+class Vectors:
+    """Float rows over an array that may lie on disk: float32, optionally unit length, read in blocks.
+
+    ``rows`` picks a subset of the array without copying it. Up to ``_KEPT`` bytes of finished rows are
+    kept in memory; a larger corpus is read, converted and normalised again whenever it is needed.
+    """
+
+    def __init__(self, array_nd: NDArray[np.generic], *, normalize: bool, rows: Ints | None = None):
+        self._array, self._rows, self.normalize = array_nd, rows, normalize
+        self._finished: Floats | None = None
+
+    @property
+    def n(self) -> int:
+        return len(self._array) if self._rows is None else len(self._rows)
+
+    @property
+    def d(self) -> int:
+        return self._array.shape[1]
+
+    def raw(self, start: int, stop: int) -> Floats:
+        """Rows ``start`` to ``stop`` as float32, not yet normalised."""
+        picked = slice(start, stop) if self._rows is None else self._rows[start:stop]
+        return as_float32(self._array[picked])
+
+    def block(self, start: int, stop: int) -> Floats:
+        """Rows ``start`` to ``stop``: ``(stop - start, d)`` float32, not to be written to."""
+        if self._kept is not None:
+            return self._kept[start:stop]
+        return self._finish(self._array[slice(start, stop) if self._rows is None else self._rows[start:stop]])
+
+    def take(self, rows: Ints) -> Floats:
+        """The given rows: ``(len(rows), d)`` float32."""
+        if self._kept is not None:
+            return self._kept[rows]
+        taken_nd = np.empty((len(rows), self.d), dtype=np.float32)
+        for start, stop in blocks(len(rows), _TAKEN):
+            some = rows[start:stop] if self._rows is None else self._rows[rows[start:stop]]
+            taken_nd[start:stop] = self._finish(self._array[some])
+        return taken_nd
+
+    def _finish(self, x_nd: NDArray[np.generic]) -> Floats:
+        return unit_rows(as_float32(x_nd)) if self.normalize else as_float32(x_nd)
+
+    @property
+    def _kept(self) -> Floats | None:
+        if self._finished is None and 4 * self.n * self.d <= _KEPT:
+            self._finished = self._finish(self._array[slice(None) if self._rows is None else self._rows])
+        return self._finished
+
+    def without(self, rows: Ints) -> Vectors:
+        """The same vectors less ``rows``."""
+        kept = np.delete(np.arange(self.n), rows)
+        return Vectors(
+            self._array, normalize=self.normalize, rows=kept if self._rows is None else self._rows[kept]
+        )
+
+
+def mixed(keys_n: Keys, seed: int) -> Keys:
+    """Keys scrambled by a seed (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
+    z = np.asarray(keys_n, dtype=np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def id_keys(ids: Sequence[str]) -> Keys:
+    """A 64-bit key for each id, the same wherever the row stands."""
+    digests = (hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def content_keys(x_nd: Floats) -> Keys:
+    """A 64-bit key for each float32 row, from its bits (multiply and add with fixed odd weights)."""
+    bits_nd = np.ascontiguousarray(x_nd, dtype="<f4").view("<u4").astype(np.uint64)
+    weights_d = mixed(np.arange(x_nd.shape[1], dtype=np.uint64), 1) | np.uint64(1)
+    return mixed((bits_nd * weights_d).sum(axis=1, dtype=np.uint64), 0)
+
+
+def drawn(keys_n: Keys, count: int, seed: int) -> Ints:
+    """``count`` positions drawn by seed and key alone, in an order that does not depend on row order."""
+    return np.argsort(mixed(keys_n, seed), kind="stable")[:count]

@@ -1,0 +1,125 @@
+"""The command line. Only this file and config know Hydra.
+
+A plain run is composed and started by Hydra, so that overrides, experiments and multirun are what
+Hydra users know; the other commands parse their few arguments themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqbench.errors import VqbenchError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+HELP = """\
+vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
+
+  vqbench                                      the default sweep on the bundled embeddings
+  vqbench dataset=file dataset.path=mine.npy   your own vectors (.npy, .npz, .json)
+          dataset.ids=ids.txt queries=self     one id a line; queries: self (each row, itself left out),
+          n_queries=500                        holdout (rows taken out), or dataset.queries=q.npy
+  vqbench 'quantizer=[offset_int8,binary_mean]' 'k=[1,10,100]' 'oversample=[0,2,4]'
+  vqbench quantizer.binary_mean.quantizer.threshold=median
+  vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
+  vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
+  vqbench ... out=DIR                          write there instead of results/NAME
+
+  vqbench list                                 variants, metrics, datasets, experiments
+  vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
+                                               the neighbours of a row under each variant, side by side
+  vqbench figures results/NAME                 draw the figures of a results folder again
+  vqbench cache clear                          delete the cached float results
+  vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
+
+A run prints a table and writes metrics.csv, ledger.csv, timings.csv, per_query.parquet, samples.parquet,
+meta.json and figures/. Exit status: 0 fine, 1 a variant failed, 2 a mistake in the input, 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if given == ["--version"]:
+        import vqbench
+
+        print(vqbench.__version__)
+        return 0
+    try:
+        if given and not given[0].startswith("-") and "=" not in given[0]:
+            return _command(given[0])(given[1:])
+        return _sweep(given)
+    except VqbenchError as error:
+        print(f"vqbench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("vqbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    from vqbench import commands
+    from vqbench.config import nearest
+
+    found = {"list": commands.listing, "nearest": commands.nearest, "figures": commands.figures,
+             "cache": commands.cache}  # fmt: skip
+    if name not in found:
+        raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
+    return found[name]
+
+
+def _sweep(overrides: list[str]) -> int:
+    """Compose the config with Hydra and run it, once or for each job of a multirun."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from vqbench.composing import explained
+    from vqbench.config import conf_folder
+
+    status: list[int] = []
+
+    def task(config: DictConfig) -> None:
+        status.append(_job(config))
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us instead of being printed
+    conf = str(conf_folder().resolve())
+    before, sys.argv = sys.argv, ["vqbench", *overrides]
+    try:
+        hydra.main(version_base="1.3", config_path=conf, config_name="config")(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise VqbenchError(explained(error, conf_folder())) from None
+    finally:
+        sys.argv = before
+    return max(status, default=0)
+
+
+def _job(config: DictConfig) -> int:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from vqbench.composing import plain
+    from vqbench.plan import make_plan
+    from vqbench.run import run
+    from vqbench.terminal import progress_bar, summary
+
+    hydra_config = HydraConfig.get()
+    plan = make_plan(plain(config), hydra_config.overrides.task, hydra_config.runtime.choices.get("experiment"))
+    many = hydra_config.mode == RunMode.MULTIRUN
+    sweep = Path(hydra_config.sweep.dir) if many else None
+    with progress_bar() as progress:
+        outcome = run(plan, progress, sweep=sweep, job=hydra_config.job.num if many else 0)
+        if plan.options.figures:
+            from vqbench.figures.folder import draw_all
+
+            draw_all(outcome.out, progress)
+    summary(outcome)
+    return 1 if outcome.failed else 0

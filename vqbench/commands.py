@@ -1,0 +1,94 @@
+"""The commands beside the sweep: list, nearest, figures, cache."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vqbench.composing import names
+from vqbench.config import conf_folder
+from vqbench.plan import Options
+from vqbench.terminal import console, progress_bar
+
+_GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments"}
+
+
+def listing(arguments: list[str]) -> int:
+    """Print every config of every group with its first comment."""
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="vqbench list")
+    parser.add_argument("group", nargs="?", choices=list(_GROUPS))
+    chosen = parser.parse_args(arguments).group
+    for group, title in _GROUPS.items():
+        if chosen in (None, group):
+            table = Table(title=f"{title}: {group}=NAME", show_header=False, box=None, title_justify="left",
+                          title_style="bold", padding=(0, 2, 0, 0))  # fmt: skip
+            table.add_column(no_wrap=True)
+            table.add_column()
+            for name in names(conf_folder(), group):
+                table.add_row(name, first_comment(conf_folder() / group / f"{name}.yaml"))
+            console().print(table, "")
+    return 0
+
+
+def first_comment(path: Path) -> str:
+    """The first comment line of a YAML file that is not a Hydra directive."""
+    for line in path.read_text("utf-8").splitlines():
+        text = line.lstrip("#").strip()
+        if line.startswith("#") and not text.startswith("@"):
+            return text
+    return ""
+
+
+def nearest(arguments: list[str]) -> int:
+    """The neighbours of one row under each variant, side by side."""
+    from vqbench.nearest import neighbours, show
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench nearest", description="The rows most similar to one row, under each variant."
+    )
+    parser.add_argument("title", help="an id of the dataset, or how it begins")
+    parser.add_argument("--dataset", default="movies", metavar="D", help="a dataset of conf/dataset, or a file")
+    parser.add_argument("--ids", help="ids of the rows, one a line, where the dataset is a file")
+    parser.add_argument("--top", type=int, default=10)
+    parser.add_argument(
+        "--quantizer", default="float32,offset_int8_raw,binary_mean", help="variants, separated by commas"
+    )
+    given = parser.parse_args(arguments)
+    with progress_bar() as progress:
+        found = neighbours(given.title, given.dataset, given.ids, given.quantizer.split(","), given.top, progress)
+    show(found, console())
+    return 0
+
+
+def figures(arguments: list[str]) -> int:
+    """Draw the figures of a results folder again."""
+    from vqbench.figures.folder import draw_all
+
+    parser = argparse.ArgumentParser(prog="vqbench figures")
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args(arguments).folder
+    with progress_bar() as progress:
+        drawn = draw_all(folder, progress)
+    console().print(f"{len(drawn)} figures in [bold]{folder / 'figures'}[/bold]")
+    return 0
+
+
+def cache(arguments: list[str]) -> int:
+    """``cache clear``: delete the cached float results. ``cache``: say where they are."""
+    parser = argparse.ArgumentParser(prog="vqbench cache")
+    parser.add_argument("action", nargs="?", choices=["clear"])
+    parser.add_argument("--cache", default="auto", metavar="DIR", help="the folder, if not the user's")
+    given = parser.parse_args(arguments)
+    folder = Options(cache=given.cache).cache_folder
+    files = [] if folder is None else sorted(folder.glob("truth-*.npz"))
+    size = sum(file.stat().st_size for file in files) / 2**20
+    if given.action == "clear":
+        for file in files:
+            file.unlink(missing_ok=True)
+    done = "deleted" if given.action == "clear" else "held"
+    console().print(f"{len(files)} float results, {size:.1f} MiB, {done} in {folder}", soft_wrap=True)
+    return 0
+
+

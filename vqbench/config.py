@@ -1,0 +1,112 @@
+"""Configs: where they lie, and the check of every node before any work.
+
+A node names its class by ``_target_``, which must be exactly one of the classes that the package
+defines for that group: they are found by reading the sources, so nothing is imported before the name is
+known to be ours, and a new file is enough to add one.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from vqbench.errors import VqbenchError
+
+_PACKAGE = Path(__file__).parent
+#: Group of configs -> base classes whose subclasses may be named there.
+BASES = {
+    "quantizers": {"Quantizer"},
+    "metrics": {"QueryMetric", "RowMetric"},
+    "datasets": {"Dataset"},
+}
+
+
+def conf_folder() -> Path:
+    """The packaged configs, or the checkout's."""
+    packaged = _PACKAGE / "conf"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "conf"
+
+
+@cache
+def allowed_targets(group: str) -> tuple[str, ...]:
+    """Exact names of the classes that a ``_target_`` in this group may have."""
+    found = []
+    for path in sorted((_PACKAGE / group).glob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+                if bases & BASES[group]:
+                    found.append(f"vqbench.{group}.{path.stem}.{node.name}")
+    return tuple(found)
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """ "did you mean a, b?" or the valid names themselves where there are few."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    return f"valid: {', '.join(valid)}" if len(valid) <= 30 else "see vqbench list"
+
+
+def build(node: object, group: str, place: str) -> Any:
+    """Check a node and make the object it describes. ``place`` is its path in the config."""
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise VqbenchError(f"{place}: needs a _target_, one of {', '.join(allowed_targets(group))}")
+    target = node["_target_"]
+    if target not in allowed_targets(group):
+        raise VqbenchError(
+            f"{place}._target_ = {target}: not a class of vqbench.{group}; "
+            f"{nearest(target, allowed_targets(group))}"
+        )
+    module, _, name = target.rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    given = {str(key): value for key, value in node.items() if key != "_target_"}
+    return cls(**checked(given, cls, place))
+
+
+def checked(given: Mapping[str, Any], cls: type, place: str) -> dict[str, Any]:
+    """Keys and types of ``given`` against the fields of a dataclass."""
+    assert is_dataclass(cls)
+    hints = get_type_hints(cls)
+    names = [field.name for field in fields(cls)]
+    for key in given:
+        if key not in names:
+            raise VqbenchError(f"{place}.{key}: {cls.__name__} has no such key; {nearest(key, names)}")
+    return {key: _value(value, hints[key], f"{place}.{key}") for key, value in given.items()}
+
+
+def _value(value: Any, hint: Any, place: str) -> Any:
+    """``value`` if it is of the type, with whole numbers taken for floats; else an error."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if any(value == choice and type(value) is type(choice) for choice in arguments):
+            return value
+        raise VqbenchError(f"{place} = {value!r}: must be one of {', '.join(map(repr, arguments))}")
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        options = [option for option in arguments if option is not type(None)]
+        if len(options) == 1:
+            return _value(value, options[0], place)
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    wanted = getattr(hint, "__name__", str(hint))
+    raise VqbenchError(f"{place} = {value!r}: must be of type {wanted}, not {type(value).__name__}")
+
+
+def whole_numbers(value: Any, place: str) -> list[int]:
+    """A whole number or a list of them, as a list."""
+    values = value if isinstance(value, list) else [value]
+    if not values or any(type(x) is not int for x in values):
+        raise VqbenchError(f"{place} = {value!r}: must be a whole number or a list of them")
+    return values

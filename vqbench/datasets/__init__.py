@@ -1,0 +1,1 @@
+"""Where vectors come from: files, the bundled embeddings, a generator."""

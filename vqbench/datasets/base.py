@@ -1,0 +1,211 @@
+"""What a dataset hands over, and how queries are taken from it."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, id_keys
+from vqbench.errors import VqbenchError
+
+_BLOCK = 8192
+_SHOWN = 5  # bad rows named in a message
+
+Judgement = tuple[str, str, float]
+QueryMode = Literal["self", "holdout"] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read: rows as they came, ids where there are any, queries and relevance likewise.
+
+    corpus_nd: ``(n, d)`` of any real dtype, possibly a memory map. judgements: (query id,
+    document id, gain). origin names the place for messages.
+    """
+
+    origin: str
+    corpus_nd: NDArray[np.generic]
+    ids: Sequence[str] | None = None
+    queries_qd: NDArray[np.generic] | None = None
+    query_ids: Sequence[str] | None = None
+    judgements: Sequence[Judgement] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(ABC):
+    """A frozen description of vectors; ``load`` reads them."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What tables and figures call it."""
+
+    @abstractmethod
+    def load(self) -> Source:
+        """Read or generate the vectors. Raises VqbenchError with file, rule and remedy."""
+
+
+@dataclass(frozen=True)
+class Qrels:
+    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0."""
+
+    query_f: Ints
+    row_f: Ints
+    gain_f: Floats
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus and its queries, checked, ready to be searched.
+
+    keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
+    the query itself, or -1. fingerprint: SHA-256 of every value and id.
+    """
+
+    name: str
+    corpus: Vectors
+    ids: Sequence[str]
+    keys_n: Keys
+    queries_qd: Floats
+    query_ids: Sequence[str]
+    exclude_q: Ints | None
+    qrels: Qrels | None
+    fingerprint: str
+
+    @property
+    def findable(self) -> int:
+        """How many rows a query can find."""
+        return self.corpus.n - (self.exclude_q is not None)
+
+    def priority(self, seed: int) -> Ints:
+        """A unique number per corpus row that orders equal scores at random, by key and seed."""
+        order_n = drawn(self.keys_n, self.corpus.n, seed)
+        priority_n = np.empty(self.corpus.n, dtype=np.int64)
+        priority_n[order_n] = np.arange(self.corpus.n)
+        return priority_n
+
+    def sample(self, count: int, seed: int) -> Floats:
+        """At most ``count`` corpus rows drawn by key and seed, in an order of the keys' own."""
+        return self.corpus.take(drawn(self.keys_n, min(count, self.corpus.n), seed))
+
+
+def prepare(
+    source: Source, name: str, *, queries: QueryMode, n_queries: int | None, normalize: bool, query_seed: int = 0
+) -> Data:
+    """Check the rows and take the queries: the source's own, each row (``self``) or rows held out."""
+    corpus, keys_n, digest = _checked(source.corpus_nd, source.ids, source.origin, normalize)
+    ids = source.ids if source.ids is not None else [str(row) for row in range(corpus.n)]
+    if queries is None and source.queries_qd is not None:
+        own, own_keys_q, own_digest = _checked(
+            source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize
+        )
+        if own.d != corpus.d:
+            raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
+        picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed)
+        all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
+        query_ids, exclude_q = [all_ids[row] for row in picked], None
+        queries_qd, digest = own.take(picked), digest + own_digest
+    else:
+        picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed)
+        query_ids, queries_qd, exclude_q = [ids[row] for row in picked], corpus.take(picked), picked
+    fingerprint = hashlib.sha256("".join([digest, *ids, *query_ids, str(exclude_q is None)]).encode())
+    if queries == "holdout":
+        if len(picked) >= corpus.n:
+            raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
+        kept = np.delete(np.arange(corpus.n), picked)
+        ids, keys_n, exclude_q = [ids[row] for row in kept], keys_n[kept], None
+        corpus = corpus.without(picked)
+        fingerprint.update(b"holdout")
+    qrels = None if source.judgements is None else _qrels(source, query_ids, ids)
+    return Data(
+        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest()
+    )
+
+
+def _count(n_queries: int | None, available: int) -> int:
+    return available if n_queries is None else min(n_queries, available)
+
+
+def _checked(
+    array_nd: NDArray[np.generic], ids: Sequence[str] | None, place: str, normalize: bool
+) -> tuple[Vectors, Keys, str]:
+    """Read every row once: finite, not zero; a key for each; SHA-256 of the float32 values."""
+    _check_shape(array_nd, place)
+    vectors = Vectors(array_nd, normalize=normalize)
+    digest, keys, not_finite, zero = hashlib.sha256(), [], [], []
+    for start, stop in blocks(vectors.n, _BLOCK):
+        with np.errstate(over="ignore"):
+            x_nd = vectors.raw(start, stop)
+        digest.update(np.ascontiguousarray(x_nd, dtype="<f4"))
+        not_finite.extend((start + np.flatnonzero(~np.isfinite(x_nd).all(axis=1))).tolist())
+        zero.extend((start + np.flatnonzero(~x_nd.any(axis=1))).tolist())
+        if ids is None:
+            keys.append(content_keys(x_nd))
+    if not_finite:
+        raise VqbenchError(
+            f"{place}: {_rows(not_finite)} NaN, infinite or beyond float32: "
+            "every component must be a finite float32; repair or remove those rows"
+        )
+    if zero:
+        raise VqbenchError(
+            f"{place}: {_rows(zero)} all zero: a zero vector has no cosine; remove those rows"
+        )
+    _check_ids(ids, vectors.n, place)
+    return vectors, np.concatenate(keys) if ids is None else id_keys(ids), digest.hexdigest()
+
+
+def _check_shape(array_nd: NDArray[np.generic], place: str) -> None:
+    if array_nd.dtype.kind not in "fiu":
+        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float or integer)")
+    if array_nd.ndim != 2 or 0 in array_nd.shape:
+        raise VqbenchError(f"{place}: shape {array_nd.shape}: needs (n, d), at least one row and dimension")
+
+
+def _check_ids(ids: Sequence[str] | None, n: int, place: str) -> None:
+    if ids is None:
+        return
+    if len(ids) != n:
+        raise VqbenchError(f"{place}: {len(ids)} ids for {n} rows: give one id a row")
+    if len(set(ids)) < n:
+        seen: dict[str, int] = {}
+        for row, i in enumerate(ids):
+            if i in seen:
+                raise VqbenchError(
+                    f"{place}: id {i!r} stands at rows {seen[i]} and {row}: ids must be unique, "
+                    "since a query is left out of its own result by id"
+                )
+            seen[i] = row
+
+
+def _rows(rows: list[int]) -> str:
+    """ "row 7 is" or "rows 1, 2, 3, 4, 5 and 12 more are"."""
+    if len(rows) == 1:
+        return f"row {rows[0]} is"
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return f"rows {', '.join(map(str, rows[:_SHOWN]))}{more} are"
+
+
+def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str]) -> Qrels:
+    """Judgements with a positive gain for the queries at hand; unknown documents are refused."""
+    query_at = {i: at for at, i in enumerate(query_ids)}
+    row_at = {i: at for at, i in enumerate(ids)}
+    found: dict[tuple[int, int], float] = {}
+    for query, document, gain in source.judgements or ():
+        if document not in row_at:
+            raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
+        if query in query_at and gain > 0:
+            found[query_at[query], row_at[document]] = gain
+    pairs = sorted(found)
+    if not pairs:
+        raise VqbenchError(f"qrels of {source.origin}: no query of this dataset has a relevant document")
+    return Qrels(
+        np.array([query for query, _ in pairs]),
+        np.array([row for _, row in pairs]),
+        np.array([found[pair] for pair in pairs]),
+    )

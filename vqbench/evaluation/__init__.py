@@ -1,0 +1,1 @@
+"""One dataset and one variant make one cell: truth, search, metrics, samples."""

@@ -1,0 +1,51 @@
+"""``vqbench.evaluate``: the same machinery for notebooks and scripts, without configs or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vqbench.datasets.base import QueryMode, Source, prepare
+from vqbench.evaluation.bench import open_bench
+from vqbench.evaluation.cell import evaluate_variant
+from vqbench.evaluation.settings import Settings
+from vqbench.evaluation.tables import labelled
+from vqbench.metrics.base import Metric
+from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.variant import Variant
+
+
+def evaluate(
+    corpus_nd: NDArray[np.generic],
+    queries_qd: NDArray[np.generic] | None = None,
+    *,
+    variants: Mapping[str, Variant],
+    k: Sequence[int] = (10,),
+    oversample: Sequence[int] = (0,),
+    metrics: Sequence[Metric] = (Overlap(), Recall()),
+    ids: Sequence[str] | None = None,
+    queries: QueryMode = None,
+    n_queries: int | None = None,
+    normalize: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The tidy table of metrics.csv for vectors in memory.
+
+    corpus_nd: ``(n, d)`` real numbers. queries_qd: ``(q, d)``; without them each corpus row is a query
+    (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``).
+    Raises VqbenchError where vectors, k or a variant do not fit.
+    """
+    source = Source("corpus_nd", np.asarray(corpus_nd), ids, queries_qd)
+    data = prepare(source, "array", queries=queries, n_queries=n_queries, normalize=normalize)
+    settings = Settings(sorted(k), sorted(oversample), metrics)
+    bench = open_bench(data, settings)
+    return pd.concat(
+        [
+            labelled(evaluate_variant(bench, variant, seed, settings).metrics, data.name, name, variant, seed)
+            for name, variant in variants.items()
+        ],
+        ignore_index=True,
+    )

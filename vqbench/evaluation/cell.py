@@ -1,0 +1,198 @@
+"""Evaluate one variant on one dataset."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from vqbench import stats
+from vqbench.arrays import Floats
+from vqbench.datasets.base import Data
+from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.encoding import encode_corpus
+from vqbench.evaluation.samples import take_samples
+from vqbench.evaluation.settings import Settings
+from vqbench.ledger import Item, Ledger
+from vqbench.metrics.base import QueryMetric, RowMetric, View
+from vqbench.search.placement import place, ranks, rescored, tie_means
+from vqbench.search.similarity import meet
+from vqbench.search.topk import Hits
+from vqbench.variant import Variant
+
+FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything measured of one (dataset, variant, seed), as tables."""
+
+    metrics: pd.DataFrame
+    ledger: pd.DataFrame
+    per_query: pd.DataFrame
+    samples: pd.DataFrame
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def evaluate_variant(
+    bench: Bench, variant: Variant, seed: int, settings: Settings, advance: Callable[[], None] = lambda: None
+) -> Cell:
+    """One cell. Raises NotApplicableError where the variant makes no sense for the data.
+
+    ``advance`` is called five times on the way, for a progress bar.
+    """
+    data, clock = bench.data, _Clock()
+    codec = variant.quantizer.fit(
+        data.sample(settings.calibration, seed), np.random.default_rng(seed)
+    )
+    clock.lap("fit", advance)
+    row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
+    encoded = encode_corpus(codec, data.corpus, row_metrics)
+    clock.lap("encode", advance)
+    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
+    search = replace(bench.search, rows=sides.rows, measure=sides.measure)
+    deepest = settings.fetched(max(settings.k), max(settings.oversample), data.findable)
+    hits = search.top(sides.queries_qd, deepest)
+    code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
+    clock.lap("search", advance)
+    query_f = np.repeat(np.arange(len(hits.ids_qk)), deepest)
+    true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
+    clock.lap("rescore", advance)
+    measured = list(_measured(bench, settings, hits, true_qm, code_f))
+    per_query, metrics = _tables(measured, data.query_ids)
+    metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
+    samples = take_samples(bench, codec, encoded, variant.similarity)
+    clock.lap("metrics", advance)
+    return Cell(
+        pd.DataFrame(metrics), _ledger(codec.ledger(), data, settings), per_query, samples, clock.seconds
+    )
+
+
+class _Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str, advance: Callable[[], None]) -> None:
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now
+        advance()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One metric at one k and oversample: values per query, and float's own where it is judged."""
+
+    metric: QueryMetric
+    k: int
+    oversample: int
+    values_q: Floats
+    low_q: Floats | None
+    high_q: Floats | None
+    float_q: Floats | None
+
+
+def _measured(
+    bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats
+) -> Iterator[_Measured]:
+    chosen = [metric for metric in settings.metrics if isinstance(metric, QueryMetric)]
+    if bench.data.qrels is None:
+        chosen = [metric for metric in chosen if not metric.judged]
+    for view in _views(bench, settings, hits, true_qm, code_f):
+        for metric in chosen:
+            if view.oversample and not metric.rescored:
+                continue
+            found = metric.measure(view)
+            if not np.isfinite(found.values_q).any():
+                continue
+            float_q = metric.measure(replace(view, final=view.truth)).values_q if metric.judged else None
+            yield _Measured(
+                metric, view.k, view.oversample, found.values_q, found.low_q, found.high_q, float_q
+            )
+
+
+def _views(
+    bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats
+) -> Iterator[View]:
+    truth = bench.truth
+    coded = place(hits, truth.query_f, code_f)
+    rank_f = ranks(hits, truth.query_f, truth.row_f)
+    tied_qm = tie_means(hits.scores_qk, true_qm)
+    for k in settings.k:
+        for oversample in settings.oversample:
+            fetched = settings.fetched(k, oversample, bench.data.findable)
+            candidates_qm = true_qm[:, :fetched]
+            final, listed_qk = coded, tied_qm[:, :k]
+            if oversample:
+                final = rescored(candidates_qm, truth.query_f, truth.true_f, rank_f)
+                listed_qk = -np.sort(-candidates_qm, axis=1)[:, :k]
+            yield View(
+                q=len(hits.ids_qk), k=k, oversample=oversample, fetched=fetched,
+                query_f=truth.query_f, truth=truth.placed, coded=coded, final=final,
+                true_f=truth.true_f, code_f=code_f, gain_f=truth.gain_f,
+                best_qk=truth.hits.scores_qk[:, :k], listed_qk=listed_qk,
+            )  # fmt: skip
+
+
+def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd.DataFrame, list[dict]]:
+    """The per-query table and the rows of the summary."""
+    frames, rows = [], []
+    for m in measured:
+        defined = np.isfinite(m.values_q)
+        low_q, high_q = (np.full(len(defined), np.nan) if x is None else x for x in (m.low_q, m.high_q))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "query": pd.Categorical(query_ids, categories=query_ids),
+                    "metric": m.metric.name, "k": m.k, "oversample": m.oversample,
+                    "value": m.values_q, "low": low_q, "high": high_q,
+                }
+            )[defined]
+        )  # fmt: skip
+        values_q = m.values_q[defined]
+        interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest)
+        bounds = (stats.mean(low_q[defined]), stats.mean(high_q[defined]))
+        at = {"k": m.k, "oversample": m.oversample, "n": len(values_q)}
+        rows.append(_row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds, **at))
+        if m.float_q is not None:
+            ratio, *interval = stats.ratio_interval(values_q, m.float_q[defined])
+            rows.append(_row(f"{m.metric.name}_kept", value=ratio, interval=interval, **at))
+    return pd.concat(frames, ignore_index=True), rows
+
+
+def _row(
+    metric: str,
+    *,
+    value: float,
+    n: int,
+    k: int | None = None,
+    oversample: int = 0,
+    interval: Sequence[float] = (math.nan, math.nan),
+    bounds: Sequence[float] = (math.nan, math.nan),
+) -> dict:
+    return {
+        "metric": metric, "k": k, "oversample": oversample, "value": value,
+        "ci_low": interval[0], "ci_high": interval[1], "low": bounds[0], "high": bounds[1], "n_queries": n,
+    }  # fmt: skip
+
+
+def _ledger(ledger: Ledger, data: Data, settings: Settings) -> pd.DataFrame:
+    """The items, and the totals that compare n codes with n float vectors."""
+    n, d = data.corpus.n, data.corpus.d
+    items = list(ledger.items)
+    if max(settings.oversample) > 0:
+        items.append(Item("float32 store for rescoring", "vector", FLOAT32 * d))
+    rows = [{"item": item.name, "scope": item.scope, "bytes": item.bytes} for item in items]
+    totals = {
+        "bytes_per_vector": ledger.total("vector"),
+        "bytes_once": ledger.total("once"),
+        "ratio_float32": ledger.ratio(n=n, d=d, float_bytes=4),
+        "ratio_float64": ledger.ratio(n=n, d=d, float_bytes=8),
+    }
+    return pd.DataFrame(rows + [{"item": key, "scope": "total", "bytes": x} for key, x in totals.items()])

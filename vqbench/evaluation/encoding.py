@@ -1,0 +1,67 @@
+"""The corpus in codes, block by block, with what every row loses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, Vectors, blocks, unpack_bits
+from vqbench.metrics.base import RowMetric
+from vqbench.quantizers.base import Codec
+from vqbench.search.similarity import CodeArray, CodeBlocks
+from vqbench.stats import mean
+
+_BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class Recoded:
+    """Codes as large as the vectors themselves: made again whenever they are read, never all held."""
+
+    codec: Codec
+    corpus: Vectors
+
+    @property
+    def n(self) -> int:
+        return self.corpus.n
+
+    def block(self, start: int, stop: int) -> Codes:
+        return self.codec.encode(self.corpus.block(start, stop))
+
+    def take(self, rows: Ints) -> Codes:
+        return self.codec.encode(self.corpus.take(rows))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(d,)``."""
+
+    codes: CodeBlocks
+    means: dict[str, float]
+    balance_d: Floats | None
+
+
+def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
+    """One pass over the corpus."""
+    width = codec.encode(corpus.block(0, 1)).shape[1]
+    keep = width < 4 * corpus.d
+    codes_nb = np.empty((corpus.n if keep else 0, width), dtype=np.uint8)
+    values = {metric.name: np.empty(corpus.n) for metric in metrics}
+    ones_d = np.zeros(corpus.d, dtype=np.int64)
+    for start, stop in blocks(corpus.n, _BLOCK):
+        x_nd = corpus.block(start, stop)
+        block_nb = codec.encode(x_nd)
+        decoded_nd = codec.decode(block_nb)
+        for metric in metrics:
+            values[metric.name][start:stop] = metric.measure(x_nd, decoded_nd, codec)
+        if codec.is_binary:
+            ones_d += unpack_bits(block_nb, corpus.d).sum(axis=0, dtype=np.int64)
+        if keep:
+            codes_nb[start:stop] = block_nb
+    return Encoded(
+        CodeArray(codes_nb) if keep else Recoded(codec, corpus),
+        {name: mean(values_n) for name, values_n in values.items()},
+        ones_d / corpus.n if codec.is_binary else None,
+    )

@@ -1,0 +1,80 @@
+"""The little that figures need beyond the metrics: a few vectors, pairs, lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from vqbench.arrays import Floats
+from vqbench.datasets.base import Data
+from vqbench.errors import NotApplicableError
+from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.encoding import Encoded
+from vqbench.evaluation.truth import Truth
+from vqbench.quantizers.base import Codec
+from vqbench.search.similarity import Similarity, meet
+
+_QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
+_LISTED = 10
+
+
+def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity) -> pd.DataFrame:
+    """Tidy rows ``kind, id, index, other, value, code``.
+
+    vector: value = component ``index`` of the example row, code = what is stored for it. balance: value
+    = share of ones in dimension ``index``. pair: value = float cosine, code = the code's score.
+    nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
+    """
+    data, search, example = bench.data, bench.search, bench.example
+    rows = np.array([example])
+    vector_d = data.corpus.take(rows)[0]
+    frames = [_frame("vector", data.ids[example], index=np.arange(codec.d), value=vector_d,
+                     code=_stored(codec, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
+    if encoded.balance_d is not None:
+        frames.append(_frame("balance", "", index=np.arange(codec.d), value=encoded.balance_d))
+
+    sides = meet(codec, data.queries_qd[:_QUERIES], encoded.codes, similarity)
+    coded = replace(search, rows=sides.rows, measure=sides.measure)
+    query_f, row_f = _pairs(data, bench.truth)
+    frames.append(_frame(
+        "pair", [data.query_ids[at] for at in query_f], other=[data.ids[row] for row in row_f],
+        value=search.pairs(data.queries_qd, query_f, row_f), code=coded.pairs(sides.queries_qd, query_f, row_f),
+    ))  # fmt: skip
+
+    k = min(_LISTED, data.corpus.n - 1)
+    if k > 0:
+        sides = meet(codec, vector_d[None, :], encoded.codes, similarity)
+        by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
+        hits = replace(coded, exclude_q=rows, priority_n=by_id).top(sides.queries_qd, k)
+        listed = hits.ids_qk[0]
+        cosine = search.pairs(vector_d[None, :], np.zeros(k, dtype=np.int64), listed)
+        frames.append(_frame("nearest", data.ids[example], index=np.arange(1, k + 1),
+                             other=[data.ids[row] for row in listed], value=cosine, code=hits.scores_qk[0]))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
+    """What a reader would call the stored numbers: integers where there are any."""
+    try:
+        return codec.integers(codes_nb).astype(np.float64)
+    except NotApplicableError:
+        return codec.decode(codes_nb).astype(np.float64)
+
+
+def _pairs(data: Data, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """For the first queries: their nearest rows, and rows drawn by key."""
+    q, near = min(_QUERIES, len(data.query_ids)), min(_EACH, truth.hits.ids_qk.shape[1])
+    by_priority = np.argsort(data.priority(0))
+    others_qe = by_priority[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
+    rows = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1)
+    query_f = np.repeat(np.arange(q), rows.shape[1])
+    own = -1 if data.exclude_q is None else data.exclude_q[query_f]
+    kept = rows.ravel() != own
+    return query_f[kept], rows.ravel()[kept]
+
+
+def _frame(kind: str, item: str | list[str], **columns: object) -> pd.DataFrame:
+    empty = {"index": np.nan, "other": "", "value": np.nan, "code": np.nan}
+    return pd.DataFrame({"kind": kind, "id": item, **(empty | columns)})

@@ -1,0 +1,37 @@
+"""What is measured, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vqbench.errors import VqbenchError
+from vqbench.metrics.base import Metric
+
+
+@dataclass(frozen=True)
+class Settings:
+    """k: ranks. oversample: 0 = no rescoring, else k * oversample candidates are put in float order.
+
+    calibration: at most so many corpus rows are given to ``fit``. block_mb bounds the memory of a
+    block of scores; no result depends on it.
+    """
+
+    k: Sequence[int]
+    oversample: Sequence[int]
+    metrics: Sequence[Metric]
+    calibration: int = 100_000
+    block_mb: float = 64
+
+    def __post_init__(self) -> None:
+        for name, values, least in (("k", self.k, 1), ("oversample", self.oversample, 0)):
+            if not values or min(values) < least or len(set(values)) < len(values):
+                raise VqbenchError(
+                    f"{name} = {list(values)}: needs distinct whole numbers of at least {least}, one or more"
+                )
+        if self.calibration < 1 or self.block_mb <= 0:
+            raise VqbenchError("calibration and block_mb must be positive")
+
+    def fetched(self, k: int, oversample: int, findable: int) -> int:
+        """How many candidates the code search fetches."""
+        return min(findable, k * max(1, oversample))

@@ -1,0 +1,38 @@
+"""The columns of the tables that a run writes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from vqbench.variant import Variant
+
+#: Raised when a column changes its name or meaning; results of another version are not mixed.
+SCHEMA = 1
+
+METRICS = [
+    "dataset", "variant", "similarity", "seed", "metric", "k", "oversample", "value",
+    "ci_low", "ci_high", "low", "high", "n_queries", "status", "reason",
+]  # fmt: skip
+
+
+def labelled(metrics: pd.DataFrame, dataset: str, variant: str, spec: Variant, seed: int) -> pd.DataFrame:
+    """Metrics of one cell with the columns of metrics.csv."""
+    named = metrics.assign(
+        dataset=dataset, variant=variant, similarity=spec.similarity, seed=seed, status="ok", reason=""
+    )
+    return _typed(named)
+
+
+def without_result(dataset: str, variant: str, spec: Variant, seed: int, status: str, reason: str) -> pd.DataFrame:
+    """The row of a cell that was skipped or failed."""
+    return _typed(
+        pd.DataFrame([{
+            "dataset": dataset, "variant": variant, "similarity": spec.similarity, "seed": seed,
+            "status": status, "reason": reason, "oversample": 0, "n_queries": 0,
+        }])
+    )  # fmt: skip
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.reindex(columns=METRICS)
+    return frame.astype({"k": "Int64", "oversample": "int64", "n_queries": "int64"})

@@ -1,0 +1,1 @@
+"""Metrics, one question a file: frozen specs that declare name, unit, range and direction."""

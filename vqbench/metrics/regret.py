@@ -1,0 +1,32 @@
+"""How much worse, in float cosine, are the documents that the code returns?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from vqbench.arrays import SCORE_DECIMALS
+from vqbench.metrics.base import PerQuery, QueryMetric, View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regret(QueryMetric):
+    """Mean float cosine lost per rank: the true top k's mean score less that of the k returned.
+
+    Ties count with the mean over the rows of that score. Where a group of equal scores reaches
+    beyond the deepest rank that was fetched, its mean is taken over the fetched part, which is a
+    draw by key.
+    """
+
+    name: ClassVar[str] = "regret"
+    label: ClassVar[str] = "float cosine lost per rank"
+    unit: ClassVar[str] = "cosine"
+    lowest: ClassVar[float] = 0
+    highest: ClassVar[float] = 2
+    higher_is_better: ClassVar[bool] = False
+
+    def measure(self, view: View) -> PerQuery:
+        lost_q = (view.best_qk - view.listed_qk).mean(axis=1)
+        return PerQuery(np.round(np.maximum(lost_q, 0), SCORE_DECIMALS))

@@ -1,0 +1,128 @@
+"""The seed notebook's ``most_similar``: the neighbours of one row, one column a variant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from vqbench.composing import names
+from vqbench.config import build, conf_folder
+from vqbench.config import nearest as nearest_name
+from vqbench.datasets.base import Data, Dataset, prepare
+from vqbench.datasets.file import File
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.encoding import encode_corpus
+from vqbench.plan import build_variant
+from vqbench.search.similarity import meet
+from vqbench.search.topk import Search
+from vqbench.variant import Variant
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Lists by variant: (rank in float search or None, id, score), best first."""
+
+    title: str
+    dataset: str
+    lists: Mapping[str, Sequence[tuple[int | None, str, float]]]
+
+
+def neighbours(
+    title: str, dataset: str, ids: str | None, variants: Sequence[str], top: int, progress: Progress
+) -> Neighbours:
+    """Search one row's neighbours under each variant. Raises VqbenchError for unknown names."""
+    specs = {name: _variant(name) for name in variants}
+    spec = _dataset(dataset, ids)
+    data = prepare(spec.load(), spec.title, queries="self", n_queries=None, normalize=True)
+    row = _row(title, data)
+    if not 1 <= top < data.corpus.n:
+        raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}")
+    # Equal scores stand in the order of their ids.
+    by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
+    task = progress.add_task(f"neighbours of {data.ids[row]}", total=len(specs))
+    float_rank = {hit: rank for rank, (hit, _) in enumerate(_search(data, row, _variant("float32"), top, by_id), 1)}
+    lists = {}
+    for name, variant in specs.items():
+        found = _search(data, row, variant, top, by_id)
+        lists[name] = [(float_rank.get(hit), data.ids[hit], score) for hit, score in found]
+        progress.advance(task)
+    return Neighbours(data.ids[row], data.name, lists)
+
+
+def _search(data: Data, row: int, variant: Variant, top: int, by_id: np.ndarray) -> list[tuple[int, float]]:
+    codec = variant.quantizer.fit(data.sample(100_000, 0), np.random.default_rng(0))
+    encoded = encode_corpus(codec, data.corpus, [])
+    sides = meet(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
+    hits = Search(sides.rows, sides.measure, np.array([row]), by_id).top(sides.queries_qd, top)
+    return list(zip(hits.ids_qk[0].tolist(), hits.scores_qk[0].tolist(), strict=True))
+
+
+def _variant(name: str) -> Variant:
+    if name not in names(conf_folder(), "quantizer"):
+        raise VqbenchError(
+            f"{name}: no such variant; {nearest_name(name, names(conf_folder(), 'quantizer'))}"
+        )
+    node = OmegaConf.to_container(OmegaConf.load(conf_folder() / "quantizer" / f"{name}.yaml"))
+    assert isinstance(node, dict)
+    return build_variant(node[name], f"quantizer.{name}")
+
+
+def _dataset(name: str, ids: str | None) -> Dataset:
+    if name in names(conf_folder(), "dataset") and name != "file":
+        return build(OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{name}.yaml")),
+                     "datasets", f"dataset={name}")  # fmt: skip
+    if Path(name).suffix:
+        return File(path=name, ids=ids)
+    raise VqbenchError(f"{name}: no such dataset; {nearest_name(name, names(conf_folder(), 'dataset'))}")
+
+
+def _row(title: str, data: Data) -> int:
+    """The row whose id is the title, or the only one that begins with it, ignoring case."""
+    ids = list(data.ids)
+    if title in ids:
+        return ids.index(title)
+    wanted = title.casefold()
+    folded = [i.casefold() for i in ids]
+    for begins in (lambda i: i == wanted, lambda i: i.startswith(wanted + " ("), lambda i: i.startswith(wanted)):
+        found = [row for row, i in enumerate(folded) if begins(i)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise VqbenchError(f"{title}: which one? {', '.join(ids[row] for row in found[:8])}")
+    close = difflib.get_close_matches(title, ids, n=3, cutoff=0.4)
+    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    raise VqbenchError(f"{title}: {data.name} has no such id{hint}")
+
+
+def show(found: Neighbours, screen: Console) -> None:
+    """Print the lists side by side; how a rank differs from float search stands before the id."""
+    table = Table(
+        title=f"Most similar to {escape(found.title)} in {found.dataset}", title_justify="left",
+        caption="score and id; = same rank as in float search, +2 two places up, -1 one down, * not in float's list",
+        caption_justify="left",
+    )  # fmt: skip
+    table.add_column("", justify="right")
+    for name in found.lists:
+        table.add_column(name, overflow="fold")
+    for rank, row in enumerate(zip(*found.lists.values(), strict=True), start=1):
+        table.add_row(str(rank), *(_cell(rank, *hit) for hit in row))
+    screen.print(table)
+
+
+def _cell(rank: int, float_rank: int | None, name: str, score: float) -> str:
+    if float_rank is None:
+        mark, style = "*", "red"
+    else:
+        mark = "=" if float_rank == rank else f"{float_rank - rank:+d}"
+        style = "green" if mark == "=" else "yellow"
+    number = f"{score:.0f}" if float(score).is_integer() and abs(score) > 1 else f"{score:.4f}"
+    return f"[{style}]{mark:>2}[/{style}] {number} {escape(name)}"

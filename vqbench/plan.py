@@ -1,0 +1,134 @@
+"""From a composed config to a plan: every node checked, nothing read or written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from vqbench.config import build, checked, nearest, whole_numbers
+from vqbench.datasets.base import Dataset, QueryMode
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.settings import Settings
+from vqbench.metrics.base import Metric
+from vqbench.store import slug
+from vqbench.variant import Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The plain keys of conf/config.yaml."""
+
+    queries: QueryMode = None
+    n_queries: int | None = 1000
+    query_seed: int = 0
+    normalize: bool = True
+    calibration: int = 100_000
+    example: str | None = None
+    out: str | None = None
+    cache: str = "auto"
+    block_mb: float = 64
+    figures: bool = True
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_queries is not None and self.n_queries < 2:
+            raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where truth is kept: the user's cache folder, a folder of choice, or nowhere (``off``)."""
+        if self.cache == "off":
+            return None
+        return Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run: what is evaluated, how, and where the results go."""
+
+    title: str
+    out: Path
+    datasets: Mapping[str, Dataset]
+    variants: Mapping[str, Variant]
+    settings: Settings
+    seeds: Sequence[int]
+    options: Options
+    config: Mapping[str, Any]
+
+
+_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed")
+
+
+def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
+    """Check the whole config (plain containers) and build what it describes.
+
+    overrides: the command line's, from which a changed variant or dataset takes its name, as in
+    ``binary_mean(threshold=median)``.
+    """
+    plain = {key: value for key, value in config.items() if key not in _TABLES}
+    for key in plain:
+        if key not in Options.__dataclass_fields__:
+            raise VqbenchError(f"{key}: unknown key; {nearest(key, [*Options.__dataclass_fields__, *_TABLES])}")
+    options = Options(**checked(plain, Options, "config"))
+    metrics = _group(config, "metric")
+    datasets = _datasets(config, overrides)
+    variants = {
+        _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}")
+        for name, node in _group(config, "quantizer").items()
+    }
+    settings = Settings(
+        sorted(whole_numbers(config["k"], "k")),
+        sorted(whole_numbers(config["oversample"], "oversample")),
+        [_metric(node, f"metric.{name}") for name, node in metrics.items()],
+        calibration=options.calibration,
+        block_mb=options.block_mb,
+    )
+    seeds = whole_numbers(config["seed"], "seed")
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
+    title = experiment or next(iter(datasets))
+    out = Path(options.out) if options.out is not None else Path("results") / slug(title)
+    return Plan(title, out, datasets, variants, settings, seeds, options, config)
+
+
+def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    nodes = config.get(group)
+    if not isinstance(nodes, Mapping) or not nodes:
+        raise VqbenchError(f"{group}: name at least one, as in '{group}=[NAME]'; see vqbench list")
+    return nodes
+
+
+def _datasets(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Dataset]:
+    """The one dataset, or the named ones of an experiment."""
+    if config.get("datasets"):
+        return {
+            name: build(node, "datasets", f"datasets.{name}") for name, node in config["datasets"].items()
+        }
+    spec: Dataset = build(config.get("dataset"), "datasets", "dataset")
+    skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "key")
+    told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
+    return {_renamed(spec.title, told, "dataset."): spec}
+
+
+def build_variant(node: object, place: str) -> Variant:
+    """Check and make one variant."""
+    if not isinstance(node, Mapping) or "quantizer" not in node:
+        raise VqbenchError(f"{place}: needs a quantizer with a _target_")
+    given = {**node, "quantizer": build(node["quantizer"], "quantizers", f"{place}.quantizer")}
+    quantizer = given.pop("quantizer")
+    return Variant(quantizer=quantizer, **checked(given, Variant, place))
+
+
+def _metric(node: object, place: str) -> Metric:
+    return build(node, "metrics", place)
+
+
+def _renamed(name: str, overrides: Sequence[str], prefix: str) -> str:
+    """The name with what the command line changed: ``binary_mean(threshold=median)``."""
+    changed = [x.removeprefix(prefix) for x in overrides if x.startswith(prefix)]
+    short = sorted(x.removeprefix("quantizer.") for x in changed)
+    return f"{name}({','.join(short)})" if short else name

@@ -1,0 +1,102 @@
+"""Where numbers come from: data, settings, versions, machine. The content of meta.json."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import vqbench
+from vqbench.arrays import drawn
+from vqbench.datasets.base import Data
+from vqbench.evaluation.tables import SCHEMA
+from vqbench.evaluation.truth import ARITHMETIC
+from vqbench.metrics.base import Metric
+from vqbench.plan import Plan
+
+_PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "hydra-core", "omegaconf")
+
+
+def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
+    """Everything that one needs to know about how a results folder was made."""
+    config = {key: value for key, value in plan.config.items() if key not in ("out", "cache")}
+    return {
+        "schema": SCHEMA,
+        "arithmetic": ARITHMETIC,
+        "title": plan.title,
+        "config": config,
+        "seeds": list(plan.seeds),
+        "datasets": {name: _dataset(plan, data) for name, data in prepared.items()},
+        "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
+        "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
+        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": _threads()},
+        "git_commit": _commit(),
+    }
+
+
+def _dataset(plan: Plan, data: Data) -> dict[str, Any]:
+    count = min(plan.settings.calibration, data.corpus.n)
+    samples = {}
+    for seed in plan.seeds:
+        ids = "\n".join(data.ids[row] for row in drawn(data.keys_n, count, seed))
+        samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
+    return {
+        "sha256": data.fingerprint,
+        "n": data.corpus.n,
+        "d": data.corpus.d,
+        "queries": len(data.query_ids),
+        "queries_are": "corpus rows, each left out of its own result" if data.exclude_q is not None
+        else "apart from the corpus",
+        "judged": data.qrels is not None,
+        "normalized": data.corpus.normalize,
+        "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
+    }  # fmt: skip
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    names = ("label", "unit", "lowest", "highest", "higher_is_better")
+    return {name: getattr(metric, name) for name in names}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu() -> str:
+    """The processor's name; Linux tells it only in /proc/cpuinfo."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
+    folder = Path(__file__).parents[1]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        git = ["git", "-C", str(folder)]
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "vqbench", "conf", "experiments"])
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit.stdout.strip() + ("+" if changed.returncode else "")

@@ -1,0 +1,1 @@
+"""Quantizers, one family a file: a frozen spec that fits a codec."""

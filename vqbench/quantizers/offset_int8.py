@@ -1,0 +1,85 @@
+"""One byte per dimension by a fixed offset and scale: the seed notebook's int8, and its first, wrong version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.arrays import Bools, Codes, Floats, Ints
+from vqbench.ledger import Ledger
+from vqbench.quantizers.base import Codec, Quantizer
+
+#: Steps per unit: [-1, 1] becomes the codes 0 to 254; 255 is never used.
+SCALE = 127
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffsetInt8(Quantizer):
+    """``((clip(x + 1, 0, 2)) * 127).astype(uint8)`` in float64: truncated, so half a step low on average.
+
+    ``half_step`` adds the lost half step when decoding, which quarters the mean square error per
+    component, from 1/(3 * 127**2) to 1/(12 * 127**2) (uniform error within a step; Gersho and Gray,
+    Vector Quantization and Signal Compression, 1992, section 5.2).
+    """
+
+    half_step: bool = True
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
+        return OffsetInt8Codec(d=sample_nd.shape[1], half_step=self.half_step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffsetInt8Codec(Codec):
+    """Unsigned bytes; nothing is learned."""
+
+    half_step: bool
+
+    def encode(self, x_nd: Floats) -> Codes:
+        return (np.clip(x_nd.astype(np.float64) + 1, 0, 2) * SCALE).astype(np.uint8)
+
+    def decode(self, codes_nb: Codes) -> Floats:
+        return ((codes_nb + (0.5 if self.half_step else 0.0)) / SCALE - 1).astype(np.float32)
+
+    def integers(self, codes_nb: Codes) -> Ints:
+        return codes_nb
+
+    def clipped(self, x_nd: Floats) -> Bools:
+        return np.abs(x_nd) > 1
+
+    def ledger(self) -> Ledger:
+        return Ledger.of_bits(bits=8 * self.d)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrapInt8(Quantizer):
+    """``((x + 1) * 127).astype(int8)``: the notebook's first version, kept to show what the mistake costs.
+
+    Values from 128 on do not fit a signed byte and wrap to the other end of the range: every
+    component above 1/127 turns negative.
+    """
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
+        return WrapInt8Codec(d=sample_nd.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrapInt8Codec(Codec):
+    """Signed bytes, wrapped modulo 256 as a C cast does on common hardware."""
+
+    def encode(self, x_nd: Floats) -> Codes:
+        whole_nd = np.trunc((x_nd.astype(np.float64) + 1) * SCALE)
+        return np.mod(whole_nd, 256).astype(np.uint8)  # numpy leaves an out-of-range cast to the platform
+
+    def decode(self, codes_nb: Codes) -> Floats:
+        return (self.integers(codes_nb) / np.float64(SCALE) - 1).astype(np.float32)
+
+    def integers(self, codes_nb: Codes) -> Ints:
+        return np.ascontiguousarray(codes_nb).view(np.int8)
+
+    def clipped(self, x_nd: Floats) -> Bools:
+        whole_nd = np.trunc((x_nd.astype(np.float64) + 1) * SCALE)
+        return (whole_nd < -128) | (whole_nd > 127)
+
+    def ledger(self) -> Ledger:
+        return Ledger.of_bits(bits=8 * self.d)

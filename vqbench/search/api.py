@@ -1,0 +1,68 @@
+"""The three searches of the Python API."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, Rows, Vectors
+from vqbench.errors import VqbenchError
+from vqbench.quantizers.base import Codec
+from vqbench.search.measure import Cosine
+from vqbench.search.similarity import CodeArray, Similarity, hamming_sides, meet
+from vqbench.search.topk import Hits, Search
+
+
+def exact_topk(
+    queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_q: Ints | None = None
+) -> Hits:
+    """The ``k`` corpus rows of the highest cosine with each query, scored in float64.
+
+    queries_qd: ``(q, d)``. corpus_nd: ``(n, d)``, an array (a memory map too) or ``Vectors``.
+    exclude_q: for each query a row that it may not find, or -1.
+    Raises VqbenchError where shapes or ``k`` do not fit.
+    """
+    queries_qd = np.asarray(queries_qd)
+    rows = Vectors(corpus_nd, normalize=False) if isinstance(corpus_nd, np.ndarray) else corpus_nd
+    _check(queries_qd, rows.n, rows.d, k, exclude_q)
+    return Search(rows, Cosine(), exclude_q).top(queries_qd, k)
+
+
+def code_topk(
+    codec: Codec,
+    queries_qd: Floats,
+    codes_nb: Codes,
+    k: int,
+    *,
+    similarity: Similarity = "decoded",
+    exclude_q: Ints | None = None,
+) -> Hits:
+    """The ``k`` codes ``(n, code_bytes)`` nearest to each float query ``(q, d)`` under a similarity."""
+    _check(queries_qd, len(codes_nb), codec.d, k, exclude_q)
+    sides = meet(codec, queries_qd, CodeArray(codes_nb), similarity)
+    return Search(sides.rows, sides.measure, exclude_q).top(sides.queries_qd, k)
+
+
+def hamming_topk(
+    query_codes_qb: Codes, codes_nb: Codes, k: int, *, d: int | None = None, exclude_q: Ints | None = None
+) -> Hits:
+    """The ``k`` packed codes with the fewest differing bits; scores are minus that number.
+
+    d: bits in use (default: all of them); padding beyond ``d`` does not count.
+    """
+    d = 8 * codes_nb.shape[1] if d is None else d
+    if query_codes_qb.shape[1] != codes_nb.shape[1] or not 0 < d <= 8 * codes_nb.shape[1]:
+        raise VqbenchError(
+            f"queries have {query_codes_qb.shape[1]} bytes, codes {codes_nb.shape[1]}, d = {d}: "
+            "both must have the same number of bytes, and d fit into it"
+        )
+    _check(query_codes_qb, len(codes_nb), query_codes_qb.shape[1], k, exclude_q)
+    sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), d)
+    return Search(sides.rows, sides.measure, exclude_q).top(sides.queries_qd, k)
+
+
+def _check(queries: Floats | Codes, n: int, width: int, k: int, exclude_q: Ints | None) -> None:
+    if queries.ndim != 2 or queries.shape[1] != width:
+        raise VqbenchError(f"queries have shape {queries.shape}, the corpus needs (q, {width})")
+    found = n - (exclude_q is not None)
+    if not 1 <= k <= found:
+        raise VqbenchError(f"k = {k}: it must be between 1 and {found}, the rows that a query can find")

@@ -1,0 +1,100 @@
+"""How a query meets the codes: what either side looks like as rows, and how two rows are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, unpack_bits
+from vqbench.errors import NotApplicableError
+from vqbench.quantizers.base import Codec
+from vqbench.search.measure import Cosine, Hamming, Measure
+
+Similarity = Literal["decoded", "symmetric", "hamming", "raw"]
+
+
+class CodeBlocks(Protocol):
+    """Codes that can be read block by block or row by row."""
+
+    @property
+    def n(self) -> int: ...
+    def block(self, start: int, stop: int) -> Codes: ...
+    def take(self, rows: Ints) -> Codes: ...
+
+
+@dataclass(frozen=True)
+class CodeArray:
+    """Codes ``(n, code_bytes)`` in memory."""
+
+    codes_nb: Codes
+
+    @property
+    def n(self) -> int:
+        return len(self.codes_nb)
+
+    def block(self, start: int, stop: int) -> Codes:
+        return self.codes_nb[start:stop]
+
+    def take(self, rows: Ints) -> Codes:
+        return self.codes_nb[rows]
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """Codes seen as rows of numbers, a block at a time."""
+
+    codes: CodeBlocks
+    view: Callable[[Codes], Floats]
+    d: int
+
+    @property
+    def n(self) -> int:
+        return self.codes.n
+
+    def block(self, start: int, stop: int) -> Floats:
+        return self.view(self.codes.block(start, stop))
+
+    def take(self, rows: Ints) -> Floats:
+        return self.view(self.codes.take(rows))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides of a search: the queries as rows, the codes as rows, the measure between them."""
+
+    queries_qd: Floats
+    rows: CodeRows
+    measure: Measure
+
+
+def signs(codes_nb: Codes, d: int) -> Floats:
+    """Packed bits as -1 and 1 ``(n, d)`` float32."""
+    return unpack_bits(codes_nb, d).astype(np.float32) * 2 - 1
+
+
+def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Similarity) -> Sides:
+    """Queries ``(q, d)`` float32 and codes under one similarity.
+
+    decoded: float query, decoded codes. symmetric: both sides coded and decoded. hamming: both
+    sides coded, differing bits counted. raw: cosine of the stored integers of both sides.
+    """
+    d = codec.d
+    if similarity == "decoded":
+        return Sides(queries_qd, CodeRows(codes, codec.decode, d), Cosine())
+    query_codes_qb = codec.encode(queries_qd)
+    if similarity == "symmetric":
+        return Sides(codec.decode(query_codes_qb), CodeRows(codes, codec.decode, d), Cosine())
+    if similarity == "raw":
+        rows = CodeRows(codes, lambda codes_nb: codec.integers(codes_nb).astype(np.float64), d)
+        return Sides(rows.view(query_codes_qb), rows, Cosine(np.float64))
+    if not codec.is_binary:
+        raise NotApplicableError(f"{type(codec).__name__} is no 1-bit code, so it has no Hamming distance")
+    return hamming_sides(query_codes_qb, codes, d)
+
+
+def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, d: int) -> Sides:
+    """Packed bits on both sides."""
+    return Sides(signs(query_codes_qb, d), CodeRows(codes, lambda codes_nb: signs(codes_nb, d), d), Hamming())

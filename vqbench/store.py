@@ -1,0 +1,164 @@
+"""A results folder: one file a cell, and the tables made from them.
+
+A cell's file is named after what it depends on (data, variant, seed, settings, schema and arithmetic),
+so a finished cell is found again and a stale one never is. Everything is written under a temporary
+name and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.cell import Cell
+from vqbench.evaluation.tables import SCHEMA
+
+_CELL = b"vqbench_cell"
+DIGITS = "%.10g"
+
+
+@dataclass(frozen=True)
+class CellName:
+    """Which cell, and the hash of all that its numbers depend on."""
+
+    dataset: str
+    variant: str
+    seed: int
+    depends_on: str
+
+    @property
+    def path(self) -> Path:
+        """Where the cell lies, relative to ``cells/``."""
+        key = hashlib.sha256(f"{SCHEMA} {self.depends_on}".encode()).hexdigest()[:16]
+        return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{key}.parquet"
+
+
+def slug(name: str) -> str:
+    """A name that is safe as a file name: letters, digits, ``.``, ``_`` and ``-``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise VqbenchError unless files can be made in ``folder``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise VqbenchError(
+            f"out={folder}: cannot be written ({error.strerror}): choose another folder with out=DIR"
+        ) from None
+
+
+def save_cell(folder: Path, name: CellName, cell: Cell) -> None:
+    """Write a cell: its per-query table, with the small tables as JSON in the same file."""
+    small = {
+        "metrics": _plain(cell.metrics),
+        "ledger": _plain(cell.ledger),
+        "samples": _plain(cell.samples),
+        "seconds": cell.seconds,
+    }
+    table = pa.Table.from_pandas(cell.per_query, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _CELL: json.dumps(small)})
+    write_atomically(folder / "cells" / name.path, lambda path: pq.write_table(table, path))
+
+
+def load_cell(folder: Path, name: CellName) -> Cell | None:
+    """The finished cell, or None."""
+    path = folder / "cells" / name.path
+    if not path.is_file():
+        return None
+    table = pq.read_table(path)
+    small = json.loads(table.schema.metadata[_CELL])
+    return Cell(
+        _frame(small["metrics"]).astype({"k": "Int64"}), _frame(small["ledger"]),
+        table.to_pandas(), _frame(small["samples"]), small["seconds"],
+    )  # fmt: skip
+
+
+def _plain(frame: pd.DataFrame) -> dict:
+    """A frame as plain lists; floats come back bit for bit, text stays text."""
+    values = frame.astype(object).where(frame.notna(), None).to_numpy(dtype=object).tolist()
+    return {"columns": list(frame.columns), "rows": values}
+
+
+def _frame(content: dict) -> pd.DataFrame:
+    return pd.DataFrame(content["rows"], columns=content["columns"])
+
+
+def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    """A table with 10 significant digits and the same bytes on every platform."""
+    write_atomically(
+        folder / name,
+        lambda path: frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n"),
+    )
+
+
+def write_parquet(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    write_atomically(folder / name, lambda path: frame.to_parquet(path, index=False, compression="zstd"))
+
+
+def write_json(folder: Path, name: str, content: object) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+    write_atomically(folder / name, lambda path: path.write_text(text, "utf-8") and None)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder as it was written."""
+
+    folder: Path
+    metrics: pd.DataFrame
+    ledger: pd.DataFrame
+    per_query: pd.DataFrame
+    samples: pd.DataFrame
+    meta: dict
+
+
+def read_results(folder: Path) -> Results:
+    """The tables of a results folder. Raises VqbenchError where it is none or of another schema."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+        if meta["schema"] != SCHEMA:
+            raise VqbenchError(
+                f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
+            )
+        text: Sequence[str] = ("dataset", "variant", "similarity", "metric", "status", "reason", "item", "scope")
+        as_text = {name: str for name in text}
+        return Results(
+            folder,
+            pd.read_csv(folder / "metrics.csv", dtype=as_text, keep_default_na=False, na_values={
+                name: [""] for name in ("k", "value", "ci_low", "ci_high", "low", "high")
+            }),
+            pd.read_csv(folder / "ledger.csv", dtype=as_text, keep_default_na=False),
+            pd.read_parquet(folder / "per_query.parquet"),
+            pd.read_parquet(folder / "samples.parquet"),
+            meta,
+        )  # fmt: skip
+    except (OSError, KeyError, ValueError) as error:
+        raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench first") from None
