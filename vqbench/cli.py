@@ -6,8 +6,10 @@ Hydra users know; the other commands parse their few arguments themselves.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ from vqbench.errors import VqbenchError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from vqbench.run import Note
 
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
@@ -85,41 +89,89 @@ def _sweep(overrides: list[str]) -> int:
     from vqbench.composing import explained
     from vqbench.config import conf_folder
 
+    many = bool({"-m", "--multirun"} & set(overrides))
+    overrides = [_open(override) for override in overrides if override not in ("-m", "--multirun")]
+    notes_folder = Path("results", ".sweeps", f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}")
+    given = ["--multirun", *overrides, f"hydra.sweep.dir={notes_folder}"] if many else overrides
     status: list[int] = []
 
     def task(config: DictConfig) -> None:
-        status.append(_job(config))
+        try:
+            status.append(_job(config))
+        except VqbenchError as error:  # caught here, since Hydra would print its own words first
+            print(f"vqbench: {error}", file=sys.stderr)
+            status.append(2)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us instead of being printed
-    conf = str(conf_folder().resolve())
-    before, sys.argv = sys.argv, ["vqbench", *overrides]
+    before, sys.argv = sys.argv, ["vqbench", *given]
     try:
-        hydra.main(version_base="1.3", config_path=conf, config_name="config")(task)()
+        hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
     finally:
         sys.argv = before
-    return max(status, default=0)
+    return max([*status, _finish_sweep(notes_folder)] if many else status, default=0)
+
+
+def _open(override: str) -> str:
+    """Let a setting inside a group name any field of its class, listed in the YAML or not.
+
+    Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
+    fields that there are.
+    """
+    groups = ("quantizer.", "metric.", "dataset.", "datasets.")
+    return f"++{override}" if override.startswith(groups) and "=" in override else override
 
 
 def _job(config: DictConfig) -> int:
+    """One run. In a multirun the tables wait until all jobs are done."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from vqbench.assemble import save_note
     from vqbench.composing import plain
     from vqbench.plan import make_plan
     from vqbench.run import run
+    from vqbench.terminal import progress_bar
+
+    hydra = HydraConfig.get()
+    plan = make_plan(plain(config), hydra.overrides.task, hydra.runtime.choices.get("experiment"))
+    with progress_bar() as progress:
+        note = run(plan, progress)
+    if hydra.mode == RunMode.MULTIRUN:
+        save_note(Path(hydra.sweep.dir), hydra.job.num, note)
+        return 0
+    return _finish([note])
+
+
+def _finish_sweep(folder: Path) -> int:
+    """Tables and figures of the folders that the jobs of a multirun wrote into."""
+    import shutil
+
+    from vqbench.assemble import load_notes
+
+    notes = load_notes(folder)
+    status = [
+        _finish([note for note in notes if note.out == out])
+        for out in dict.fromkeys(note.out for note in notes)
+    ]
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another multirun may be at work beside this one
+        folder.parent.rmdir()
+    return max(status, default=0)
+
+
+def _finish(notes: Sequence[Note]) -> int:
+    """Write tables and figures of one folder and show the table."""
+    from vqbench.assemble import assemble
     from vqbench.terminal import progress_bar, summary
 
-    hydra_config = HydraConfig.get()
-    plan = make_plan(plain(config), hydra_config.overrides.task, hydra_config.runtime.choices.get("experiment"))
-    many = hydra_config.mode == RunMode.MULTIRUN
-    sweep = Path(hydra_config.sweep.dir) if many else None
-    with progress_bar() as progress:
-        outcome = run(plan, progress, sweep=sweep, job=hydra_config.job.num if many else 0)
-        if plan.options.figures:
-            from vqbench.figures.folder import draw_all
+    out = assemble(notes)
+    if notes[0].meta["config"]["figures"]:
+        from vqbench.figures.folder import draw_all
 
-            draw_all(outcome.out, progress)
-    summary(outcome)
-    return 1 if outcome.failed else 0
+        with progress_bar() as progress:
+            draw_all(out, progress)
+    cells = [cell for note in notes for cell in note.cells]
+    summary(out, reused=sum(cell.status == "reused" for cell in cells))
+    return int(any(cell.status == "failed" for cell in cells))

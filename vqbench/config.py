@@ -69,18 +69,18 @@ def build(node: object, group: str, place: str) -> Any:
     module, _, name = target.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     given = {str(key): value for key, value in node.items() if key != "_target_"}
-    return cls(**checked(given, cls, place))
+    return cls(**checked(given, cls, f"{place}."))
 
 
 def checked(given: Mapping[str, Any], cls: type, place: str) -> dict[str, Any]:
-    """Keys and types of ``given`` against the fields of a dataclass."""
+    """Keys and types of ``given`` against the fields of a dataclass; ``place`` stands before a key."""
     assert is_dataclass(cls)
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls)]
     for key in given:
         if key not in names:
-            raise VqbenchError(f"{place}.{key}: {cls.__name__} has no such key; {nearest(key, names)}")
-    return {key: _value(value, hints[key], f"{place}.{key}") for key, value in given.items()}
+            raise VqbenchError(f"{place}{key}: {cls.__name__} has no such key; {nearest(key, names)}")
+    return {key: _value(value, hints[key], f"{place}{key}") for key, value in given.items()}
 
 
 def _value(value: Any, hint: Any, place: str) -> Any:

@@ -33,6 +33,7 @@ class Options:
     block_mb: float = 64
     figures: bool = True
     force: bool = False
+    getsizeof: bool = False
 
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
@@ -73,19 +74,18 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     for key in plain:
         if key not in Options.__dataclass_fields__:
             raise VqbenchError(f"{key}: unknown key; {nearest(key, [*Options.__dataclass_fields__, *_TABLES])}")
-    options = Options(**checked(plain, Options, "config"))
+    options = Options(**checked(plain, Options, ""))
     metrics = _group(config, "metric")
+    overrides = [override.lstrip("+") for override in overrides]
     datasets = _datasets(config, overrides)
-    variants = {
-        _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}")
-        for name, node in _group(config, "quantizer").items()
-    }
+    variants = _variants(_group(config, "quantizer"), overrides)
     settings = Settings(
         sorted(whole_numbers(config["k"], "k")),
         sorted(whole_numbers(config["oversample"], "oversample")),
         [_metric(node, f"metric.{name}") for name, node in metrics.items()],
         calibration=options.calibration,
         block_mb=options.block_mb,
+        getsizeof=options.getsizeof,
     )
     seeds = whole_numbers(config["seed"], "seed")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
@@ -114,13 +114,32 @@ def _datasets(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, 
     return {_renamed(spec.title, told, "dataset."): spec}
 
 
+def _variants(nodes: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Variant]:
+    """The variants by name. A setting for a variant that was not chosen is refused."""
+    chosen = [name for name, node in nodes.items() if isinstance(node, Mapping) and _has_target(node)]
+    for name in nodes:
+        if name not in chosen:
+            raise VqbenchError(
+                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)} "
+                "Choose variants with 'quantizer=[NAME,...]'"
+            )
+    return {
+        _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}")
+        for name, node in nodes.items()
+    }
+
+
+def _has_target(node: Mapping[str, Any]) -> bool:
+    return isinstance(node.get("quantizer"), Mapping) and "_target_" in node["quantizer"]
+
+
 def build_variant(node: object, place: str) -> Variant:
     """Check and make one variant."""
     if not isinstance(node, Mapping) or "quantizer" not in node:
         raise VqbenchError(f"{place}: needs a quantizer with a _target_")
     given = {**node, "quantizer": build(node["quantizer"], "quantizers", f"{place}.quantizer")}
     quantizer = given.pop("quantizer")
-    return Variant(quantizer=quantizer, **checked(given, Variant, place))
+    return Variant(quantizer=quantizer, **checked(given, Variant, f"{place}."))
 
 
 def _metric(node: object, place: str) -> Metric:

@@ -88,6 +88,11 @@ def save_cell(folder: Path, name: CellName, cell: Cell) -> None:
     write_atomically(folder / "cells" / name.path, lambda path: pq.write_table(table, path))
 
 
+def has_cell(folder: Path, name: CellName) -> bool:
+    """Whether the cell is finished."""
+    return (folder / "cells" / name.path).is_file()
+
+
 def load_cell(folder: Path, name: CellName) -> Cell | None:
     """The finished cell, or None."""
     path = folder / "cells" / name.path

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from vqbench.run import Outcome
 from vqbench.store import Results, read_results
 
 WIDTH = 100
@@ -29,51 +31,56 @@ def progress_bar() -> Progress:
     )  # fmt: skip
 
 
-def summary(outcome: Outcome) -> None:
+def summary(out: Path, *, reused: int) -> None:
     """Print the table of a results folder, what was not evaluated, and where everything lies."""
-    results, screen = read_results(outcome.out), console()
+    results, screen = read_results(out), console()
     for dataset in sorted(results.metrics["dataset"].unique()):
         screen.print(_table(results, dataset))
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.itertuples():
         screen.print(f"[bold]{row.status}[/bold]: {row.dataset}, {row.variant}: {row.reason}")
-    reused = f" ({outcome.reused} cells were finished before)" if outcome.reused else ""
-    screen.print(f"Written to [bold]{outcome.out}[/bold]{reused}: metrics.csv, ledger.csv, figures and more.")
+    reused = f" ({reused} cells were finished before)" if reused else ""
+    screen.print(f"Written to [bold]{out}[/bold]{reused}: metrics.csv, ledger.csv, figures and more.")
 
 
 def _table(results: Results, dataset: str) -> Table:
     metrics = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "ok")]
-    meta = results.meta["datasets"].get(dataset, {})
+    about = results.meta["datasets"][dataset]
     ks = metrics["k"].dropna().astype(int).unique()
     k = 10 if 10 in ks else int(max(ks, default=0))
-    factor = int(metrics["oversample"].max())
-    title = f"{dataset}: {meta.get('n', 0):,} x {meta.get('d', '?')}, {meta.get('queries', '?'):,} queries"
-    table = Table(title=title, caption=_caption(k, factor), title_justify="left", caption_justify="left")
-    judged = "ndcg_kept" in set(metrics["metric"])
-    table.add_column("variant", overflow="fold", max_width=30)
-    for name in ["bytes", "ratio", f"overlap@{k} [95 %]", *(["NDCG kept"] if judged else []), "RBO", "worst",
-                 *([f"rescored x{factor}"] if factor else [])]:  # fmt: skip
-        table.add_column(name, justify="right", no_wrap=True)
+    factor = int(metrics["oversample"].max()) if len(metrics) else 0
+    title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} queries"
     shown = _shown(results, metrics, dataset, k, factor)
+    table = Table(title=title, caption=_caption(shown, k, factor), title_justify="left", caption_justify="left",
+                  title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
+    columns = [
+        (f"overlap@{k}", "overlap", _share), ("95 % interval", "interval", str), ("NDCG kept", "ndcg_kept", _share),
+        ("RBO", "rbo", _share), ("worst", "worst", _percent), ("rescored", "rescored", _share),
+    ]  # fmt: skip
+    columns = [("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format)] + [
+        column for column in columns if column[1] in shown
+    ]
+    table.add_column("variant", overflow="fold", min_width=22)
+    for heading, _, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
     seeds = shown["seed"].nunique() > 1
-    for row in shown.itertuples():
-        name = f"{row.variant} (seed {row.seed})" if seeds else str(row.variant)
-        cells = [
-            f"{row.bytes:,.0f}", f"{row.ratio:.1f}x",
-            f"{_share(row.overlap)} [{_share(row.ci_low)}, {_share(row.ci_high)}]",
-            *([_share(row.ndcg_kept)] if judged else []), _share(row.rbo), _percent(row.worst),
-            *([_share(row.rescored)] if factor else []),
-        ]  # fmt: skip
-        table.add_row(name, *cells)
+    for row in shown.to_dict("records"):
+        name = f"{row['variant']} (seed {row['seed']})" if seeds else row["variant"]
+        table.add_row(name, *(form(row[key]) for _, key, form in columns))
     return table
 
 
-def _caption(k: int, factor: int) -> str:
-    text = (
-        f"bytes per vector; ratio to float32; overlap@{k}: share of float's top {k} found, with interval; "
-        f"worst: queries that lose more than half"
-    )
-    return text + (f"; rescored: overlap after float re-ranks {factor} x {k} candidates" if factor else "")
+def _caption(shown: pd.DataFrame, k: int, factor: int) -> str:
+    """What the columns mean, for those that are there."""
+    words = {
+        "overlap": f"overlap@{k}: share of float's top {k} that is found",
+        "ndcg_kept": "NDCG kept: relative to float search",
+        "rbo": "RBO: rank-biased overlap, the first ranks weigh most",
+        "worst": f"worst: queries that lose more than half of their top {k}",
+        "rescored": f"rescored: overlap@{k} once float re-ranks the code's top {k * factor}",
+    }
+    told = [text for name, text in words.items() if name in shown]
+    return "; ".join(["bytes: per vector; ratio: to float32, all bytes counted", *told])
 
 
 def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor: int) -> pd.DataFrame:
@@ -81,14 +88,18 @@ def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor
     key = ["variant", "seed"]
     at_k = metrics[(metrics["k"] == k)]
     own = at_k[at_k["oversample"] == 0].pivot(index=key, columns="metric", values="value")
-    own = own.reindex(columns=["overlap", "ndcg_kept", "rbo", "worst"])
+    own = own[[name for name in ("overlap", "ndcg_kept", "rbo", "worst") if name in own]]
     overlap = at_k[at_k["metric"] == "overlap"]
-    own = own.join(overlap[overlap["oversample"] == 0].set_index(key)[["ci_low", "ci_high"]])
-    own["rescored"] = overlap[overlap["oversample"] == factor].set_index(key)["value"]
+    if len(overlap):
+        interval = overlap[overlap["oversample"] == 0].set_index(key)[["ci_low", "ci_high"]]
+        own["interval"] = [f"{_share(low)}-{_share(high)}" for low, high in interval.to_numpy()]
+    if factor and len(overlap):
+        own["rescored"] = overlap[overlap["oversample"] == factor].set_index(key)["value"]
     ledger = results.ledger[results.ledger["dataset"] == dataset]
     totals = ledger[ledger["scope"] == "total"].pivot(index="variant", columns="item", values="bytes")
     own = own.join(totals.rename(columns={"bytes_per_vector": "bytes", "ratio_float32": "ratio"}), on="variant")
-    return own.reset_index().sort_values(["bytes", "overlap", "variant"], ascending=[False, False, True])
+    best = [name for name in ("overlap",) if name in own]
+    return own.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
 
 
 def _share(value: float) -> str:

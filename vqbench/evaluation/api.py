@@ -44,7 +44,9 @@ def evaluate(
     bench = open_bench(data, settings)
     return pd.concat(
         [
-            labelled(evaluate_variant(bench, variant, seed, settings).metrics, data.name, name, variant, seed)
+            labelled(
+                evaluate_variant(bench, variant, seed, settings).metrics, data.name, name, variant.similarity, seed
+            )
             for name, variant in variants.items()
         ],
         ignore_index=True,

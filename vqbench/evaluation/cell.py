@@ -17,8 +17,10 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.samples import take_samples
 from vqbench.evaluation.settings import Settings
+from vqbench.evaluation.sizes import notebook_sizes
 from vqbench.ledger import Item, Ledger
 from vqbench.metrics.base import QueryMetric, RowMetric, View
+from vqbench.quantizers.base import Codec
 from vqbench.search.placement import place, ranks, rescored, tie_means
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Hits
@@ -68,7 +70,7 @@ def evaluate_variant(
     samples = take_samples(bench, codec, encoded, variant.similarity)
     clock.lap("metrics", advance)
     return Cell(
-        pd.DataFrame(metrics), _ledger(codec.ledger(), data, settings), per_query, samples, clock.seconds
+        pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds
     )
 
 
@@ -182,9 +184,9 @@ def _row(
     }  # fmt: skip
 
 
-def _ledger(ledger: Ledger, data: Data, settings: Settings) -> pd.DataFrame:
+def _ledger(codec: Codec, bench: Bench, settings: Settings) -> pd.DataFrame:
     """The items, and the totals that compare n codes with n float vectors."""
-    n, d = data.corpus.n, data.corpus.d
+    ledger, n, d = codec.ledger(), bench.data.corpus.n, bench.data.corpus.d
     items = list(ledger.items)
     if max(settings.oversample) > 0:
         items.append(Item("float32 store for rescoring", "vector", FLOAT32 * d))
@@ -195,4 +197,7 @@ def _ledger(ledger: Ledger, data: Data, settings: Settings) -> pd.DataFrame:
         "ratio_float32": ledger.ratio(n=n, d=d, float_bytes=4),
         "ratio_float64": ledger.ratio(n=n, d=d, float_bytes=8),
     }
-    return pd.DataFrame(rows + [{"item": key, "scope": "total", "bytes": x} for key, x in totals.items()])
+    rows += [{"item": key, "scope": "total", "bytes": value} for key, value in totals.items()]
+    if settings.getsizeof:
+        rows += notebook_sizes(codec, bench.data.corpus.take(np.array([bench.example])))
+    return pd.DataFrame(rows)

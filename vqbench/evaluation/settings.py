@@ -14,7 +14,7 @@ class Settings:
     """k: ranks. oversample: 0 = no rescoring, else k * oversample candidates are put in float order.
 
     calibration: at most so many corpus rows are given to ``fit``. block_mb bounds the memory of a
-    block of scores; no result depends on it.
+    block of scores; no result depends on it. getsizeof: put the seed notebook's sizes into the ledger.
     """
 
     k: Sequence[int]
@@ -22,6 +22,7 @@ class Settings:
     metrics: Sequence[Metric]
     calibration: int = 100_000
     block_mb: float = 64
+    getsizeof: bool = False
 
     def __post_init__(self) -> None:
         for name, values, least in (("k", self.k, 1), ("oversample", self.oversample, 0)):

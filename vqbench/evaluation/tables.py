@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from vqbench.variant import Variant
-
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
 SCHEMA = 1
 
@@ -15,19 +13,22 @@ METRICS = [
 ]  # fmt: skip
 
 
-def labelled(metrics: pd.DataFrame, dataset: str, variant: str, spec: Variant, seed: int) -> pd.DataFrame:
+LEDGER = ["dataset", "variant", "item", "scope", "bytes"]
+
+
+def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
     """Metrics of one cell with the columns of metrics.csv."""
     named = metrics.assign(
-        dataset=dataset, variant=variant, similarity=spec.similarity, seed=seed, status="ok", reason=""
+        dataset=dataset, variant=variant, similarity=similarity, seed=seed, status="ok", reason=""
     )
     return _typed(named)
 
 
-def without_result(dataset: str, variant: str, spec: Variant, seed: int, status: str, reason: str) -> pd.DataFrame:
+def without_result(dataset: str, variant: str, similarity: str, seed: int, status: str, reason: str) -> pd.DataFrame:
     """The row of a cell that was skipped or failed."""
     return _typed(
         pd.DataFrame([{
-            "dataset": dataset, "variant": variant, "similarity": spec.similarity, "seed": seed,
+            "dataset": dataset, "variant": variant, "similarity": similarity, "seed": seed,
             "status": status, "reason": reason, "oversample": 0, "n_queries": 0,
         }])
     )  # fmt: skip

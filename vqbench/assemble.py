@@ -1,0 +1,88 @@
+"""The tables of a results folder: a pure function of its cells and the notes about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.tables import LEDGER, labelled, without_result
+from vqbench.run import Note, Noted
+from vqbench.store import CellName, load_cell, write_atomically, write_csv, write_json, write_parquet
+
+
+def save_note(folder: Path, job: int, note: Note) -> None:
+    """Leave a multirun job's note where the whole multirun finds it."""
+    cells = [
+        {"name": vars(cell.name), "similarity": cell.similarity, "status": cell.status, "reason": cell.reason}
+        for cell in note.cells
+    ]
+    text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
+    write_atomically(folder / f"job-{job:06}.json", lambda path: path.write_text(text, "utf-8") and None)
+
+
+def load_notes(folder: Path) -> list[Note]:
+    """The notes of a multirun's jobs, in the order of the jobs."""
+    notes = []
+    for path in sorted(folder.glob("job-*.json")):
+        content = json.loads(path.read_text("utf-8"))
+        cells = [Noted(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
+        notes.append(Note(Path(content["out"]), tuple(cells), content["meta"]))
+    return notes
+
+
+def assemble(notes: Sequence[Note]) -> Path:
+    """Write metrics.csv, ledger.csv and the rest for the cells of ``notes``, which share one folder."""
+    out = notes[0].out
+    noted = {cell.name: cell for note in notes for cell in note.cells}
+    tables: dict[str, list[pd.DataFrame]] = {
+        name: [] for name in ("metrics", "ledger", "timings", "per_query", "samples")
+    }
+    for name in sorted(noted, key=lambda name: (name.dataset, name.variant, name.seed)):
+        _add(tables, out, noted[name])
+    metrics, ledger = _joined(tables["metrics"]), _joined(tables["ledger"])
+    write_csv(out, "metrics.csv", metrics)
+    write_csv(out, "ledger.csv", ledger.drop_duplicates() if len(ledger) else pd.DataFrame(columns=LEDGER))
+    write_csv(out, "timings.csv", _joined(tables["timings"]))
+    for name in ("per_query", "samples"):
+        frame = _joined(tables[name])
+        text = [column for column in ("dataset", "variant", "query", "metric", "kind") if column in frame]
+        write_parquet(out, f"{name}.parquet", frame.astype(dict.fromkeys(text, "category")))
+    write_json(out, "meta.json", _merged([note.meta for note in notes]))
+    return out
+
+
+def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: Noted) -> None:
+    name = noted.name
+    if noted.status in ("skipped", "failed"):
+        row = without_result(name.dataset, name.variant, noted.similarity, name.seed, noted.status, noted.reason)
+        tables["metrics"].append(row)
+        return
+    cell = load_cell(out, name)
+    if cell is None:
+        raise VqbenchError(f"{out / 'cells' / name.path}: the finished cell has gone; run the command again")
+    at = {"dataset": name.dataset, "variant": name.variant}
+    labels = (name.dataset, name.variant, noted.similarity, name.seed)
+    tables["metrics"].append(labelled(cell.metrics, *labels))
+    tables["ledger"].append(cell.ledger.assign(**at)[LEDGER])
+    tables["timings"].append(pd.DataFrame([{**at, "seed": name.seed, **cell.seconds}]))
+    tables["per_query"].append(cell.per_query.assign(**at, seed=name.seed))
+    tables["samples"].append(cell.samples.assign(**at, seed=name.seed))
+
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _merged(metas: Sequence[Any]) -> dict[str, Any]:
+    """One description of several jobs: their datasets and seeds together, their configs in a list."""
+    merged = dict(metas[0])
+    if len(metas) > 1:
+        merged["datasets"] = {name: about for meta in metas for name, about in meta["datasets"].items()}
+        merged["seeds"] = sorted({seed for meta in metas for seed in meta["seeds"]})
+        merged["config"] = [meta["config"] for meta in metas]
+    return merged

@@ -1,0 +1,1 @@
+"""Figures: a pure function of a results folder, one family a file."""
