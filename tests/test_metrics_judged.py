@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from conftest import MakeViews
 from pathlib import Path
 
 import numpy as np
 import oracles
 import pytest
+from conftest import MakeViews
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -98,7 +98,7 @@ def test_numbers_of_other_evaluators(make_views: MakeViews) -> None:
 
 
 def test_a_run_that_ends_before_k(make_views: MakeViews) -> None:
-    """d7 and d8 are judged but not in the run: rows without gain fill the list up to 10, as trec_eval has it."""
+    """d7 and d8 are judged but not in the run: rows without gain fill the list, as trec_eval has it."""
     names = sorted(FACT["judgements"])
     code = [FACT["run"].get(name, -1.0) for name in names] + [0.5 - 0.01 * at for at in range(6)]
     gains = [FACT["judgements"][name] for name in names] + [0] * 6

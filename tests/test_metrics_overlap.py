@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conftest import MakeViews
 from fractions import Fraction
 
 import numpy as np
 import oracles
 import pytest
+from conftest import MakeViews
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from conftest import MakeViews
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import oracles
 import pytest
+from conftest import MakeViews
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats

@@ -141,9 +141,7 @@ class Vectors:
     def without(self, rows: Ints) -> Vectors:
         """The same vectors less ``rows``."""
         kept = np.delete(np.arange(self.n), rows)
-        return Vectors(
-            self._array, normalize=self.normalize, rows=kept if self._rows is None else self._rows[kept]
-        )
+        return Vectors(self._array, normalize=self.normalize, rows=kept if self._rows is None else self._rows[kept])
 
 
 def mixed(keys_n: Keys, seed: int) -> Keys:
@@ -165,6 +163,11 @@ def content_keys(x_nd: Floats) -> Keys:
     bits_nd = np.ascontiguousarray(x_nd, dtype="<f4").view("<u4").astype(np.uint64)
     weights_d = mixed(np.arange(x_nd.shape[1], dtype=np.uint64), 1) | np.uint64(1)
     return mixed((bits_nd * weights_d).sum(axis=1, dtype=np.uint64), 0)
+
+
+def named(ids: Sequence[str], rows: Ints) -> list[str]:
+    """The ids of some rows."""
+    return [ids[int(row)] for row in rows]
 
 
 def drawn(keys_n: Keys, count: int, seed: int) -> Ints:

@@ -12,7 +12,7 @@ import pandas as pd
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, labelled, without_result
 from vqbench.run import Note, Noted
-from vqbench.store import CellName, load_cell, write_atomically, write_csv, write_json, write_parquet
+from vqbench.store import CellName, load_cell, write_atomically, write_csv, write_json, write_parquet, write_text
 
 
 def save_note(folder: Path, job: int, note: Note) -> None:
@@ -22,7 +22,7 @@ def save_note(folder: Path, job: int, note: Note) -> None:
         for cell in note.cells
     ]
     text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
-    write_atomically(folder / f"job-{job:06}.json", lambda path: path.write_text(text, "utf-8") and None)
+    write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
 
 
 def load_notes(folder: Path) -> list[Note]:

@@ -151,10 +151,7 @@ def _finish_sweep(folder: Path) -> int:
     from vqbench.assemble import load_notes
 
     notes = load_notes(folder)
-    status = [
-        _finish([note for note in notes if note.out == out])
-        for out in dict.fromkeys(note.out for note in notes)
-    ]
+    status = [_finish([note for note in notes if note.out == out]) for out in dict.fromkeys(note.out for note in notes)]
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # another multirun may be at work beside this one
         folder.parent.rmdir()

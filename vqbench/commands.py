@@ -90,5 +90,3 @@ def cache(arguments: list[str]) -> int:
     done = "deleted" if given.action == "clear" else "held"
     console().print(f"{len(files)} float results, {size:.1f} MiB, {done} in {folder}", soft_wrap=True)
     return 0
-
-

@@ -63,8 +63,7 @@ def build(node: object, group: str, place: str) -> Any:
     target = node["_target_"]
     if target not in allowed_targets(group):
         raise VqbenchError(
-            f"{place}._target_ = {target}: not a class of vqbench.{group}; "
-            f"{nearest(target, allowed_targets(group))}"
+            f"{place}._target_ = {target}: not a class of vqbench.{group}; {nearest(target, allowed_targets(group))}"
         )
     module, _, name = target.rpartition(".")
     cls = getattr(importlib.import_module(module), name)

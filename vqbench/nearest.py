@@ -68,9 +68,7 @@ def _search(data: Data, row: int, variant: Variant, top: int, by_id: np.ndarray)
 
 def _variant(name: str) -> Variant:
     if name not in names(conf_folder(), "quantizer"):
-        raise VqbenchError(
-            f"{name}: no such variant; {nearest_name(name, names(conf_folder(), 'quantizer'))}"
-        )
+        raise VqbenchError(f"{name}: no such variant; {nearest_name(name, names(conf_folder(), 'quantizer'))}")
     node = OmegaConf.to_container(OmegaConf.load(conf_folder() / "quantizer" / f"{name}.yaml"))
     assert isinstance(node, dict)
     return build_variant(node[name], f"quantizer.{name}")

@@ -105,9 +105,7 @@ def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
 def _datasets(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Dataset]:
     """The one dataset, or the named ones of an experiment."""
     if config.get("datasets"):
-        return {
-            name: build(node, "datasets", f"datasets.{name}") for name, node in config["datasets"].items()
-        }
+        return {name: build(node, "datasets", f"datasets.{name}") for name, node in config["datasets"].items()}
     spec: Dataset = build(config.get("dataset"), "datasets", "dataset")
     skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "key")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]

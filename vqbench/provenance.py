@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import vqbench
-from vqbench.arrays import drawn
+from vqbench.arrays import drawn, named
 from vqbench.datasets.base import Data
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.evaluation.truth import ARITHMETIC
@@ -43,7 +43,7 @@ def _dataset(plan: Plan, data: Data) -> dict[str, Any]:
     count = min(plan.settings.calibration, data.corpus.n)
     samples = {}
     for seed in plan.seeds:
-        ids = "\n".join(data.ids[row] for row in drawn(data.keys_n, count, seed))
+        ids = "\n".join(named(data.ids, drawn(data.keys_n, count, seed)))
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
         "sha256": data.fingerprint,

@@ -63,6 +63,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 with plain line ends on every platform."""
+    path.write_text(text, "utf-8", newline="\n")
+
+
 def check_writable(folder: Path) -> None:
     """Raise VqbenchError unless files can be made in ``folder``."""
     try:
@@ -130,7 +135,7 @@ def write_parquet(folder: Path, name: str, frame: pd.DataFrame) -> None:
 
 def write_json(folder: Path, name: str, content: object) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_atomically(folder / name, lambda path: path.write_text(text, "utf-8") and None)
+    write_atomically(folder / name, lambda path: write_text(path, text))
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def read_results(folder: Path) -> Results:
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
         text: Sequence[str] = ("dataset", "variant", "similarity", "metric", "status", "reason", "item", "scope")
-        as_text = {name: str for name in text}
+        as_text = dict.fromkeys(text, str)
         return Results(
             folder,
             pd.read_csv(folder / "metrics.csv", dtype=as_text, keep_default_na=False, na_values={

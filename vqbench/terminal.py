@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -37,10 +38,10 @@ def summary(out: Path, *, reused: int) -> None:
     for dataset in sorted(results.metrics["dataset"].unique()):
         screen.print(_table(results, dataset))
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
-    for row in lost.itertuples():
-        screen.print(f"[bold]{row.status}[/bold]: {row.dataset}, {row.variant}: {row.reason}")
-    reused = f" ({reused} cells were finished before)" if reused else ""
-    screen.print(f"Written to [bold]{out}[/bold]{reused}: metrics.csv, ledger.csv, figures and more.")
+    for row in lost.to_dict("records"):
+        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
+    before = f" ({reused} cells were finished before)" if reused else ""
+    screen.print(f"Written to [bold]{out}[/bold]{before}: metrics.csv, ledger.csv, figures and more.")
 
 
 def _table(results: Results, dataset: str) -> Table:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, id_keys
+from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, id_keys, named
 from vqbench.errors import VqbenchError
 
 _BLOCK = 8192
@@ -109,23 +109,21 @@ def prepare(
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
         picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed)
         all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
-        query_ids, exclude_q = [all_ids[row] for row in picked], None
+        query_ids, exclude_q = named(all_ids, picked), None
         queries_qd, digest = own.take(picked), digest + own_digest
     else:
         picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed)
-        query_ids, queries_qd, exclude_q = [ids[row] for row in picked], corpus.take(picked), picked
+        query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
     fingerprint = hashlib.sha256("".join([digest, *ids, *query_ids, str(exclude_q is None)]).encode())
     if queries == "holdout":
         if len(picked) >= corpus.n:
             raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
         kept = np.delete(np.arange(corpus.n), picked)
-        ids, keys_n, exclude_q = [ids[row] for row in kept], keys_n[kept], None
+        ids, keys_n, exclude_q = named(ids, kept), keys_n[kept], None
         corpus = corpus.without(picked)
         fingerprint.update(b"holdout")
     qrels = None if source.judgements is None else _qrels(source, query_ids, ids)
-    return Data(
-        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest()
-    )
+    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest())
 
 
 def _count(n_queries: int | None, available: int) -> int:
@@ -142,7 +140,7 @@ def _checked(
     for start, stop in blocks(vectors.n, _BLOCK):
         with np.errstate(over="ignore"):
             x_nd = vectors.raw(start, stop)
-        digest.update(np.ascontiguousarray(x_nd, dtype="<f4"))
+        digest.update(np.ascontiguousarray(x_nd, dtype="<f4").data)
         not_finite.extend((start + np.flatnonzero(~np.isfinite(x_nd).all(axis=1))).tolist())
         zero.extend((start + np.flatnonzero(~x_nd.any(axis=1))).tolist())
         if ids is None:
@@ -153,9 +151,7 @@ def _checked(
             "every component must be a finite float32; repair or remove those rows"
         )
     if zero:
-        raise VqbenchError(
-            f"{place}: {_rows(zero)} all zero: a zero vector has no cosine; remove those rows"
-        )
+        raise VqbenchError(f"{place}: {_rows(zero)} all zero: a zero vector has no cosine; remove those rows")
     _check_ids(ids, vectors.n, place)
     return vectors, np.concatenate(keys) if ids is None else id_keys(ids), digest.hexdigest()
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 WORDNET_FILES = ("data.noun", "data.verb", "data.adj", "data.adv")

@@ -43,9 +43,7 @@ class File(Dataset):
 
     def load(self) -> Source:
         corpus_nd, ids = _vectors(_resolved(self.path), self.key)
-        queries_qd, query_ids = (
-            (None, None) if self.queries is None else _vectors(_resolved(self.queries), self.key)
-        )
+        queries_qd, query_ids = (None, None) if self.queries is None else _vectors(_resolved(self.queries), self.key)
         return Source(
             origin=self.path,
             corpus_nd=corpus_nd,

@@ -29,20 +29,15 @@ class Bench:
     example: int
 
 
-def open_bench(
-    data: Data, settings: Settings, *, example: str | None = None, cache: Path | None = None
-) -> Bench:
+def open_bench(data: Data, settings: Settings, *, example: str | None = None, cache: Path | None = None) -> Bench:
     """Find the truth for the largest k. Raises VqbenchError where k exceeds what a query can find."""
     if max(settings.k) > data.findable:
         raise VqbenchError(
-            f"k = {max(settings.k)}: a query of {data.name} can find only {data.findable} rows; "
-            f"set k to at most that"
+            f"k = {max(settings.k)}: a query of {data.name} can find only {data.findable} rows; set k to at most that"
         )
     if example is not None and example not in data.ids:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
     row = int(drawn(data.keys_n, 1, 0)[0]) if example is None else list(data.ids).index(example)
-    search = Search(
-        data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb
-    )
+    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)
     return Bench(data, truth, search, row)

@@ -6,19 +6,19 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from vqbench import stats
 from vqbench.arrays import Floats
-from vqbench.datasets.base import Data
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.samples import take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
-from vqbench.ledger import Item, Ledger
+from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric, View
 from vqbench.quantizers.base import Codec
 from vqbench.search.placement import place, ranks, rescored, tie_means
@@ -48,9 +48,7 @@ def evaluate_variant(
     ``advance`` is called five times on the way, for a progress bar.
     """
     data, clock = bench.data, _Clock()
-    codec = variant.quantizer.fit(
-        data.sample(settings.calibration, seed), np.random.default_rng(seed)
-    )
+    codec = variant.quantizer.fit(data.sample(settings.calibration, seed), np.random.default_rng(seed))
     clock.lap("fit", advance)
     row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
     encoded = encode_corpus(codec, data.corpus, row_metrics)
@@ -69,9 +67,7 @@ def evaluate_variant(
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
     samples = take_samples(bench, codec, encoded, variant.similarity)
     clock.lap("metrics", advance)
-    return Cell(
-        pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds
-    )
+    return Cell(pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds)
 
 
 class _Clock:
@@ -100,9 +96,7 @@ class _Measured:
     float_q: Floats | None
 
 
-def _measured(
-    bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats
-) -> Iterator[_Measured]:
+def _measured(bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats) -> Iterator[_Measured]:
     chosen = [metric for metric in settings.metrics if isinstance(metric, QueryMetric)]
     if bench.data.qrels is None:
         chosen = [metric for metric in chosen if not metric.judged]
@@ -114,14 +108,10 @@ def _measured(
             if not np.isfinite(found.values_q).any():
                 continue
             float_q = metric.measure(replace(view, final=view.truth)).values_q if metric.judged else None
-            yield _Measured(
-                metric, view.k, view.oversample, found.values_q, found.low_q, found.high_q, float_q
-            )
+            yield _Measured(metric, view.k, view.oversample, found.values_q, found.low_q, found.high_q, float_q)
 
 
-def _views(
-    bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats
-) -> Iterator[View]:
+def _views(bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats) -> Iterator[View]:
     truth = bench.truth
     coded = place(hits, truth.query_f, code_f)
     rank_f = ranks(hits, truth.query_f, truth.row_f)
@@ -160,11 +150,11 @@ def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd
         values_q = m.values_q[defined]
         interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest)
         bounds = (stats.mean(low_q[defined]), stats.mean(high_q[defined]))
-        at = {"k": m.k, "oversample": m.oversample, "n": len(values_q)}
-        rows.append(_row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds, **at))
+        row = partial(_row, k=m.k, oversample=m.oversample, n=len(values_q))
+        rows.append(row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds))
         if m.float_q is not None:
             ratio, *interval = stats.ratio_interval(values_q, m.float_q[defined])
-            rows.append(_row(f"{m.metric.name}_kept", value=ratio, interval=interval, **at))
+            rows.append(row(f"{m.metric.name}_kept", value=ratio, interval=interval))
     return pd.concat(frames, ignore_index=True), rows
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats
+from vqbench.arrays import Floats, named
 from vqbench.datasets.base import Data
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
@@ -39,7 +39,7 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
     coded = replace(search, rows=sides.rows, measure=sides.measure)
     query_f, row_f = _pairs(data, bench.truth)
     frames.append(_frame(
-        "pair", [data.query_ids[at] for at in query_f], other=[data.ids[row] for row in row_f],
+        "pair", named(data.query_ids, query_f), other=named(data.ids, row_f),
         value=search.pairs(data.queries_qd, query_f, row_f), code=coded.pairs(sides.queries_qd, query_f, row_f),
     ))  # fmt: skip
 
@@ -50,8 +50,10 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
         hits = replace(coded, exclude_q=rows, priority_n=by_id).top(sides.queries_qd, k)
         listed = hits.ids_qk[0]
         cosine = search.pairs(vector_d[None, :], np.zeros(k, dtype=np.int64), listed)
-        frames.append(_frame("nearest", data.ids[example], index=np.arange(1, k + 1),
-                             other=[data.ids[row] for row in listed], value=cosine, code=hits.scores_qk[0]))  # fmt: skip
+        frames.append(_frame(
+            "nearest", data.ids[example], index=np.arange(1, k + 1), other=named(data.ids, listed),
+            value=cosine, code=hits.scores_qk[0],
+        ))  # fmt: skip
     return pd.concat(frames, ignore_index=True)
 
 

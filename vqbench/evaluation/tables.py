@@ -18,9 +18,7 @@ LEDGER = ["dataset", "variant", "item", "scope", "bytes"]
 
 def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
     """Metrics of one cell with the columns of metrics.csv."""
-    named = metrics.assign(
-        dataset=dataset, variant=variant, similarity=similarity, seed=seed, status="ok", reason=""
-    )
+    named = metrics.assign(dataset=dataset, variant=variant, similarity=similarity, seed=seed, status="ok", reason="")
     return _typed(named)
 
 

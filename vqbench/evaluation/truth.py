@@ -7,6 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,14 +42,13 @@ class Truth:
 def find_truth(data: Data, k: int, *, search: Search, cache: Path | None, cache_mb: float = 2048) -> Truth:
     """Exact cosines over all rows, or the same from the cache. ``search`` is a cosine search of the corpus."""
     path = None if cache is None else cache / f"truth-{_key(data, k)}.npz"
-    stored = _read(path)
+    stored: dict[str, Any] | None = _read(path)
     if stored is None:
         hits = search.top(data.queries_qd, k)
         tied = np.flatnonzero(hits.dropped_ties_q)
         query_f, row_f, _ = search.at_least(data.queries_qd, tied, hits.scores_qk[:, -1])
-        stored = dict(
-            zip(_ARRAYS, (hits.ids_qk, hits.scores_qk, hits.dropped_ties_q, query_f, row_f), strict=True)
-        )
+        found: tuple[np.ndarray, ...] = (hits.ids_qk, hits.scores_qk, hits.dropped_ties_q, query_f, row_f)
+        stored = dict(zip(_ARRAYS, found, strict=True))
         if path is not None:
             _write(path, stored, cache_mb)
     hits = Hits(stored["ids"], stored["scores"], stored["dropped"])
@@ -73,9 +73,7 @@ def _with_documents(data: Data, hits: Hits, tied_query_f: Ints, tied_row_f: Ints
     query_f, row_f, true_f = query_f[order_f], row_f[order_f], true_f[order_f]
     gain_f = np.zeros(len(query_f))
     if data.qrels is not None:
-        judged = dict(
-            zip(zip(data.qrels.query_f, data.qrels.row_f, strict=True), data.qrels.gain_f, strict=True)
-        )
+        judged = dict(zip(zip(data.qrels.query_f, data.qrels.row_f, strict=True), data.qrels.gain_f, strict=True))
         gain_f = np.array([judged.get(pair, 0.0) for pair in zip(query_f, row_f, strict=True)])
     return Truth(hits, query_f, row_f, true_f, gain_f, place(hits, query_f, true_f))
 

@@ -11,7 +11,6 @@ import numpy as np
 from vqbench.arrays import Bools, Floats, Ints
 from vqbench.quantizers.base import Codec
 
-
 #: How many rows stand above a document that is below everything listed: more than any k.
 BELOW = 2**40
 
@@ -83,9 +82,13 @@ class View:
     best_qk: Floats
     listed_qk: Floats
 
-    def per_query(self, values_f: Floats | Ints | Bools) -> Floats:
-        """Sums of ``values_f`` by query."""
-        return np.bincount(self.query_f, weights=values_f, minlength=self.q)
+    def count(self, which_f: Bools) -> Ints:
+        """How many of ``which_f`` each query has."""
+        return np.bincount(self.query_f[which_f], minlength=self.q)
+
+    def total(self, query_f: Ints, values_f: Floats) -> Floats:
+        """Sums of ``values_f`` by query, ``(q,)``."""
+        return np.asarray(np.bincount(query_f, weights=values_f, minlength=self.q), dtype=np.float64)
 
     def cut(self, relevant_f: Bools, placement: Placement, k: int) -> Cut:
         """The relevant documents around rank ``k`` of a ranking."""

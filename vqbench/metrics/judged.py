@@ -34,14 +34,12 @@ class _Relevant:
         new_f = np.diff(query_f, prepend=-1).astype(bool) | np.diff(above_f, prepend=-1).astype(bool)
         group_f = np.cumsum(new_f) - 1
         nth_f = np.arange(len(at)) - np.flatnonzero(new_f)[group_f]
-        return cls(
-            query_f, above_f, view.final.tied_f[at], view.gain_f[at], nth_f, np.bincount(group_f)[group_f]
-        )
+        return cls(query_f, above_f, view.final.tied_f[at], view.gain_f[at], nth_f, np.bincount(group_f)[group_f])
 
 
 def _judged(view: View, values_q: Floats) -> Floats:
     """NaN for queries without a relevant document."""
-    return np.where(view.per_query(view.gain_f > 0) > 0, values_q, np.nan)
+    return np.where(view.count(view.gain_f > 0) > 0, values_q, np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +71,7 @@ class NDCG(QueryMetric):
             return np.where(rank_f <= view.k, discount_k[np.minimum(rank_f, view.k) - 1], 0)
 
         def dcg(discount_f: Floats) -> Floats:
-            return np.bincount(found.query_f, weights=gain_f * discount_f, minlength=view.q)
+            return view.total(found.query_f, gain_f * discount_f)
 
         first_f, last_f = (np.minimum(x_f, view.k) for x_f in (found.above_f, found.above_f + found.tied_f))
         # A document that ties with none has its own discount to the bit, not a difference of sums.
@@ -82,9 +80,7 @@ class NDCG(QueryMetric):
         )
         ideal_order = np.lexsort((-gain_f, found.query_f))
         rank_f = np.arange(len(gain_f)) - np.searchsorted(found.query_f, found.query_f) + 1
-        ideal_q = np.bincount(
-            found.query_f, weights=gain_f[ideal_order] * discount(rank_f), minlength=view.q
-        )
+        ideal_q = view.total(found.query_f, gain_f[ideal_order] * discount(rank_f))
         ideal_q = _judged(view, ideal_q)
         best_q = dcg(discount(found.above_f + 1 + found.nth_f)) / ideal_q
         worst_q = dcg(discount(found.above_f + found.tied_f - found.nth_f)) / ideal_q

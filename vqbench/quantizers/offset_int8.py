@@ -39,7 +39,8 @@ class OffsetInt8Codec(Codec):
         return (np.clip(x_nd.astype(np.float64) + 1, 0, 2) * SCALE).astype(np.uint8)
 
     def decode(self, codes_nb: Codes) -> Floats:
-        return ((codes_nb + (0.5 if self.half_step else 0.0)) / SCALE - 1).astype(np.float32)
+        values_256 = (np.arange(256) + (0.5 if self.half_step else 0.0)) / SCALE - 1
+        return values_256.astype(np.float32)[codes_nb]
 
     def integers(self, codes_nb: Codes) -> Ints:
         return codes_nb

@@ -12,9 +12,7 @@ from vqbench.search.similarity import CodeArray, Similarity, hamming_sides, meet
 from vqbench.search.topk import Hits, Search
 
 
-def exact_topk(
-    queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_q: Ints | None = None
-) -> Hits:
+def exact_topk(queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_q: Ints | None = None) -> Hits:
     """The ``k`` corpus rows of the highest cosine with each query, scored in float64.
 
     queries_qd: ``(q, d)``. corpus_nd: ``(n, d)``, an array (a memory map too) or ``Vectors``.
@@ -49,14 +47,14 @@ def hamming_topk(
 
     d: bits in use (default: all of them); padding beyond ``d`` does not count.
     """
-    d = 8 * codes_nb.shape[1] if d is None else d
-    if query_codes_qb.shape[1] != codes_nb.shape[1] or not 0 < d <= 8 * codes_nb.shape[1]:
+    bits = 8 * codes_nb.shape[1] if d is None else d
+    if query_codes_qb.shape[1] != codes_nb.shape[1] or not 0 < bits <= 8 * codes_nb.shape[1]:
         raise VqbenchError(
-            f"queries have {query_codes_qb.shape[1]} bytes, codes {codes_nb.shape[1]}, d = {d}: "
+            f"queries have {query_codes_qb.shape[1]} bytes, codes {codes_nb.shape[1]}, d = {bits}: "
             "both must have the same number of bytes, and d fit into it"
         )
     _check(query_codes_qb, len(codes_nb), query_codes_qb.shape[1], k, exclude_q)
-    sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), d)
+    sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), bits)
     return Search(sides.rows, sides.measure, exclude_q).top(sides.queries_qd, k)
 
 

@@ -68,12 +68,15 @@ class Search:
         Returns flat arrays (query, row, exact score), sorted by query, then score and priority.
         """
         floor_q = self.measure.least_product(scores_q, self.rows.d)
-        found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+        none = np.zeros(0, np.int64)
+        found: list[tuple[Ints, Ints, Floats]] = [(none, none, np.zeros(0))]
         for query_f, row_f in self._above(queries_qd, part, floor_q):
             score_f = self.pairs(queries_qd, query_f, row_f)
             keep_f = score_f >= scores_q[query_f]
             found.append((query_f[keep_f], row_f[keep_f], score_f[keep_f]))
-        query_f, row_f, score_f = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        query_f = np.concatenate([part[0] for part in found])
+        row_f = np.concatenate([part[1] for part in found])
+        score_f = np.concatenate([part[2] for part in found])
         order_f = np.lexsort((self._priority(row_f), -score_f, query_f))
         return query_f[order_f], row_f[order_f], score_f[order_f]
 
@@ -182,7 +185,7 @@ class Merged:
         score_a = np.concatenate([self.scores_qk[touched][old], score_f])
         priority_a = np.concatenate([self.priority_qk[touched][old], priority_f])
         order = np.lexsort((priority_a, -score_a, query_a))
-        query_a, row_a, score_a, priority_a = (a[order] for a in (query_a, row_a, score_a, priority_a))
+        query_a, row_a, score_a, priority_a = query_a[order], row_a[order], score_a[order], priority_a[order]
         rank_a = np.arange(len(query_a)) - np.searchsorted(query_a, query_a)
         kept = rank_a < k
 

@@ -1,0 +1,175 @@
+"""The visual language of all figures: colours, markers, fonts, where titles and notes stand.
+
+Hue says how many bits a number keeps, the marker how a query meets the codes, a hollow marker that
+floats had a second look. The hues are those of Okabe and Ito (2008), safe for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+WIDTH = 9.0  # inches; at 200 dpi twice the width of a README's column
+DPI = 200
+INK, GREY, FAINT = "#222222", "#5A5A5A", "#C8C8C8"
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+SMALL, TINY = 8.5, 7.5
+
+#: Light to dark: the members of a family differ in shade.
+_SHADES = {
+    "float": ("#8A8A8A", "#1A1A1A"),
+    "int8": ("#56B4E9", "#0072B2", "#08306B"),
+    "binary": ("#F0A030", "#D55E00", "#7A2800"),
+    "other": ("#4DBD9B", "#009E73", "#00513B"),
+}
+FAMILIES = {"float": "2 bytes a number or more", "int8": "1 byte a number", "binary": "1 bit a number",
+            "other": "other codes"}  # fmt: skip
+_MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D"}
+SIMILARITIES = {
+    "decoded": "float query, decoded codes",
+    "raw": "cosine of the stored integers",
+    "hamming": "differing bits counted",
+    "symmetric": "both sides decoded",
+}
+_LINES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one variant is drawn, the same in every figure."""
+
+    family: str
+    similarity: str
+    color: str
+    line: str | tuple
+
+    @property
+    def marker(self) -> str:
+        return _MARKERS.get(self.similarity, "o")
+
+
+def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
+    """float, int8, binary or other; a 48-byte product code is no binary one, so bytes come last."""
+    if is_binary or "binary" in name:
+        return "binary"
+    if bytes_per_dimension >= 2 or name.startswith("float"):
+        return "float"
+    if "int8" in name or 0.9 <= bytes_per_dimension <= 1.2:
+        return "int8"
+    return "other"
+
+
+def looks_of(families: Mapping[str, str], similarities: Mapping[str, str]) -> dict[str, Look]:
+    """A look for each variant: the family's hue, shaded by its place in the family."""
+    found = {}
+    for family in FAMILIES:
+        members = [name for name in families if families[name] == family]
+        ramp = LinearSegmentedColormap.from_list(family, _SHADES[family])
+        for at, name in enumerate(members):
+            shade = 0.55 if len(members) == 1 else at / (len(members) - 1)
+            found[name] = Look(family, similarities[name], to_hex(ramp(shade)), _LINES[at % len(_LINES)])
+    return {name: found[name] for name in families}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Within it, matplotlib draws in this style; afterwards its settings are as before.
+
+    Names come from users: ``$`` is no formula. Ids in scripts that the font lacks stay text in the SVG.
+    """
+    settings = {
+        **sns.axes_style("ticks"), **sns.plotting_context("paper"),
+        "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
+        "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
+        "legend.fontsize": SMALL, "legend.title_fontsize": SMALL, "legend.frameon": False,
+        "text.color": INK, "axes.labelcolor": INK, "xtick.color": GREY, "ytick.color": GREY,
+        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.edgecolor": GREY, "axes.linewidth": 0.8,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": True,
+        "axes.titlelocation": "left", "grid.color": "#E6E6E6", "grid.linewidth": 0.7, "axes.axisbelow": True,
+        "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "vqbench", "figure.dpi": 100,
+    }  # fmt: skip
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def canvas(height: float, title: str, reading: str, about: str) -> Figure:
+    """A figure whose body is ``height`` inches high, between its title and its notes.
+
+    title: what is seen. reading: how to read it. about: what was measured, on what.
+    """
+    heads = [*_wrapped(title, 86), ""], _wrapped(reading, 122)
+    foot = _wrapped(about, 136)
+    top = 0.12 + 0.215 * (len(heads[0]) - 1) + 0.04 + 0.165 * len(heads[1]) + 0.10
+    bottom = 0.08 + 0.15 * len(foot)
+    total = height + top + bottom
+    layout = ConstrainedLayoutEngine(
+        rect=(0.008, bottom / total, 0.984, height / total), w_pad=0.05, h_pad=0.05, hspace=0.04, wspace=0.03
+    )
+    figure = Figure(figsize=(WIDTH, total), layout=layout)
+    FigureCanvasAgg(figure)
+    at = {"x": 0.012, "ha": "left", "va": "top"}
+    figure.suptitle("\n".join(heads[0][:-1]), y=1 - 0.10 / total, fontsize=12, weight="bold", **at)
+    y = 1 - (0.16 + 0.215 * (len(heads[0]) - 1)) / total
+    for text, place, size in (("\n".join(heads[1]), y, 9), ("\n".join(foot), bottom / total, 8)):
+        note = figure.text(at["x"], place, text, ha="left", va="top", fontsize=size, color=GREY)
+        note.set_in_layout(False)
+    figure.get_suptitle()
+    return figure
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [line for part in text.split("\n") for line in textwrap.wrap(part, width) or [""]] if text else []
+
+
+def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Line2D] = (), lines: bool = False) -> None:
+    """What hues and markers mean, below the axes; only those that occur."""
+    handles = []
+    for family, text in FAMILIES.items():
+        if any(look.family == family for look in looks):
+            color = to_hex(LinearSegmentedColormap.from_list("", _SHADES[family])(0.55))
+            handles.append(Line2D([], [], color=color, lw=6, solid_capstyle="butt", label=text))
+    for similarity, text in SIMILARITIES.items():
+        if any(look.similarity == similarity for look in looks):
+            handles.append(
+                Line2D([], [], color=GREY, marker=_MARKERS[similarity], ls="-" if lines else "", ms=6, label=text)
+            )
+    figure.legend(
+        handles=[*handles, *extra], loc="outside lower left", ncols=4, columnspacing=1.4, handletextpad=0.6
+    )
+
+
+def grid(ax: Axes, axis: str = "y") -> None:
+    """Faint lines along which values are read."""
+    ax.grid(visible=True, axis=axis)  # pyright: ignore[reportArgumentType]
+
+
+def number(value: float) -> str:
+    """Three decimals where they say something, else two significant digits: 0.978, 5e-06, 0."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.0095:
+        return f"{value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
+    return f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def size(count: float) -> str:
+    """Bytes as people write them: 48 B, 1,536 B."""
+    return f"{count:,.0f} B" if float(count).is_integer() else f"{count:,.1f} B"
+
+
+def short(text: str, width: int) -> str:
+    """Text cut to a width, with an ellipsis."""
+    return text if len(text) <= width else text[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
