@@ -36,15 +36,11 @@ def test_mrr(make_views: MakeViews, true: list, code: list, gains: list, k: int)
 
 @pytest.mark.parametrize("exponential", [False, True])
 @given(true=SCORES, code=SCORES, gains=GAINS, k=st.integers(1, N))
-def test_ndcg(
-    make_views: MakeViews, exponential: bool, true: list, code: list, gains: list, k: int
-) -> None:
+def test_ndcg(make_views: MakeViews, exponential: bool, true: list, code: list, gains: list, k: int) -> None:
     assume(any(gains))
     (view,) = make_views([true], [code], k=[k], gain_qn=[gains])
     metric = NDCG(gain="exponential" if exponential else "linear")
-    wanted = oracles.expected(
-        code, lambda order: oracles.ndcg_at(order, gains, k, exponential=exponential)
-    )
+    wanted = oracles.expected(code, lambda order: oracles.ndcg_at(order, gains, k, exponential=exponential))
     assert _one(metric, view) == pytest.approx(wanted, abs=1e-12)
 
 

@@ -90,9 +90,7 @@ def test_several_queries_at_once(make_views: MakeViews) -> None:
         for query in range(9):
             others = [row for row in range(9) if row != query]
             fetched = min(8, view.k * max(1, view.oversample))
-            wanted = oracles.rescored_overlap(
-                true_qn[query][others], code_qn[query][others], view.k, fetched
-            )
+            wanted = oracles.rescored_overlap(true_qn[query][others], code_qn[query][others], view.k, fetched)
             value = found.values_q[query], found.low_q[query], found.high_q[query]
             assert value == pytest.approx([float(x) for x in wanted], abs=1e-12)
 

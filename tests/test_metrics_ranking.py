@@ -51,9 +51,7 @@ def test_rbo_is_the_mean_over_tie_breakings(
 
 
 @given(true=SCORES, code=SCORES, k=st.integers(1, 3), oversample=st.integers(1, 3))
-def test_rbo_after_rescoring(
-    make_views: MakeViews, true: list, code: list, k: int, oversample: int
-) -> None:
+def test_rbo_after_rescoring(make_views: MakeViews, true: list, code: list, k: int, oversample: int) -> None:
     """The candidates are the list's first; among equal true scores every order is as likely."""
     (view,) = make_views([true], [code], k=[k], oversample=[oversample])
     candidates, _, _ = oracles.top(code, min(N, k * oversample))
@@ -152,9 +150,7 @@ def test_correlations_of_long_lists(make_views: MakeViews) -> None:
 
 
 @given(true=SCORES, code=SCORES, k=st.integers(1, N))
-def test_regret_is_the_mean_over_tie_breakings(
-    make_views: MakeViews, true: list, code: list, k: int
-) -> None:
+def test_regret_is_the_mean_over_tie_breakings(make_views: MakeViews, true: list, code: list, k: int) -> None:
     """With every row fetched, so that no group of ties is cut."""
     view = make_views([true], [code], k=[k, N] if k < N else [k])[0]
     wanted, _, _ = oracles.expected(code, lambda order: oracles.regret_at(order, true, k))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from omegaconf import OmegaConf
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -102,11 +103,12 @@ def _row(title: str, data: Data) -> int:
 
 
 def show(found: Neighbours, screen: Console) -> None:
-    """Print the lists side by side; how a rank differs from float search stands before the id."""
+    """Print the lists side by side; how a rank differs from float search stands before the score."""
     table = Table(
-        title=f"Most similar to {escape(found.title)} in {found.dataset}", title_justify="left",
-        caption="score and id; = same rank as in float search, +2 two places up, -1 one down, * not in float's list",
-        caption_justify="left",
+        title=f"Most similar to {escape(found.title)} in {found.dataset}", title_justify="left", title_style="bold",
+        caption="= same rank as in float search, ▲3 three places up, ▼1 one down, new: not in float's list; then the "
+        "score (cosine, or how many bits differ; equal scores in the order of ids) and the id",
+        caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
     )  # fmt: skip
     table.add_column("", justify="right")
     for name in found.lists:
@@ -118,9 +120,10 @@ def show(found: Neighbours, screen: Console) -> None:
 
 def _cell(rank: int, float_rank: int | None, name: str, score: float) -> str:
     if float_rank is None:
-        mark, style = "*", "red"
+        mark, style = "new", "red"
+    elif float_rank == rank:
+        mark, style = "=", "green"
     else:
-        mark = "=" if float_rank == rank else f"{float_rank - rank:+d}"
-        style = "green" if mark == "=" else "yellow"
-    number = f"{score:.0f}" if float(score).is_integer() and abs(score) > 1 else f"{score:.4f}"
-    return f"[{style}]{mark:>2}[/{style}] {number} {escape(name)}"
+        mark, style = (f"▲{float_rank - rank}" if float_rank > rank else f"▼{rank - float_rank}"), "yellow"
+    number = f"{-score:.0f} bits" if score < -1 else f"{score:.4f}"
+    return f"[{style}]{mark:>3}[/{style}] {number} {escape(name)}"

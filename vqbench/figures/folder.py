@@ -2,10 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from rich.progress import Progress
+
+from vqbench.figures.across import overlap_by_dataset
+from vqbench.figures.codes import bit_balance, score_calibration
+from vqbench.figures.heatmap import metrics_heatmap
+from vqbench.figures.neighbours import nearest
+from vqbench.figures.queries import per_query
+from vqbench.figures.ranks import overlap_by_k
+from vqbench.figures.rescoring import oversampling
+from vqbench.figures.slices import Slice, slices
+from vqbench.figures.style import DPI, drawing
+from vqbench.figures.tradeoff import overlap_vs_bytes
+from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
+from vqbench.store import Results, read_results, slug, write_atomically
+
+#: In the order in which a reader wants them.
+FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
+    "overlap_vs_bytes": overlap_vs_bytes,
+    "overlap_by_k": overlap_by_k,
+    "metrics_heatmap": metrics_heatmap,
+    "per_query": per_query,
+    "score_calibration": score_calibration,
+    "bit_balance": bit_balance,
+    "oversampling": oversampling,
+    "vector_bars": vector_bars,
+    "vector_histogram": vector_histogram,
+    "vector_int8": vector_int8,
+    "vector_binary": vector_binary,
+    "nearest": nearest,
+}
+ACROSS = "overlap_by_dataset"
+_FORMATS = (".png", ".svg")
 
 
 def draw_all(folder: Path, progress: Progress) -> list[Path]:
-    return []
+    """Draw every figure that the folder's tables allow into ``folder/figures``, as PNG and SVG.
+
+    Returns their paths. A figure of an earlier run that is not drawn again is deleted.
+    """
+    results = read_results(folder)
+    parts = slices(results)
+    plan = list(_plan(results, parts))
+    task = progress.add_task("figures", total=len(plan))
+    drawn: list[Path] = []
+    for name, draw in plan:
+        with drawing():
+            figure = draw()
+            drawn += [] if figure is None else _save(figure, folder / "figures" / name)
+        progress.advance(task)
+    for name in {*FIGURES, ACROSS, *(name for name, _ in plan)}:
+        for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
+            if path not in drawn:
+                path.unlink(missing_ok=True)
+    return drawn
+
+
+def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
+    """File names without ending, and how to draw each."""
+    if len(parts) > 1:
+        yield ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
+    for part in parts:
+        suffix = f"-{slug(part.dataset)}" if len(parts) > 1 else ""
+        for name, draw in FIGURES.items():
+            yield name + suffix, partial(draw, part)
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    """Write both formats, without a date: the same results give the same bytes."""
+    paths = [stem.with_name(stem.name + ending) for ending in _FORMATS]
+    write_atomically(paths[0], lambda path: figure.savefig(path, dpi=DPI))
+    figure.set_layout_engine("none")  # laid out by now; to do it again would take as long as drawing
+    write_atomically(paths[1], lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}))
+    return paths

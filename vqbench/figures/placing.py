@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from vqbench.figures.style import FAINT, GREY, SMALL, TINY
+from vqbench.figures.style import GREY, SMALL, TINY
+
+_LINE = 0.150  # inches from one label to the next
 
 
 @dataclass(frozen=True)
@@ -25,23 +27,24 @@ class Label:
     bold: bool = False
 
 
-def spread(wanted: Sequence[float], gap: float, lowest: float, highest: float) -> np.ndarray:
-    """The places nearest to ``wanted`` (least squares) that keep the order and a distance of ``gap``.
+def spread(wanted: Sequence[float], heights: Sequence[float], lowest: float, highest: float) -> np.ndarray:
+    """The centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
 
-    With ``gap * i`` subtracted, this is an isotonic regression: neighbours that clash are pooled.
+    With the heights below subtracted this is an isotonic regression: neighbours that clash are pooled.
     """
     order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(len(order))
+    tall = np.asarray(heights, dtype=float)[order]
+    steps = np.concatenate([[0.0], np.cumsum((tall[1:] + tall[:-1]) / 2)])[: len(order)]
     pools: list[tuple[float, int]] = []
     for value in np.asarray(wanted, dtype=float)[order] - steps:
         pools.append((float(value), 1))
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (a, m), (b, n) = pools[-2:]
             pools[-2:] = [((a * m + b * n) / (m + n), m + n)]
-    level = np.concatenate([np.full(n, value) for value, n in pools]) if pools else np.empty(0)
-    level = np.clip(level, lowest, max(lowest, highest - steps[-1] if len(steps) else highest))
+    level = np.array([value for value, n in pools for _ in range(n)])
     placed = np.empty(len(order))
-    placed[order] = level + steps
+    if len(order):
+        placed[order] = np.clip(level, lowest, max(lowest, highest - steps[-1])) + steps
     return placed
 
 
@@ -51,9 +54,8 @@ def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
     height: that of the axes in inches, about.
     """
     low, high = ax.get_ylim()
-    gap = 0.150 / height * (high - low)
-    places = spread([label.y for label in labels], gap, low, high)
-    for label, y in zip(labels, places, strict=True):
+    lines = [_LINE / height * (high - low) * (1 + label.text.count("\n")) for label in labels]
+    for label, y in zip(labels, spread([x.y for x in labels], lines, low, high), strict=True):
         ax.annotate(
             label.text, (label.x, label.y), (1.045, (y - low) / (high - low)), textcoords="axes fraction",
             va="center", ha="left", fontsize=TINY + 0.5, color=label.color, annotation_clip=False,
@@ -68,43 +70,44 @@ def within(ax: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
 
     taken: boxes in pixels that stay free of text (markers, bars). The layout must be final.
     """
-    scale = ax.get_figure(root=True).dpi / 72  # pyright: ignore[reportOptionalMemberAccess]
+    scale = ax.figure.dpi / 72
     inside, boxes = ax.get_window_extent(), list(taken)
     for label in labels:
-        text = ax.text(0, 0, label.text, fontsize=SMALL, color=label.color, va="center", zorder=6,
-                       weight="bold" if label.bold else "normal", transform=None)  # fmt: skip
+        text = ax.annotate(
+            label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SMALL, va="center",
+            color=label.color, weight="bold" if label.bold else "normal", zorder=6,
+        )  # fmt: skip
         text.set_in_layout(False)
         at = ax.transData.transform((label.x, label.y))
         box = _free(text, at, inside, boxes, scale)
         boxes.append(box)
-        _leader(ax, at, box, scale)
+        text.set_position(((box.x0 - at[0]) / scale, ((box.y0 + box.y1) / 2 - at[1]) / scale))
+        _leader(ax, at, box, label.color, scale)
 
 
 def _free(text: Text, at: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float) -> Bbox:
-    """Move the text to the cheapest place without overlap; the least bad one if there is none."""
+    """The cheapest place for the text without overlap; the least bad one if there is none."""
     size = text.get_window_extent()
-    best: tuple[float, float, float] | None = None
+    best, found = np.inf, size
     shifts = sorted(np.arange(-260, 261, 2.5), key=abs)
-    for far, side, shift in product((9, 26, 48), (1, -1), shifts):
-        x = at[0] + side * far * scale - (size.width if side < 0 else 0)
-        y = at[1] + shift * scale
+    for far, side, shift in product((9, 26, 48, 80), (1, -1), shifts):
         cost = abs(shift) + far * 1.2 + (2 if side < 0 else 0)
-        if best is not None and cost >= best[0]:
+        if cost >= best:
             continue
-        box = Bbox.from_bounds(x, y - size.height / 2, size.width, size.height)
+        x = at[0] + side * far * scale - (size.width if side < 0 else 0)
+        box = Bbox.from_bounds(x, at[1] + shift * scale - size.height / 2, size.width, size.height)
         cost += 400 * sum(box.overlaps(other) for other in taken)
         if box.x0 < inside.x0 or box.x1 > inside.x1 or box.y0 < inside.y0 or box.y1 > inside.y1:
             cost += 2000
-        if best is None or cost < best[0]:
-            best = (cost, x, y)
-    assert best is not None  # noqa: S101  (there is always a first candidate)
-    text.set_position(best[1:])
-    return Bbox.from_bounds(best[1], best[2] - size.height / 2, size.width, size.height)
+        if cost < best:
+            best, found = cost, box
+    return found
 
 
-def _leader(ax: Axes, at: np.ndarray, box: Bbox, scale: float) -> None:
+def _leader(ax: Axes, at: np.ndarray, box: Bbox, color: str, scale: float) -> None:
     """A line from the point to the near end of its label."""
     x = box.x0 - 1.5 * scale if box.x0 > at[0] else box.x1 + 1.5 * scale
     ends = ax.transData.inverted().transform([at, (x, (box.y0 + box.y1) / 2)])
-    ax.plot(ends[:, 0], ends[:, 1], color=GREY if abs(x - at[0]) > 12 * scale else FAINT, lw=0.6, zorder=1.5,
-            alpha=0.8, scalex=False, scaley=False)  # fmt: skip
+    far = max(abs(x - at[0]), abs((box.y0 + box.y1) / 2 - at[1])) > 12 * scale
+    ax.plot(ends[:, 0], ends[:, 1], color=color if far else GREY, lw=0.6, zorder=1.5, alpha=0.7, scalex=False,
+            scaley=False, label="_leader")  # fmt: skip

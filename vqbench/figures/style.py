@@ -6,6 +6,7 @@ floats had a second look. The hues are those of Okabe and Ito (2008), safe for c
 
 from __future__ import annotations
 
+import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,8 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.artist import Artist
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -26,6 +28,7 @@ DPI = 200
 INK, GREY, FAINT = "#222222", "#5A5A5A", "#C8C8C8"
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 SMALL, TINY = 8.5, 7.5
+MINUS = "\N{MINUS SIGN}"
 
 #: Light to dark: the members of a family differ in shade.
 _SHADES = {
@@ -58,6 +61,14 @@ class Look:
     @property
     def marker(self) -> str:
         return _MARKERS.get(self.similarity, "o")
+
+    @property
+    def ink(self) -> str:
+        """The colour for text: light shades darkened until they can be read on white."""
+        red, green, blue = to_rgb(self.color)
+        brightness = 0.299 * red + 0.587 * green + 0.114 * blue
+        scale = min(1.0, 0.42 / max(brightness, 1e-9))
+        return to_hex((red * scale, green * scale, blue * scale))
 
 
 def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
@@ -110,9 +121,8 @@ def canvas(height: float, title: str, reading: str, about: str) -> Figure:
 
     title: what is seen. reading: how to read it. about: what was measured, on what.
     """
-    heads = [*_wrapped(title, 86), ""], _wrapped(reading, 122)
-    foot = _wrapped(about, 136)
-    top = 0.12 + 0.215 * (len(heads[0]) - 1) + 0.04 + 0.165 * len(heads[1]) + 0.10
+    head, read, foot = _wrapped(title, 92), _wrapped(reading, 138), _wrapped(about, 156)
+    top = 0.26 + 0.215 * len(head) + 0.165 * len(read)
     bottom = 0.08 + 0.15 * len(foot)
     total = height + top + bottom
     layout = ConstrainedLayoutEngine(
@@ -121,20 +131,33 @@ def canvas(height: float, title: str, reading: str, about: str) -> Figure:
     figure = Figure(figsize=(WIDTH, total), layout=layout)
     FigureCanvasAgg(figure)
     at = {"x": 0.012, "ha": "left", "va": "top"}
-    figure.suptitle("\n".join(heads[0][:-1]), y=1 - 0.10 / total, fontsize=12, weight="bold", **at)
-    y = 1 - (0.16 + 0.215 * (len(heads[0]) - 1)) / total
-    for text, place, size in (("\n".join(heads[1]), y, 9), ("\n".join(foot), bottom / total, 8)):
+    figure.suptitle(
+        "\n".join(head), y=1 - 0.10 / total, fontsize=12, weight="bold", **at
+    ).set_in_layout(False)
+    y = 1 - (0.16 + 0.215 * len(head)) / total
+    for text, place, size in (("\n".join(read), y, 9), ("\n".join(foot), bottom / total, 8)):
         note = figure.text(at["x"], place, text, ha="left", va="top", fontsize=size, color=GREY)
         note.set_in_layout(False)
-    figure.get_suptitle()
     return figure
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return [line for part in text.split("\n") for line in textwrap.wrap(part, width) or [""]] if text else []
+    """Lines of at most ``width`` letters; a number stays with its unit."""
+    tied = re.sub(r"(?<=[=\d]) (?=[%B\d])|(?<=\bk) (?==)", "\N{NO-BREAK SPACE}", text)
+    return textwrap.wrap(tied, width, break_on_hyphens=False)
 
 
-def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Line2D] = (), lines: bool = False) -> None:
+def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: str | None = None) -> None:
+    """A legend under the axes and above the notes."""
+    engine = figure.get_layout_engine()
+    rect = engine.get()["rect"] if engine is not None else (0, 0, 1, 1)
+    figure.legend(
+        handles=list(handles), loc="outside lower left", bbox_to_anchor=rect, ncols=columns, title=title,
+        alignment="left", columnspacing=1.4, handletextpad=0.6, borderaxespad=0.1,
+    )  # fmt: skip
+
+
+def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Artist] = (), lines: bool = False) -> None:
     """What hues and markers mean, below the axes; only those that occur."""
     handles = []
     for family, text in FAMILIES.items():
@@ -146,9 +169,7 @@ def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Line2D] = (), 
             handles.append(
                 Line2D([], [], color=GREY, marker=_MARKERS[similarity], ls="-" if lines else "", ms=6, label=text)
             )
-    figure.legend(
-        handles=[*handles, *extra], loc="outside lower left", ncols=4, columnspacing=1.4, handletextpad=0.6
-    )
+    below(figure, [*handles, *extra])
 
 
 def grid(ax: Axes, axis: str = "y") -> None:
@@ -161,8 +182,8 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     if abs(value) < 0.0095:
-        return f"{value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
-    return f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+        return f"{value:.0e}".replace("e-0", "e-").replace("-", MINUS)
+    return f"{value:.3f}".replace("-", MINUS)
 
 
 def size(count: float) -> str:

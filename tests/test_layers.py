@@ -1,0 +1,112 @@
+"""The floors of the package: what each module may import, and that no imports go in a circle."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import vqbench
+
+PACKAGE = Path(vqbench.__file__).parent
+GROUND = {"vqbench.arrays", "vqbench.errors", "vqbench.ledger"}
+GROUPS = ("transforms", "quantizers", "metrics", "datasets")
+BASES = {f"vqbench.{group}.base" for group in GROUPS}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _imports(name: str) -> set[str]:
+    """Our own modules that a module imports anywhere, also inside functions and for type checking."""
+    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            home = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                home = ".".join([*above, *([node.module] if node.module else [])])
+            # "from vqbench import stats" imports a module, "from vqbench.stats import mean" a name.
+            found |= {f"{home}.{a.name}" if f"{home}.{a.name}" in MODULES else home for a in node.names}
+    return {module for module in found if module.split(".")[0] == "vqbench"}
+
+
+IMPORTS = {name: _imports(name) for name in MODULES}
+
+
+def _in(folder: str) -> list[str]:
+    return [name for name in MODULES if name.startswith(f"vqbench.{folder}.")]
+
+
+def test_the_package_was_read() -> None:
+    """An empty list of modules or imports would let everything pass."""
+    assert len(MODULES) > 25
+    assert IMPORTS["vqbench.quantizers.binary"] >= {"vqbench.quantizers.base", "vqbench.arrays"}
+    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.stats", "vqbench.search.topk"}
+    for folder in ("quantizers", "metrics", "datasets", "search", "evaluation"):
+        assert len(_in(folder)) > 2
+
+
+@pytest.mark.parametrize("name", sorted(GROUND))
+def test_the_ground_floor_imports_nothing_of_ours(name: str) -> None:
+    assert IMPORTS[name] == set()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_siblings_never_import_each_other(group: str) -> None:
+    """A module of a group imports its base and the ground floor; metrics look at codecs too."""
+    allowed = GROUND | {f"vqbench.{group}.base"}
+    if group == "metrics":
+        allowed |= {"vqbench.quantizers.base"}
+    for name in _in(group):
+        assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+
+
+def test_search_imports_the_floors_below() -> None:
+    allowed = GROUND | BASES | set(_in("search"))
+    for name in _in("search"):
+        assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+
+
+@pytest.mark.parametrize("name", ["vqbench.stats", "vqbench.variant", *_in("evaluation")])
+def test_evaluation_knows_base_classes_only(name: str) -> None:
+    """No concrete quantizer, transform, dataset or metric; only the API names its default metrics."""
+    concrete = {module for group in GROUPS for module in _in(group)} - BASES
+    if name == "vqbench.evaluation.api":
+        concrete -= set(_in("metrics"))
+    assert not IMPORTS[name] & concrete
+
+
+def test_results_are_read_without_the_machinery() -> None:
+    """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
+    for name in ["vqbench.stats", "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
+        assert not any(module.startswith("vqbench.evaluation") for module in IMPORTS[name]), name
+    for name in [*GROUND, "vqbench.stats", "vqbench.variant", *_in("search"), *_in("evaluation"),
+                 *(module for group in GROUPS for module in _in(group))]:  # fmt: skip
+        text = MODULES[name].read_text("utf-8")
+        roots = {
+            (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not {root.split(".")[0] for root in roots} & {"hydra", "omegaconf"}, name
+
+
+def test_no_circle() -> None:
+    """The top package is left out: it names the public functions for type checkers only."""
+    graph = {name: imports - {"vqbench"} for name, imports in IMPORTS.items() if name != "vqbench"}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"imports in a circle: {' -> '.join(error.args[1])}")

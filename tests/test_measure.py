@@ -1,0 +1,44 @@
+"""Scores: exact to the last kept decimal, and the fast products within their stated error."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracles
+
+from vqbench.arrays import Vectors, blocks
+from vqbench.search.measure import Cosine
+from vqbench.search.topk import Search
+
+
+def test_zero_rows_score_zero() -> None:
+    x_nd = np.array([[0, 0], [1, 1], [-1, -1], [0, 0], [1, -1]], dtype=np.float32)
+    queries_qd = np.array([[1, 1], [0, 0]], dtype=np.float32)
+    hits = Search(Vectors(x_nd, normalize=False), Cosine()).top(queries_qd, 3)
+    assert hits.ids_qk.tolist() == [[1, 0, 3], [0, 1, 2]]
+    assert hits.scores_qk.tolist() == [[1, 0, 0], [0, 0, 0]]
+    assert hits.dropped_ties_q.tolist() == [1, 2]
+    assert not np.signbit(hits.scores_qk).any()
+
+
+def test_pairs_are_scored_exactly(tied_rows: np.ndarray) -> None:
+    query_f, row_f = np.repeat([0, 2, 3], 40), np.tile(np.arange(40), 3)
+    found = Search(Vectors(tied_rows, normalize=False), Cosine()).pairs(tied_rows, query_f, row_f)
+    wanted = oracles.cosines(tied_rows[[0, 2, 3]], tied_rows[:40]).ravel()
+    assert found.tolist() == wanted.tolist()
+
+
+def test_products_stay_within_the_stated_error(gaussian: np.ndarray) -> None:
+    """The bound on |float32 product - score| holds at several widths, and is not absurdly wide."""
+    rng = np.random.default_rng(6)
+    for d in (3, 50, 700):
+        x_nd = (rng.standard_normal((300, d)) + 1).astype(np.float32)
+        measure = Cosine()
+        prepared_nd = measure.prepare(x_nd)
+        products = prepared_nd[:20] @ prepared_nd.T
+        scores = np.array([measure.pairs(x_nd, query) for query in x_nd[:20]])
+        assert np.abs(products - scores).max() <= measure.error(d) <= 1e-4
+
+
+def test_blocks_cover_every_row() -> None:
+    assert list(blocks(7, 3)) == [(0, 3), (3, 6), (6, 7)]
+    assert list(blocks(0, 3)) == []

@@ -1,0 +1,141 @@
+"""What the codes themselves look like: their scores against cosine, their bits."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.stats import spearmanr
+
+from vqbench.figures.placing import Label, beside
+from vqbench.figures.slices import Slice
+from vqbench.figures.style import BLUE, GREY, INK, VERMILION, below, canvas, grid
+
+_UNITS = {
+    "decoded": "cosine to decoded",
+    "symmetric": "cosine, both decoded",
+    "raw": "cosine of integers",
+    "hamming": "\N{MINUS SIGN} differing bits",
+}
+
+
+def score_calibration(part: Slice) -> Figure | None:
+    """The code's score against float cosine for sampled pairs, a panel a variant."""
+    pairs = part.sampled("pair")
+    if not pairs:
+        return None
+    rho = {name: _rho(pair) for name, pair in pairs.items()}
+    columns = 3 if len(pairs) <= 9 else 4
+    rows = math.ceil(len(pairs) / columns)
+    near = any(pair["index"].notna().any() for pair in pairs.values())
+    count = max(len(pair) for pair in pairs.values())
+    figure = canvas(
+        0.4 + (2.0 if columns == 3 else 1.7) * rows, _calibration_title(part, rho),
+        "Each dot is a pair of query and document. The narrower the band, the less the order changes; where it "
+        "is flat or falls, the code cannot rank. Only order counts: scales differ from panel to panel.",
+        part.facts(f"{count:,} sampled pairs a panel, the nearest of each query and others drawn at random",
+                   "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation"),
+    )  # fmt: skip
+    axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):
+        _panel(ax, part, name, pair, rho[name], near)
+    for ax in axes.flat[len(pairs):]:  # fmt: skip
+        ax.set_visible(False)
+    for ax in axes.flat[max(0, len(pairs) - columns) : len(pairs)]:
+        ax.tick_params(labelbottom=True)
+        ax.set_xlabel("float cosine")
+    if near:
+        handles = [Line2D([], [], color=color, marker="o", ls="", ms=5, label=text) for color, text in
+                   ((VERMILION, "one of the query's nearest"), (BLUE, "a document at random"))]  # fmt: skip
+        below(figure, handles)
+    return figure
+
+
+def _rho(pair: pd.DataFrame) -> float:
+    if pair["value"].nunique() < 2 or pair["code"].nunique() < 2:
+        return math.nan
+    # The numbers are rounded as ties are in a search, so that an exact code gets exactly 1.
+    return float(spearmanr(pair["value"].round(12), pair["code"].round(12)).statistic)
+
+
+def _calibration_title(part: Slice, rho: dict[str, float]) -> str:
+    coded = {name: x for name, x in rho.items() if part.looks[name].family != "float" and not math.isnan(x)}
+    if not coded:
+        return "The code's score follows the float cosine"
+    best, worst = max(coded, key=lambda name: coded[name]), min(coded, key=lambda name: coded[name])
+    if best == worst:
+        return f"How the score of {best} follows the float cosine: rank correlation {coded[best]:.4f}"
+    return (
+        f"How scores follow the float cosine: best {best} (rank correlation {coded[best]:.4f}), "
+        f"worst {worst} ({coded[worst]:.4f})"
+    )
+
+
+def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, near: bool) -> None:
+    look = part.looks[name]
+    close = pair["index"].notna().to_numpy()
+    for mask, color in ((~close, BLUE), (close, VERMILION)):
+        shown = color if near else GREY
+        ax.plot(pair["value"][mask], pair["code"][mask], ".", color=shown, ms=2.6, mew=0, alpha=0.55,
+                rasterized=True)  # fmt: skip
+    ax.set_title(name, fontsize=8.5, weight="bold", color=look.ink)
+    ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)
+    ax.tick_params(labelsize=7.5)
+    ax.locator_params(nbins=4)
+    ax.ticklabel_format(useOffset=False)
+    text = f"\N{GREEK SMALL LETTER RHO} {rho:.4f}"
+    if near and close.sum() > 2:
+        text += f"\nnear only {_rho(pair[close]):.4f}"
+    ax.text(0.04, 0.95, text, transform=ax.transAxes, va="top", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+    grid(ax, "both")
+
+
+def bit_balance(part: Slice) -> Figure | None:
+    """Share of ones per dimension, sorted, for the 1-bit codes; equal curves share a label."""
+    curves: dict[bytes, tuple[list[str], np.ndarray]] = {}
+    for name, balance in part.sampled("balance").items():
+        ones = np.sort(balance["value"].to_numpy(dtype=float))
+        curves.setdefault(ones.round(12).tobytes(), ([], ones))[0].append(name)
+    if not curves:
+        return None
+    figure = canvas(
+        3.9, _balance_title(list(curves.values())),
+        "A bit tells most where half of all vectors have a 1; a dimension whose bit is nearly always the same "
+        "is stored in vain. In brackets: information per stored bit, dimension by dimension. Codes with the same "
+        "bits share a line.",
+        part.facts("share of ones over all corpus vectors"),
+    )  # fmt: skip
+    ax = figure.subplots()
+    labels = []
+    for names, ones in curves.values():
+        look = part.looks[names[0]]
+        ax.plot(np.arange(1, len(ones) + 1), ones, color=look.color, ls=look.line, lw=1.6, label=", ".join(names))
+        text = textwrap.fill(f"{', '.join(names)} ({_information(ones):.3f})", 30)
+        labels.append(Label(len(ones), float(ones[-1]), text, look.ink))
+    ax.axhline(0.5, color=INK, lw=0.9, ls=(0, (2, 2)))
+    ax.annotate("half", (1, 0.5), (2, 3), textcoords="offset points", fontsize=8)
+    ax.set_ylim(-0.02, 1.02)
+    ax.set_xlim(1, max(len(ones) for _, ones in curves.values()))
+    ax.set_xlabel("dimensions, each code's own order from fewest ones to most")
+    ax.set_ylabel("vectors with a 1 (share of all)")
+    grid(ax)
+    beside(ax, labels, 3.3)
+    return figure
+
+
+def _information(ones: np.ndarray) -> float:
+    """Mean entropy of a bit: 1 where ones and zeros are equally many (Shannon, 1948)."""
+    p = np.clip(ones, 1e-300, 1 - 1e-16)
+    return float(np.mean(-p * np.log2(p) - (1 - p) * np.log2(1 - p)))
+
+
+def _balance_title(curves: list[tuple[list[str], np.ndarray]]) -> str:
+    names, ones = max(curves, key=lambda curve: np.abs(curve[1] - 0.5).mean())
+    spread = f"ones in {100 * ones[0]:.0f} % to {100 * ones[-1]:.0f} % of vectors, by dimension"
+    return f"How evenly the bits split: {names[0]} is furthest from half, {spread}"

@@ -1,0 +1,92 @@
+"""Every metric of every variant at one k."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from vqbench.figures.slices import Slice
+from vqbench.figures.style import FAINT, GREY, canvas, number
+
+_LOSS = "light:#4B2E83"  # no hue of a family: here colour means loss
+_LEAST = 0.02  # differences below this share of a metric's range stay pale
+
+
+def metrics_heatmap(part: Slice) -> Figure | None:
+    """Metrics as rows, variants as columns: values, and how far each is from the best of its row."""
+    values = _values(part)
+    if values.empty:
+        return None
+    better = [f"{part.axis(name, part.k)}  {_arrow(part, name)}" for name in values.index]
+    shade = pd.DataFrame([_loss(part, str(name), row) for name, row in values.iterrows()], index=values.index)
+    figure = canvas(
+        1.9 + 0.30 * len(values),
+        f"Every metric at k = {part.k}: dark cells are where a code loses",
+        "Each row is shaded by itself, from its best value (pale) to its worst (dark), in its own direction: "
+        "\N{UPWARDS ARROW} more is better, \N{DOWNWARDS ARROW} less is better. Rows that hardly differ stay pale. "
+        "The codes alone, without rescoring.",
+        part.facts(f"k = {part.k}, where a metric has one"),
+    )
+    ax = figure.subplots()
+    notes = values.map(lambda value: "\N{EN DASH}" if np.isnan(value) else number(value))
+    if values.shape[1] > 10:
+        notes = notes.map(lambda text: text.removeprefix("0") if text.startswith("0.") else text)
+    sns.heatmap(
+        shade, ax=ax, annot=notes, fmt="", cmap=sns.color_palette(_LOSS, as_cmap=True), vmin=0, vmax=1,
+        linewidths=1, linecolor="white", cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
+        annot_kws={"fontsize": 8.5 if values.shape[1] <= 12 else 6.8}, yticklabels=better,
+    )  # fmt: skip
+    bar = ax.collections[0].colorbar
+    if bar is not None:
+        bar.set_ticks([0, 1], labels=["best\nof row", "worst\nof row"])
+        bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    _hatch(ax, part, values)
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0)
+    ax.set_xticks(ax.get_xticks(), values.columns, rotation=38, ha="right", rotation_mode="anchor")
+    ax.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def _values(part: Slice) -> pd.DataFrame:
+    """Metrics x variants, in the order of meta.json; variants without results last, empty."""
+    m = part.metrics
+    rows = m[((m["k"] == part.k) | m["k"].isna()) & (m["oversample"] == 0)]
+    table = rows.pivot_table(index="metric", columns="variant", values="value", observed=True)
+    order = [x for name in part.described for x in (name, f"{name}_kept") if x in table.index]
+    order += [name for name in table.index if name not in order]
+    return table.reindex(index=order, columns=[*part.variants, *part.lost["variant"]])
+
+
+def _higher(part: Slice, metric: str) -> bool:
+    described = part.described.get(metric, part.described.get(metric.removesuffix("_kept"), {}))
+    return bool(described.get("higher_is_better", True))
+
+
+def _arrow(part: Slice, metric: str) -> str:
+    return "\N{UPWARDS ARROW}" if _higher(part, metric) else "\N{DOWNWARDS ARROW}"
+
+
+def _loss(part: Slice, metric: str, row: pd.Series) -> pd.Series:
+    """0 for the best value of the row, 1 for the worst; little where the whole row is nearly equal."""
+    described = part.described.get(metric, {})
+    full = float(described.get("highest", 1)) - float(described.get("lowest", 0))
+    best, worst = (row.max(), row.min()) if _higher(part, metric) else (row.min(), row.max())
+    least = _LEAST * full if np.isfinite(full) else 0.0
+    span = max(abs(worst - best), least)
+    return (row - best).abs() / span if span > 0 else row * 0.0
+
+
+def _hatch(ax: Axes, part: Slice, values: pd.DataFrame) -> None:
+    """Mark what has no value: a metric that does not apply, a variant that was skipped or failed."""
+    for (y, x), value in np.ndenumerate(values.to_numpy()):
+        if np.isnan(value):
+            ax.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="////", edgecolor=FAINT, lw=0))
+    for row in part.lost.itertuples():
+        x = list(values.columns).index(row.variant) + 0.5
+        ax.text(x, len(values) / 2, str(row.status), rotation=90, ha="center", va="center", color=GREY,
+                fontsize=10, weight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip

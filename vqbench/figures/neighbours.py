@@ -1,0 +1,100 @@
+"""The example's nearest documents, variant by variant, as a table."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vqbench.figures.slices import Slice
+from vqbench.figures.style import FAINT, GREY, INK, VERMILION, canvas, short
+
+_SIGNS = {
+    "same": ("=", GREY, "same rank as with floats"),
+    "up": ("\N{BLACK UP-POINTING TRIANGLE}", "#0072B2", "higher than with floats, by so many ranks"),
+    "down": ("\N{BLACK DOWN-POINTING TRIANGLE}", "#A35C00", "lower"),
+    "new": ("+", VERMILION, "not in float's list"),
+}
+
+
+def nearest(part: Slice) -> Figure | None:
+    """Rank, id and score by variant; moves against the float list by sign and colour."""
+    lists = {name: rows.sort_values("index") for name, rows in part.sampled("nearest").items()}
+    if not lists:
+        return None
+    base = part.baseline if part.baseline in lists else None
+    ranks = {} if base is None else dict(zip(lists[base]["other"], lists[base]["index"].astype(int), strict=True))
+    example = short(str(next(iter(lists.values()))["id"].iloc[0]), 40)
+    depth = max(len(rows) for rows in lists.values())
+    across = min(range(3, 0, -1) if len(lists) < 4 else (3, 4), key=lambda x: (math.ceil(len(lists) / x), x))
+    down = math.ceil(len(lists) / across)
+    row = 0.185
+    figure = canvas(
+        down * row * (depth + 3.0), _title(part, lists, ranks, base, example), _reading(base, depth),
+        part.facts(f"example: {example}, left out of its own list",
+                   "scores are each code's own: cosine, or minus the differing bits"),
+    )  # fmt: skip
+    axes = figure.subplots(down, across, squeeze=False)
+    width = int(0.70 * 8.9 / across / 0.064)  # letters of 0.064 inches
+    for ax in axes.flat:
+        ax.set_axis_off()
+        ax.set(xlim=(0, 1), ylim=(depth + 1.6, -0.6))
+    for ax, (name, rows) in zip(axes.flat, lists.items(), strict=False):
+        _block(ax, part, name, rows, {} if name == base else ranks, width)
+    return figure
+
+
+def _title(part: Slice, lists: dict[str, pd.DataFrame], ranks: dict, base: str | None, example: str) -> str:
+    kept = {name: sum(x in ranks for x in rows["other"]) for name, rows in lists.items() if name != base}
+    if base is None or not kept:
+        return f"The nearest to {example}, by each code"
+    worst = min(kept, key=lambda name: kept[name])
+    best = [name for name in kept if part.looks[name].family != "float"]
+    top = max(best, key=lambda name: kept[name], default=worst)
+    return (
+        f"Nearest to {example}: of float's {len(ranks)}, {top} finds {kept[top]}"
+        + (f", {worst} {kept[worst]}" if worst != top else "")
+    )
+
+
+def _reading(base: str | None, depth: int) -> str:
+    if base is None:
+        return f"Each list is one code's own {depth} nearest, equal scores in the order of ids. No float list to compare."
+    signs = "; ".join(f"{sign} {text}" for sign, _, text in _SIGNS.values())
+    return f"Each list is one code's own {depth} nearest, equal scores in the order of ids. Against {base}: {signs}."
+
+
+def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str, int], width: int) -> None:
+    look = part.looks[name]
+    ax.text(0, 0, name, fontsize=8.5, weight="bold", color=look.ink, va="center")
+    ax.plot([0, 1], [0.55, 0.55], color=look.color, lw=0.9)
+    hamming = look.similarity == "hamming"
+    for place, row in enumerate(rows.itertuples(), start=1):
+        kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
+        score = f"{row.code:.0f}" if hamming else f"{row.code:.4f}"
+        weight = "bold" if kind == "new" else "normal"
+        for x, text, ha, shade in (
+            (0.055, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", color if kind == "new" else INK),
+            (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
+        ):  # fmt: skip
+            ax.text(x, place + 0.15, text, ha=ha, va="center", fontsize=7.3, color=shade, weight=weight)
+    if ranks:
+        kept = sum(str(x) in ranks for x in rows["other"])
+        ax.text(0.075, len(rows) + 1.2, f"{kept} of float's {len(ranks)}", fontsize=7.3, color=GREY, va="center")
+    ax.axhline(len(rows) + 0.7, color=FAINT, lw=0.6)
+
+
+def _move(place: int, before: int | None) -> tuple[str, str, str]:
+    """What became of a document: its kind, its sign, the sign's colour."""
+    if before is None:
+        kind, by = "new", ""
+    elif before == place:
+        kind, by = "same", ""
+    else:
+        kind, by = ("up" if before > place else "down"), str(abs(before - place))
+    sign, color, _ = _SIGNS[kind]
+    return kind, sign + by, color
+
+
