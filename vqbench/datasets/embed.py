@@ -45,6 +45,11 @@ class Synset:
     definition: str
     examples: tuple[str, ...]
 
+    @property
+    def lemma(self) -> str:
+        """The synset's first lemma, in words."""
+        return self.id.rsplit(".", 2)[0].replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Query:
@@ -179,7 +184,7 @@ def build_wordnet(out: Path, wordnet: Path) -> None:
     """
     corpus, queries = select(read_synsets(wordnet), CORPUS_SIZE, QUERY_COUNT)
     model = load_model()
-    documents = embed(model, [s.definition for s in corpus])
+    documents = embed(model, [f"{s.lemma}: {s.definition}" for s in corpus])
     questions = embed(model, [q.text for q in queries])
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "embeddings.npy", documents)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import canvas, grid, legend, number, short
+from vqbench.figures.style import canvas, grid, legend, share, short
 
 _BODY = 4.8
 
@@ -52,11 +52,11 @@ def series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[str]) -
     nodes = config.get("datasets") if isinstance(config, Mapping) else None
     nodes = {name: node for name, node in (nodes or {}).items() if name in datasets}
     best: tuple[str, dict[str, float]] = ("", {})
-    keys = {key for node in nodes.values() for key, value in node.items() if _is_number(value)}
+    keys = {key for node in nodes.values() for key, value in node.items() if _is_share(value)}
     for key in sorted(keys):
         groups: dict[str, dict[str, float]] = {}
         for name, node in nodes.items():
-            if _is_number(node.get(key)):
+            if _is_share(node.get(key)):
                 rest = repr(sorted((k, v) for k, v in node.items() if k not in (key, "name")))
                 groups.setdefault(rest, {})[name] = float(node[key])
         for group in groups.values():
@@ -65,7 +65,7 @@ def series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[str]) -
     return best
 
 
-def _is_number(value: object) -> bool:
+def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -121,7 +121,7 @@ def _label(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int, place
     for line, name in zip([box.lines[0] for box in ax.containers], names, strict=True):  # pyright: ignore
         x, y = line.get_data()
         if len(x):
-            labels.append(Label(float(x[-1]), float(y[-1]), f"{name}  {number(float(y[-1]))}",
+            labels.append(Label(float(x[-1]), float(y[-1]), f"{name}  {share(float(y[-1]))}",
                                 _look(parts, name).ink))  # fmt: skip
     beside(ax, labels, _BODY - 1.4)
 
@@ -137,7 +137,7 @@ def _title(parts: Sequence[Slice], names: Sequence[str], k: int) -> str:
         return f"overlap@{k} by dataset"
     name = max(known, key=lambda name: known[name][1] - known[name][0])
     low, high = known[name]
-    return f"What a code costs depends on the data: {name} ranges from {number(low)} to {number(high)}"
+    return f"What a code costs depends on the data: {name} ranges from {share(low)} to {share(high)}"
 
 
 def _reading(key: str) -> str:

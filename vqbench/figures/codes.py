@@ -83,7 +83,7 @@ def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, nea
         shown = color if near else GREY
         ax.plot(pair["value"][mask], pair["code"][mask], ".", color=shown, ms=2.6, mew=0, alpha=0.55,
                 rasterized=True)  # fmt: skip
-    ax.set_title(name, fontsize=8.5, weight="bold", color=look.ink)
+    ax.set_title(name, fontsize=8.2, weight="bold", color=look.ink, x=-0.24).set_in_layout(False)
     ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)
     ax.tick_params(labelsize=7.5)
     ax.locator_params(nbins=4)

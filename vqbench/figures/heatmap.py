@@ -13,6 +13,7 @@ from vqbench.figures.slices import Slice
 from vqbench.figures.style import FAINT, GREY, canvas, number
 
 _LOSS = "light:#4B2E83"  # no hue of a family: here colour means loss
+_MANY = 12  # variants that still leave room for wide cells
 _LEAST = 0.02  # differences below this share of a metric's range stay pale
 
 
@@ -21,7 +22,9 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     values = _values(part)
     if values.empty:
         return None
+    many = values.shape[1] > _MANY
     better = [f"{part.axis(name, part.k)}  {_arrow(part, name)}" for name in values.index]
+    better = ["\n(".join(text.rsplit(" (", 1)) if many else text for text in better]
     shade = pd.DataFrame([_loss(part, str(name), row) for name, row in values.iterrows()], index=values.index)
     figure = canvas(
         1.9 + 0.30 * len(values),
@@ -32,13 +35,11 @@ def metrics_heatmap(part: Slice) -> Figure | None:
         part.facts(f"k = {part.k}, where a metric has one"),
     )
     ax = figure.subplots()
-    notes = values.map(lambda value: "\N{EN DASH}" if np.isnan(value) else number(value))
-    if values.shape[1] > 10:
-        notes = notes.map(lambda text: text.removeprefix("0") if text.startswith("0.") else text)
+    notes = values.map(lambda value: _note(value, many))
     sns.heatmap(
         shade, ax=ax, annot=notes, fmt="", cmap=sns.color_palette(_LOSS, as_cmap=True), vmin=0, vmax=1,
         linewidths=1, linecolor="white", cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
-        annot_kws={"fontsize": 8.5 if values.shape[1] <= 12 else 6.8}, yticklabels=better,
+        annot_kws={"fontsize": 6.5 if many else 8.5}, yticklabels=better,
     )  # fmt: skip
     bar = ax.collections[0].colorbar
     if bar is not None:
@@ -47,9 +48,16 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     _hatch(ax, part, values)
     ax.set(xlabel="", ylabel="")
     ax.tick_params(length=0)
-    ax.set_xticks(ax.get_xticks(), values.columns, rotation=38, ha="right", rotation_mode="anchor")
-    ax.tick_params(axis="y", rotation=0)
+    ax.set_xticks(ax.get_xticks(), values.columns, rotation=58 if many else 38, ha="right", rotation_mode="anchor")
+    ax.tick_params(axis="y", rotation=0, labelsize=7.5 if many else 8.5)
     return figure
+
+
+def _note(value: float, narrow: bool) -> str:
+    if np.isnan(value):
+        return "\N{EN DASH}"
+    text = number(value)
+    return text.removeprefix("0").replace("1.000", "1.00") if narrow and "." in text else text
 
 
 def _values(part: Slice) -> pd.DataFrame:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, INK, VERMILION, canvas, short
+from vqbench.figures.style import FAINT, GREY, INK, VERMILION, canvas, quoted, short
 
 _SIGNS = {
     "same": ("=", GREY, "same rank as with floats"),
@@ -26,7 +27,7 @@ def nearest(part: Slice) -> Figure | None:
         return None
     base = part.baseline if part.baseline in lists else None
     ranks = {} if base is None else dict(zip(lists[base]["other"], lists[base]["index"].astype(int), strict=True))
-    example = short(str(next(iter(lists.values()))["id"].iloc[0]), 40)
+    example = quoted(next(iter(lists.values()))["id"].iloc[0])
     depth = max(len(rows) for rows in lists.values())
     across = min(range(3, 0, -1) if len(lists) < 4 else (3, 4), key=lambda x: (math.ceil(len(lists) / x), x))
     down = math.ceil(len(lists) / across)
@@ -68,7 +69,7 @@ def _reading(base: str | None, depth: int) -> str:
 
 def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str, int], width: int) -> None:
     look = part.looks[name]
-    ax.text(0, 0, name, fontsize=8.5, weight="bold", color=look.ink, va="center")
+    _put(ax, 0, 0, name, fontsize=8, weight="bold", color=look.ink)
     ax.plot([0, 1], [0.55, 0.55], color=look.color, lw=0.9)
     hamming = look.similarity == "hamming"
     for place, row in enumerate(rows.itertuples(), start=1):
@@ -76,14 +77,19 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
         score = f"{row.code:.0f}" if hamming else f"{row.code:.4f}"
         weight = "bold" if kind == "new" else "normal"
         for x, text, ha, shade in (
-            (0.055, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", color if kind == "new" else INK),
+            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", color if kind == "new" else INK),
             (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
         ):  # fmt: skip
-            ax.text(x, place + 0.15, text, ha=ha, va="center", fontsize=7.3, color=shade, weight=weight)
+            _put(ax, x, place + 0.15, text, ha=ha, color=shade, weight=weight)
     if ranks:
         kept = sum(str(x) in ranks for x in rows["other"])
-        ax.text(0.075, len(rows) + 1.2, f"{kept} of float's {len(ranks)}", fontsize=7.3, color=GREY, va="center")
+        _put(ax, 0.075, len(rows) + 1.2, f"{kept} of float's {len(ranks)}", color=GREY)
     ax.axhline(len(rows) + 0.7, color=FAINT, lw=0.6)
+
+
+def _put(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Text of a table; it claims no room, so that all columns stay equally wide."""
+    ax.text(x, y, text, **{"va": "center", "fontsize": 7.3, **style}).set_in_layout(False)
 
 
 def _move(place: int, before: int | None) -> tuple[str, str, str]:

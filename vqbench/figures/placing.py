@@ -9,11 +9,12 @@ from itertools import product
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation
 
 from vqbench.figures.style import GREY, SMALL, TINY
 
 _LINE = 0.150  # inches from one label to the next
+_FEW = 4  # points so close that their labels still find places one by one
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
     height: that of the axes in inches, about.
     """
     low, high = ax.get_ylim()
+    column = ax.transAxes + ScaledTranslation(0.28, 0, ax.figure.dpi_scale_trans)
     lines = [_LINE / height * (high - low) * (1 + label.text.count("\n")) for label in labels]
     for label, y in zip(labels, spread([x.y for x in labels], lines, low, high), strict=True):
         ax.annotate(
-            label.text, (label.x, label.y), (1.045, (y - low) / (high - low)), textcoords="axes fraction",
+            label.text, (label.x, label.y), (1, (y - low) / (high - low)), textcoords=column,
             va="center", ha="left", fontsize=TINY + 0.5, color=label.color, annotation_clip=False,
             weight="bold" if label.bold else "normal",
             arrowprops={"arrowstyle": "-", "color": label.color, "lw": 0.6, "alpha": 0.7, "shrinkA": 1,
@@ -65,24 +67,61 @@ def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
         )  # fmt: skip
 
 
-def within(ax: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
-    """Labels inside the axes, each at the nearest free place left or right of its point.
+def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -> None:
+    """Labels inside the axes, without overlap. The layout must be final.
 
-    taken: boxes in pixels that stay free of text (markers, bars). The layout must be final.
+    A large group gets a column of its own, in order; the others stand at the nearest free place.
+    taken: boxes in pixels that stay free of text (markers, bars).
     """
-    scale = ax.figure.dpi / 72
-    inside, boxes = ax.get_window_extent(), list(taken)
-    for label in labels:
-        text = ax.annotate(
-            label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SMALL, va="center",
-            color=label.color, weight="bold" if label.bold else "normal", zorder=6,
-        )  # fmt: skip
-        text.set_in_layout(False)
-        at = ax.transData.transform((label.x, label.y))
-        box = _free(text, at, inside, boxes, scale)
-        boxes.append(box)
-        text.set_position(((box.x0 - at[0]) / scale, ((box.y0 + box.y1) / 2 - at[1]) / scale))
-        _leader(ax, at, box, label.color, scale)
+    scale, edges = ax.figure.dpi / 72, ax.get_window_extent()
+    inside = Bbox.from_extents(edges.x0, edges.y0 + 4, edges.x1 + 8, edges.y1)
+    boxes = list(taken)
+    for group in sorted(groups, key=len, reverse=True):
+        texts = [_text(ax, label) for label in group]
+        points = ax.transData.transform([(label.x, label.y) for label in group])
+        if len(group) > _FEW:
+            found = _column(texts, points, inside, boxes, scale)
+        else:
+            found = []
+            for text, at in zip(texts, points, strict=True):
+                found.append(_free(text, at, inside, [*boxes, *found], scale))
+        boxes += found
+        for label, text, at, box in zip(group, texts, points, found, strict=True):
+            text.set_position(((box.x0 - at[0]) / scale, ((box.y0 + box.y1) / 2 - at[1]) / scale))
+            _leader(ax, at, box, label.color, scale)
+
+
+def _text(ax: Axes, label: Label) -> Text:
+    text = ax.annotate(
+        label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SMALL, va="center",
+        color=label.color, weight="bold" if label.bold else "normal", zorder=6,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
+    )  # fmt: skip
+    text.set_in_layout(False)
+    return text
+
+
+def _column(
+    texts: Sequence[Text], points: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float
+) -> list[Bbox]:
+    """One label under the other, in the order of the points' heights, on the side with more room."""
+    sizes = [text.get_window_extent() for text in texts]
+    widest, height = max(size.width for size in sizes), max(size.height for size in sizes) * 1.1
+    left, right = points[:, 0].min() - 24 * scale, points[:, 0].max() + 24 * scale
+    y = spread(points[:, 1], [height] * len(texts), inside.y0 + height / 2, inside.y1 - height / 2)
+
+    def boxes(on_right: bool) -> list[Bbox]:
+        starts = [right if on_right else left - size.width for size in sizes]
+        return [
+            Bbox.from_bounds(x, at - size.height / 2, size.width, size.height)
+            for x, at, size in zip(starts, y, sizes, strict=True)
+        ]
+
+    def clashes(found: list[Bbox]) -> float:
+        outside = found[0].x0 < inside.x0 or found[0].x0 + widest > inside.x1
+        return 100 * outside + sum(box.overlaps(other) for box in found for other in taken)
+
+    return min(boxes(True), boxes(False), key=clashes)
 
 
 def _free(text: Text, at: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float) -> Bbox:
@@ -90,7 +129,7 @@ def _free(text: Text, at: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale
     size = text.get_window_extent()
     best, found = np.inf, size
     shifts = sorted(np.arange(-260, 261, 2.5), key=abs)
-    for far, side, shift in product((9, 26, 48, 80), (1, -1), shifts):
+    for far, side, shift in product((9, 26, 48, 80, 112), (1, -1), shifts):
         cost = abs(shift) + far * 1.2 + (2 if side < 0 else 0)
         if cost >= best:
             continue

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import INK, below, canvas, grid, number
+from vqbench.figures.style import INK, below, canvas, grid, share
 
 _EDGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NAMES = ("below a quarter", "a quarter to a half", "half to three quarters", "three quarters or more", "all of it")
@@ -24,7 +24,7 @@ def per_query(part: Slice) -> Figure | None:
         return None
     bad = shares.iloc[:, :_BAD].sum(axis=1)
     figure = canvas(
-        1.2 + 0.31 * len(shares), _title(part, bad),
+        1.2 + 0.31 * len(shares), _title(part, bad, means),
         f"Each bar splits the queries by how much of float's top {part.k} they find. Dark: less than half is "
         "found. The codes alone, without rescoring; overlap is the expected one where scores tie.",
         part.facts(f"k = {part.k}"),
@@ -58,14 +58,13 @@ def _shares(part: Slice) -> tuple[pd.DataFrame, pd.Series]:
     return shares.loc[order], p.groupby(p["variant"].astype(str))["value"].mean().loc[order]
 
 
-def _title(part: Slice, bad: pd.Series) -> str:
+def _title(part: Slice, bad: pd.Series, means: pd.Series) -> str:
     if bad.max() == 0:
         return f"No query finds less than half of float's top {part.k}, whatever the code"
-    worst = bad.idxmax()
-    return (
-        f"The mean hides the bad queries: with {worst}, {100 * bad[worst]:.1f} % of them find less than half "
-        f"of float's top {part.k}"
-    )
+    fair = bad[(means >= 0.5) & (bad > 0)]
+    worst = (fair if len(fair) else bad).idxmax()
+    start = f"The mean of {share(means[worst])} hides bad queries: with" if len(fair) else "With"
+    return f"{start} {worst}, {100 * bad[worst]:.1f} % of the queries find less than half of float's top {part.k}"
 
 
 def _axes(ax: Axes, shares: pd.DataFrame, bad: pd.Series, means: pd.Series) -> None:
@@ -78,7 +77,7 @@ def _axes(ax: Axes, shares: pd.DataFrame, bad: pd.Series, means: pd.Series) -> N
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     grid(ax, "x")
-    columns = ((1.06, "mean", [number(x) for x in means]), (1.17, "below half", [f"{100 * x:.1f} %" for x in bad]))
+    columns = ((1.06, "mean", [share(x) for x in means]), (1.17, "below half", [f"{100 * x:.1f} %" for x in bad]))
     for x, head, texts in columns:
         ax.annotate(head, (x, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points",
                     ha="center", va="bottom", fontsize=8.5, color=INK, weight="bold")  # fmt: skip

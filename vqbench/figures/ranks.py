@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, canvas, grid, legend, number
+from vqbench.figures.style import FAINT, canvas, grid, legend, share
 
 _VISIBLE = 0.004  # tie bounds closer than this would be thinner than a line
 _BODY = 4.9
@@ -37,11 +37,11 @@ def overlap_by_k(part: Slice) -> Figure | None:
     ax.set_ylabel(part.axis("overlap"))
     grid(ax)
     beside(ax, [
-        Label(curve["k"].iloc[-1], curve["value"].iloc[-1], f"{name}  {number(curve['value'].iloc[-1])}",
+        Label(curve["k"].iloc[-1], curve["value"].iloc[-1], f"{name}  {share(curve['value'].iloc[-1])}",
               part.looks[name].ink)
         for name, curve in curves.items()
     ], _BODY - 1.1)  # fmt: skip
-    band = [Patch(facecolor=FAINT, label="least and most that tie-breaking gives")] if tied else []
+    band = [Patch(facecolor=FAINT, label="range that tie-breaking leaves")] if tied else []
     legend(figure, [part.looks[name] for name in curves], band, lines=True)
     return figure
 
@@ -66,7 +66,7 @@ def _title(curves: dict[str, pd.DataFrame]) -> str:
     if abs(moves[name]) < 0.01:
         return f"Overlap with float search hardly depends on k, from {first} to {last}"
     verb = "rises" if moves[name] > 0 else "falls"
-    ends = f"from {number(curve['value'].iloc[0])} at k = {first} to {number(curve['value'].iloc[-1])} at k = {last}"
+    ends = f"from {share(curve['value'].iloc[0])} at k = {first} to {share(curve['value'].iloc[-1])} at k = {last}"
     return f"Overlap with float search by depth: {name} {verb} most, {ends}"
 
 

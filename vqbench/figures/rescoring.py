@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import canvas, grid, legend, number
+from vqbench.figures.style import canvas, grid, legend, share
 
 _LOSSLESS = 0.9995
 _BODY = 4.6
@@ -29,7 +29,6 @@ def oversampling(part: Slice) -> Figure | None:
     for ax, k in zip(axes, ks, strict=True):
         _panel(ax, part, names, k)
     axes[0].set_ylabel(part.axis("overlap"))
-    figure.supxlabel("oversample factor: candidates fetched for each rank (log scale)", fontsize=9)
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(max(low, -0.02), min(high, 1.02))
     beside(axes[-1], _labels(part, names), _BODY - 1.3)
@@ -61,6 +60,7 @@ def _panel(ax: Axes, part: Slice, names: list[str], k: int) -> None:
     ax.set_xlim(places[0] - 0.5, max(places.values()) + 0.3)
     ax.set_xticks(list(places.values()), ["alone", *(f"\N{MULTIPLICATION SIGN}{x}" for x in part.factors)])
     ax.set_title(f"k = {k}", weight="bold")
+    ax.set_xlabel("candidates fetched / k")
     grid(ax)
 
 
@@ -79,7 +79,7 @@ def _title(part: Slice, names: list[str]) -> str:
     own, last = part.at("overlap", k=k)["value"], part.at("overlap", k=k, oversample=factor)["value"]
     name = min(names, key=lambda name: own.get(name, 1.0))
     return (
-        f"What float rescoring wins back: {name} rises from {number(own[name])} alone to {number(last[name])} "
+        f"What float rescoring wins back: {name} rises from {share(own[name])} alone to {share(last[name])} "
         f"at \N{MULTIPLICATION SIGN}{factor} (k = {k})"
     )
 

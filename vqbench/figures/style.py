@@ -148,13 +148,17 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: str | None = None) -> None:
-    """A legend under the axes and above the notes."""
+    """A legend under the axes and above the notes, for which the axes make room."""
     engine = figure.get_layout_engine()
-    rect = engine.get()["rect"] if engine is not None else (0, 0, 1, 1)
-    figure.legend(
-        handles=list(handles), loc="outside lower left", bbox_to_anchor=rect, ncols=columns, title=title,
-        alignment="left", columnspacing=1.4, handletextpad=0.6, borderaxespad=0.1,
+    left, bottom, width, height = engine.get()["rect"] if engine is not None else (0, 0, 1, 1)
+    box = figure.legend(
+        handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=columns, title=title,
+        alignment="left", columnspacing=1.3, handletextpad=0.6, borderaxespad=0.2,
     )  # fmt: skip
+    box.set_in_layout(False)
+    taken = box.get_window_extent().height / figure.bbox.height + 0.05 / figure.get_figheight()
+    if engine is not None:
+        engine.set(rect=(left, bottom + taken, width, height - taken))
 
 
 def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Artist] = (), lines: bool = False) -> None:
@@ -186,9 +190,19 @@ def number(value: float) -> str:
     return f"{value:.3f}".replace("-", MINUS)
 
 
+def share(value: float) -> str:
+    """Three decimals, as the table on the screen has them."""
+    return f"{value:.3f}".replace("-", MINUS)
+
+
 def size(count: float) -> str:
     """Bytes as people write them: 48 B, 1,536 B."""
     return f"{count:,.0f} B" if float(count).is_integer() else f"{count:,.1f} B"
+
+
+def quoted(name: object) -> str:
+    """An id in a sentence."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{short(str(name), 40)}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def short(text: str, width: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,9 +13,9 @@ from matplotlib.transforms import Bbox
 
 from vqbench.figures.placing import Label, within
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import GREY, INK, canvas, grid, legend, number, size
+from vqbench.figures.style import GREY, INK, canvas, grid, legend, share, size
 
-_STEP, _WIDEST = 0.085, 0.62  # octaves: between markers of one size, and all of them together
+_STEP, _WIDEST = 0.085, 0.9  # octaves: between markers of one size, and all of them together
 
 
 def overlap_vs_bytes(part: Slice) -> Figure | None:
@@ -38,11 +40,12 @@ def overlap_vs_bytes(part: Slice) -> Figure | None:
         extra.append(Line2D([], [], color=GREY, marker="o", mfc="white", ls=":", ms=6, label=text))
     legend(figure, [part.looks[str(name)] for name in own.index], extra)
     figure.draw_without_rendering()
-    labels = [
-        Label(row.x, row.value, f"{name}  {number(row.value)}", part.looks[str(name)].ink, row.front)
-        for name, row in own.sort_values("value", ascending=False).iterrows()
-    ]
-    within(ax, labels, _taken(ax, own, again))
+    groups = [
+        [Label(row.x, row.value, f"{name}  {share(row.value)}", part.looks[str(name)].ink, row.front)
+         for name, row in same.iterrows()]
+        for _, same in own.sort_values("value", ascending=False, kind="stable").groupby("bytes")
+    ]  # fmt: skip
+    within(ax, groups, _taken(ax, own, again))
     return figure
 
 
@@ -50,7 +53,7 @@ def _title(part: Slice, own: pd.DataFrame) -> str:
     """The best code of each size below the floats', largest first."""
     smaller = own[[part.looks[str(name)].family != "float" for name in own.index]]
     best = smaller[smaller["front"]].sort_values("bytes", ascending=False).drop_duplicates("bytes")
-    shown = [f"{number(row.value)} in {size(row.bytes)} ({name})" for name, row in best.iloc[:3].iterrows()]
+    shown = [f"{share(row.value)} in {size(row.bytes)} ({name})" for name, row in best.iloc[:3].iterrows()]
     what = f"Best share of float's top {part.k}"
     return f"{what}: {', '.join(shown)}" if shown else f"{what} against bytes per vector"
 
@@ -114,19 +117,29 @@ def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:
     ax.set_xticks(ticks, [size(x) for x in ticks])
     ax.minorticks_off()
     low, high = ax.get_ylim()
-    ax.set_ylim(low, max(high, 1.0) + 0.03 * (high - low))
-    ax.set_yticks([y for y in ax.get_yticks() if low <= y <= 1.0001])
+    ax.set_ylim(low - 0.05 * (high - low), max(high, 1.0) + 0.03 * (high - low))
+    ax.set_yticks([y for y in ax.get_yticks() if max(low, -1e-9) <= y <= 1.0001])
     ax.set_xlabel("bytes per vector, all that is stored for it (log scale)")
     ax.set_ylabel(part.axis("overlap", part.k))
     grid(ax)
 
 
 def _taken(ax: Axes, own: pd.DataFrame, again: pd.DataFrame) -> list[Bbox]:
-    """Pixels of markers and bars."""
-    boxes = []
+    """Pixels of markers, bars and lines."""
+    boxes = _steps(ax, own)
     for name, row in own.iterrows():
         spots = [(row.ci_low, row.ci_high)] + ([(again.loc[name, "value"],) * 2] if name in again.index else [])
         for low, high in spots:
             (x, y0), (_, y1) = ax.transData.transform([(row.x, low), (row.x, high)])
             boxes.append(Bbox.from_extents(x - 5, y0 - 5, x + 5, y1 + 5))
+        if name in again.index:
+            ends = ax.transData.transform([(row.x, row.value), (row.x, again.loc[name, "value"])])
+            boxes.append(Bbox.from_extents(ends[0, 0] - 1, ends[0, 1], ends[1, 0] + 1, ends[1, 1]))
     return boxes
+
+
+def _steps(ax: Axes, own: pd.DataFrame) -> list[Bbox]:
+    """Pixels of the Pareto front's horizontal parts."""
+    front = own[own["front"]].sort_values(["bytes", "x"])
+    at = ax.transData.transform(front[["x", "value"]].to_numpy())
+    return [Bbox.from_extents(a[0], a[1] - 1, b[0], a[1] + 1) for a, b in pairwise(at)]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import BLUE, FAINT, GREY, INK, MINUS, VERMILION, below, canvas, grid, number, short, size
+from vqbench.figures.style import BLUE, FAINT, GREY, INK, MINUS, VERMILION, below, canvas, grid, number, quoted, size
 
 _ROW = 512  # dimensions that one row of bars shows legibly
 _WINDOW = 256
@@ -42,7 +42,7 @@ def vector_bars(part: Slice) -> Figure | None:
         _bars(ax, values[start : start + per_row], start, _FLOAT)
         grid(ax)
     axes[-1].set_xlabel("dimension")
-    figure.supylabel(_unit(part), fontsize=9) if rows > 1 else axes[0].set_ylabel(_unit(part))
+    axes[rows // 2].set_ylabel(_unit(part))
     return figure
 
 
@@ -71,7 +71,7 @@ def vector_histogram(part: Slice) -> Figure | None:
     ax.set_xlabel(_unit(part))
     ax.set_ylabel("dimensions (count)")
     grid(ax)
-    below(figure, ax.lines, columns=2)
+    below(figure, ax.lines, columns=1)
     return figure
 
 
@@ -124,13 +124,16 @@ def vector_binary(part: Slice) -> Figure | None:
         base = 0.0 if int8 is None else _zero(values, codes)
         _bars(axes[0], np.where(mask, codes, base)[:shown], 0, color, base=base)
         _bars(axes[1], mask[:shown].astype(float), 0, color if color == VERMILION else "#DADADA")
+    if values[~bits].max(initial=-np.inf) < values[bits].min(initial=np.inf) and 0 < bits.sum() < len(bits):
+        cut = (codes[~bits].max() + codes[bits].min()) / 2
+        axes[0].axhline(cut, color=INK, lw=1, ls=(0, (4, 2)), label="threshold")
     axes[0].set_ylabel("float component" if int8 is None else "stored integer")
     axes[1].set_ylabel("bit")
     axes[1].set_yticks([])
     axes[1].set_xlabel("dimension")
     grid(axes[0])
     handles = [Patch(color=VERMILION, label="above the threshold: 1"), Patch(color=_FLOAT, label="not above: 0")]
-    below(figure, handles)
+    below(figure, [*handles, *(line for line in axes[0].lines if line.get_label() == "threshold")])
     return figure
 
 
@@ -139,7 +142,7 @@ def _rows(part: Slice, name: str) -> pd.DataFrame:
 
 
 def _title_of(rows: pd.DataFrame) -> str:
-    return short(str(rows["id"].iloc[0]), 40)
+    return quoted(rows["id"].iloc[0])
 
 
 def _floats(part: Slice) -> tuple[str, np.ndarray] | None:
@@ -176,7 +179,7 @@ def _cuts(part: Slice) -> dict[str, float]:
         if low < high:
             cuts.setdefault((low, high), []).append(name)
     return {
-        textwrap.fill(f"{', '.join(names)}: cut between {low:.4f} and {high:.4f}".replace("-", MINUS), 68):
+        textwrap.fill(f"{', '.join(names)}: cut between {low:.2g} and {high:.2g}".replace("-", MINUS), 125):
             (low + high) / 2
         for (low, high), names in cuts.items()
     }  # fmt: skip

@@ -1,0 +1,117 @@
+"""What is shipped works as shipped: experiments, committed results, the wheel, the README's commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from vqbench.cli import main
+from vqbench.composing import names
+from vqbench.config import conf_folder
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = names(conf_folder(), "experiment")
+TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On few queries, k and factors, with every variant and dataset of its own."""
+    monkeypatch.chdir(tmp_path)
+    assert main([f"experiment={name}", "n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "out=x"]) == 0
+    table = pd.read_csv("x/metrics.csv", keep_default_na=False)
+    assert set(table["status"]) == {"ok"}
+    assert list(Path("x/figures").glob("*.png"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_each_experiment_has_committed_results(name: str) -> None:
+    """The reference lies under results/ and was made with the config as it is."""
+    folder = ROOT / "results" / name
+    assert {"metrics.csv", "ledger.csv", "meta.json", "README.md", "figures"} <= {p.name for p in folder.iterdir()}
+    table = pd.read_csv(folder / "metrics.csv", keep_default_na=False)
+    written = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
+    chosen = next(d["override /quantizer"] for d in written["defaults"] if "override /quantizer" in d)
+    assert set(table["variant"]) == set(chosen)
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta["config"]["k"] == written.get("k", [1, 10, 100])
+    assert set(table["dataset"]) == set(meta["datasets"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_write_up_shows_only_figures_that_exist(name: str) -> None:
+    folder = ROOT / "results" / name
+    text = (folder / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (folder / target).exists(), target
+    assert f"vqbench experiment={name}" in text
+
+
+def test_committed_results_still_come_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notebook experiment again, whole: the same table to 9 digits, on whatever machine this is."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiment=notebook", "cache=off", "figures=false", "out=x"]) == 0
+    ours, kept = (pd.read_csv(path / "metrics.csv") for path in (Path("x"), ROOT / "results" / "notebook"))
+    pd.testing.assert_frame_equal(ours, kept, rtol=1e-9, atol=1e-15)
+
+
+def test_the_readme_and_ci_run_the_same_two_commands() -> None:
+    readme, script = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    commands = re.findall(r"^(python3 -m venv .*|\.venv/bin/python -m pytest.*)$", readme, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        assert command in script
+
+
+def test_the_readme_shows_only_files_that_exist() -> None:
+    for target in re.findall(r"(?:\]\(|src=\")([^)#:\"]+)[)\"]", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_layout_holds() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    files = tracked.stdout.splitlines()
+    assert {f.split("/")[0] for f in files if not f.startswith(".")} <= TOP
+    data = sum((ROOT / f).stat().st_size for f in files if f.startswith("vqbench/data/"))
+    assert data <= 12_000_000
+    assert not [f for f in files if f.endswith(".parquet")]
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_a_clean_environment_and_an_empty_folder(tmp_path: Path) -> None:
+    """Build, install with its real dependencies, run far from the checkout."""
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path / "dist"), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("vqbench-*.whl")
+    venv.create(tmp_path / "clean", with_pip=True)
+    scripts = tmp_path / "clean" / ("Scripts" if os.name == "nt" else "bin")
+    subprocess.run([scripts / "python", "-m", "pip", "install", "-q", wheel], check=True, capture_output=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    def run(*arguments: str) -> str:
+        given = {**os.environ, "PYTHONPATH": "", "COLUMNS": "100"}
+        done = subprocess.run([scripts / "vqbench", *arguments], cwd=empty, capture_output=True, text=True, env=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    where = "import vqbench; print(vqbench.__file__)"
+    home = subprocess.run([scripts / "python", "-c", where], cwd=empty, capture_output=True, text=True, check=True)
+    assert str(tmp_path) in home.stdout
+    assert "oversampling" in run("list")
+    assert "Moana 2 (2024)" in run("nearest", "Moana", "--top", "2")
+    run("quantizer=[float32,binary_mean]", "n_queries=20", "k=[10]", "cache=off")
+    assert list((empty / "results" / "wordnet" / "figures").glob("*.png"))
+    run("experiment=notebook", "n_queries=20", "cache=off")
+    assert (empty / "results" / "notebook" / "metrics.csv").is_file()
