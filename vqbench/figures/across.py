@@ -148,4 +148,6 @@ def _reading(key: str) -> str:
 def _facts(parts: Sequence[Slice], k: int) -> str:
     counts = sorted({int(part.about.get("queries", 0)) for part in parts})
     queries = " to ".join(f"{count:,}" for count in {counts[0]: 0, counts[-1]: 0})
-    return f"{len(parts)} datasets; {queries} queries each; k = {k}; {parts[0].interval}."
+    sizes = {(part.about.get("n", 0), part.d) for part in parts}
+    each = "".join(f" of {n:,} vectors of {d:,} numbers" for n, d in sizes) if len(sizes) == 1 else ""
+    return f"{len(parts)} datasets{each}; {queries} queries each; k = {k}; {parts[0].interval}."

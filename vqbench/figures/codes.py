@@ -30,7 +30,7 @@ def score_calibration(part: Slice) -> Figure | None:
     if not pairs:
         return None
     rho = {name: _rho(pair) for name, pair in pairs.items()}
-    columns = 3 if len(pairs) <= 9 else 4
+    columns = 3 if len(pairs) in (1, 2, 3, 5, 6, 9) else 4
     rows = math.ceil(len(pairs) / columns)
     near = any(pair["index"].notna().any() for pair in pairs.values())
     count = max(len(pair) for pair in pairs.values())
@@ -43,7 +43,7 @@ def score_calibration(part: Slice) -> Figure | None:
     )  # fmt: skip
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
     for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):
-        _panel(ax, part, name, pair, rho[name], near)
+        _panel(ax, part, name, pair, rho[name], near, left=0 if columns == 3 else -0.24)
     for ax in axes.flat[len(pairs):]:  # fmt: skip
         ax.set_visible(False)
     for ax in axes.flat[max(0, len(pairs) - columns) : len(pairs)]:
@@ -76,14 +76,14 @@ def _calibration_title(part: Slice, rho: dict[str, float]) -> str:
     )
 
 
-def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, near: bool) -> None:
+def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, near: bool, left: float) -> None:
     look = part.looks[name]
     close = pair["index"].notna().to_numpy()
     for mask, color in ((~close, BLUE), (close, VERMILION)):
         shown = color if near else GREY
         ax.plot(pair["value"][mask], pair["code"][mask], ".", color=shown, ms=2.6, mew=0, alpha=0.55,
                 rasterized=True)  # fmt: skip
-    ax.set_title(name, fontsize=8.2, weight="bold", color=look.ink, x=-0.24).set_in_layout(False)
+    ax.set_title(name, fontsize=8.2, weight="bold", color=look.ink, x=left).set_in_layout(False)
     ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)
     ax.tick_params(labelsize=7.5)
     ax.locator_params(nbins=4)

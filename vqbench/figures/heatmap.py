@@ -32,7 +32,7 @@ def metrics_heatmap(part: Slice) -> Figure | None:
         "Each row is shaded by itself, from its best value (pale) to its worst (dark), in its own direction: "
         "\N{UPWARDS ARROW} more is better, \N{DOWNWARDS ARROW} less is better. Rows that hardly differ stay pale. "
         "The codes alone, without rescoring.",
-        part.facts(f"k = {part.k}, where a metric has one"),
+        part.facts(f"k = {part.k}"),
     )
     ax = figure.subplots()
     notes = values.map(lambda value: _note(value, many))

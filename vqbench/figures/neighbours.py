@@ -75,12 +75,11 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
     for place, row in enumerate(rows.itertuples(), start=1):
         kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
         score = f"{row.code:.0f}" if hamming else f"{row.code:.4f}"
-        weight = "bold" if kind == "new" else "normal"
         for x, text, ha, shade in (
             (0.06, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", color if kind == "new" else INK),
             (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
         ):  # fmt: skip
-            _put(ax, x, place + 0.15, text, ha=ha, color=shade, weight=weight)
+            _put(ax, x, place + 0.15, text, ha=ha, color=shade)
     if ranks:
         kept = sum(str(x) in ranks for x in rows["other"])
         _put(ax, 0.075, len(rows) + 1.2, f"{kept} of float's {len(ranks)}", color=GREY)

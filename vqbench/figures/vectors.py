@@ -87,7 +87,7 @@ def vector_int8(part: Slice) -> Figure | None:
         3.9, f"{name} keeps the shape of {_title_of(rows)}: {len(values):,} floats become "
         f"{len(np.unique(codes)):,} different codes",
         f"Above the floats ({size(4 * len(values))}), below the bytes that are stored ({size(part.bytes[name])}). Bars "
-        f"start where a 0 is stored, at {_zero(values, codes):.0f}. {_seen(shown, len(values))}",
+        f"start at {_zero(values, codes):.0f}, the code of the number nearest to 0. {_seen(shown, len(values))}",
         _about(part, _title_of(rows)),
     )  # fmt: skip
     axes = figure.subplots(2, 1, sharex=True)

@@ -112,8 +112,11 @@ class MRR(QueryMetric):
         ):
             if above >= view.k:
                 continue
+            if tied == 1:
+                value_q[query] = low_q[query] = high_q[query] = 1 / (above + 1)
+                continue
             place = np.arange(1, min(tied - many + 1, view.k - above) + 1)
-            later = np.cumprod((tied - place[:-1] - many + 1) / (tied - place[:-1]))
+            later = np.cumprod((tied - place[:-1] - many + 1) / (tied - place[:-1] + 1))
             chance = many / (tied - place + 1) * np.concatenate([[1.0], later])
             value_q[query] = (chance / (above + place)).sum()
             last = above + tied - many + 1

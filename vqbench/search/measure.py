@@ -39,6 +39,10 @@ class Cosine:
         """The smallest product that a row of this score or more can have."""
         return scores_q - self.error(d)
 
+    def from_products(self, products_f: Floats, d: int) -> Floats | None:
+        """Exact scores where products tell them; here they only come near."""
+        return None
+
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query, row by row."""
         x_md, query_d = x_md.astype(np.float64), query_d.astype(np.float64)
@@ -66,6 +70,10 @@ class Hamming:
     def least_product(self, scores_q: Floats, d: int) -> Floats:
         """The product d - 2 * distance of a row of this score."""
         return d + 2 * scores_q
+
+    def from_products(self, products_f: Floats, d: int) -> Floats | None:
+        """Exact scores: a product is d - 2 * distance."""
+        return (products_f - d) / 2
 
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query."""

@@ -56,7 +56,9 @@ class Search:
         for part in np.array_split(np.flatnonzero(complete_q), max(1, q * rows_qw.shape[1] // _PAIRS)):
             # A query may have fewer candidates than the list is wide (its own row is left out).
             valid = (rows_qw[part] >= 0) & (approx_qw[part] >= floor_q[part, None])
-            merged = self._merge(merged, queries_qd, np.repeat(part, valid.sum(axis=1)), rows_qw[part][valid])
+            query_f, row_f = np.repeat(part, valid.sum(axis=1)), rows_qw[part][valid]
+            score_f = self.measure.from_products(approx_qw[part][valid], self.rows.d)
+            merged = self._merge(merged, queries_qd, query_f, row_f, score_f)
         for part in np.array_split(np.flatnonzero(~complete_q), max(1, q // _QUERIES)):
             if len(part):
                 merged = self._stream(merged, queries_qd, part, floor_q)
@@ -140,8 +142,10 @@ class Search:
             merged = self._merge(merged, queries_qd, query_f, row_f)
         return merged
 
-    def _merge(self, merged: Merged, queries_qd: Floats, query_f: Ints, row_f: Ints) -> Merged:
-        score_f = self.pairs(queries_qd, query_f, row_f)
+    def _merge(
+        self, merged: Merged, queries_qd: Floats, query_f: Ints, row_f: Ints, score_f: Floats | None = None
+    ) -> Merged:
+        score_f = self.pairs(queries_qd, query_f, row_f) if score_f is None else score_f
         return merged.plus(query_f, row_f, score_f, self._priority(row_f))
 
 
