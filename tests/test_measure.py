@@ -39,6 +39,25 @@ def test_products_stay_within_the_stated_error(gaussian: np.ndarray) -> None:
         assert np.abs(products - scores).max() <= measure.error(d) <= 1e-4
 
 
+def test_no_negative_zero() -> None:
+    """A cosine of -1e-13 rounds to zero, and is written as 0."""
+    scores = Cosine().pairs(np.array([[-1e-13, 1.0], [1e-13, 1.0]]), np.array([1.0, 0.0]))
+    assert scores.tolist() == [0, 0]
+    assert not np.signbit(scores).any()
+
+
+def test_at_least_finds_rows_whose_product_was_rounded_down(gaussian: np.ndarray) -> None:
+    """Every score as its own threshold: about half of the float32 products lie below it."""
+    search, query_q = Search(Vectors(gaussian, normalize=False), Cosine()), np.zeros(1, dtype=np.int64)
+    scores = search.measure.pairs(gaussian, gaussian[0])
+    products = search.measure.prepare(gaussian) @ search.measure.prepare(gaussian[:1])[0]
+    assert (products < scores).sum() > 50
+    for row, score in enumerate(scores[:150]):
+        _, found, _ = search.at_least(gaussian[:1], query_q, np.array([score]))
+        assert row in found.tolist()
+        assert len(found) == (scores >= score).sum()
+
+
 def test_blocks_cover_every_row() -> None:
     assert list(blocks(7, 3)) == [(0, 3), (3, 6), (6, 7)]
     assert list(blocks(0, 3)) == []

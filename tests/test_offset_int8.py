@@ -34,6 +34,17 @@ def test_codes_are_the_notebooks(x: list[float]) -> None:
     assert codes_nb.tolist() == [[int(min(max(a + 1, 0), 2) * 127) for a in x]]
 
 
+def test_codes_beside_every_step_are_those_of_float64() -> None:
+    """Around each multiple of 1/127 and around 0, where x + 1 in float32 would round to the next code."""
+    near = [np.float32(c / 127 - 1) for c in range(255)]
+    beside = [np.nextafter(x, np.float32(side)) for x in near for side in (-9, 9)]
+    x_d = np.array([*near, *beside, -1e-9, 1e-9, -1e-30], dtype=np.float32)
+    wanted = [int(min(max(a + 1, 0), 2) * 127) for a in x_d.tolist()]
+    assert _codec(OffsetInt8(), len(x_d)).encode(x_d[None, :]).tolist() == [wanted]
+    in_float32 = (np.clip(x_d + np.float32(1), 0, 2) * np.float32(127)).astype(np.uint8)
+    assert (in_float32 != wanted).any(), "these points tell nothing"
+
+
 @given(FLOATS)
 def test_the_first_version_wraps(x: list[float]) -> None:
     """`((x + 1) * 127).astype(np.int8)` on common hardware: truncated, then taken modulo 256."""

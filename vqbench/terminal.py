@@ -35,8 +35,9 @@ def progress_bar() -> Progress:
 def summary(out: Path, *, reused: int) -> None:
     """Print the table of a results folder, what was not evaluated, and where everything lies."""
     results, screen = read_results(out), console()
-    for dataset in sorted(results.metrics["dataset"].unique()):
-        screen.print(_table(results, dataset))
+    datasets = sorted(results.metrics["dataset"].unique())
+    for dataset in datasets:
+        screen.print(_table(results, dataset, explained=dataset == datasets[-1]))
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
@@ -44,7 +45,7 @@ def summary(out: Path, *, reused: int) -> None:
     screen.print(f"Written to [bold]{out}[/bold]{before}: metrics.csv, ledger.csv, figures and more.")
 
 
-def _table(results: Results, dataset: str) -> Table:
+def _table(results: Results, dataset: str, *, explained: bool) -> Table:
     metrics = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "ok")]
     about = results.meta["datasets"][dataset]
     ks = metrics["k"].dropna().astype(int).unique()
@@ -52,7 +53,7 @@ def _table(results: Results, dataset: str) -> Table:
     factor = int(metrics["oversample"].max()) if len(metrics) else 0
     title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} queries"
     shown = _shown(results, metrics, dataset, k, factor)
-    table = Table(title=title, caption=_caption(shown, k, factor), title_justify="left", caption_justify="left",
+    table = Table(title=title, caption=_caption(shown, k, factor) if explained else None, title_justify="left", caption_justify="left",
                   title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
     columns = [
         (f"overlap@{k}", "overlap", _share), ("95 % interval", "interval", str), ("NDCG kept", "ndcg_kept", _share),

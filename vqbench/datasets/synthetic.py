@@ -16,7 +16,7 @@ class Synthetic(Dataset):
     """A Gaussian mixture: ``centre + spread * noise``, dimension i scaled by ``(i + 1) ** -decay``.
 
     offset: how long the vector is that all rows share, in units of the rows' root mean square
-    length. queries are fresh draws from the same mixture. Nothing is written to disk.
+    length; it points in a random direction, or with ``even`` the same way in each dimension. queries are fresh draws from the same mixture. Nothing is written to disk.
     """
 
     n: int = 10_000
@@ -26,6 +26,7 @@ class Synthetic(Dataset):
     spread: float = 0.5
     decay: float = 0.0
     offset: float = 0.0
+    even: bool = False
     seed: int = 0
     name: str = "synthetic"
 
@@ -43,7 +44,8 @@ class Synthetic(Dataset):
     def load(self) -> Source:
         rng = np.random.default_rng(self.seed)
         centres_cd = rng.standard_normal((self.clusters, self.d), dtype=np.float32)
-        direction_d = rng.standard_normal(self.d, dtype=np.float32)
+        random_d = rng.standard_normal(self.d, dtype=np.float32)
+        direction_d = np.ones_like(random_d) if self.even else random_d
         scale_d = (np.arange(1, self.d + 1) ** -self.decay).astype(np.float32)
         length = np.sqrt((1 + self.spread**2) * (scale_d**2).sum())
         shared_d = direction_d * np.float32(self.offset * length / np.linalg.norm(direction_d))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import canvas, grid, legend, share, short
+from vqbench.figures.style import Look, canvas, grid, legend, share, short
 
 _BODY = 4.8
 
@@ -23,13 +23,13 @@ def overlap_by_dataset(parts: Sequence[Slice], config: Mapping[str, Any] | Seque
     Datasets that differ in one setting alone stand on an axis of its values, joined by lines; the
     others stand side by side, not joined, since nothing lies between them.
     """
-    shared = set.intersection(*(set(part.ks) for part in parts))
+    shared = set.intersection(*({k for k in part.ks if len(part.at("overlap", k=k))} for part in parts))
     if not shared:
         return None
     k = 10 if 10 in shared else max(shared)
     key, places = series(config, [part.dataset for part in parts])
-    groups = [[part for part in parts if part.dataset not in places], [part for part in parts if part.dataset in places]]
-    groups[1].sort(key=lambda part: places[part.dataset])
+    on_axis = sorted((x for x in parts if x.dataset in places), key=lambda part: places[part.dataset])
+    groups = [[part for part in parts if part.dataset not in places], on_axis]
     shown = [group for group in groups if group]
     names = list(dict.fromkeys(name for part in parts for name in part.variants))
     figure = canvas(_BODY, _title(parts, names, k), _reading(key), _facts(parts, k))
@@ -69,7 +69,7 @@ def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _look(parts: Sequence[Slice], name: str):
+def _look(parts: Sequence[Slice], name: str) -> Look:
     return next(part.looks[name] for part in parts if name in part.looks)
 
 

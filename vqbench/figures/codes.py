@@ -14,8 +14,9 @@ from scipy.stats import spearmanr
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import BLUE, GREY, INK, VERMILION, below, canvas, grid
+from vqbench.figures.style import GREY, INK, below, canvas, grid
 
+_NEAR = "#AA4499"  # no hue of a family
 _UNITS = {
     "decoded": "cosine to decoded",
     "symmetric": "cosine, both decoded",
@@ -51,7 +52,7 @@ def score_calibration(part: Slice) -> Figure | None:
         ax.set_xlabel("float cosine")
     if near:
         handles = [Line2D([], [], color=color, marker="o", ls="", ms=5, label=text) for color, text in
-                   ((VERMILION, "one of the query's nearest"), (BLUE, "a document at random"))]  # fmt: skip
+                   ((_NEAR, "one of the query's nearest"), (GREY, "a document at random"))]  # fmt: skip
         below(figure, handles)
     return figure
 
@@ -79,9 +80,8 @@ def _calibration_title(part: Slice, rho: dict[str, float]) -> str:
 def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, near: bool, left: float) -> None:
     look = part.looks[name]
     close = pair["index"].notna().to_numpy()
-    for mask, color in ((~close, BLUE), (close, VERMILION)):
-        shown = color if near else GREY
-        ax.plot(pair["value"][mask], pair["code"][mask], ".", color=shown, ms=2.6, mew=0, alpha=0.55,
+    for mask, color in ((~close, GREY), (close, _NEAR)):
+        ax.plot(pair["value"][mask], pair["code"][mask], ".", color=color, ms=2.6, mew=0, alpha=0.55,
                 rasterized=True)  # fmt: skip
     ax.set_title(name, fontsize=8.2, weight="bold", color=look.ink, x=left).set_in_layout(False)
     ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)

@@ -67,10 +67,12 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, Callable[
     """File names without ending, and how to draw each."""
     if len(parts) > 1:
         yield ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
-    for part in parts:
-        suffix = f"-{slug(part.dataset)}" if len(parts) > 1 else ""
+    several = results.metrics["dataset"].nunique() > 1
+    suffixes = [f"-{slug(part.dataset)}" if several else "" for part in parts]
+    for at, part in enumerate(parts):
+        again = suffixes[:at].count(suffixes[at])  # two names may share a slug
         for name, draw in FIGURES.items():
-            yield name + suffix, partial(draw, part)
+            yield name + suffixes[at] + (f"-{again + 1}" if again else ""), partial(draw, part)
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:

@@ -54,17 +54,16 @@ def _title(part: Slice, lists: dict[str, pd.DataFrame], ranks: dict, base: str |
     worst = min(kept, key=lambda name: kept[name])
     best = [name for name in kept if part.looks[name].family != "float"]
     top = max(best, key=lambda name: kept[name], default=worst)
-    return (
-        f"Nearest to {example}: of float's {len(ranks)}, {top} finds {kept[top]}"
-        + (f", {worst} {kept[worst]}" if worst != top else "")
-    )
+    other = "" if worst == top else f", {worst} {kept[worst]}"
+    return f"Nearest to {example}: of float's {len(ranks)}, {top} finds {kept[top]}{other}"
 
 
 def _reading(base: str | None, depth: int) -> str:
+    text = f"Each list is one code's own {depth} nearest, equal scores in the order of ids."
     if base is None:
-        return f"Each list is one code's own {depth} nearest, equal scores in the order of ids. No float list to compare."
-    signs = "; ".join(f"{sign} {text}" for sign, _, text in _SIGNS.values())
-    return f"Each list is one code's own {depth} nearest, equal scores in the order of ids. Against {base}: {signs}."
+        return f"{text} No float variant was run that they could be compared with."
+    signs = "; ".join(f"{sign} {meaning}" for sign, _, meaning in _SIGNS.values())
+    return f"{text} Against {base}: {signs}."
 
 
 def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str, int], width: int) -> None:
@@ -75,8 +74,9 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
     for place, row in enumerate(rows.itertuples(), start=1):
         kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
         score = f"{row.code:.0f}" if hamming else f"{row.code:.4f}"
+        name_color = color if kind == "new" else INK
         for x, text, ha, shade in (
-            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", color if kind == "new" else INK),
+            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", name_color),
             (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
         ):  # fmt: skip
             _put(ax, x, place + 0.15, text, ha=ha, color=shade)
@@ -101,5 +101,3 @@ def _move(place: int, before: int | None) -> tuple[str, str, str]:
         kind, by = ("up" if before > place else "down"), str(abs(before - place))
     sign, color, _ = _SIGNS[kind]
     return kind, sign + by, color
-
-

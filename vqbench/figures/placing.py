@@ -28,7 +28,7 @@ class Label:
     bold: bool = False
 
 
-def spread(wanted: Sequence[float], heights: Sequence[float], lowest: float, highest: float) -> np.ndarray:
+def spread(wanted: Sequence[float] | np.ndarray, heights: Sequence[float], lowest: float, highest: float) -> np.ndarray:
     """The centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
 
     With the heights below subtracted this is an isotonic regression: neighbours that clash are pooled.
@@ -101,9 +101,7 @@ def _text(ax: Axes, label: Label) -> Text:
     return text
 
 
-def _column(
-    texts: Sequence[Text], points: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float
-) -> list[Bbox]:
+def _column(texts: Sequence[Text], points: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float) -> list[Bbox]:
     """One label under the other, in the order of the points' heights, on the side with more room."""
     sizes = [text.get_window_extent() for text in texts]
     widest, height = max(size.width for size in sizes), max(size.height for size in sizes) * 1.1
@@ -146,7 +144,7 @@ def _free(text: Text, at: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale
 def _leader(ax: Axes, at: np.ndarray, box: Bbox, color: str, scale: float) -> None:
     """A line from the point to the near end of its label."""
     x = box.x0 - 1.5 * scale if box.x0 > at[0] else box.x1 + 1.5 * scale
-    ends = ax.transData.inverted().transform([at, (x, (box.y0 + box.y1) / 2)])
+    ends = ax.transData.inverted().transform(np.array([at, (x, (box.y0 + box.y1) / 2)]))
     far = max(abs(x - at[0]), abs((box.y0 + box.y1) / 2 - at[1])) > 12 * scale
     ax.plot(ends[:, 0], ends[:, 1], color=color if far else GREY, lw=0.6, zorder=1.5, alpha=0.7, scalex=False,
             scaley=False, label="_leader")  # fmt: skip

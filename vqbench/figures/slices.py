@@ -142,13 +142,9 @@ def _joined(metrics: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(how).reset_index()
 
 
-def _looks(
-    metrics: pd.DataFrame, sizes: Mapping[str, float], samples: pd.DataFrame, d: int
-) -> dict[str, Look]:
+def _looks(metrics: pd.DataFrame, sizes: Mapping[str, float], samples: pd.DataFrame, d: int) -> dict[str, Look]:
     """Looks by name, so that a variant looks the same whatever its rank."""
     similarities = metrics.drop_duplicates("variant").set_index("variant")["similarity"].sort_index()
     binary = set(samples[samples["kind"] == "balance"]["variant"]) if "kind" in samples else set()
-    families = {
-        name: family_of(name, sizes.get(name, 0.0) / max(d, 1), name in binary) for name in similarities.index
-    }
+    families = {name: family_of(name, sizes.get(name, 0.0) / max(d, 1), name in binary) for name in similarities.index}
     return looks_of(families, similarities.to_dict())

@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.artist import Artist
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -100,7 +101,7 @@ def drawing() -> Iterator[None]:
 
     Names come from users: ``$`` is no formula. Ids in scripts that the font lacks stay text in the SVG.
     """
-    settings = {
+    settings: dict[Any, Any] = {
         **sns.axes_style("ticks"), **sns.plotting_context("paper"),
         "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
         "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
@@ -131,9 +132,7 @@ def canvas(height: float, title: str, reading: str, about: str) -> Figure:
     figure = Figure(figsize=(WIDTH, total), layout=layout)
     FigureCanvasAgg(figure)
     at = {"x": 0.012, "ha": "left", "va": "top"}
-    figure.suptitle(
-        "\n".join(head), y=1 - 0.10 / total, fontsize=12, weight="bold", **at
-    ).set_in_layout(False)
+    figure.suptitle("\n".join(head), y=1 - 0.10 / total, fontsize=12, weight="bold", **at).set_in_layout(False)
     y = 1 - (0.16 + 0.215 * len(head)) / total
     for text, place, size in (("\n".join(read), y, 9), ("\n".join(foot), bottom / total, 8)):
         note = figure.text(at["x"], place, text, ha="left", va="top", fontsize=size, color=GREY)
@@ -150,15 +149,16 @@ def _wrapped(text: str, width: int) -> list[str]:
 def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: str | None = None) -> None:
     """A legend under the axes and above the notes, for which the axes make room."""
     engine = figure.get_layout_engine()
-    left, bottom, width, height = engine.get()["rect"] if engine is not None else (0, 0, 1, 1)
+    if not isinstance(engine, ConstrainedLayoutEngine):
+        raise TypeError("the figure has been drawn already")
+    left, bottom, width, height = engine.get()["rect"]
     box = figure.legend(
         handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=columns, title=title,
         alignment="left", columnspacing=1.3, handletextpad=0.6, borderaxespad=0.2,
     )  # fmt: skip
     box.set_in_layout(False)
     taken = box.get_window_extent().height / figure.bbox.height + 0.05 / figure.get_figheight()
-    if engine is not None:
-        engine.set(rect=(left, bottom + taken, width, height - taken))
+    engine.set(rect=(left, bottom + taken, width, height - taken))
 
 
 def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Artist] = (), lines: bool = False) -> None:

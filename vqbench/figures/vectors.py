@@ -114,8 +114,8 @@ def vector_binary(part: Slice) -> Figure | None:
     figure = canvas(
         3.6, f"{name} keeps one bit of each number of {_title_of(rows)}: {bits.sum():,} of {len(bits):,} lie above "
         "the threshold",
-        f"Above {int8 or 'the float components'} ({size(part.bytes[int8] if int8 else 4 * len(values))}), below the bits "
-        f"({size(part.bytes[name])}): which side of the threshold remains, how far from it is gone. "
+        f"Above {int8 or 'the float components'} ({size(part.bytes[int8] if int8 else 4 * len(values))}), "
+        f"below the bits ({size(part.bytes[name])}): which side of the threshold remains, how far from it is gone. "
         f"{_seen(shown, len(values))}",
         _about(part, _title_of(rows)),
     )  # fmt: skip
