@@ -99,9 +99,14 @@ def test_fingerprints_differ_where_anything_differs(gaussian: np.ndarray) -> Non
         fingerprint(queries="holdout", n_queries=1), fingerprint(queries_qd=gaussian[:2]),
         fingerprint(queries_qd=gaussian[1:3]), fingerprint(ids=["a", "b"]), fingerprint(ids=["b", "a"]),
     ]  # fmt: skip
+    found += [fingerprint(queries_qd=gaussian[row : row + 1]) for row in range(4)]
     assert len(set(found)) == len(found)
     assert fingerprint(gaussian[:2].astype(np.float64)) == fingerprint()
-    assert fingerprint(ids=["a", "aa"]) != fingerprint(ids=["aa", "a"])
+
+
+def test_fingerprints_tell_ids_apart_that_read_the_same_in_a_row(gaussian: np.ndarray) -> None:
+    first, second = (_data(gaussian[:2], ids=ids).fingerprint for ids in (["a", "aa"], ["aa", "a"]))
+    assert first != second
 
 
 def test_a_cached_truth_is_not_taken_for_other_ids(gaussian: np.ndarray, tmp_path: Path) -> None:

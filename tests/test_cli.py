@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from vqbench.cli import main
+from vqbench.evaluation.tables import METRICS
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
          "figures=false", "cache=off"]  # fmt: skip
@@ -36,7 +37,7 @@ def test_a_run_writes_the_tables_and_shows_one(capsys: pytest.CaptureFixture[str
         "meta.json",
     }
     table = metrics("x")
-    assert list(table.columns) == ["dataset", "variant", "similarity", "seed", "metric", "k", "oversample", "value", "ci_low", "ci_high", "low", "high", "n_queries", "status", "reason"]
+    assert list(table.columns) == METRICS
     exact = table[(table["variant"] == "float32") & (table["metric"] == "overlap")]
     assert set(exact["value"].astype(float)) == {1.0}
     shown = capsys.readouterr().out

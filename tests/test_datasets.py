@@ -38,6 +38,10 @@ def test_zero_rows(value: float) -> None:
         _prepare(x_nd)
     with pytest.raises(VqbenchError, match="queries of here: row 2 is all zero"):
         _prepare(GOOD, queries_qd=x_nd)
+    x_nd = np.ones((9000, 1))
+    x_nd[[8191, 8192]] = value
+    with pytest.raises(VqbenchError, match="rows 8191, 8192 are all zero"):
+        _prepare(x_nd)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "complex64", "U3", "S2", "O", "M8[s]", "m8[s]", [("x", "f4")]])

@@ -41,6 +41,7 @@ def test_mean_interval_stays_in_the_range() -> None:
     free_low, free_high = stats.mean_interval(values, **WIDE)
     assert high == 1 < free_high
     assert low == free_low > 0
+    assert stats.mean_interval(1 - values, lowest=0, highest=1) == pytest.approx((0, 1 - low), abs=1e-15)
 
 
 @pytest.mark.parametrize(

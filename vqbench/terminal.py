@@ -53,8 +53,9 @@ def _table(results: Results, dataset: str, *, explained: bool) -> Table:
     factor = int(metrics["oversample"].max()) if len(metrics) else 0
     title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} queries"
     shown = _shown(results, metrics, dataset, k, factor)
-    table = Table(title=title, caption=_caption(shown, k, factor) if explained else None, title_justify="left", caption_justify="left",
-                  title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
+    caption = _caption(shown, k, factor) if explained else None
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", title_style="bold",
+                  box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
     columns = [
         (f"overlap@{k}", "overlap", _share), ("95 % interval", "interval", str), ("NDCG kept", "ndcg_kept", _share),
         ("RBO", "rbo", _share), ("worst", "worst", _percent), ("rescored", "rescored", _share),

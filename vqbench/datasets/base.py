@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,15 +114,16 @@ def prepare(
     else:
         picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed)
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
-    fingerprint = hashlib.sha256("".join([digest, *ids, *query_ids, str(exclude_q is None)]).encode())
+    parts = [digest, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
+    fingerprint = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode())  # no two alike
+    known = set(ids)
     if queries == "holdout":
         if len(picked) >= corpus.n:
             raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
         kept = np.delete(np.arange(corpus.n), picked)
         ids, keys_n, exclude_q = named(ids, kept), keys_n[kept], None
         corpus = corpus.without(picked)
-        fingerprint.update(b"holdout")
-    qrels = None if source.judgements is None else _qrels(source, query_ids, ids)
+    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known)
     return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest())
 
 
@@ -187,15 +188,15 @@ def _rows(rows: list[int]) -> str:
     return f"rows {', '.join(map(str, rows[:_SHOWN]))}{more} are"
 
 
-def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str]) -> Qrels:
-    """Judgements with a positive gain for the queries at hand; unknown documents are refused."""
+def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str], known: Container[str]) -> Qrels:
+    """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused."""
     query_at = {i: at for at, i in enumerate(query_ids)}
     row_at = {i: at for at, i in enumerate(ids)}
     found: dict[tuple[int, int], float] = {}
     for query, document, gain in source.judgements or ():
-        if document not in row_at:
+        if document not in known:
             raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
-        if query in query_at and gain > 0:
+        if query in query_at and document in row_at and gain > 0:
             found[query_at[query], row_at[document]] = gain
     pairs = sorted(found)
     if not pairs:

@@ -16,7 +16,8 @@ class Synthetic(Dataset):
     """A Gaussian mixture: ``centre + spread * noise``, dimension i scaled by ``(i + 1) ** -decay``.
 
     offset: how long the vector is that all rows share, in units of the rows' root mean square
-    length; it points in a random direction, or with ``even`` the same way in each dimension. queries are fresh draws from the same mixture. Nothing is written to disk.
+    length; it points in a random direction, or with ``even`` is the same in each dimension. queries are
+    fresh draws from the same mixture. Nothing is written to disk.
     """
 
     n: int = 10_000

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import GREY, INK, below, canvas, grid
+from vqbench.figures.style import GREY, INK, below, canvas, grid, short
 
 _NEAR = "#AA4499"  # no hue of a family
 _UNITS = {
@@ -83,7 +83,9 @@ def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, nea
     for mask, color in ((~close, GREY), (close, _NEAR)):
         ax.plot(pair["value"][mask], pair["code"][mask], ".", color=color, ms=2.6, mew=0, alpha=0.55,
                 rasterized=True)  # fmt: skip
-    ax.set_title(name, fontsize=8.2, weight="bold", color=look.ink, x=left).set_in_layout(False)
+    ax.set_title(
+        short(name, 32), fontsize=8.2 if left == 0 else 7.6, weight="bold", color=look.ink, x=left
+    ).set_in_layout(False)
     ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)
     ax.tick_params(labelsize=7.5)
     ax.locator_params(nbins=4)

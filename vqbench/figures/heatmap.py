@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -23,11 +26,12 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     if values.empty:
         return None
     many = values.shape[1] > _MANY
+    angle = 58 if many else 38
     better = [f"{part.axis(name, part.k)}  {_arrow(part, name)}" for name in values.index]
     better = ["\n(".join(text.rsplit(" (", 1)) if many else text for text in better]
     shade = pd.DataFrame([_loss(part, str(name), row) for name, row in values.iterrows()], index=values.index)
     figure = canvas(
-        1.9 + 0.30 * len(values),
+        0.5 + 0.30 * len(values) + _slant(values.columns, angle),
         f"Every metric at k = {part.k}: dark cells are where a code loses",
         "Each row is shaded by itself, from its best value (pale) to its worst (dark), in its own direction: "
         "\N{UPWARDS ARROW} more is better, \N{DOWNWARDS ARROW} less is better. Rows that hardly differ stay pale. "
@@ -39,7 +43,7 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     sns.heatmap(
         shade, ax=ax, annot=notes, fmt="", cmap=sns.color_palette(_LOSS, as_cmap=True), vmin=0, vmax=1,
         linewidths=1, linecolor="white", cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
-        annot_kws={"fontsize": 6.5 if many else 8.5}, yticklabels=better,
+        annot_kws={"fontsize": 6.5 if many else 8.5}, xticklabels=False, yticklabels=False,
     )  # fmt: skip
     bar = ax.collections[0].colorbar
     if bar is not None:
@@ -48,9 +52,15 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     _hatch(ax, part, values)
     ax.set(xlabel="", ylabel="")
     ax.tick_params(length=0)
-    ax.set_xticks(ax.get_xticks(), values.columns, rotation=58 if many else 38, ha="right", rotation_mode="anchor")
+    ax.set_yticks(np.arange(len(values)) + 0.5, better)
+    ax.set_xticks(np.arange(values.shape[1]) + 0.5, values.columns, rotation=angle, ha="right", rotation_mode="anchor")
     ax.tick_params(axis="y", rotation=0, labelsize=7.5 if many else 8.5)
     return figure
+
+
+def _slant(names: Iterable[str], angle: float) -> float:
+    """Inches that slanted names take below the cells."""
+    return 0.15 + 0.078 * max(len(name) for name in names) * math.sin(math.radians(angle))
 
 
 def _note(value: float, narrow: bool) -> str:

@@ -68,7 +68,7 @@ def _reading(base: str | None, depth: int) -> str:
 
 def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str, int], width: int) -> None:
     look = part.looks[name]
-    _put(ax, 0, 0, name, fontsize=8, weight="bold", color=look.ink)
+    _put(ax, 0, 0, short(name, width + 8), fontsize=8, weight="bold", color=look.ink)
     ax.plot([0, 1], [0.55, 0.55], color=look.color, lw=0.9)
     hamming = look.similarity == "hamming"
     for place, row in enumerate(rows.itertuples(), start=1):

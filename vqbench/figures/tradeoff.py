@@ -34,7 +34,8 @@ def overlap_vs_bytes(part: Slice) -> Figure | None:
     ax = figure.subplots()
     _draw(ax, part, own, again)
     _axes(ax, part, own)
-    extra = [Line2D([], [], color=INK, lw=1, ls=(0, (4, 2)), label="Pareto front of the codes alone")]
+    extra = [Line2D([], [], color=INK, lw=1, ls=(0, (4, 2)), label="Pareto front, of codes alone (bold)")]
+    extra = extra if own["front"].sum() > 1 else []
     if factor:
         text = f"rescored \N{MULTIPLICATION SIGN}{factor}: not the code alone"
         extra.append(Line2D([], [], color=GREY, marker="o", mfc="white", ls=":", ms=6, label=text))
