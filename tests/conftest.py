@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 
 from vqbench.arrays import unit_rows
 from vqbench.evaluation.bench import Bench
-from vqbench.evaluation.cell import _views
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth
+from vqbench.evaluation.views import Found, views
 from vqbench.metrics.base import View
 from vqbench.search.placement import place
 from vqbench.search.topk import Hits
@@ -79,7 +79,13 @@ def make_views() -> MakeViews:
         deepest = chosen.fetched(max(k), max(oversample), findable)
         coded = _hits(code_qn, deepest, priority_n, left_out_q)
         true_qm = np.take_along_axis(true_qn, coded.ids_qk, axis=1)
-        return list(_views(cast(Bench, bench), chosen, coded, true_qm, code_qn[query_f, row_f]))
+        last_q = np.array(
+            [
+                true_qn[at][(code_qn[at] == scores[-1]) & (np.arange(code_qn.shape[1]) != left_out_q[at])].mean()
+                for at, scores in enumerate(coded.scores_qk)
+            ]
+        )
+        return list(views(cast(Bench, bench), chosen, Found(coded, code_qn[query_f, row_f], true_qm, last_q)))
 
     return make
 

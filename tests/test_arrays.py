@@ -24,9 +24,7 @@ from vqbench.arrays import (
 )
 
 WIDTHS = [1, 2, 3, 7, 8, 15, 17, 64, 100, 384, 1536, 3000, 4095, 4096, 4097, 8191, 8192, 8193, 9000]
-ROWS = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-9, 9, width=32)
-)
+ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-9, 9, width=32))
 
 
 @pytest.mark.parametrize("d", WIDTHS)
@@ -118,9 +116,9 @@ def test_draws_follow_the_rows_through_any_permutation(order: list[int], count: 
         (id_keys(ids), id_keys([ids[i] for i in order])),
     ):
         np.testing.assert_array_equal(shuffled_n, keys_n[order])
-        picked = drawn(keys_n, count, seed)
+        picked = drawn(keys_n, count, seed, "a")
         assert len(set(picked.tolist())) == count
-        np.testing.assert_array_equal(np.array(order)[drawn(shuffled_n, count, seed)], picked)
+        np.testing.assert_array_equal(np.array(order)[drawn(shuffled_n, count, seed, "a")], picked)
 
 
 def test_keys_do_not_depend_on_the_batch_and_differ_between_rows() -> None:
@@ -137,7 +135,7 @@ def test_keys_do_not_depend_on_the_batch_and_differ_between_rows() -> None:
 def test_draws_differ_by_seed_and_spread_evenly() -> None:
     """Every row is drawn about as often: 200 draws of 20 from 100, expectation 40, sd 5.7."""
     keys_n = id_keys([f"{i}" for i in range(100)])
-    draws = [tuple(drawn(keys_n, 20, seed).tolist()) for seed in range(200)]
+    draws = [tuple(drawn(keys_n, 20, seed, "a").tolist()) for seed in range(200)]
     assert len(set(draws)) == 200
     counts = np.bincount(np.ravel(draws), minlength=100)
     assert counts.min() > 40 - 4.5 * 5.7

@@ -54,9 +54,7 @@ def test_the_summary_can_be_computed_from_the_values_of_the_queries() -> None:
     table = table[table["k"].astype(str) != ""]
     table = table[~table["metric"].str.endswith("_kept")]
     for row in table.itertuples():
-        assert float(row.value) == pytest.approx(
-            mean[row.variant, row.metric, int(row.k), row.oversample], abs=1e-9
-        )
+        assert float(row.value) == pytest.approx(mean[row.variant, row.metric, int(row.k), row.oversample], abs=1e-9)
 
 
 def test_a_rerun_gives_the_same_bytes_and_evaluates_nothing_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,10 +79,7 @@ def test_changed_settings_reuse_no_cell(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_setting_on_the_command_line_names_the_variant() -> None:
-    assert (
-        main([*SMALL, "out=x", "quantizer=[binary_mean]", "quantizer.binary_mean.quantizer.threshold=median"])
-        == 0
-    )
+    assert main([*SMALL, "out=x", "quantizer=[binary_mean]", "quantizer.binary_mean.quantizer.threshold=median"]) == 0
     assert main([*SMALL, "out=y", "quantizer=[binary_median]"]) == 0
     assert set(metrics("x")["variant"]) == {"binary_mean(threshold=median)"}
     assert metrics("x")["value"].tolist() == metrics("y")["value"].tolist()
@@ -100,12 +95,8 @@ def test_multirun_puts_every_combination_into_one_table() -> None:
     status = main(["-m", *SMALL, "dataset.n=200,300", "seed=1,2", "quantizer=[float32,binary_mean]", "out=x"])
     assert status == 0
     table = metrics("x")
-    cells = set(
-        zip(table["dataset"].str.extract(r"(n=\d+)")[0], table["variant"], table["seed"], strict=True)
-    )
-    assert cells == {
-        (n, v, s) for n in ("n=200", "n=300") for v in ("float32", "binary_mean") for s in (1, 2)
-    }
+    cells = set(zip(table["dataset"].str.extract(r"(n=\d+)")[0], table["variant"], table["seed"], strict=True))
+    assert cells == {(n, v, s) for n in ("n=200", "n=300") for v in ("float32", "binary_mean") for s in (1, 2)}
     meta = json.loads(Path("x/meta.json").read_text())
     assert len(meta["datasets"]) == 2
     assert meta["seeds"] == [1, 2]
@@ -119,9 +110,7 @@ def test_a_multirun_goes_on_after_a_job_with_a_mistake(capsys: pytest.CaptureFix
 
 
 def test_what_cannot_run_is_a_row_with_a_reason() -> None:
-    status = main(
-        [*SMALL, "out=x", "quantizer=[float32,offset_int8]", "quantizer.offset_int8.similarity=hamming"]
-    )
+    status = main([*SMALL, "out=x", "quantizer=[float32,offset_int8]", "quantizer.offset_int8.similarity=hamming"])
     assert status == 0
     lost = metrics("x").query("status == 'skipped'")
     assert lost["variant"].tolist() == ["offset_int8(similarity=hamming)"]

@@ -56,9 +56,7 @@ def test_every_class_has_a_yaml() -> None:
     """A quantizer or metric that no config names would escape all the tests here."""
     used = {variant_of(name).quantizer.__class__.__name__ for name in VARIANTS}
     used |= {build(node_of("metric", name)[name], "metrics", name).__class__.__name__ for name in METRICS}
-    defined = {
-        target.rpartition(".")[2] for group in ("quantizers", "metrics") for target in allowed_targets(group)
-    }
+    defined = {target.rpartition(".")[2] for group in ("quantizers", "metrics") for target in allowed_targets(group)}
     assert used == defined
     assert set(BASES) == {"quantizers", "metrics", "datasets"}
 

@@ -68,9 +68,7 @@ def _overlap(true_nn: np.ndarray, code_nn: np.ndarray, k: int, fetched: int) -> 
 
 @pytest.fixture(scope="module")
 def table(gaussian: np.ndarray) -> pd.DataFrame:
-    return vqbench.evaluate(
-        gaussian, variants=VARIANTS, k=[1, 10, 50], oversample=[0, 1, 2, 4, 300], metrics=METRICS
-    )
+    return vqbench.evaluate(gaussian, variants=VARIANTS, k=[1, 10, 50], oversample=[0, 1, 2, 4, 300], metrics=METRICS)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

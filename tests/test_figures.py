@@ -381,7 +381,7 @@ def test_across_datasets(several: Path) -> None:
     assert [part.dataset for part in parts] == ["other", "offset 2.0", "offset 0.0", "offset 1.0"]
     figure = _drawn(across.overlap_by_dataset(parts, results.meta["config"]))
     apart, joined = figure.axes
-    assert apart.get_xticklabels()[0].get_text() == "other\n240 x 24"
+    assert apart.get_xticklabels()[0].get_text() == "other\n240\nx 24"
     assert joined.get_xlabel() == "offset"
     x, y = _xy(_bars(figure, at=1)["binary_zero"])
     assert x.tolist() == [0, 1, 2]

@@ -109,9 +109,7 @@ def test_the_true_ranking_is_exactly_perfect(
     ("dtype", "similarity", "normalize"),
     [("float32", "decoded", True), ("float64", "decoded", False), ("float32", "symmetric", True)],
 )
-def test_float_codes_are_exactly_perfect(
-    tied_rows: np.ndarray, dtype: str, similarity: str, normalize: bool
-) -> None:
+def test_float_codes_are_exactly_perfect(tied_rows: np.ndarray, dtype: str, similarity: str, normalize: bool) -> None:
     """The whole pipeline on rows of which most have copies, self queries and others."""
     rng = np.random.default_rng(0)
     copies_nd = np.tile(rng.standard_normal((12, 13)).astype(np.float32), (9, 1))

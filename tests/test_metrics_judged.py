@@ -45,9 +45,7 @@ def test_ndcg(make_views: MakeViews, exponential: bool, true: list, code: list, 
 
 
 @given(true=SCORES, code=SCORES, gains=GAINS, k=st.integers(1, 3), oversample=st.integers(1, 3))
-def test_after_rescoring(
-    make_views: MakeViews, true: list, code: list, gains: list, k: int, oversample: int
-) -> None:
+def test_after_rescoring(make_views: MakeViews, true: list, code: list, gains: list, k: int, oversample: int) -> None:
     """The candidates are the list's first rows; equal true scores stand in any order."""
     assume(any(gains))
     (view,) = make_views([true], [code], k=[k], oversample=[oversample], gain_qn=[gains])

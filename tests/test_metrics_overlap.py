@@ -34,9 +34,7 @@ def test_overlap_without_rescoring(make_views: MakeViews, true: list, code: list
 
 
 @given(true=LONGER, code=LONGER, k=st.integers(1, 11), oversample=st.integers(1, 6))
-def test_overlap_after_rescoring(
-    make_views: MakeViews, true: list, code: list, k: int, oversample: int
-) -> None:
+def test_overlap_after_rescoring(make_views: MakeViews, true: list, code: list, k: int, oversample: int) -> None:
     """Mean, least and most over every set of candidates; true ties let more than k be relevant."""
     (view,) = make_views([true], [code], k=[k], oversample=[oversample])
     wanted = oracles.rescored_overlap(true, code, k, min(11, k * oversample))
@@ -65,9 +63,7 @@ def test_recall_without_rescoring(make_views: MakeViews, true: list, code: list,
 
 
 @given(true=LONGER, code=LONGER, k=st.integers(1, 5), oversample=st.integers(1, 3))
-def test_recall_after_rescoring(
-    make_views: MakeViews, true: list, code: list, k: int, oversample: int
-) -> None:
+def test_recall_after_rescoring(make_views: MakeViews, true: list, code: list, k: int, oversample: int) -> None:
     """A candidate that is the nearest comes first, so recall@k asks whether one is a candidate."""
     (view,) = make_views([true], [code], k=[k], oversample=[oversample])
     found = [

@@ -44,9 +44,7 @@ def _view_of_lists(make_views: MakeViews, true: list[list[str]], code: list[list
 
 
 @given(true=SCORES, code=SCORES, k=st.integers(1, N), p=st.sampled_from([0.5, 0.9, 0.98]))
-def test_rbo_is_the_mean_over_tie_breakings(
-    make_views: MakeViews, true: list, code: list, k: int, p: float
-) -> None:
+def test_rbo_is_the_mean_over_tie_breakings(make_views: MakeViews, true: list, code: list, k: int, p: float) -> None:
     (view,) = make_views([true], [code], k=[k])
     wanted, _, _ = oracles.expected(code, lambda order: oracles.rbo_at(order, true, k, p))
     assert RBO(p=p).measure(view).values_q[0] == pytest.approx(wanted, abs=1e-12)
@@ -166,9 +164,7 @@ def test_regret_is_the_mean_over_tie_breakings(make_views: MakeViews, true: list
 
 
 @given(true=SCORES, code=SCORES, k=st.integers(1, 3), oversample=st.integers(1, 4))
-def test_regret_after_rescoring(
-    make_views: MakeViews, true: list, code: list, k: int, oversample: int
-) -> None:
+def test_regret_after_rescoring(make_views: MakeViews, true: list, code: list, k: int, oversample: int) -> None:
     (view,) = make_views([true], [code], k=[k], oversample=[oversample])
     candidates, _, _ = oracles.top(code, min(N, k * oversample))
     returned = sorted(candidates, key=lambda row: -true[row])

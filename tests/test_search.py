@@ -119,7 +119,7 @@ def test_block_size_does_not_matter(
     rows = search._block_rows()
     assert (rows == 256) if block_mb < 1 else (rows > 256)
     monkeypatch.setattr(topk, "_QUERIES", 7)
-    monkeypatch.setattr(topk, "_PAIRS", 500)
+    monkeypatch.setattr(topk, "PAIRS", 500)
     _assert_equal(search.top(queries_qd, 20), reference)
 
 
@@ -160,7 +160,7 @@ def test_all_rows_equal(monkeypatch: pytest.MonkeyPatch, exclude: bool) -> None:
 def test_mass_ties_of_one_bit_codes(monkeypatch: pytest.MonkeyPatch, block_mb: float) -> None:
     """8 bits and 3000 rows: hundreds tie at the boundary, more than the nominated list is wide."""
     streamed = _count_streamed(monkeypatch)
-    monkeypatch.setattr(topk, "_PAIRS", 4000)
+    monkeypatch.setattr(topk, "PAIRS", 4000)
     x_nd = _signs(3000, 8, seed=0)
     hits = _search(x_nd, Hamming(), block_mb=block_mb).top(x_nd[:40], 200)
     assert sorted(streamed) == list(range(40))
@@ -181,9 +181,7 @@ def test_streamed_and_listed_queries_in_one_search(monkeypatch: pytest.MonkeyPat
     _assert_same(hits, oracles.cosines(queries_qd, x_nd), 20)
 
 
-@pytest.mark.parametrize(
-    ("measure", "score"), [(Cosine(), 0.25), (Cosine(np.float64), 0.25), (Hamming(), -6.0)]
-)
+@pytest.mark.parametrize(("measure", "score"), [(Cosine(), 0.25), (Cosine(np.float64), 0.25), (Hamming(), -6.0)])
 @pytest.mark.parametrize("block_mb", [1e-9, 64])
 def test_at_least(measure: Cosine | Hamming, score: float, block_mb: float) -> None:
     """Every row at or above a score, also far beyond a top k; scores at the edge count."""

@@ -33,9 +33,7 @@ def _wanted(x_nd: np.ndarray, normalize: bool) -> np.ndarray:
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("kept", [0, 64 * 2**20])
 @pytest.mark.parametrize("subset", [False, True])
-@pytest.mark.parametrize(
-    "form", ["float64", "float16", ">f8", ">f4", "int8", ">i4", "fortran", "strided", "memmap"]
-)
+@pytest.mark.parametrize("form", ["float64", "float16", ">f8", ">f4", "int8", ">i4", "fortran", "strided", "memmap"])
 def test_every_form_gives_the_same_rows(
     whole: np.ndarray, form: str, subset: bool, kept: int, normalize: bool,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,

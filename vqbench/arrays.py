@@ -170,6 +170,10 @@ def named(ids: Sequence[str], rows: Ints) -> list[str]:
     return [ids[int(row)] for row in rows]
 
 
-def drawn(keys_n: Keys, count: int, seed: int) -> Ints:
-    """``count`` positions drawn by seed and key alone, in an order that does not depend on row order."""
-    return np.argsort(mixed(keys_n, seed), kind="stable")[:count]
+def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
+    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order.
+
+    The purpose keeps draws apart: queries must not be just the rows that calibrate.
+    """
+    salted = int.from_bytes(hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=8).digest(), "little")
+    return np.argsort(mixed(keys_n, salted), kind="stable")[:count]

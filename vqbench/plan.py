@@ -22,7 +22,7 @@ from vqbench.variant import Variant
 class Options:
     """The plain keys of conf/config.yaml."""
 
-    queries: QueryMode = None
+    queries: QueryMode | None = None
     n_queries: int | None = 1000
     query_seed: int = 0
     normalize: bool = True

@@ -43,7 +43,7 @@ def _dataset(plan: Plan, data: Data) -> dict[str, Any]:
     count = min(plan.settings.calibration, data.corpus.n)
     samples = {}
     for seed in plan.seeds:
-        ids = "\n".join(named(data.ids, drawn(data.keys_n, count, seed)))
+        ids = "\n".join(named(data.ids, drawn(data.keys_n, count, seed, "calibration")))
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
         "sha256": data.fingerprint,

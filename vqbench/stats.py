@@ -37,17 +37,21 @@ def mean_interval(values_q: Floats, *, lowest: float, highest: float) -> tuple[f
     return max(lowest, centre - half), min(highest, centre + half)
 
 
-def ratio_interval(values_q: Floats, base_q: Floats) -> tuple[float, float, float]:
+def ratio_interval(values_q: Floats, base_q: Floats, *, reach: float = 1) -> tuple[float, float, float]:
     """Ratio of the means of paired values, with its 95 % interval by the delta method.
 
     Linearised (Cochran, Sampling Techniques, 3rd ed., section 6.3): the ratio's error is the mean
-    of (value - ratio * base) / mean(base). NaN where the base is 0.
+    of (value - ratio * base) / mean(base). Where no query differs, the rule of three: at most a
+    share of 3 / n could, by ``reach`` each. NaN where the base is 0.
     """
     n, base = len(values_q), mean(base_q)
     if n < 2 or base == 0:
         return math.nan, math.nan, math.nan
     ratio = mean(values_q) / base
     residual_q = (values_q - ratio * base_q) / base
+    if not residual_q.any():
+        half = min(1, 3 / n) * reach / base
+        return ratio, ratio - half, ratio + half
     spread = math.sqrt(math.fsum(residual_q**2) / (n - 1) / n)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
     return ratio, ratio - half, ratio + half

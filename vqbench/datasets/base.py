@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ _BLOCK = 8192
 _SHOWN = 5  # bad rows named in a message
 
 Judgement = tuple[str, str, float]
-QueryMode = Literal["self", "holdout"] | None
+QueryMode = Literal["self", "holdout"]
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,22 @@ class Data:
 
     def priority(self, seed: int) -> Ints:
         """A unique number per corpus row that orders equal scores at random, by key and seed."""
-        order_n = drawn(self.keys_n, self.corpus.n, seed)
+        order_n = drawn(self.keys_n, self.corpus.n, seed, "ties")
         priority_n = np.empty(self.corpus.n, dtype=np.int64)
         priority_n[order_n] = np.arange(self.corpus.n)
         return priority_n
 
     def sample(self, count: int, seed: int) -> Floats:
         """At most ``count`` corpus rows drawn by key and seed, in an order of the keys' own."""
-        return self.corpus.take(drawn(self.keys_n, min(count, self.corpus.n), seed))
+        return self.corpus.take(drawn(self.keys_n, min(count, self.corpus.n), seed, "calibration"))
 
 
 def prepare(
-    source: Source, name: str, *, queries: QueryMode, n_queries: int | None, normalize: bool, query_seed: int = 0
+    source: Source, name: str, *, queries: QueryMode | None, n_queries: int | None, normalize: bool, query_seed: int = 0
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out."""
+    if queries not in get_args(QueryMode) + (None,):
+        raise VqbenchError(f"queries = {queries!r}: must be 'self', 'holdout' or None")
     corpus, keys_n, digest = _checked(source.corpus_nd, source.ids, source.origin, normalize)
     ids = source.ids if source.ids is not None else [str(row) for row in range(corpus.n)]
     if queries is None and source.queries_qd is not None:
@@ -107,12 +109,12 @@ def prepare(
         )
         if own.d != corpus.d:
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
-        picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed)
+        picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed, "queries")
         all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
         query_ids, exclude_q = named(all_ids, picked), None
         queries_qd, digest = own.take(picked), digest + own_digest
     else:
-        picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed)
+        picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed, "queries")
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
     parts = [digest, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
     fingerprint = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode())  # no two alike
@@ -128,6 +130,8 @@ def prepare(
 
 
 def _count(n_queries: int | None, available: int) -> int:
+    if n_queries is not None and n_queries < 1:
+        raise VqbenchError(f"n_queries = {n_queries}: needs at least 1, or none for all")
     return available if n_queries is None else min(n_queries, available)
 
 
@@ -193,9 +197,13 @@ def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str], known: 
     query_at = {i: at for at, i in enumerate(query_ids)}
     row_at = {i: at for at, i in enumerate(ids)}
     found: dict[tuple[int, int], float] = {}
+    judged: set[tuple[str, str]] = set()
     for query, document, gain in source.judgements or ():
         if document not in known:
             raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
+        if (query, document) in judged:
+            raise VqbenchError(f"qrels of {source.origin}: query {query!r} judges document {document!r} twice")
+        judged.add((query, document))
         if query in query_at and document in row_at and gain > 0:
             found[query_at[query], row_at[document]] = gain
     pairs = sorted(found)

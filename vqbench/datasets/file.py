@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zipfile
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,8 @@ def _vectors(path: Path, key: str | None) -> tuple[NDArray[np.generic], Sequence
 
 def _npy(path: Path, key: str | None) -> tuple[NDArray[np.generic], None]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False), None
-    except (ValueError, OSError, EOFError) as error:
+        return np.lib.format.open_memmap(path, mode="r"), None  # refuses pickled objects
+    except Exception as error:  # a damaged header can raise nearly anything
         raise VqbenchError(
             f"{path}: cannot be read as .npy ({error}): save a plain number array with numpy.save"
         ) from None
@@ -88,7 +88,9 @@ def _npz(path: Path, key: str | None) -> tuple[NDArray[np.generic], None]:
             if key is not None and key not in names:
                 raise VqbenchError(f"{path}: has no array {key!r}, only {', '.join(names)}")
             return archive[key or names[0]], None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except VqbenchError:
+        raise
+    except Exception as error:  # a damaged archive, too
         raise VqbenchError(f"{path}: cannot be read as .npz ({error})") from None
 
 
@@ -137,7 +139,11 @@ def _judgements(path: Path) -> list[Judgement]:
         fields = line.split()
         try:
             query, _, document, gain = fields
+            if not math.isfinite(float(gain)):
+                raise ValueError
             found.append((query, document, float(gain)))
         except ValueError:
-            raise VqbenchError(f"{path}: line {number}: {line!r} is not 'query 0 document gain'") from None
+            raise VqbenchError(
+                f"{path}: line {number}: {line!r} is not 'query 0 document gain' with a finite gain"
+            ) from None
     return found

@@ -23,11 +23,11 @@ def evaluate(
     queries_qd: NDArray[np.generic] | None = None,
     *,
     variants: Mapping[str, Variant],
-    k: Sequence[int] = (10,),
-    oversample: Sequence[int] = (0,),
+    k: int | Sequence[int] = (10,),
+    oversample: int | Sequence[int] = (0,),
     metrics: Sequence[Metric] = (Overlap(), Recall()),
     ids: Sequence[str] | None = None,
-    queries: QueryMode = None,
+    queries: QueryMode | None = None,
     n_queries: int | None = None,
     normalize: bool = True,
     seed: int = 0,
@@ -38,9 +38,10 @@ def evaluate(
     (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``).
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
-    source = Source("corpus_nd", np.asarray(corpus_nd), ids, queries_qd)
+    source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd)
     data = prepare(source, "array", queries=queries, n_queries=n_queries, normalize=normalize)
-    settings = Settings(sorted(k), sorted(oversample), metrics)
+    ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))
+    settings = Settings(ks, factors, metrics)
     bench = open_bench(data, settings)
     return pd.concat(
         [

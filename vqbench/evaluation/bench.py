@@ -37,7 +37,7 @@ def open_bench(data: Data, settings: Settings, *, example: str | None = None, ca
         )
     if example is not None and example not in data.ids:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
-    row = int(drawn(data.keys_n, 1, 0)[0]) if example is None else list(data.ids).index(example)
+    row = int(drawn(data.keys_n, 1, 0, "example")[0]) if example is None else list(data.ids).index(example)
     search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)
     return Bench(data, truth, search, row)

@@ -18,12 +18,12 @@ from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.samples import take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
+from vqbench.evaluation.views import Found, views
 from vqbench.ledger import Item
-from vqbench.metrics.base import QueryMetric, RowMetric, View
+from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
-from vqbench.search.placement import place, ranks, rescored, tie_means
+from vqbench.search.placement import boundary_means
 from vqbench.search.similarity import meet
-from vqbench.search.topk import Hits
 from vqbench.variant import Variant
 
 FLOAT32 = 4
@@ -62,7 +62,10 @@ def evaluate_variant(
     query_f = np.repeat(np.arange(len(hits.ids_qk)), deepest)
     true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
     clock.lap("rescore", advance)
-    measured = list(_measured(bench, settings, hits, true_qm, code_f))
+    last_q = np.full(len(hits.ids_qk), np.nan)
+    if any(isinstance(metric, QueryMetric) and metric.listed for metric in settings.metrics):
+        last_q = boundary_means(search, sides.queries_qd, hits, bench.search, data.queries_qd)
+    measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q)))
     per_query, metrics = _tables(measured, data.query_ids)
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
     samples = take_samples(bench, codec, encoded, variant.similarity)
@@ -96,40 +99,19 @@ class _Measured:
     float_q: Floats | None
 
 
-def _measured(bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats) -> Iterator[_Measured]:
+def _measured(bench: Bench, settings: Settings, found: Found) -> Iterator[_Measured]:
     chosen = [metric for metric in settings.metrics if isinstance(metric, QueryMetric)]
     if bench.data.qrels is None:
         chosen = [metric for metric in chosen if not metric.judged]
-    for view in _views(bench, settings, hits, true_qm, code_f):
+    for view in views(bench, settings, found):
         for metric in chosen:
             if view.oversample and not metric.rescored:
                 continue
-            found = metric.measure(view)
-            if not np.isfinite(found.values_q).any():
+            each = metric.measure(view)
+            if not np.isfinite(each.values_q).any():
                 continue
             float_q = metric.measure(replace(view, final=view.truth)).values_q if metric.judged else None
-            yield _Measured(metric, view.k, view.oversample, found.values_q, found.low_q, found.high_q, float_q)
-
-
-def _views(bench: Bench, settings: Settings, hits: Hits, true_qm: Floats, code_f: Floats) -> Iterator[View]:
-    truth = bench.truth
-    coded = place(hits, truth.query_f, code_f)
-    rank_f = ranks(hits, truth.query_f, truth.row_f)
-    tied_qm = tie_means(hits.scores_qk, true_qm)
-    for k in settings.k:
-        for oversample in settings.oversample:
-            fetched = settings.fetched(k, oversample, bench.data.findable)
-            candidates_qm = true_qm[:, :fetched]
-            final, listed_qk = coded, tied_qm[:, :k]
-            if oversample:
-                final = rescored(candidates_qm, truth.query_f, truth.true_f, rank_f)
-                listed_qk = -np.sort(-candidates_qm, axis=1)[:, :k]
-            yield View(
-                q=len(hits.ids_qk), k=k, oversample=oversample, fetched=fetched,
-                query_f=truth.query_f, truth=truth.placed, coded=coded, final=final,
-                true_f=truth.true_f, code_f=code_f, gain_f=truth.gain_f,
-                best_qk=truth.hits.scores_qk[:, :k], listed_qk=listed_qk,
-            )  # fmt: skip
+            yield _Measured(metric, view.k, view.oversample, each.values_q, each.low_q, each.high_q, float_q)
 
 
 def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd.DataFrame, list[dict]]:
@@ -153,9 +135,12 @@ def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd
         row = partial(_row, k=m.k, oversample=m.oversample, n=len(values_q))
         rows.append(row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds))
         if m.float_q is not None:
-            ratio, *interval = stats.ratio_interval(values_q, m.float_q[defined])
+            ratio, *interval = stats.ratio_interval(
+                values_q, m.float_q[defined], reach=m.metric.highest - m.metric.lowest
+            )
             rows.append(row(f"{m.metric.name}_kept", value=ratio, interval=interval))
-    return pd.concat(frames, ignore_index=True), rows
+    none = pd.DataFrame(columns=["query", "metric", "k", "oversample", "value", "low", "high"])
+    return pd.concat(frames, ignore_index=True) if frames else none, rows
 
 
 def _row(

@@ -38,7 +38,7 @@ def overlap_by_dataset(parts: Sequence[Slice], config: Mapping[str, Any] | Seque
     widths = [max(2, len(loose))] * bool(loose) + [max(3, len(series.values)) for series in found]
     axes = list(figure.subplots(1, len(widths), sharey=True, squeeze=False, width_ratios=widths)[0])
     if loose:
-        _side_by_side(axes[0], loose, names, k)
+        _side_by_side(axes[0], loose, names, k, narrow=bool(found))
     for ax, series in zip(axes[bool(loose) :], found, strict=True):
         _joined(ax, [by_name[name] for name in series.values], names, k, series)
     for ax in axes:
@@ -82,7 +82,7 @@ def _joined(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int, seri
     ax.set_xlabel(f"{series.key}\n({series.apart})" if series.apart else series.key)
 
 
-def _side_by_side(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int) -> None:
+def _side_by_side(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int, narrow: bool) -> None:
     x = np.arange(len(parts), dtype=float)
     shifts = (np.arange(len(names)) - (len(names) - 1) / 2) * min(0.09, 0.7 / max(1, len(names)))
     for name, shift in zip(names, shifts, strict=True):
@@ -92,14 +92,15 @@ def _side_by_side(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int
         ax.axvline(edge, color="#E6E6E6", lw=0.8)
     ax.set_xlim(-0.5, len(parts) - 0.5)
     many = len(parts) > _FEW
-    ticks = [(short(part.dataset, 24), f"{part.about.get('n', 0):,} x {part.d}") for part in parts]
+    gap = "\n" if narrow and not many else " "
+    ticks = [(short(part.dataset, 24), f"{part.about.get('n', 0):,}{gap}x {part.d}") for part in parts]
     ax.set_xticks(x, [(", " if many else "\n").join(texts) for texts in ticks])
     if many:
         ax.tick_params(axis="x", rotation=30)
         for text in ax.get_xticklabels():
             text.set(ha="right", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel("dataset (vectors x numbers)")
+    ax.set_xlabel("dataset" if narrow else "dataset (vectors x numbers)")
 
 
 def _label(ax: Axes, parts: Sequence[Slice]) -> None:

@@ -140,4 +140,6 @@ def _information(ones: np.ndarray) -> float:
 def _balance_title(curves: list[tuple[list[str], np.ndarray]]) -> str:
     names, ones = max(curves, key=lambda curve: np.abs(curve[1] - 0.5).mean())
     spread = f"ones in {100 * ones[0]:.0f} % to {100 * ones[-1]:.0f} % of vectors, by dimension"
+    if len(curves) == 1:
+        return f"How evenly the bits of {names[0]} split: {spread}"
     return f"How evenly the bits split: {names[0]} is furthest from half, {spread}"

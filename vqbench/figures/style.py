@@ -122,7 +122,7 @@ def canvas(height: float, title: str, reading: str, about: str) -> Figure:
 
     title: what is seen. reading: how to read it. about: what was measured, on what.
     """
-    head, read, foot = _wrapped(title, 92), _wrapped(reading, 138), _wrapped(about, 156)
+    head, read, foot = _wrapped(title, 88), _wrapped(reading, 138), _wrapped(about, 156)
     top = 0.26 + 0.215 * len(head) + 0.165 * len(read)
     bottom = 0.08 + 0.15 * len(foot)
     total = height + top + bottom

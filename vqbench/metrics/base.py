@@ -130,6 +130,8 @@ class QueryMetric(Metric):
 
     #: Whether it means something for a rescored list.
     rescored: ClassVar[bool] = True
+    #: Looks at the scores of the returned documents (``listed_qk``), which cost a search of their own.
+    listed: ClassVar[bool] = False
     #: Needs relevance judgements; its ratio to float search is reported too, as ``<name>_kept``.
     judged: ClassVar[bool] = False
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import rankdata
 
-from vqbench.arrays import Floats
+from vqbench.arrays import Floats, blocks
 from vqbench.metrics.base import PerQuery, QueryMetric, View
 
-_PAIRWISE = 512  # up to this many documents all pairs are compared at once
+_SIGNS = 2**22  # pairs of documents that are compared at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def _by_size(view: View, correlate: Callable[[Floats, Floats], Floats]) -> Float
     values_q = np.full(view.q, np.nan)
     for size in np.unique(sizes_q[sizes_q > 1]):
         queries = np.flatnonzero(sizes_q == size)
-        for some in np.array_split(queries, max(1, len(queries) * size**2 // 2**22)):
+        for some in np.array_split(queries, max(1, len(queries) * size**2 // _SIGNS)):
             at = starts_q[some, None] + np.arange(size)
             values_q[some] = correlate(true_f[at], code_f[at])
     values_q[~np.isfinite(values_q)] = np.nan
@@ -74,21 +74,15 @@ def _ratio(top_q: Floats, left_q: Floats, right_q: Floats) -> Floats:
 
 
 def _tau_b(true_qr: Floats, code_qr: Floats) -> Floats:
-    if true_qr.shape[1] > _PAIRWISE:
-        return np.array([_long_tau_b(*pair) for pair in zip(true_qr, code_qr, strict=True)])
-    true_sign = np.sign(true_qr[:, :, None] - true_qr[:, None, :]).astype(np.int8)
-    code_sign = np.sign(code_qr[:, :, None] - code_qr[:, None, :]).astype(np.int8)
-    concordance, left, right = (
-        product.sum(axis=(1, 2), dtype=np.int64).astype(np.float64)
-        for product in (true_sign * code_sign, true_sign**2, code_sign**2)
-    )
-    return _ratio(concordance, left, right)
-
-
-def _long_tau_b(true_r: Floats, code_r: Floats) -> float:
-    if np.ptp(true_r) == 0:
-        return np.nan
-    return 0.0 if np.ptp(code_r) == 0 else float(kendalltau(true_r, code_r).statistic)
+    """Concordance of all pairs, counted in whole numbers, some documents against all at a time."""
+    counts_3q = np.zeros((3, len(true_qr)), dtype=np.int64)
+    for start, stop in blocks(true_qr.shape[1], max(1, _SIGNS // true_qr.size)):
+        true_sign, code_sign = (
+            np.sign(x_qr[:, start:stop, None] - x_qr[:, None, :]).astype(np.int8) for x_qr in (true_qr, code_qr)
+        )
+        for at, product in enumerate((true_sign * code_sign, true_sign**2, code_sign**2)):
+            counts_3q[at] += product.sum(axis=(1, 2), dtype=np.int64)
+    return _ratio(*counts_3q.astype(np.float64))
 
 
 def _rho(true_qr: Floats, code_qr: Floats) -> Floats:

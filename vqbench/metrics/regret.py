@@ -15,9 +15,7 @@ from vqbench.metrics.base import PerQuery, QueryMetric, View
 class Regret(QueryMetric):
     """Mean float cosine lost per rank: the true top k's mean score less that of the k returned.
 
-    Ties count with the mean over the rows of that score. Where a group of equal scores reaches
-    beyond the deepest rank that was fetched, its mean is taken over the fetched part, which is a
-    draw by key.
+    Ties count with the mean over all rows of that score.
     """
 
     name: ClassVar[str] = "regret"
@@ -26,6 +24,7 @@ class Regret(QueryMetric):
     lowest: ClassVar[float] = 0
     highest: ClassVar[float] = 2
     higher_is_better: ClassVar[bool] = False
+    listed: ClassVar[bool] = True
 
     def measure(self, view: View) -> PerQuery:
         lost_q = (view.best_qk - view.listed_qk).mean(axis=1)

@@ -43,7 +43,15 @@ def _threshold(sample_nd: Floats, kind: str, axis: int | None) -> Floats:
         return np.zeros(())
     if kind == "mean":
         return np.asarray(sample_nd.mean(axis=axis, dtype=np.float64))
-    return np.asarray(np.median(sample_nd, axis=axis), dtype=np.float64)
+    return _median(sample_nd, axis)
+
+
+def _median(sample_nd: Floats, axis: int | None) -> Floats:
+    """The median in float64; ``np.median`` would round the mean of the two middle values to float32."""
+    values = sample_nd.ravel() if axis is None else sample_nd
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    parted = np.partition(values, [low, high], axis=0)
+    return np.asarray((parted[low].astype(np.float64) + parted[high]) / 2)
 
 
 def _side_means(sample_nd: Floats, threshold: Floats, axis: int | None) -> tuple[Floats, Floats]:

@@ -22,7 +22,7 @@ def exact_topk(queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_
     queries_qd = np.asarray(queries_qd)
     rows = Vectors(corpus_nd, normalize=False) if isinstance(corpus_nd, np.ndarray) else corpus_nd
     _check(queries_qd, rows.n, rows.d, k, exclude_q)
-    return Search(rows, Cosine(), exclude_q).top(queries_qd, k)
+    return Search(rows, Cosine(), _rows(exclude_q)).top(queries_qd, k)
 
 
 def code_topk(
@@ -35,9 +35,13 @@ def code_topk(
     exclude_q: Ints | None = None,
 ) -> Hits:
     """The ``k`` codes ``(n, code_bytes)`` nearest to each float query ``(q, d)`` under a similarity."""
+    queries_qd, codes_nb = np.asarray(queries_qd), np.asarray(codes_nb)
     _check(queries_qd, len(codes_nb), codec.d, k, exclude_q)
+    width = codec.ledger().total("vector")
+    if codes_nb.ndim != 2 or codes_nb.shape[1] != width or codes_nb.dtype != np.uint8:
+        raise VqbenchError(f"codes are {codes_nb.dtype} {codes_nb.shape}: this codec needs uint8 (n, {width:.0f})")
     sides = meet(codec, queries_qd, CodeArray(codes_nb), similarity)
-    return Search(sides.rows, sides.measure, exclude_q).top(sides.queries_qd, k)
+    return Search(sides.rows, sides.measure, _rows(exclude_q)).top(sides.queries_qd, k)
 
 
 def hamming_topk(
@@ -55,12 +59,18 @@ def hamming_topk(
         )
     _check(query_codes_qb, len(codes_nb), query_codes_qb.shape[1], k, exclude_q)
     sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), bits)
-    return Search(sides.rows, sides.measure, exclude_q).top(sides.queries_qd, k)
+    return Search(sides.rows, sides.measure, _rows(exclude_q)).top(sides.queries_qd, k)
+
+
+def _rows(exclude_q: Ints | None) -> Ints | None:
+    return None if exclude_q is None else np.asarray(exclude_q, dtype=np.int64)
 
 
 def _check(queries: Floats | Codes, n: int, width: int, k: int, exclude_q: Ints | None) -> None:
     if queries.ndim != 2 or queries.shape[1] != width:
         raise VqbenchError(f"queries have shape {queries.shape}, the corpus needs (q, {width})")
+    if exclude_q is not None and np.shape(exclude_q) != (len(queries),):
+        raise VqbenchError(f"exclude_q has shape {np.shape(exclude_q)}: give one row number, or -1, for each query")
     found = n - (exclude_q is not None)
     if not 1 <= k <= found:
         raise VqbenchError(f"k = {k}: it must be between 1 and {found}, the rows that a query can find")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import SCORE_DECIMALS, Floats, row_dots, row_norms
+from vqbench.errors import VqbenchError
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Cosine:
     def prepare(self, x_nd: Floats) -> Floats:
         """Rows whose plain products approximate the score."""
         norms_n = row_norms(x_nd)
+        if not np.isfinite(norms_n).all():
+            row = int(np.flatnonzero(~np.isfinite(norms_n))[0])
+            raise VqbenchError(f"row {row} of {len(x_nd)} is NaN or infinite: every component must be finite")
         return (x_nd / np.where(norms_n == 0, 1, norms_n)[:, None]).astype(self.dtype, copy=False)
 
     def error(self, d: int) -> float:
@@ -29,11 +33,13 @@ class Cosine:
 
         Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5: |error| <=
         d u / (1 - d u) sum |x_i y_i|, and the sum is at most 1 for unit rows. Two units of roundoff
-        come from rounding the rows, the rest is slack; half a unit of the last kept decimal is
-        added for the rounding of the score.
+        come from rounding the rows, the rest is slack. The score's own error in float64 and half a
+        unit of its last kept decimal are added.
         """
-        u = float(np.finfo(self.dtype).eps) / 2
-        return 1.1 * (d + 8) * u / (1 - d * u) + 10.0**-SCORE_DECIMALS
+        product, score = (
+            1.1 * (d + 8) * u / (1 - d * u) for u in (float(np.finfo(t).eps) / 2 for t in (self.dtype, np.float64))
+        )
+        return product + score + 10.0**-SCORE_DECIMALS
 
     def least_product(self, scores_q: Floats, d: int) -> Floats:
         """The smallest product that a row of this score or more can have."""

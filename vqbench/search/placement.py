@@ -6,7 +6,7 @@ import numpy as np
 
 from vqbench.arrays import Floats, Ints
 from vqbench.metrics.base import BELOW, Placement
-from vqbench.search.topk import Hits
+from vqbench.search.topk import PAIRS, Hits, Search
 
 
 def _spans(query_f: Ints, q: int) -> list[tuple[int, int]]:
@@ -60,10 +60,32 @@ def rescored(true_qm: Floats, query_f: Ints, true_f: Floats, rank_f: Ints) -> Pl
     return Placement(above_f, tied_f)
 
 
-def tie_means(scores_qk: Floats, values_qk: Floats) -> Floats:
-    """``values_qk`` averaged over the ranks of each query that have equal scores (sorted)."""
+def boundary_means(coded: Search, coded_qd: Floats, hits: Hits, true: Search, true_qd: Floats) -> Floats:
+    """The mean true score of all rows that tie with the last one listed, ``(q,)``; NaN where all are listed."""
+    means_q = np.full(len(hits.ids_qk), np.nan)
+    torn = np.flatnonzero(hits.dropped_ties_q)
+    last_q = hits.scores_qk[:, -1]
+    # As many queries at a time as keep the number of pairs bounded.
+    size = np.cumsum(hits.dropped_ties_q[torn] + hits.ids_qk.shape[1])
+    for part in np.split(torn, np.flatnonzero(np.diff(size // PAIRS)) + 1):
+        query_f, row_f, score_f = coded.at_least(coded_qd, part, last_q)
+        tied_f = score_f == last_q[query_f]
+        query_f, row_f = query_f[tied_f], row_f[tied_f]
+        true_f = true.pairs(true_qd, query_f, row_f)
+        sums_q, counts_q = np.bincount(query_f, true_f, len(means_q)), np.bincount(query_f, minlength=len(means_q))
+        means_q[part] = sums_q[part] / counts_q[part]
+    return means_q
+
+
+def tie_means(scores_qk: Floats, values_qk: Floats, last_q: Floats) -> Floats:
+    """``values_qk`` averaged over the ranks of each query that have equal scores (sorted).
+
+    last_q: the mean for ranks that tie with the last one, where rows beyond the list tie too, else NaN.
+    """
     new_qk = np.ones(scores_qk.shape, dtype=bool)
     new_qk[:, 1:] = scores_qk[:, 1:] != scores_qk[:, :-1]
     group = np.cumsum(new_qk.ravel()) - 1
     means = np.bincount(group, weights=values_qk.ravel()) / np.bincount(group)
-    return means[group].reshape(values_qk.shape)
+    means_qk = means[group].reshape(values_qk.shape)
+    torn_qk = (scores_qk == scores_qk[:, -1:]) & np.isfinite(last_q)[:, None]
+    return np.where(torn_qk, last_q[:, None], means_qk)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints, unpack_bits
-from vqbench.errors import NotApplicableError
+from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.quantizers.base import Codec
 from vqbench.search.measure import Cosine, Hamming, Measure
 
@@ -81,6 +81,8 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
     decoded: float query, decoded codes. symmetric: both sides coded and decoded. hamming: both
     sides coded, differing bits counted. raw: cosine of the stored integers of both sides.
     """
+    if similarity not in get_args(Similarity):
+        raise VqbenchError(f"similarity = {similarity!r}: must be one of {', '.join(get_args(Similarity))}")
     d = codec.d
     if similarity == "decoded":
         return Sides(queries_qd, CodeRows(codes, codec.decode, d), Cosine())

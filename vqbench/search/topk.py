@@ -16,7 +16,7 @@ from vqbench.arrays import Floats, Ints, Rows, blocks
 from vqbench.search.measure import Measure
 
 _QUERIES = 1024  # queries whose scores against one block are held at a time
-_PAIRS = 1 << 21  # (query, row) pairs that are scored exactly at a time
+PAIRS = 1 << 21  # (query, row) pairs that are scored exactly at a time
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Search:
         floor_q = approx_qw[:, k - 1] - 2 * self.measure.error(self.rows.d)
         complete_q = (approx_qw[:, -1] < floor_q) | (rows_qw.shape[1] == self.rows.n)
         merged = Merged.empty(q, k)
-        for part in np.array_split(np.flatnonzero(complete_q), max(1, q * rows_qw.shape[1] // _PAIRS)):
+        for part in np.array_split(np.flatnonzero(complete_q), max(1, q * rows_qw.shape[1] // PAIRS)):
             # A query may have fewer candidates than the list is wide (its own row is left out).
             valid = (rows_qw[part] >= 0) & (approx_qw[part] >= floor_q[part, None])
             query_f, row_f = np.repeat(part, valid.sum(axis=1)), rows_qw[part][valid]
@@ -130,7 +130,7 @@ class Search:
     def _above(self, queries_qd: Floats, part: Ints, floor_q: Floats) -> Iterator[tuple[Ints, Ints]]:
         """Flat (query, row) pairs whose product reaches the query's floor, a bounded number at a time."""
         for start, span, products_qb in self._products(queries_qd, part):
-            rows_at_a_time = max(1, _PAIRS // products_qb.shape[1])
+            rows_at_a_time = max(1, PAIRS // products_qb.shape[1])
             for first, last in blocks(len(products_qb), rows_at_a_time):
                 query_q = part[span][first:last]
                 at_q, at_b = np.nonzero(products_qb[first:last] >= floor_q[query_q, None])
