@@ -413,7 +413,9 @@ def test_seeds_are_averaged_and_their_intervals_joined(several: Path) -> None:
     shown = part.at("overlap", k=10).loc["binary_mean"]
     assert shown["value"] == pytest.approx(rows["value"].mean())
     assert (shown["ci_low"], shown["ci_high"]) == (rows["ci_low"].min(), rows["ci_high"].max())
-    assert "mean over 2 seeds" in part.facts()
+    assert "mean over 2 seeds" in _texts(_drawn(heatmap.metrics_heatmap(part)))
+    assert "the first of 2 seeds" in _texts(_drawn(neighbours.nearest(part)))
+    assert "all queries of 2 seeds" in _texts(_drawn(queries.per_query(part)))
     assert len(part.sampled("vector")["binary_mean"]) == 24
 
 

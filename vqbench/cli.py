@@ -164,7 +164,7 @@ def _finish(notes: Sequence[Note]) -> int:
     from vqbench.terminal import progress_bar, summary
 
     out = assemble(notes)
-    if notes[0].meta["config"]["figures"]:
+    if notes[0].meta["config"].get("figures", True):
         from vqbench.figures.folder import draw_all
 
         with progress_bar() as progress:

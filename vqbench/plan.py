@@ -31,7 +31,6 @@ class Options:
     out: str | None = None
     cache: str = "auto"
     block_mb: float = 64
-    figures: bool = True
     force: bool = False
     getsizeof: bool = False
 
@@ -61,7 +60,7 @@ class Plan:
     config: Mapping[str, Any]
 
 
-_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed")
+_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed", "figures")
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -79,6 +78,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     overrides = [override.lstrip("+") for override in overrides]
     datasets = _datasets(config, overrides)
     variants = _variants(_group(config, "quantizer"), overrides)
+    _check_figures(config.get("figures", True))
     settings = Settings(
         sorted(whole_numbers(config["k"], "k")),
         sorted(whole_numbers(config["oversample"], "oversample")),
@@ -93,6 +93,16 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     title = experiment or next(iter(datasets))
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
     return Plan(title, out, datasets, variants, settings, seeds, options, config)
+
+
+def _check_figures(chosen: Any) -> None:
+    if isinstance(chosen, bool):
+        return
+    from vqbench.figures.folder import ACROSS, FIGURES  # only here: it imports matplotlib
+
+    for name in chosen if isinstance(chosen, list) else [chosen]:
+        if name not in (*FIGURES, ACROSS):
+            raise VqbenchError(f"figures = {name}: no such figure; {nearest(str(name), [*FIGURES, ACROSS])}")
 
 
 def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:

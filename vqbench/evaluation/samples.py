@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, named
+from vqbench.arrays import Floats, Ints, named
 from vqbench.datasets.base import Data
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
@@ -24,7 +24,8 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
     """Tidy rows ``kind, id, index, other, value, code``.
 
     vector: value = component ``index`` of the example row, code = what is stored for it. balance: value
-    = share of ones in dimension ``index``. pair: value = float cosine, code = the code's score.
+    = share of ones in dimension ``index``. pair: value = float cosine, code = the code's score, index =
+    true rank or nothing for a row drawn at random.
     nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
     """
     data, search, example = bench.data, bench.search, bench.example
@@ -37,9 +38,9 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
 
     sides = meet(codec, data.queries_qd[:_QUERIES], encoded.codes, similarity)
     coded = replace(search, rows=sides.rows, measure=sides.measure)
-    query_f, row_f = _pairs(data, bench.truth)
+    query_f, row_f, rank_f = _pairs(data, bench.truth)
     frames.append(_frame(
-        "pair", named(data.query_ids, query_f), other=named(data.ids, row_f),
+        "pair", named(data.query_ids, query_f), index=rank_f, other=named(data.ids, row_f),
         value=search.pairs(data.queries_qd, query_f, row_f), code=coded.pairs(sides.queries_qd, query_f, row_f),
     ))  # fmt: skip
 
@@ -65,16 +66,16 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
         return codec.decode(codes_nb).astype(np.float64)
 
 
-def _pairs(data: Data, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """For the first queries: their nearest rows, and rows drawn by key."""
+def _pairs(data: Data, truth: Truth) -> tuple[Ints, Ints, Floats]:
+    """For the first queries: their nearest rows with their true ranks, and rows drawn by key, without a rank."""
     q, near = min(_QUERIES, len(data.query_ids)), min(_EACH, truth.hits.ids_qk.shape[1])
     by_priority = np.argsort(data.priority(0))
     others_qe = by_priority[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
-    rows = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1)
-    query_f = np.repeat(np.arange(q), rows.shape[1])
-    own = -1 if data.exclude_q is None else data.exclude_q[query_f]
-    kept = rows.ravel() != own
-    return query_f[kept], rows.ravel()[kept]
+    rows_f = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1).ravel()
+    rank_f = np.tile(np.concatenate([np.arange(1.0, near + 1), np.full(_EACH, np.nan)]), q)
+    query_f = np.repeat(np.arange(q), near + _EACH)
+    kept_f = rows_f != (-1 if data.exclude_q is None else data.exclude_q[query_f])
+    return query_f[kept_f], rows_f[kept_f], rank_f[kept_f]
 
 
 def _frame(kind: str, item: str | list[str], **columns: object) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
 from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
+from vqbench.figures.slices import FIRST, Slice
 from vqbench.figures.style import GREY, INK, below, canvas, grid, short
 
 _NEAR = "#AA4499"  # no hue of a family
@@ -40,7 +40,7 @@ def score_calibration(part: Slice) -> Figure | None:
         "Each dot is a pair of query and document. The narrower the band, the less the order changes; where it "
         "is flat or falls, the code cannot rank. Only order counts: scales differ from panel to panel.",
         part.facts(f"{count:,} sampled pairs a panel, the nearest of each query and others drawn at random",
-                   "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation"),
+                   "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation", seeds=FIRST),
     )  # fmt: skip
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
     for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):
@@ -111,7 +111,7 @@ def bit_balance(part: Slice) -> Figure | None:
         "A bit tells most where half of all vectors have a 1; a dimension whose bit is nearly always the same "
         "is stored in vain. In brackets: information per stored bit, dimension by dimension. Codes with the same "
         "bits share a line.",
-        part.facts("share of ones over all corpus vectors"),
+        part.facts("share of ones over all corpus vectors", seeds=FIRST),
     )  # fmt: skip
     ax = figure.subplots()
     labels = []

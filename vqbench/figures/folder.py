@@ -42,13 +42,13 @@ _FORMATS = (".png", ".svg")
 
 
 def draw_all(folder: Path, progress: Progress) -> list[Path]:
-    """Draw every figure that the folder's tables allow into ``folder/figures``, as PNG and SVG.
+    """Draw the figures that the config names and the folder's tables allow, as PNG and SVG.
 
     Returns their paths. A figure of an earlier run that is not drawn again is deleted.
     """
     results = read_results(folder)
     parts = slices(results)
-    plan = list(_plan(results, parts))
+    plan = [(name, draw) for figure, name, draw in _plan(results, parts) if _wanted(results, figure)]
     task = progress.add_task("figures", total=len(plan))
     drawn: list[Path] = []
     for name, draw in plan:
@@ -56,23 +56,30 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
             figure = draw()
             drawn += [] if figure is None else _save(figure, folder / "figures" / name)
         progress.advance(task)
-    for name in {*FIGURES, ACROSS, *(name for name, _ in plan)}:
+    for name in {*FIGURES, ACROSS, *(name for _, name, _ in _plan(results, parts))}:
         for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
             if path not in drawn:
                 path.unlink(missing_ok=True)
     return drawn
 
 
-def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
-    """File names without ending, and how to draw each."""
+def _wanted(results: Results, figure: str) -> bool:
+    """``figures`` in the config: true for all, or a list of names. A multirun's jobs share it."""
+    config = results.meta["config"]
+    chosen = (config[0] if isinstance(config, list) else config).get("figures", True)
+    return figure in chosen if isinstance(chosen, list) else True
+
+
+def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Callable[[], Figure | None]]]:
+    """Figures, their file names without ending, and how to draw each."""
     if len(parts) > 1:
-        yield ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
+        yield ACROSS, ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
     several = results.metrics["dataset"].nunique() > 1
     suffixes = [f"-{slug(part.dataset)}" if several else "" for part in parts]
     for at, part in enumerate(parts):
         again = suffixes[:at].count(suffixes[at])  # two names may share a slug
         for name, draw in FIGURES.items():
-            yield name + suffixes[at] + (f"-{again + 1}" if again else ""), partial(draw, part)
+            yield name, name + suffixes[at] + (f"-{again + 1}" if again else ""), partial(draw, part)
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:

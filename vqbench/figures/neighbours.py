@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqbench.figures.slices import Slice
+from vqbench.figures.slices import FIRST, Slice
 from vqbench.figures.style import FAINT, GREY, INK, VERMILION, canvas, quoted, short
 
 _SIGNS = {
@@ -35,7 +35,7 @@ def nearest(part: Slice) -> Figure | None:
     figure = canvas(
         down * row * (depth + 3.0), _title(part, lists, ranks, base, example), _reading(base, depth),
         part.facts(f"example: {example}, left out of its own list",
-                   "scores are each code's own: cosine, or minus the differing bits"),
+                   "scores are each code's own: cosine, or minus the differing bits", seeds=FIRST),
     )  # fmt: skip
     axes = figure.subplots(down, across, squeeze=False)
     width = int(0.70 * 8.9 / across / 0.064)  # letters of 0.064 inches
@@ -70,13 +70,15 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
     look = part.looks[name]
     _put(ax, 0, 0, short(name, width + 8), fontsize=8, weight="bold", color=look.ink)
     ax.plot([0, 1], [0.55, 0.55], color=look.color, lw=0.9)
-    hamming = look.similarity == "hamming"
+    squeezed = rows["code"].max() - rows["code"].min() < 0.002
+    digits = 0 if look.similarity == "hamming" else 6 if squeezed else 4
+    room = width - 4 if digits == 6 else width
     for place, row in enumerate(rows.itertuples(), start=1):
         kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
-        score = f"{row.code:.0f}" if hamming else f"{row.code:.4f}"
+        score = f"{row.code:.{digits}f}"
         name_color = color if kind == "new" else INK
         for x, text, ha, shade in (
-            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), width), "left", name_color),
+            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), room), "left", name_color),
             (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
         ):  # fmt: skip
             _put(ax, x, place + 0.15, text, ha=ha, color=shade)

@@ -27,7 +27,7 @@ def per_query(part: Slice) -> Figure | None:
         1.2 + 0.31 * len(shares), _title(part, bad, means),
         f"Each bar splits the queries by how much of float's top {part.k} they find. Dark: less than half is "
         "found. The codes alone, without rescoring; overlap is the expected one where scores tie.",
-        part.facts(f"k = {part.k}"),
+        part.facts(f"k = {part.k}", seeds="all queries of"),
     )  # fmt: skip
     ax = figure.subplots()
     colors = sns.color_palette("blend:#3B1F6E,#B9A9D6,#F0EEF4", len(_NAMES)).as_hex()

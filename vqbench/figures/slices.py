@@ -13,6 +13,7 @@ import pandas as pd
 from vqbench.figures.style import Look, family_of, looks_of
 from vqbench.store import Results
 
+FIRST = "the first of"  # seeds
 _CELL = ["variant", "metric", "k", "oversample"]
 
 
@@ -91,13 +92,16 @@ class Slice:
         unit = str(self.described.get(metric, {}).get("unit", ""))
         return f"{self.label(metric, k)} ({_with_k(unit, k)})" if unit else self.label(metric, k)
 
-    def facts(self, *more: str) -> str:
-        """The note under a figure: the data, and what else is given."""
+    def facts(self, *more: str, seeds: str = "mean over") -> str:
+        """The note under a figure: the data, and what else is given.
+
+        seeds: how several are shown: their mean, all of them, or only the first, as samples are.
+        """
         about = self.about
         size = f"{about['n']:,} vectors of {about['d']:,} numbers" if about else ""
         queries = f"{about['queries']:,} queries ({about['queries_are']})" if about else ""
-        seeds = f"mean over {self.seeds} seeds" if self.seeds > 1 else ""
-        return "; ".join(part for part in (f"{self.dataset}: {size}", queries, *more, seeds) if part) + "."
+        seen = f"{seeds} {self.seeds} seeds" if self.seeds > 1 else ""
+        return "; ".join(part for part in (f"{self.dataset}: {size}", queries, *more, seen) if part) + "."
 
     @property
     def interval(self) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from vqbench.figures.slices import Slice
+from vqbench.figures.slices import FIRST, Slice
 from vqbench.figures.style import BLUE, FAINT, GREY, INK, MINUS, VERMILION, below, canvas, grid, number, quoted, size
 
 _ROW = 512  # dimensions that one row of bars shows legibly
@@ -203,7 +203,7 @@ def _unit(part: Slice) -> str:
 
 
 def _about(part: Slice, name: str) -> str:
-    return part.facts(f"example: {name}")
+    return part.facts(f"example: {name}", seeds=FIRST)
 
 
 def _bars(ax: Axes, values: np.ndarray, start: int, color: str, base: float = 0.0) -> None:
