@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -445,9 +446,21 @@ def test_draw_all_writes_deterministic_files_and_clears_old_ones(
     assert before == {path: path.read_bytes() for path in drawn}
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_the_config_may_name_the_figures(made: Path, tmp_path: Path, listed: bool) -> None:
+    """The config of a multirun is a list of its jobs' configs."""
+    shutil.copytree(made, tmp_path / "run", ignore=shutil.ignore_patterns("cells", "figures"))
+    meta = json.loads((tmp_path / "run" / "meta.json").read_text("utf-8"))
+    config = meta["config"] | {"figures": ["overlap_vs_bytes"]}
+    (tmp_path / "run" / "meta.json").write_text(json.dumps(meta | {"config": [config, config] if listed else config}))
+    with Progress(disable=True) as progress:
+        drawn = folder.draw_all(tmp_path / "run", progress)
+    assert [path.name for path in drawn] == ["overlap_vs_bytes.png", "overlap_vs_bytes.svg"]
+
+
 def test_several_datasets_get_names_of_their_own(several: Path) -> None:
     results = read_results(several)
-    names = [name for name, _ in folder._plan(results, slices(results))]
+    names = [name for _, name, _ in folder._plan(results, slices(results))]
     assert names[0] == "overlap_by_dataset"
     assert "overlap_vs_bytes-offset-2.0" in names
     assert len(set(names)) == len(names) == 1 + 4 * len(ALONE)

@@ -27,7 +27,20 @@ TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "
 def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On few queries, k and factors, with every variant and dataset of its own."""
     monkeypatch.chdir(tmp_path)
-    assert main([f"experiment={name}", "n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "out=x"]) == 0
+    assert (
+        main(
+            [
+                f"experiment={name}",
+                "n_queries=10",
+                "k=[5]",
+                "oversample=[0,2]",
+                "cache=off",
+                "out=x",
+                "figures=[overlap_vs_bytes]",
+            ]
+        )
+        == 0
+    )
     table = pd.read_csv("x/metrics.csv", keep_default_na=False)
     assert set(table["status"]) == {"ok"}
     assert list(Path("x/figures").glob("*.png"))
@@ -56,6 +69,7 @@ def test_a_write_up_shows_only_figures_that_exist(name: str) -> None:
     assert f"vqbench experiment={name}" in text
 
 
+@pytest.mark.slow
 def test_committed_results_still_come_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook experiment again, whole: the same table to 9 digits, on whatever machine this is."""
     monkeypatch.chdir(tmp_path)
