@@ -7,6 +7,7 @@ f "flat" (one entry for each (query, document) pair, sorted by query).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -71,6 +72,11 @@ def unit_rows(x_nd: Floats) -> Floats:
 def as_float32(x_nd: NDArray[np.generic]) -> Floats:
     """Any numeric rows as C-ordered native float32; -0.0 becomes 0.0, so that equal rows have equal bytes."""
     return np.ascontiguousarray(x_nd, dtype=np.float32) + np.float32(0)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import vqbench
-from vqbench.arrays import drawn, named
+from vqbench.arrays import drawn, named, processors
 from vqbench.datasets.base import Data
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.evaluation.truth import ARITHMETIC
@@ -34,7 +33,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "datasets": {name: _dataset(plan, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
-        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": _threads()},
+        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": processors()},
         "git_commit": _commit(),
     }
 
@@ -71,10 +70,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu() -> str:

@@ -7,12 +7,14 @@ alone, not of block size, thread count or row order.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows, blocks
+from vqbench.arrays import Floats, Ints, Rows, blocks, processors
 from vqbench.search.measure import Measure
 
 _QUERIES = 1024  # queries whose scores against one block are held at a time
@@ -83,12 +85,19 @@ class Search:
         return query_f[order_f], row_f[order_f], score_f[order_f]
 
     def pairs(self, queries_qd: Floats, query_f: Ints, row_f: Ints) -> Floats:
-        """Exact scores of (query, row) pairs; ``query_f`` is sorted."""
+        """Exact scores of (query, row) pairs; ``query_f`` is sorted. Threads share the queries."""
         score_f = np.empty(len(query_f))
-        edges = np.flatnonzero(np.diff(query_f, prepend=-1, append=-1))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
-            x_md = self.rows.take(row_f[start:stop])
-            score_f[start:stop] = self.measure.pairs(x_md, queries_qd[query_f[start]])
+        edges = np.flatnonzero(np.diff(query_f, prepend=-1, append=-1)).tolist()
+
+        def score(spans: list[tuple[int, int]]) -> None:
+            for start, stop in spans:
+                x_md = self.rows.take(row_f[start:stop])
+                score_f[start:stop] = self.measure.pairs(x_md, queries_qd[query_f[start]])
+
+        spans = list(itertools.pairwise(edges))
+        parts = [spans[first:last] for first, last in blocks(len(spans), 1 + len(spans) // (4 * processors()))]
+        with ThreadPoolExecutor(processors()) as pool:
+            list(pool.map(score, parts))
         return score_f
 
     def _priority(self, row_f: Ints) -> Ints:
