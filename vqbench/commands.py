@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import yaml
+
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.plan import Options
@@ -27,9 +29,18 @@ def listing(arguments: list[str]) -> int:
             table.add_column(no_wrap=True)
             table.add_column()
             for name in names(conf_folder(), group):
-                table.add_row(name, first_comment(conf_folder() / group / f"{name}.yaml"))
+                mark = "*" if name in defaults(group) else " "
+                table.add_row(f"{mark} {name}", first_comment(conf_folder() / group / f"{name}.yaml"))
             console().print(table, "")
+    console().print("* part of the default run")
     return 0
+
+
+def defaults(group: str) -> list[str]:
+    """What the default run uses of a group."""
+    listed = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))["defaults"]
+    found = next((entry[group] for entry in listed if isinstance(entry, dict) and group in entry), None) or []
+    return [found] if isinstance(found, str) else found
 
 
 def first_comment(path: Path) -> str:

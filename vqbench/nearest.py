@@ -30,11 +30,11 @@ from vqbench.variant import Variant
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Lists by variant: (rank in float search or None, id, score), best first."""
+    """Lists by variant: (rank in float search or None, id, score in words), best first."""
 
     title: str
     dataset: str
-    lists: Mapping[str, Sequence[tuple[int | None, str, float]]]
+    lists: Mapping[str, Sequence[tuple[int | None, str, str]]]
 
 
 def neighbours(
@@ -54,7 +54,11 @@ def neighbours(
     lists = {}
     for name, variant in specs.items():
         found = _search(data, row, variant, top, by_id)
-        lists[name] = [(float_rank.get(hit), data.ids[hit], score) for hit, score in found]
+        bits = variant.similarity == "hamming"
+        lists[name] = [
+            (float_rank.get(hit), data.ids[hit], f"{-score:.0f} bits" if bits else f"{score:.4f}")
+            for hit, score in found
+        ]
         progress.advance(task)
     return Neighbours(data.ids[row], data.name, lists)
 
@@ -118,12 +122,11 @@ def show(found: Neighbours, screen: Console) -> None:
     screen.print(table)
 
 
-def _cell(rank: int, float_rank: int | None, name: str, score: float) -> str:
+def _cell(rank: int, float_rank: int | None, name: str, score: str) -> str:
     if float_rank is None:
         mark, style = "new", "red"
     elif float_rank == rank:
         mark, style = "=", "green"
     else:
         mark, style = (f"▲{float_rank - rank}" if float_rank > rank else f"▼{rank - float_rank}"), "yellow"
-    number = f"{-score:.0f} bits" if score < -1 else f"{score:.4f}"
-    return f"[{style}]{mark:>3}[/{style}] {number} {escape(name)}"
+    return f"[{style}]{mark:>3}[/{style}] {score} {escape(name)}"

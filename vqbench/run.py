@@ -65,7 +65,7 @@ def _check(plan: Plan, data: Data) -> None:
     if max(plan.settings.k) > data.findable:
         raise VqbenchError(
             f"k = {max(plan.settings.k)}: a query of {data.name} can find only {data.findable} rows; "
-            "set k to at most that, as in 'k=[1,10]'"
+            f"set k to at most that, as in 'k=[{min(10, data.findable)}]'"
         )
     example = plan.options.example
     if example is not None and len(plan.datasets) == 1 and example not in set(data.ids):

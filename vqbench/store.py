@@ -170,5 +170,7 @@ def read_results(folder: Path) -> Results:
             pd.read_parquet(folder / "samples.parquet"),
             meta,
         )  # fmt: skip
-    except (OSError, KeyError, ValueError) as error:
-        raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench first") from None
+    except OSError as error:
+        raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
+    except (KeyError, ValueError) as error:
+        raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rich.table import Table
 from vqbench.store import Results, read_results
 
 WIDTH = 100
+CLIPPED = 0.01  # a larger share of clipped components is worth a note
 
 
 def console() -> Console:
@@ -33,37 +35,57 @@ def progress_bar() -> Progress:
 
 
 def summary(out: Path, *, reused: int) -> None:
-    """Print the table of a results folder, what was not evaluated, and where everything lies."""
+    """Print the table of a results folder, what was not evaluated or is doubtful, and where everything lies."""
     results, screen = read_results(out), console()
-    datasets = sorted(results.metrics["dataset"].unique())
-    for dataset in datasets:
-        screen.print(_table(results, dataset, explained=dataset == datasets[-1]))
+    for dataset in sorted(results.metrics["dataset"].unique()):
+        _print_table(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
+    clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
+    for row in clipped.to_dict("records"):
+        screen.print(
+            f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
+            "outside the code's range and were clipped or wrapped"
+        )
     before = f" ({reused} cells were finished before)" if reused else ""
-    screen.print(f"Written to [bold]{out}[/bold]{before}: metrics.csv, ledger.csv, figures and more.")
+    screen.print(f"Written to [bold]{out}[/bold]{before}: the tables behind this, and figures/ unless switched off.")
 
 
-def _table(results: Results, dataset: str, *, explained: bool) -> Table:
+def _print_table(results: Results, dataset: str, screen: Console) -> None:
+    """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     metrics = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "ok")]
     about = results.meta["datasets"][dataset]
     ks = metrics["k"].dropna().astype(int).unique()
     k = 10 if 10 in ks else int(max(ks, default=0))
     factor = int(metrics["oversample"].max()) if len(metrics) else 0
-    title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} queries"
     shown = _shown(results, metrics, dataset, k, factor)
-    caption = _caption(shown, k, factor) if explained else None
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", title_style="bold",
-                  box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
+    queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
+    title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
     columns = [
-        (f"overlap@{k}", "overlap", _share), ("95 % interval", "interval", str), ("NDCG kept", "ndcg_kept", _share),
+        ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
+        (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("NDCG kept", "ndcg_kept", _share),
         ("RBO", "rbo", _share), ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
-    columns = [("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format)] + [
-        column for column in columns if column[1] in shown
-    ]
-    table.add_column("variant", overflow="fold", min_width=22)
+    columns = [column for column in columns if column[1] in shown]
+    left_out: list[str] = []
+    table = _table(shown, columns, title)
+    for name in ("rbo", "worst", "interval", "ratio"):
+        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum <= screen.width:
+            break
+        left_out += [heading for heading, key, _ in columns if key == name]
+        columns = [column for column in columns if column[1] != name]
+        table = _table(shown, columns, title)
+    screen.print(table)
+    if dataset == max(results.metrics["dataset"]):
+        screen.print(_caption([key for _, key, _ in columns], k, factor))
+        if left_out:
+            screen.print(f"Left out, since the screen is narrow: {', '.join(left_out)}.")
+
+
+def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("variant", no_wrap=True, min_width=16)
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     seeds = shown["seed"].nunique() > 1
@@ -73,35 +95,38 @@ def _table(results: Results, dataset: str, *, explained: bool) -> Table:
     return table
 
 
-def _caption(shown: pd.DataFrame, k: int, factor: int) -> str:
+def _caption(shown: list[str], k: int, factor: int) -> str:
     """What the columns mean, for those that are there."""
     words = {
-        "overlap": f"overlap@{k}: share of float's top {k} that is found",
+        "bytes": "bytes: a vector's code",
+        "ratio": "ratio: to float32, with all that the codes need, but not the floats that rescoring reads",
+        "overlap": f"overlap@{k}: share of float's top {k} that is found (CI: confidence interval)",
         "ndcg_kept": "NDCG kept: relative to float search",
         "rbo": "RBO: rank-biased overlap, the first ranks weigh most",
         "worst": f"worst: queries that lose more than half of their top {k}",
         "rescored": f"rescored: overlap@{k} once float re-ranks the code's top {k * factor}",
     }
-    told = [text for name, text in words.items() if name in shown]
-    return "; ".join(["bytes: per vector; ratio: to float32, all bytes counted", *told])
+    return "; ".join(words[name] for name in words if name in shown)
 
 
 def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor: int) -> pd.DataFrame:
     """One row a variant and seed: most bytes first, best overlap first."""
     key = ["variant", "seed"]
-    at_k = metrics[(metrics["k"] == k)]
-    own = at_k[at_k["oversample"] == 0].pivot(index=key, columns="metric", values="value")
+    at_k = metrics[metrics["k"] == k]
+    alone = at_k[at_k["oversample"] == 0]
+    own = metrics[key].drop_duplicates().set_index(key)
+    own = own.join(alone.pivot(index=key, columns="metric", values="value"))
     own = own[[name for name in ("overlap", "ndcg_kept", "rbo", "worst") if name in own]]
-    overlap = at_k[at_k["metric"] == "overlap"]
-    if len(overlap):
-        interval = overlap[overlap["oversample"] == 0].set_index(key)[["ci_low", "ci_high"]]
+    overlap = at_k[at_k["metric"] == "overlap"].set_index(key)
+    if "overlap" in own:
+        interval = overlap[overlap["oversample"] == 0].reindex(own.index)[["ci_low", "ci_high"]]
         own["interval"] = [f"{_share(low)}-{_share(high)}" for low, high in interval.to_numpy()]
     if factor and len(overlap):
-        own["rescored"] = overlap[overlap["oversample"] == factor].set_index(key)["value"]
+        own["rescored"] = overlap[overlap["oversample"] == factor]["value"]
     ledger = results.ledger[results.ledger["dataset"] == dataset]
     totals = ledger[ledger["scope"] == "total"].pivot(index="variant", columns="item", values="bytes")
     own = own.join(totals.rename(columns={"bytes_per_vector": "bytes", "ratio_float32": "ratio"}), on="variant")
-    best = [name for name in ("overlap",) if name in own]
+    best = [name for name in ("overlap", "rescored") if name in own][:1]
     return own.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
 
 

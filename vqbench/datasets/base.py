@@ -99,8 +99,10 @@ def prepare(
     source: Source, name: str, *, queries: QueryMode | None, n_queries: int | None, normalize: bool, query_seed: int = 0
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out."""
-    if queries not in get_args(QueryMode) + (None,):
-        raise VqbenchError(f"queries = {queries!r}: must be 'self', 'holdout' or None")
+    if queries is not None and (not isinstance(queries, str) or queries not in get_args(QueryMode)):
+        raise VqbenchError(
+            f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
+        )
     corpus, keys_n, digest = _checked(source.corpus_nd, source.ids, source.origin, normalize)
     ids = source.ids if source.ids is not None else [str(row) for row in range(corpus.n)]
     if queries is None and source.queries_qd is not None:
@@ -111,12 +113,14 @@ def prepare(
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
         picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed, "queries")
         all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
-        query_ids, exclude_q = named(all_ids, picked), None
+        query_ids = named(all_ids, picked)
+        exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
         queries_qd, digest = own.take(picked), digest + own_digest
     else:
         picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed, "queries")
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
-    parts = [digest, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
+    given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
+    parts = [digest, *given, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
     fingerprint = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode())  # no two alike
     known = set(ids)
     if queries == "holdout":
@@ -127,6 +131,13 @@ def prepare(
         corpus = corpus.without(picked)
     qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known)
     return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest())
+
+
+def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
+    """The corpus row that has the query's own id, or -1; None where no query is a corpus row."""
+    row_at = {i: row for row, i in enumerate(ids)}
+    exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
+    return exclude_q if (exclude_q >= 0).any() else None
 
 
 def _count(n_queries: int | None, available: int) -> int:

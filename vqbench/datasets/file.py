@@ -16,6 +16,8 @@ from vqbench.datasets.base import Dataset, Judgement, Source
 from vqbench.errors import VqbenchError
 
 BUNDLED = "bundled:"
+#: File names that say nothing: the folder's name is taken.
+_PLAIN = ("embeddings", "vectors", "corpus", "data")
 _FOLDER = Path(__file__).parents[1] / "data"
 
 
@@ -39,7 +41,8 @@ class File(Dataset):
 
     @property
     def title(self) -> str:
-        return self.name or Path(self.path).stem
+        path = Path(self.path)
+        return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
     def load(self) -> Source:
         corpus_nd, ids = _vectors(_resolved(self.path), self.key)
@@ -56,6 +59,8 @@ class File(Dataset):
 
 def _resolved(path: str) -> Path:
     found = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else Path(path).expanduser()
+    if found.is_dir():
+        raise VqbenchError(f"{path}: is a folder: name the file in it")
     if not found.is_file():
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
     if found.stat().st_size == 0:

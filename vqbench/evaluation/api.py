@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vqbench.datasets.base import QueryMode, Source, prepare
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
@@ -38,6 +39,11 @@ def evaluate(
     (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``).
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
+    for name, variant in variants.items():
+        if not isinstance(variant, Variant):
+            raise VqbenchError(f"variants[{name!r}] is a {type(variant).__name__}: wrap it in vqbench.Variant(...)")
+    if not variants:
+        raise VqbenchError("variants is empty: name at least one")
     source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd)
     data = prepare(source, "array", queries=queries, n_queries=n_queries, normalize=normalize)
     ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))

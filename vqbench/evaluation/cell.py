@@ -129,6 +129,9 @@ def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd
                 }
             )[defined]
         )  # fmt: skip
+        if m.float_q is not None:  # what the ratio to float search is made of
+            own = {"metric": f"{m.metric.name}_float", "value": m.float_q[defined], "low": np.nan, "high": np.nan}
+            frames.append(frames[-1].assign(**own))
         values_q = m.values_q[defined]
         interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest)
         bounds = (stats.mean(low_q[defined]), stats.mean(high_q[defined]))

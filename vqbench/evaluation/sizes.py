@@ -22,7 +22,7 @@ def notebook_sizes(codec: Codec, x_1d: Floats) -> list[dict[str, object]]:
         held: object = codec.integers(codes_1b)[0].copy()
         name = "one array, a byte for each number"
     except NotApplicableError:
-        numbers = [float(x) for x in x_1d[0]]
+        numbers: list[float] = x_1d[0].tolist()
         held, name = numbers, "one list of floats, without the floats"
         whole = sys.getsizeof(numbers) + sum(map(sys.getsizeof, numbers))
         return [_row(name, sys.getsizeof(held)), _row("one list of floats, with the floats", whole)]

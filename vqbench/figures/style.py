@@ -187,7 +187,7 @@ def number(value: float) -> str:
         return "0"
     if abs(value) < 0.0095:
         return f"{value:.0e}".replace("e-0", "e-").replace("-", MINUS)
-    return f"{value:.3f}".replace("-", MINUS)
+    return (f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}").replace("-", MINUS)
 
 
 def share(value: float) -> str:

@@ -84,7 +84,7 @@ def vector_int8(part: Slice) -> Figure | None:
     values, codes = rows["value"].to_numpy(), rows["code"].to_numpy()
     shown = _window(len(values))
     figure = canvas(
-        3.9, f"{name} keeps the shape of {_title_of(rows)}: {len(values):,} floats become "
+        3.9, f"{name} turns the {len(values):,} numbers of {_title_of(rows)} into "
         f"{len(np.unique(codes)):,} different codes",
         f"Above the floats ({size(4 * len(values))}), below the bytes that are stored ({size(part.bytes[name])}). Bars "
         f"start at {_zero(values, codes):.0f}, the code of the number nearest to 0. {_seen(shown, len(values))}",
