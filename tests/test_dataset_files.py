@@ -41,8 +41,8 @@ def test_every_numeric_npy_is_read_as_the_same_rows(tmp_path: Path, dtype: str, 
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.npy", tmp_path):
-        with pytest.raises(VqbenchError, match="no such file"):
+    for path, words in ((tmp_path / "no.npy", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(VqbenchError, match=words):
             _load(path)
     for name in ("x.npy", "x.npz", "x.json"):
         with pytest.raises(VqbenchError, match="the file is empty"):

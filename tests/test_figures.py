@@ -294,7 +294,7 @@ def test_vector_figures_show_the_samples(part: Slice) -> None:
     int8 = _drawn(vectors.vector_int8(part))
     codes_d = vector["offset_int8"].sort_values("index")["code"]
     assert int8.axes[1].patches[0].get_data().values == pytest.approx(codes_d)  # pyright: ignore
-    assert f"become {codes_d.nunique()} different codes" in int8.get_suptitle()
+    assert f"into {codes_d.nunique()} different codes" in int8.get_suptitle()
     binary = _drawn(vectors.vector_binary(part))
     assert f"{int(rows['code'].sum())} of 40" in binary.get_suptitle().replace("\n", " ")
     assert binary.axes[1].patches[0].get_data().values == pytest.approx(rows["code"])  # pyright: ignore
