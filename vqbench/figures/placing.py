@@ -95,7 +95,7 @@ def _text(ax: Axes, label: Label) -> Text:
     text = ax.annotate(
         label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SMALL, va="center",
         color=label.color, weight="bold" if label.bold else "normal", zorder=6,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # lines pass behind, not through
     )  # fmt: skip
     text.set_in_layout(False)
     return text
