@@ -62,11 +62,7 @@ def _prepare(plan: Plan, name: str) -> Data:
 
 
 def _check(plan: Plan, data: Data) -> None:
-    if max(plan.settings.k) > data.findable:
-        raise VqbenchError(
-            f"k = {max(plan.settings.k)}: a query of {data.name} can find only {data.findable} rows; "
-            f"set k to at most that, as in 'k=[{min(10, data.findable)}]'"
-        )
+    plan.settings.check_depth(data.name, data.findable)
     example = plan.options.example
     if example is not None and len(plan.datasets) == 1 and example not in set(data.ids):
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids)}")

@@ -31,10 +31,7 @@ class Bench:
 
 def open_bench(data: Data, settings: Settings, *, example: str | None = None, cache: Path | None = None) -> Bench:
     """Find the truth for the largest k. Raises VqbenchError where k exceeds what a query can find."""
-    if max(settings.k) > data.findable:
-        raise VqbenchError(
-            f"k = {max(settings.k)}: a query of {data.name} can find only {data.findable} rows; set k to at most that"
-        )
+    settings.check_depth(data.name, data.findable)
     if example is not None and example not in data.ids:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
     row = int(drawn(data.keys_n, 1, 0, "example")[0]) if example is None else list(data.ids).index(example)

@@ -33,6 +33,14 @@ class Settings:
         if self.calibration < 1 or self.block_mb <= 0:
             raise VqbenchError("calibration and block_mb must be positive")
 
+    def check_depth(self, name: str, findable: int) -> None:
+        """Raise VqbenchError where the largest k exceeds the rows that a query of the dataset can find."""
+        if max(self.k) > findable:
+            raise VqbenchError(
+                f"k = {max(self.k)}: a query of {name} can find only {findable} rows; "
+                f"set k to at most that, as in 'k=[{min(10, findable)}]'"
+            )
+
     def fetched(self, k: int, oversample: int, findable: int) -> int:
         """How many candidates the code search fetches."""
         return min(findable, k * max(1, oversample))
