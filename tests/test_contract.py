@@ -37,8 +37,8 @@ def vectors(n: int, d: int) -> Floats:
     return unit_rows(np.random.default_rng(n * d).normal(0.2, 1, (n, d)))
 
 
-def fitted(name: str, sample_nd: Floats) -> Codec:
-    return variant_of(name).quantizer.fit(sample_nd, np.random.default_rng(3))
+def fitted(name: str, sample_nd: Floats, seed: int = 3) -> Codec:
+    return variant_of(name).fit(sample_nd, seed)
 
 
 @pytest.mark.parametrize("group", ["quantizer", "metric", "dataset", "experiment"])
@@ -59,7 +59,7 @@ def test_every_class_has_a_yaml() -> None:
     used |= {build(node_of("metric", name)[name], "metrics", name).__class__.__name__ for name in METRICS}
     defined = {target.rpartition(".")[2] for group in ("quantizers", "metrics") for target in allowed_targets(group)}
     assert used == defined
-    assert set(BASES) == {"quantizers", "metrics", "datasets"}
+    assert set(BASES) == {"quantizers", "transforms", "metrics", "datasets"}
 
 
 def test_metric_configs_build_metrics_of_their_name() -> None:
@@ -85,9 +85,7 @@ def test_codes_are_bytes_of_the_ledgers_size(name: str, d: int) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_is_stored_once_is_counted(name: str) -> None:
     """Whatever in a codec depends on the sample or the seed was learned, and must be in the ledger to the byte."""
-    quantizer = variant_of(name).quantizer
-    first = quantizer.fit(vectors(50, 24), np.random.default_rng(3))
-    second = quantizer.fit(vectors(60, 24) * np.float32(1.5), np.random.default_rng(4))
+    first, second = fitted(name, vectors(50, 24), 3), fitted(name, vectors(60, 24) * np.float32(1.5), 4)
     learned = [
         np.asarray(getattr(first, field.name)).nbytes
         for field in fields(first)
@@ -133,7 +131,7 @@ def test_equal_codes_tie(name: str) -> None:
     """Every row twice: both copies must have the same score under every similarity."""
     x_nd = np.repeat(vectors(20, 24), 2, axis=0)
     variant = variant_of(name)
-    codec = variant.quantizer.fit(x_nd, np.random.default_rng(0))
+    codec = variant.fit(x_nd, 0)
     hits = code_topk(codec, vectors(5, 24), codec.encode(x_nd), 40, similarity=variant.similarity)
     for ids_k, scores_k in zip(hits.ids_qk, hits.scores_qk, strict=True):
         score = dict(zip(ids_k.tolist(), scores_k.tolist(), strict=True))

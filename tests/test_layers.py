@@ -11,7 +11,7 @@ import pytest
 import vqbench
 
 PACKAGE = Path(vqbench.__file__).parent
-GROUND = {"vqbench.arrays", "vqbench.errors", "vqbench.ledger"}
+GROUND = {f"vqbench.{name}" for name in ("arrays", "errors", "ledger", "packing", "products")}
 GROUPS = ("transforms", "quantizers", "metrics", "datasets")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
 
@@ -58,8 +58,8 @@ def test_the_package_was_read() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GROUND))
-def test_the_ground_floor_imports_nothing_of_ours(name: str) -> None:
-    assert IMPORTS[name] == set()
+def test_the_ground_floor_imports_only_itself(name: str) -> None:
+    assert IMPORTS[name] <= GROUND
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vqbench.arrays import unpack_bits
 from vqbench.errors import NotApplicableError
 from vqbench.ledger import Item, Ledger
+from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

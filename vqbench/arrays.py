@@ -1,4 +1,4 @@
-"""Arrays: types, unit rows, row-by-row arithmetic, bit packing, keys for order-free draws.
+"""Arrays: types, unit rows, row-by-row arithmetic, keys for order-free draws.
 
 Shapes are written as suffixes: n corpus rows, q queries, d dimensions, k ranks, b bytes,
 f "flat" (one entry for each (query, document) pair, sorted by query).
@@ -83,16 +83,6 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
     """``(start, stop)`` pairs that cover ``range(n)`` in steps of ``size``."""
     for start in range(0, n, size):
         yield start, min(start + size, n)
-
-
-def pack_bits(bits_nd: Bools) -> Codes:
-    """Bits packed to bytes ``(n, ceil(d / 8))``: the first dimension is the highest bit, zero padding."""
-    return np.packbits(bits_nd, axis=-1)
-
-
-def unpack_bits(codes_nb: Codes, d: int) -> Codes:
-    """The first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
-    return np.unpackbits(codes_nb, axis=-1, count=d)
 
 
 class Vectors:

@@ -23,6 +23,7 @@ _PACKAGE = Path(__file__).parent
 #: Group of configs -> base classes whose subclasses may be named there.
 BASES = {
     "quantizers": {"Quantizer"},
+    "transforms": {"Transform"},
     "metrics": {"QueryMetric", "RowMetric"},
     "datasets": {"Dataset"},
 }

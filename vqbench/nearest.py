@@ -64,7 +64,7 @@ def neighbours(
 
 
 def _search(data: Data, row: int, variant: Variant, top: int, by_id: np.ndarray) -> list[tuple[int, float]]:
-    codec = variant.quantizer.fit(data.sample(100_000, 0), np.random.default_rng(0))
+    codec = variant.fit(data.sample(variant.calibration or 100_000, 0, variant.draw), 0)
     encoded = encode_corpus(codec, data.corpus, [])
     sides = meet(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
     hits = Search(sides.rows, sides.measure, np.array([row]), by_id).top(sides.queries_qd, top)

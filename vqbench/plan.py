@@ -145,9 +145,15 @@ def build_variant(node: object, place: str) -> Variant:
     """Check and make one variant."""
     if not isinstance(node, Mapping) or "quantizer" not in node:
         raise VqbenchError(f"{place}: needs a quantizer with a _target_")
-    given = {**node, "quantizer": build(node["quantizer"], "quantizers", f"{place}.quantizer")}
-    quantizer = given.pop("quantizer")
-    return Variant(quantizer=quantizer, **checked(given, Variant, f"{place}."))
+    given = dict(node)
+    parts: dict[str, Any] = {"quantizer": build(given.pop("quantizer"), "quantizers", f"{place}.quantizer")}
+    if given.get("query") is not None:
+        parts["query"] = build(given.pop("query"), "quantizers", f"{place}.query")
+    steps = given.pop("transforms", None) or {}
+    if not isinstance(steps, Mapping):
+        raise VqbenchError(f"{place}.transforms: give each transform a name, as in 'transforms: {{center: ...}}'")
+    parts["transforms"] = tuple(build(step, "transforms", f"{place}.transforms.{name}") for name, step in steps.items())
+    return Variant(**parts, **checked(given, Variant, f"{place}."))
 
 
 def _metric(node: object, place: str) -> Metric:

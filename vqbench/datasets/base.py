@@ -90,9 +90,19 @@ class Data:
         priority_n[order_n] = np.arange(self.corpus.n)
         return priority_n
 
-    def sample(self, count: int, seed: int) -> Floats:
-        """At most ``count`` corpus rows drawn by key and seed, in an order of the keys' own."""
-        return self.corpus.take(drawn(self.keys_n, min(count, self.corpus.n), seed, "calibration"))
+    def sample(self, count: int, seed: int, draw: str = "uniform") -> Floats:
+        """At most ``count`` corpus rows to learn from.
+
+        uniform: drawn by key and seed, in an order of the keys' own. For the harm they do: prefix, the first
+        rows in the file's order; sorted, those with the smallest first component (ties in the keys' order).
+        """
+        order_n = drawn(self.keys_n, self.corpus.n, seed, "calibration")
+        if draw == "prefix":
+            order_n = np.arange(self.corpus.n)
+        elif draw == "sorted":
+            first_n = np.concatenate([self.corpus.block(*part)[:, 0] for part in blocks(self.corpus.n, _BLOCK)])
+            order_n = order_n[np.argsort(first_n[order_n], kind="stable")]
+        return self.corpus.take(order_n[:count])
 
 
 def prepare(

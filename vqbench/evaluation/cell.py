@@ -48,7 +48,7 @@ def evaluate_variant(
     ``advance`` is called five times on the way, for a progress bar.
     """
     data, clock = bench.data, _Clock()
-    codec = variant.quantizer.fit(data.sample(settings.calibration, seed), np.random.default_rng(seed))
+    codec = variant.fit(data.sample(variant.calibration or settings.calibration, seed, variant.draw), seed)
     clock.lap("fit", advance)
     row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
     encoded = encode_corpus(codec, data.corpus, row_metrics)

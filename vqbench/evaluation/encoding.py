@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Vectors, blocks, unpack_bits
+from vqbench.arrays import Codes, Floats, Ints, Vectors, blocks
 from vqbench.metrics.base import RowMetric
+from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
 from vqbench.search.similarity import CodeArray, CodeBlocks
 from vqbench.stats import mean
@@ -36,7 +37,7 @@ class Recoded:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(d,)``."""
+    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(core.d,)``."""
 
     codes: CodeBlocks
     means: dict[str, float]
@@ -49,7 +50,7 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
     keep = width < 4 * corpus.d
     codes_nb = np.empty((corpus.n if keep else 0, width), dtype=np.uint8)
     values = {metric.name: np.empty(corpus.n) for metric in metrics}
-    ones_d = np.zeros(corpus.d, dtype=np.int64)
+    ones_d = np.zeros(codec.core.d, dtype=np.int64)
     for start, stop in blocks(corpus.n, _BLOCK):
         x_nd = corpus.block(start, stop)
         block_nb = codec.encode(x_nd)
@@ -57,7 +58,7 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         for metric in metrics:
             values[metric.name][start:stop] = metric.measure(x_nd, decoded_nd, codec)
         if codec.is_binary:
-            ones_d += unpack_bits(block_nb, corpus.d).sum(axis=0, dtype=np.int64)
+            ones_d += unpack_bits(block_nb, codec.core.d).sum(axis=0, dtype=np.int64)
         if keep:
             codes_nb[start:stop] = block_nb
     return Encoded(

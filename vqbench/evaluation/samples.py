@@ -23,7 +23,7 @@ _LISTED = 10
 def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity) -> pd.DataFrame:
     """Tidy rows ``kind, id, index, other, value, code``.
 
-    vector: value = component ``index`` of the example row, code = what is stored for it. balance: value
+    vector: value = component ``index`` of the example row as the quantizer gets it, code = what is stored. balance: value
     = share of ones in dimension ``index``. pair: value = float cosine, code = the code's score, index =
     true rank or nothing for a row drawn at random.
     nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
@@ -31,10 +31,11 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
     data, search, example = bench.data, bench.search, bench.example
     rows = np.array([example])
     vector_d = data.corpus.take(rows)[0]
-    frames = [_frame("vector", data.ids[example], index=np.arange(codec.d), value=vector_d,
-                     code=_stored(codec, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
+    frames = [_frame("vector", data.ids[example], index=np.arange(codec.core.d),
+                     value=codec.project(vector_d[None, :])[0],
+                     code=_stored(codec.core, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
     if encoded.balance_d is not None:
-        frames.append(_frame("balance", "", index=np.arange(codec.d), value=encoded.balance_d))
+        frames.append(_frame("balance", "", index=np.arange(codec.core.d), value=encoded.balance_d))
 
     sides = meet(codec, data.queries_qd[:_QUERIES], encoded.codes, similarity)
     coded = replace(search, rows=sides.rows, measure=sides.measure)

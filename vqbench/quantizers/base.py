@@ -30,6 +30,19 @@ class Codec(ABC):
     #: True where two codes are compared by counting the bits in which they differ.
     is_binary = False
 
+    @property
+    def core(self) -> Codec:
+        """The codec behind the transforms: its own space is the one that codes are in."""
+        return self
+
+    def project(self, x_nd: Floats) -> Floats:
+        """Rows as ``core`` gets them: ``(n, core.d)`` float32, after the transforms."""
+        return x_nd
+
+    def met(self, queries_qd: Floats) -> Floats:
+        """Float queries as codes meet them in their own space: ``(q, core.d)`` float32."""
+        return self.project(queries_qd)
+
     @abstractmethod
     def encode(self, x_nd: Floats) -> Codes:
         """Codes ``(n, code_bytes)`` uint8 of ``x_nd`` float32, exactly as they would be stored."""
@@ -43,9 +56,24 @@ class Codec(ABC):
         """The bytes of a code, and of what is stored once for all codes."""
 
     def integers(self, codes_nb: Codes) -> Ints:
-        """The stored numbers ``(n, d)`` as integers, for ``similarity: raw``."""
+        """The stored numbers ``(n, core.d)`` as integers, for ``similarity: raw``."""
         raise NotApplicableError(f"{type(self).__name__} stores no integers, so it has no raw similarity")
 
     def clipped(self, x_nd: Floats) -> Bools:
-        """``(n, d)``: which components lie outside the range that the code can represent."""
+        """``(n, core.d)``: which components lie outside the range that the code can represent."""
         return np.zeros(x_nd.shape, dtype=bool)
+
+    def estimate_queries(self, met_qd: Floats) -> Floats:
+        """Queries ``(q, w)`` float64 whose inner products with ``estimate_rows`` are the code's own estimates.
+
+        met_qd: what ``met`` gave. For ``similarity: estimate``. By default the query itself.
+        """
+        return met_qd.astype(np.float64)
+
+    def estimate_rows(self, codes_nb: Codes) -> Floats:
+        """The other side of the estimate: ``(n, w)`` float64. By default the decoded vectors."""
+        return self.decode(codes_nb).astype(np.float64)
+
+    def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
+        """How far each estimate may be off, ``(q,)`` float64, for codes that promise it: query i with code i."""
+        raise NotApplicableError(f"{type(self).__name__} states no error bound")

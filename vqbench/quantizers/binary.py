@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, pack_bits, unpack_bits
+from vqbench.arrays import Codes, Floats, Ints
 from vqbench.ledger import Item, Ledger
+from vqbench.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
 

@@ -86,4 +86,35 @@ class Hamming:
         return -np.count_nonzero(x_md != query_d, axis=1).astype(np.float64)
 
 
-Measure = Cosine | Hamming
+@dataclass(frozen=True)
+class Inner:
+    """Inner product in float64, rounded: the estimate of codes that are made for it.
+
+    reach: at least the norm of any query times the norm of any row.
+    """
+
+    reach: float
+
+    def prepare(self, x_nd: Floats) -> Floats:
+        """The rows themselves, in float64: estimates of near rows lie close together."""
+        return x_nd.astype(np.float64, copy=False)
+
+    def error(self, d: int) -> float:
+        """Bound on |product - score|; see ``Cosine.error``. The score's own error is one more of the same."""
+        u = float(np.finfo(np.float64).eps) / 2
+        return 2.2 * (d + 8) * u / (1 - d * u) * self.reach + 10.0**-SCORE_DECIMALS
+
+    def least_product(self, scores_q: Floats, d: int) -> Floats:
+        """The smallest product that a row of this score or more can have."""
+        return scores_q - self.error(d)
+
+    def from_products(self, products_f: Floats, d: int) -> Floats | None:
+        """Exact scores where products tell them; here they only come near."""
+        return None
+
+    def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
+        """Exact scores ``(m,)`` float64 of each row with one query, row by row."""
+        return np.round(row_dots(x_md, query_d), SCORE_DECIMALS) + 0.0
+
+
+Measure = Cosine | Hamming | Inner

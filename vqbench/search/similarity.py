@@ -8,12 +8,15 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, unpack_bits
+from vqbench.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
-from vqbench.search.measure import Cosine, Hamming, Measure
+from vqbench.search.measure import Cosine, Hamming, Inner, Measure
 
-Similarity = Literal["decoded", "symmetric", "hamming", "raw"]
+Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
+
+_BLOCK = 8192
 
 
 class CodeBlocks(Protocol):
@@ -78,23 +81,40 @@ def signs(codes_nb: Codes, d: int) -> Floats:
 def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Similarity) -> Sides:
     """Queries ``(q, d)`` float32 and codes under one similarity.
 
-    decoded: float query, decoded codes. symmetric: both sides coded and decoded. hamming: both
-    sides coded, differing bits counted. raw: cosine of the stored integers of both sides.
+    Where the vectors are: ``decoded``: cosine of the float query with the decoded code, and
+    ``symmetric``: both sides coded and decoded. Where the codes are, the query transformed as the
+    documents were (and coarsened, where the variant says how): ``asymmetric``: its cosine with what the
+    code stands for there; ``estimate``: the inner product that the code itself estimates;
+    ``hamming``: both sides coded, differing bits counted; ``raw``: cosine of the stored integers.
     """
     if similarity not in get_args(Similarity):
         raise VqbenchError(f"similarity = {similarity!r}: must be one of {', '.join(get_args(Similarity))}")
-    d = codec.d
+    core = codec.core
     if similarity == "decoded":
-        return Sides(queries_qd, CodeRows(codes, codec.decode, d), Cosine())
+        return Sides(queries_qd, CodeRows(codes, codec.decode, codec.d), Cosine())
+    if similarity == "asymmetric":
+        return Sides(codec.met(queries_qd), CodeRows(codes, core.decode, core.d), Cosine())
+    if similarity == "estimate":
+        return _estimated(core, codec.met(queries_qd), codes)
     query_codes_qb = codec.encode(queries_qd)
     if similarity == "symmetric":
-        return Sides(codec.decode(query_codes_qb), CodeRows(codes, codec.decode, d), Cosine())
+        return Sides(codec.decode(query_codes_qb), CodeRows(codes, codec.decode, codec.d), Cosine())
     if similarity == "raw":
-        rows = CodeRows(codes, lambda codes_nb: codec.integers(codes_nb).astype(np.float64), d)
+        rows = CodeRows(codes, lambda codes_nb: core.integers(codes_nb).astype(np.float64), core.d)
         return Sides(rows.view(query_codes_qb), rows, Cosine(np.float64))
-    if not codec.is_binary:
-        raise NotApplicableError(f"{type(codec).__name__} is no 1-bit code, so it has no Hamming distance")
-    return hamming_sides(query_codes_qb, codes, d)
+    if not core.is_binary:
+        raise NotApplicableError(f"{type(core).__name__} is no 1-bit code, so it has no Hamming distance")
+    return hamming_sides(query_codes_qb, codes, core.d)
+
+
+def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
+    """Rows as the codec's own estimate takes them; one pass finds the longest."""
+    queries_qw = core.estimate_queries(met_qd)
+    longest = max(
+        float(row_norms(core.estimate_rows(codes.block(start, stop))).max()) for start, stop in blocks(codes.n, _BLOCK)
+    )
+    reach = longest * float(row_norms(queries_qw).max())
+    return Sides(queries_qw, CodeRows(codes, core.estimate_rows, queries_qw.shape[1]), Inner(reach))
 
 
 def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, d: int) -> Sides:

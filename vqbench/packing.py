@@ -1,0 +1,86 @@
+"""Numbers of 1 to 8 bits in bytes, as they would be stored: most significant bit first, zero padding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vqbench.arrays import Bools, Codes, Floats, Ints
+
+
+def pack_bits(bits_nd: Bools) -> Codes:
+    """Bits packed to bytes ``(n, ceil(d / 8))``: the first dimension is the highest bit, zero padding."""
+    return np.packbits(bits_nd, axis=-1)
+
+
+def unpack_bits(codes_nb: Codes, d: int) -> Codes:
+    """The first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
+    return np.unpackbits(codes_nb, axis=-1, count=d)
+
+
+def packed_bytes(d: int, bits: int) -> int:
+    """How many bytes ``d`` numbers of ``bits`` bits fill."""
+    return -(-d * bits // 8)
+
+
+def pack_levels(levels_nd: Ints, bits: int) -> Codes:
+    """Whole numbers below ``2 ** bits``, ``(n, d)``, as one stream of bits a row: ``(n, ceil(d * bits / 8))``."""
+    levels_nd = np.asarray(levels_nd)
+    if bits == 8:
+        return levels_nd.astype(np.uint8)
+    if bits == 1:
+        return pack_bits(levels_nd.astype(bool))
+    n, d = levels_nd.shape
+    if 8 % bits == 0:
+        each = 8 // bits
+        padded_nd = np.zeros((n, -(-d // each) * each), np.uint8)
+        padded_nd[:, :d] = levels_nd
+        codes_nb = padded_nd[:, 0::each] << (8 - bits)
+        for i in range(1, each):
+            codes_nb |= padded_nd[:, i::each] << (8 - bits * (i + 1))
+        return codes_nb
+    # Eight numbers fill ``bits`` bytes: they are put together in one 64-bit word.
+    padded_nd = np.zeros((n, -(-d // 8) * 8), np.uint8)
+    padded_nd[:, :d] = levels_nd
+    words_nw = np.zeros((n, padded_nd.shape[1] // 8), np.uint64)
+    for i in range(8):
+        words_nw |= padded_nd[:, i::8].astype(np.uint64) << np.uint64(bits * (7 - i))
+    bytes_nw8 = words_nw.astype(">u8").view(np.uint8).reshape(n, -1, 8)
+    return np.ascontiguousarray(bytes_nw8[:, :, 8 - bits :].reshape(n, -1)[:, : packed_bytes(d, bits)])
+
+
+def unpack_levels(codes_nb: Codes, d: int, bits: int) -> Codes:
+    """The inverse of ``pack_levels``: ``(n, d)`` uint8."""
+    if bits == 8:
+        return np.asarray(codes_nb)
+    if bits == 1:
+        return unpack_bits(codes_nb, d)
+    n = len(codes_nb)
+    if 8 % bits == 0:
+        each, mask = 8 // bits, np.uint8(2**bits - 1)
+        levels_nd = np.empty((n, codes_nb.shape[1] * each), np.uint8)
+        for i in range(each):
+            levels_nd[:, i::each] = (codes_nb >> (8 - bits * (i + 1))) & mask
+        return levels_nd[:, :d]
+    words = -(-d // 8)
+    padded_nb = np.zeros((n, words * bits), np.uint8)
+    padded_nb[:, : codes_nb.shape[1]] = codes_nb
+    bytes_nw8 = np.zeros((n, words, 8), np.uint8)
+    bytes_nw8[:, :, 8 - bits :] = padded_nb.reshape(n, words, bits)
+    words_nw = bytes_nw8.view(">u8")[:, :, 0].astype(np.uint64)
+    levels_nd = np.empty((n, words * 8), np.uint8)
+    for i in range(8):
+        levels_nd[:, i::8] = (words_nw >> np.uint64(bits * (7 - i))) & np.uint64(2**bits - 1)
+    return levels_nd[:, :d]
+
+
+def append_floats(codes_nb: Codes, floats_nf: Floats) -> Codes:
+    """Codes followed by numbers ``(n, f)`` that each row keeps for itself, as little-endian float32."""
+    stored_nf = np.ascontiguousarray(floats_nf, dtype="<f4").reshape(len(codes_nb), -1)
+    return np.concatenate([codes_nb, stored_nf.view(np.uint8)], axis=1)
+
+
+def split_floats(codes_nb: Codes, count: int) -> tuple[Codes, Floats]:
+    """The inverse of ``append_floats``: the codes, and ``(n, count)`` float32."""
+    width = codes_nb.shape[1] - 4 * count
+    stored_nb = np.ascontiguousarray(codes_nb[:, width:])
+    return codes_nb[:, :width], stored_nb.view("<f4").astype(np.float32, copy=False).reshape(len(codes_nb), count)

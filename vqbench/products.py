@@ -1,0 +1,40 @@
+"""Matrix products whose every result depends on its own row only, on any machine and number of threads.
+
+BLAS sums in an order that changes with the shape of a block and with threads, so a rotated row would
+depend on its neighbours. Here both factors are first rounded to grids so coarse that no sum is ever
+rounded: whatever the order, float64 holds each partial sum exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vqbench.arrays import Floats, row_norms
+
+# Bits kept of a row and of a column, relative to the power of two above its norm. By Cauchy-Schwarz
+# every partial sum is at most the product of the norms, so 28 + 22 bits and a carry fit into 53.
+_ROW_BITS, _COLUMN_BITS = 28, 22
+
+
+def on_grid(matrix_dm: Floats) -> Floats:
+    """A matrix rounded for ``exact_product``: float32, within 2**-23 of its longest column's norm."""
+    matrix_dm = np.asarray(matrix_dm, dtype=np.float64)
+    unit = 2.0 ** (_exponents(row_norms(matrix_dm.T)).max() - _COLUMN_BITS)
+    return (np.rint(matrix_dm / unit) * unit).astype(np.float32)
+
+
+def exact_product(x_nd: Floats, matrix_dm: Floats) -> Floats:
+    """``x_nd @ matrix_dm`` in float64, ``(n, m)``, bit for bit the same row by row.
+
+    Rows are rounded to within 2**-29 of their norm, finer than float32 holds a unit row;
+    matrix_dm: a result of ``on_grid``, or its transpose where that has no longer columns.
+    """
+    x_nd = np.asarray(x_nd, dtype=np.float64)
+    unit_n1 = np.exp2(_exponents(row_norms(x_nd)) - _ROW_BITS)[:, None]
+    return (np.rint(x_nd / unit_n1) * unit_n1) @ np.asarray(matrix_dm, dtype=np.float64)
+
+
+def _exponents(norms_n: Floats) -> Floats:
+    """The smallest e with norm <= 2**e; 0 for a zero norm."""
+    mantissa_n, exponent_n = np.frexp(norms_n)
+    return np.where(mantissa_n > 0, exponent_n, 0).astype(np.float64)

@@ -1,0 +1,43 @@
+"""What every transform can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.arrays import Floats
+from vqbench.ledger import Item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transform(ABC):
+    """A setting, without state. ``fit`` learns from a calibration sample and returns the fitted transform."""
+
+    @abstractmethod
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+        """Fit to ``sample_nd`` float32, ``(n, d)``. Every random choice comes from ``rng``.
+
+        Raises NotApplicableError where ``d`` or the sample does not suit.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted(ABC):
+    """Fitted parameters, from ``d`` to ``width`` dimensions. Rows are mapped independently, bit for bit."""
+
+    d: int
+    width: int
+
+    @abstractmethod
+    def apply(self, x_nd: Floats) -> Floats:
+        """Rows ``(n, width)`` float32 of ``x_nd`` float32."""
+
+    @abstractmethod
+    def restore(self, y_nw: Floats) -> Floats:
+        """The way back, ``(n, d)`` float32: exact up to rounding where nothing was given up, else the nearest."""
+
+    def items(self) -> tuple[Item, ...]:
+        """What is stored once."""
+        return ()
