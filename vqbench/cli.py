@@ -70,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    from vqbench import commands
+    from vqbench import commands, listing
     from vqbench.config import nearest
 
-    found = {"list": commands.listing, "nearest": commands.nearest, "figures": commands.figures,
+    found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
              "cache": commands.cache}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")

@@ -1,55 +1,12 @@
-"""The commands beside the sweep: list, nearest, figures, cache."""
+"""The commands beside the sweep: nearest, figures, cache."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-import yaml
-
-from vqbench.composing import names
-from vqbench.config import conf_folder
 from vqbench.plan import Options
 from vqbench.terminal import console, progress_bar
-
-_GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments"}
-
-
-def listing(arguments: list[str]) -> int:
-    """Print every config of every group with its first comment."""
-    from rich.table import Table
-
-    parser = argparse.ArgumentParser(prog="vqbench list")
-    parser.add_argument("group", nargs="?", choices=list(_GROUPS))
-    chosen = parser.parse_args(arguments).group
-    for group, title in _GROUPS.items():
-        if chosen in (None, group):
-            table = Table(title=f"{title}: {group}=NAME", show_header=False, box=None, title_justify="left",
-                          title_style="bold", padding=(0, 2, 0, 0))  # fmt: skip
-            table.add_column(no_wrap=True)
-            table.add_column()
-            for name in names(conf_folder(), group):
-                mark = "*" if name in defaults(group) else " "
-                table.add_row(f"{mark} {name}", first_comment(conf_folder() / group / f"{name}.yaml"))
-            console().print(table, "")
-    console().print("* part of the default run")
-    return 0
-
-
-def defaults(group: str) -> list[str]:
-    """What the default run uses of a group."""
-    listed = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))["defaults"]
-    found = next((entry[group] for entry in listed if isinstance(entry, dict) and group in entry), None) or []
-    return [found] if isinstance(found, str) else found
-
-
-def first_comment(path: Path) -> str:
-    """The first comment line of a YAML file that is not a Hydra directive."""
-    for line in path.read_text("utf-8").splitlines():
-        text = line.lstrip("#").strip()
-        if line.startswith("#") and not text.startswith("@"):
-            return text
-    return ""
 
 
 def nearest(arguments: list[str]) -> int:

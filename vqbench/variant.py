@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -100,8 +100,16 @@ class Chain(Codec):
         """The core's, and what the transforms and the query's quantizer store once."""
         ledger = self.last.ledger()
         once = [item for step in self.steps for item in step.items()]
-        if self.query is not None:
+        if self.query is not None and not _alike(self.query, self.last):
             once += [
                 replace(item, name=f"query {item.name}") for item in self.query.ledger().items if item.scope == "once"
             ]
         return Ledger((*ledger.items, *once))
+
+
+def _alike(query: Codec, core: Codec) -> bool:
+    """Whether the queries' codec learned nothing but what the documents' codec holds already."""
+    arrays = [field.name for field in fields(query) if isinstance(getattr(query, field.name), np.ndarray)]
+    return type(query) is type(core) and all(
+        np.array_equal(getattr(query, name), getattr(core, name)) for name in arrays
+    )

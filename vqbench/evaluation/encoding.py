@@ -37,7 +37,7 @@ class Recoded:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(core.d,)``."""
+    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(code_bits,)``."""
 
     codes: CodeBlocks
     means: dict[str, float]
@@ -50,7 +50,7 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
     keep = width < 4 * corpus.d
     codes_nb = np.empty((corpus.n if keep else 0, width), dtype=np.uint8)
     values = {metric.name: np.empty(corpus.n) for metric in metrics}
-    ones_d = np.zeros(codec.core.d, dtype=np.int64)
+    ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
     for start, stop in blocks(corpus.n, _BLOCK):
         x_nd = corpus.block(start, stop)
         block_nb = codec.encode(x_nd)
@@ -58,7 +58,7 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         for metric in metrics:
             values[metric.name][start:stop] = metric.measure(x_nd, decoded_nd, codec)
         if codec.is_binary:
-            ones_d += unpack_bits(block_nb, codec.core.d).sum(axis=0, dtype=np.int64)
+            ones_d += unpack_bits(block_nb, codec.core.code_bits).sum(axis=0, dtype=np.int64)
         if keep:
             codes_nb[start:stop] = block_nb
     return Encoded(

@@ -23,9 +23,9 @@ _LISTED = 10
 def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity) -> pd.DataFrame:
     """Tidy rows ``kind, id, index, other, value, code``.
 
-    vector: value = component ``index`` of the example row as the quantizer gets it, code = what is stored. balance: value
-    = share of ones in dimension ``index``. pair: value = float cosine, code = the code's score, index =
-    true rank or nothing for a row drawn at random.
+    vector: value = component ``index`` of the example row as the quantizer gets it, code = what is
+    stored. balance: value = share of ones in bit ``index``. pair: value = float cosine, code = the
+    code's score, index = true rank or nothing for a row drawn at random.
     nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
     """
     data, search, example = bench.data, bench.search, bench.example
@@ -35,7 +35,7 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
                      value=codec.project(vector_d[None, :])[0],
                      code=_stored(codec.core, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
     if encoded.balance_d is not None:
-        frames.append(_frame("balance", "", index=np.arange(codec.core.d), value=encoded.balance_d))
+        frames.append(_frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
 
     sides = meet(codec, data.queries_qd[:_QUERIES], encoded.codes, similarity)
     coded = replace(search, rows=sides.rows, measure=sides.measure)

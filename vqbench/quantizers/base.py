@@ -35,6 +35,11 @@ class Codec(ABC):
         """The codec behind the transforms: its own space is the one that codes are in."""
         return self
 
+    @property
+    def code_bits(self) -> int:
+        """How many bits of a binary code are compared."""
+        return self.d
+
     def project(self, x_nd: Floats) -> Floats:
         """Rows as ``core`` gets them: ``(n, core.d)`` float32, after the transforms."""
         return x_nd

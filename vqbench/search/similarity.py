@@ -104,7 +104,7 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
         return Sides(rows.view(query_codes_qb), rows, Cosine(np.float64))
     if not core.is_binary:
         raise NotApplicableError(f"{type(core).__name__} is no 1-bit code, so it has no Hamming distance")
-    return hamming_sides(query_codes_qb, codes, core.d)
+    return hamming_sides(query_codes_qb, codes, core.code_bits)
 
 
 def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
@@ -117,6 +117,6 @@ def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     return Sides(queries_qw, CodeRows(codes, core.estimate_rows, queries_qw.shape[1]), Inner(reach))
 
 
-def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, d: int) -> Sides:
+def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, bits: int) -> Sides:
     """Packed bits on both sides."""
-    return Sides(signs(query_codes_qb, d), CodeRows(codes, lambda codes_nb: signs(codes_nb, d), d), Hamming())
+    return Sides(signs(query_codes_qb, bits), CodeRows(codes, lambda codes_nb: signs(codes_nb, bits), bits), Hamming())

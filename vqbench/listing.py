@@ -1,0 +1,90 @@
+"""``vqbench list``: every config of every group, a line each; variants by family, with bits and source."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import groupby
+from pathlib import Path
+
+import yaml
+from rich.markup import escape
+from rich.table import Table
+
+from vqbench.composing import names
+from vqbench.config import conf_folder
+from vqbench.headers import Header, first_comment, read_header
+from vqbench.terminal import console
+
+_GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments"}
+#: The order in which families are shown; presets follow, by product.
+_FAMILIES = (
+    "float", "scalar", "lloyd-max", "binary", "rabitq", "turboquant", "osq", "product", "faiss", "truncated",
+)  # fmt: skip
+_D = 384  # what is stored per vector weighs less in a longer one
+
+
+def listing(arguments: list[str]) -> int:
+    """Print every config of every group, or of one."""
+    parser = argparse.ArgumentParser(prog="vqbench list")
+    parser.add_argument("group", nargs="?", choices=list(_GROUPS))
+    chosen = parser.parse_args(arguments).group
+    for group, title in _GROUPS.items():
+        if chosen not in (None, group):
+            continue
+        if group == "quantizer":
+            _variants(title)
+        else:
+            table = _table(f"{title}: {group}=NAME")
+            for name in names(conf_folder(), group):
+                table.add_row(_marked(group, name), escape(first_comment(conf_folder() / group / f"{name}.yaml")))
+            console().print(table, "")
+    console().print("* part of the default run")
+    return 0
+
+
+def _variants(title: str) -> None:
+    console().print(
+        f"[bold]{title}: quantizer=NAME[/bold]; bits stored per dimension, all of a vector's own numbers "
+        f"counted, at d = {_D}", highlight=False,
+    )  # fmt: skip
+    headers = {name: read_header(_path(name)) for name in names(conf_folder(), "quantizer")}
+    ordered = sorted(headers, key=lambda name: (_rank(headers[name].family), headers[name].bits_at(_D), name))
+    for family, members in groupby(ordered, key=lambda name: headers[name].family):
+        table = _table(f"\n{family}")
+        for name in members:
+            table.add_row(_marked("quantizer", name), f"{headers[name].bits_at(_D):.3g}", _text(headers[name]))
+        console().print(table)
+    console().print("")
+
+
+def _text(header: Header) -> str:
+    return f"{escape(header.description)} [dim]{escape(header.source)}[/dim]"
+
+
+def _rank(family: str) -> tuple[int, str]:
+    return (_FAMILIES.index(family), "") if family in _FAMILIES else (len(_FAMILIES), family.casefold())
+
+
+def _path(name: str) -> Path:
+    return conf_folder() / "quantizer" / f"{name}.yaml"
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, show_header=False, box=None, title_justify="left", title_style="bold",
+                  padding=(0, 2, 0, 0))  # fmt: skip
+    table.add_column(no_wrap=True)
+    if "=" not in title:
+        table.add_column(no_wrap=True, justify="right")
+    table.add_column()
+    return table
+
+
+def _marked(group: str, name: str) -> str:
+    return f"{'*' if name in defaults(group) else ' '} {name}"
+
+
+def defaults(group: str) -> list[str]:
+    """What the default run uses of a group."""
+    listed = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))["defaults"]
+    found = next((entry[group] for entry in listed if isinstance(entry, dict) and group in entry), None) or []
+    return [found] if isinstance(found, str) else found
