@@ -1,0 +1,132 @@
+"""Random rotations: lengths and angles stay, but no direction is special any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, blocks
+from vqbench.errors import VqbenchError
+from vqbench.ledger import Item
+from vqbench.products import exact_product, on_grid
+from vqbench.transforms.base import Fitted, Transform
+
+_ROWS = 64  # rows transformed at a time: two float64 buffers of 1536 dimensions fill 1.5 MB of cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orthogonal(Transform):
+    """A random orthogonal matrix, uniform over all of them (Haar).
+
+    QR of a Gaussian matrix, the signs of R's diagonal moved into Q: without that the law is not
+    uniform (Mezzadri, How to generate random matrices from the classical compact groups, Notices
+    of the AMS 54, 2007, section 5).
+    """
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+        d = sample_nd.shape[1]
+        q_dd, r_dd = np.linalg.qr(rng.standard_normal((d, d)))
+        return Rotation(d=d, width=d, matrix_dd=on_grid(q_dd * np.where(np.diag(r_dd) < 0, -1.0, 1.0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation(Fitted):
+    """``matrix_dd``: float32 ``(d, d)``; a row x becomes x @ matrix."""
+
+    matrix_dd: Floats
+
+    def apply(self, x_nd: Floats) -> Floats:
+        return exact_product(x_nd, self.matrix_dd).astype(np.float32)
+
+    def restore(self, y_nw: Floats) -> Floats:
+        return exact_product(y_nw, self.matrix_dd.T).astype(np.float32)
+
+    def items(self) -> tuple[Item, ...]:
+        return (Item("rotation", "once", self.matrix_dd.nbytes),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hadamard(Transform):
+    """A fast random rotation: random signs, a random permutation, Walsh-Hadamard blocks; ``rounds`` times.
+
+    Signs before a Walsh-Hadamard transform are the preconditioner of Ailon and Chazelle, The fast
+    Johnson-Lindenstrauss transform and approximate nearest neighbors, SIAM J. Comput. 39 (2009),
+    section 2. Rows are padded with zeros to a multiple of ``multiple`` dimensions (below that, to a
+    power of two), and the blocks are as long as the largest power of two that divides the width;
+    the permutations carry each component to other blocks.
+    """
+
+    rounds: int = 3
+    multiple: int = 64
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise VqbenchError(f"rounds = {self.rounds}: must be at least 1; 3 mix well")
+        if self.multiple < 2 or self.multiple & (self.multiple - 1):
+            raise VqbenchError(f"multiple = {self.multiple}: must be a power of two from 2 on, such as 64")
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+        d = sample_nd.shape[1]
+        width = -(-d // self.multiple) * self.multiple if d > self.multiple else 1 << (d - 1).bit_length()
+        whole = np.uint16 if width <= 2**16 else np.uint32
+        signs_rw = rng.integers(0, 2, (self.rounds, width), dtype=np.uint8)
+        orders_rw = np.stack([rng.permutation(width) for _ in range(self.rounds)]).astype(whole)
+        return HadamardRotation(d=d, width=width, signs_rb=np.packbits(signs_rw, axis=1), orders_rw=orders_rw)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HadamardRotation(Fitted):
+    """``signs_rb``: a bit for each round and dimension, 1 turns the sign. ``orders_rw``: uint16 or uint32.
+
+    Only additions and subtractions of two numbers of one row, so that no row depends on another.
+    """
+
+    signs_rb: Codes
+    orders_rw: Ints
+
+    def apply(self, x_nd: Floats) -> Floats:
+        y_nw = np.zeros((len(x_nd), self.width), np.float32)
+        for start, stop in blocks(len(x_nd), _ROWS):
+            turned_wn = np.zeros((self.width, stop - start))
+            turned_wn[: self.d] = x_nd[start:stop].T
+            for factors_w1, order_w in zip(self._factors(), self.orders_rw, strict=True):
+                turned_wn = (turned_wn * factors_w1)[order_w]
+                _walsh_hadamard(turned_wn, self._block)
+            y_nw[start:stop] = turned_wn.T
+        return y_nw
+
+    def restore(self, y_nw: Floats) -> Floats:
+        x_nd = np.zeros((len(y_nw), self.d), np.float32)
+        for start, stop in blocks(len(y_nw), _ROWS):
+            turned_wn = y_nw[start:stop].T.astype(np.float64)
+            for factors_w1, order_w in zip(self._factors()[::-1], self.orders_rw[::-1], strict=True):
+                _walsh_hadamard(turned_wn, self._block)
+                back_wn = np.empty_like(turned_wn)
+                back_wn[order_w] = turned_wn
+                turned_wn = back_wn * factors_w1
+            x_nd[start:stop] = turned_wn[: self.d].T
+        return x_nd
+
+    def items(self) -> tuple[Item, ...]:
+        return (Item("signs", "once", self.signs_rb.nbytes), Item("permutations", "once", self.orders_rw.nbytes))
+
+    @property
+    def _block(self) -> int:
+        """The largest power of two that divides the width."""
+        return self.width & -self.width
+
+    def _factors(self) -> Floats:
+        """Signs as factors ``(rounds, width, 1)``, with the scale that makes a block orthogonal."""
+        signs_rw = np.unpackbits(self.signs_rb, axis=1, count=self.width)
+        return (1 - 2.0 * signs_rw[:, :, None]) / np.sqrt(self._block)
+
+
+def _walsh_hadamard(x_wn: Floats, block: int) -> None:
+    """Unscaled transform of each block of ``block`` numbers along the first axis, in place."""
+    half = 1
+    while half < block:
+        pairs = x_wn.reshape(-1, 2, half, x_wn.shape[1])
+        sums, differences = pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]
+        pairs[:, 0], pairs[:, 1] = sums, differences
+        half *= 2
