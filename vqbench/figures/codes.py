@@ -22,6 +22,8 @@ _UNITS = {
     "symmetric": "cosine, both decoded",
     "raw": "cosine of integers",
     "hamming": "\N{MINUS SIGN} differing bits",
+    "asymmetric": "cosine in the codes' space",
+    "estimate": "estimated cosine",
 }
 
 

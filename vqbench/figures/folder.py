@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from rich.progress import Progress
 
 from vqbench.figures.across import overlap_by_dataset
+from vqbench.figures.calibration import calibration
 from vqbench.figures.codes import bit_balance, score_calibration
+from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
+from vqbench.figures.league import overlap_by_variant
 from vqbench.figures.neighbours import nearest
 from vqbench.figures.queries import per_query
 from vqbench.figures.ranks import overlap_by_k
@@ -25,6 +28,9 @@ from vqbench.store import Results, read_results, slug, write_atomically
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
     "overlap_vs_bytes": overlap_vs_bytes,
+    "frontier": frontier,
+    "overlap_by_variant": overlap_by_variant,
+    "calibration": calibration,
     "overlap_by_k": overlap_by_k,
     "metrics_heatmap": metrics_heatmap,
     "per_query": per_query,

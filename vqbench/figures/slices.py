@@ -22,7 +22,7 @@ class Slice:
     """What was measured on one dataset.
 
     metrics: one row a variant, metric, k and oversample; several seeds are averaged, their intervals
-    joined. lost: variants without a result. samples: those of the first seed.
+    joined. lost: variants without a result. samples: those of the first seed. nodes: the variants' configs.
     """
 
     dataset: str
@@ -35,6 +35,7 @@ class Slice:
     samples: pd.DataFrame
     looks: Mapping[str, Look]
     seeds: int
+    nodes: Mapping[str, Any]
 
     @cached_property
     def k(self) -> int:
@@ -136,7 +137,14 @@ def _slice(results: Results, dataset: str) -> Slice:
     return Slice(
         dataset, about, results.meta["metrics"], _joined(ok), lost[~lost["variant"].isin(ok["variant"])], sizes,
         per_query, samples, _looks(metrics, sizes, samples, int(about.get("d", 0))), ok["seed"].nunique(),
+        _nodes(results.meta["config"]),
     )  # fmt: skip
+
+
+def _nodes(config: Any) -> dict[str, Any]:
+    """The variants' configs; those of all jobs of a multirun together."""
+    jobs = config if isinstance(config, list) else [config]
+    return {name: node for job in jobs for name, node in (job.get("quantizer") or {}).items()}
 
 
 def _joined(metrics: pd.DataFrame) -> pd.DataFrame:

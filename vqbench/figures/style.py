@@ -40,12 +40,14 @@ _SHADES = {
 }
 FAMILIES = {"float": "2 bytes a number or more", "int8": "1 byte a number", "binary": "1 bit a number",
             "other": "other codes"}  # fmt: skip
-_MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D"}
+_MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D", "asymmetric": "P", "estimate": "v"}
 SIMILARITIES = {
     "decoded": "float query, decoded codes",
     "raw": "cosine of the stored integers",
     "hamming": "differing bits counted",
     "symmetric": "both sides decoded",
+    "asymmetric": "query transformed, in the codes' space",
+    "estimate": "the code's own estimate",
 }
 _LINES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 

@@ -15,13 +15,14 @@ from vqbench.figures.placing import Label, within
 from vqbench.figures.slices import Slice
 from vqbench.figures.style import GREY, INK, canvas, grid, legend, share, size
 
+_MANY = 16  # more cannot be named beside their markers: see ``overlap_by_variant``
 _STEP, _WIDEST = 0.085, 0.9  # octaves: between markers of one size, and all of them together
 
 
 def overlap_vs_bytes(part: Slice) -> Figure | None:
     """overlap@k against bytes per vector, with the Pareto front and what rescoring adds."""
     own = part.at("overlap", k=part.k)
-    if own.empty:
+    if own.empty or len(own) > _MANY:
         return None
     own = own.loc[[name for name in part.variants if name in own.index]].assign(
         bytes=lambda table: [part.bytes[str(name)] for name in table.index]
