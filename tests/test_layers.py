@@ -11,7 +11,7 @@ import pytest
 import vqbench
 
 PACKAGE = Path(vqbench.__file__).parent
-GROUND = {f"vqbench.{name}" for name in ("arrays", "errors", "ledger", "packing", "products")}
+GROUND = {f"vqbench.{name}" for name in ("arrays", "errors", "gaussian", "ledger", "packing", "products")}
 GROUPS = ("transforms", "quantizers", "metrics", "datasets")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
 
