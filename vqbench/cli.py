@@ -91,6 +91,7 @@ def _sweep(overrides: list[str]) -> int:
 
     many = bool({"-m", "--multirun"} & set(overrides))
     overrides = [_open(override) for override in overrides if override not in ("-m", "--multirun")]
+    overrides += _searched(overrides)
     notes_folder = Path("results", ".sweeps", f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}")
     given = ["--multirun", *overrides, f"hydra.sweep.dir={notes_folder}"] if many else overrides
     status: list[int] = []
@@ -121,6 +122,17 @@ def _open(override: str) -> str:
     """
     groups = ("quantizer.", "metric.", "dataset.", "datasets.")
     return f"++{override}" if override.startswith(groups) and "=" in override else override
+
+
+def _searched(overrides: Sequence[str]) -> list[str]:
+    """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
+    given = next((x.partition("=")[2] for x in overrides if x.startswith("plugins=")), "")
+    folders = [folder.strip(" '\"") for folder in given.strip("[]").split(",")]
+    for folder in filter(None, folders):
+        if not Path(folder).is_dir():
+            raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
+    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders if folder)
+    return [f"hydra.searchpath=[{found}]"] if found else []
 
 
 def _job(config: DictConfig) -> int:

@@ -2,14 +2,17 @@
 
 A node names its class by ``_target_``, which must be exactly one of the classes that the package
 defines for that group: they are found by reading the sources, so nothing is imported before the name is
-known to be ours, and a new file is enough to add one.
+known to be ours, and a new file is enough to add one. Folders that the user names in ``plugins=`` count too.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import importlib
+import importlib.util
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -36,16 +39,41 @@ def conf_folder() -> Path:
 
 
 @cache
-def allowed_targets(group: str) -> tuple[str, ...]:
-    """Exact names of the classes that a ``_target_`` in this group may have."""
-    found = []
-    for path in sorted((_PACKAGE / group).glob("*.py")):
+def allowed_targets(group: str, plugins: tuple[Path, ...] = ()) -> dict[str, Path]:
+    """Exact names of the classes that a ``_target_`` in this group may have, and the files that define them.
+
+    The package's own, and those of the Python files in folders that the user named in ``plugins=``.
+    """
+    files = [(f"vqbench.{group}.{path.stem}", path) for path in sorted((_PACKAGE / group).glob("*.py"))]
+    files += [(path.stem, path) for folder in plugins for path in sorted(folder.glob("*.py"))]
+    found = {}
+    for module, path in files:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
                 if bases & BASES[group]:
-                    found.append(f"vqbench.{group}.{path.stem}.{node.name}")
-    return tuple(found)
+                    found[f"{module}.{node.name}"] = path
+    return found
+
+
+def _class(target: str, path: Path) -> type:
+    """Import the class that an allowed target names."""
+    module, _, name = target.rpartition(".")
+    if path.is_relative_to(_PACKAGE):
+        return getattr(importlib.import_module(module), name)
+    full = f"vqbench_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{module}"  # two may share a name
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, path)
+        assert spec is not None
+        assert spec.loader is not None
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[full] = loaded
+        try:
+            spec.loader.exec_module(loaded)
+        except Exception as error:
+            del sys.modules[full]
+            raise VqbenchError(f"plugin {path}: {type(error).__name__}: {error}") from error
+    return getattr(sys.modules[full], name)
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -57,17 +85,15 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"valid: {', '.join(valid)}" if len(valid) <= 30 else "see vqbench list"
 
 
-def build(node: object, group: str, place: str) -> Any:
+def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) -> Any:
     """Check a node and make the object it describes. ``place`` is its path in the config."""
+    allowed = allowed_targets(group, plugins)
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        raise VqbenchError(f"{place}: needs a _target_, one of {', '.join(allowed_targets(group))}")
+        raise VqbenchError(f"{place}: needs a _target_, one of {', '.join(allowed)}")
     target = node["_target_"]
-    if target not in allowed_targets(group):
-        raise VqbenchError(
-            f"{place}._target_ = {target}: not a class of vqbench.{group}; {nearest(target, allowed_targets(group))}"
-        )
-    module, _, name = target.rpartition(".")
-    cls = getattr(importlib.import_module(module), name)
+    if target not in allowed:
+        raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{group}; {nearest(target, allowed)}")
+    cls = _class(target, allowed[target])
     given = {str(key): value for key, value in node.items() if key != "_target_"}
     return cls(**checked(given, cls, f"{place}."))
 
@@ -96,6 +122,8 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         options = [option for option in arguments if option is not type(None)]
         if len(options) == 1:
             return _value(value, options[0], place)
+    if origin is list and isinstance(value, list):
+        return [_value(each, arguments[0], f"{place}[{at}]") for at, each in enumerate(value)]
     if hint is float and type(value) is int:
         return float(value)
     if isinstance(hint, type) and type(value) is hint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from vqbench.config import build, checked, nearest, whole_numbers
 from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
-from vqbench.metrics.base import Metric
 from vqbench.store import slug
 from vqbench.variant import Variant
 
@@ -33,10 +32,16 @@ class Options:
     block_mb: float = 64
     force: bool = False
     getsizeof: bool = False
+    plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+
+    @property
+    def plugin_folders(self) -> tuple[Path, ...]:
+        """Where classes beside the package's own may come from."""
+        return tuple(Path(folder).resolve() for folder in self.plugins)
 
     @property
     def cache_folder(self) -> Path | None:
@@ -76,13 +81,14 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     options = Options(**checked(plain, Options, ""))
     metrics = _group(config, "metric")
     overrides = [override.lstrip("+") for override in overrides]
-    datasets = _datasets(config, overrides)
-    variants = _variants(_group(config, "quantizer"), overrides)
+    plugins = options.plugin_folders
+    datasets = _datasets(config, overrides, plugins)
+    variants = _variants(_group(config, "quantizer"), overrides, plugins)
     _check_figures(config.get("figures", True))
     settings = Settings(
         sorted(whole_numbers(config["k"], "k")),
         sorted(whole_numbers(config["oversample"], "oversample")),
-        [_metric(node, f"metric.{name}") for name, node in metrics.items()],
+        [build(node, "metrics", f"metric.{name}", plugins) for name, node in metrics.items()],
         calibration=options.calibration,
         block_mb=options.block_mb,
         getsizeof=options.getsizeof,
@@ -112,17 +118,18 @@ def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
     return nodes
 
 
-def _datasets(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Dataset]:
+def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Dataset]:
     """The one dataset, or the named ones of an experiment."""
     if config.get("datasets"):
-        return {name: build(node, "datasets", f"datasets.{name}") for name, node in config["datasets"].items()}
-    spec: Dataset = build(config.get("dataset"), "datasets", "dataset")
+        nodes = config["datasets"].items()
+        return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes}
+    spec: Dataset = build(config.get("dataset"), "datasets", "dataset", plugins)
     skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "key")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
     return {_renamed(spec.title, told, "dataset."): spec}
 
 
-def _variants(nodes: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Variant]:
+def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Variant]:
     """The variants by name. A setting for a variant that was not chosen is refused."""
     chosen = [name for name, node in nodes.items() if isinstance(node, Mapping) and _has_target(node)]
     for name in nodes:
@@ -132,7 +139,7 @@ def _variants(nodes: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, V
                 "Choose variants with 'quantizer=[NAME,...]'"
             )
     return {
-        _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}")
+        _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}", plugins)
         for name, node in nodes.items()
     }
 
@@ -141,23 +148,21 @@ def _has_target(node: Mapping[str, Any]) -> bool:
     return isinstance(node.get("quantizer"), Mapping) and "_target_" in node["quantizer"]
 
 
-def build_variant(node: object, place: str) -> Variant:
+def build_variant(node: object, place: str, plugins: tuple[Path, ...] = ()) -> Variant:
     """Check and make one variant."""
     if not isinstance(node, Mapping) or "quantizer" not in node:
         raise VqbenchError(f"{place}: needs a quantizer with a _target_")
     given = dict(node)
-    parts: dict[str, Any] = {"quantizer": build(given.pop("quantizer"), "quantizers", f"{place}.quantizer")}
+    parts: dict[str, Any] = {"quantizer": build(given.pop("quantizer"), "quantizers", f"{place}.quantizer", plugins)}
     if given.get("query") is not None:
-        parts["query"] = build(given.pop("query"), "quantizers", f"{place}.query")
+        parts["query"] = build(given.pop("query"), "quantizers", f"{place}.query", plugins)
     steps = given.pop("transforms", None) or {}
     if not isinstance(steps, Mapping):
         raise VqbenchError(f"{place}.transforms: give each transform a name, as in 'transforms: {{center: ...}}'")
-    parts["transforms"] = tuple(build(step, "transforms", f"{place}.transforms.{name}") for name, step in steps.items())
+    parts["transforms"] = tuple(
+        build(step, "transforms", f"{place}.transforms.{name}", plugins) for name, step in steps.items()
+    )
     return Variant(**parts, **checked(given, Variant, f"{place}."))
-
-
-def _metric(node: object, place: str) -> Metric:
-    return build(node, "metrics", place)
 
 
 def _renamed(name: str, overrides: Sequence[str], prefix: str) -> str:

@@ -1,0 +1,112 @@
+"""A quantizer from outside: one Python file and one YAML in a folder, nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vqbench.cli import main
+
+SOURCE = '''
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.ledger import Ledger
+from vqbench.quantizers.base import Codec, Quantizer
+
+(__import__("pathlib").Path(__file__).parent / "imported").touch()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nibble(Quantizer):
+    """Sixteen steps, one to a byte."""
+
+    top: float = 1.0
+
+    def fit(self, sample_nd, rng):
+        return NibbleCodec(d=sample_nd.shape[1], top=self.top)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NibbleCodec(Codec):
+    top: float
+
+    def encode(self, x_nd):
+        return np.clip(np.rint((x_nd / self.top + 1) * 7.5), 0, 15).astype(np.uint8)
+
+    def decode(self, codes_nb):
+        return ((codes_nb / 7.5 - 1) * self.top).astype(np.float32)
+
+    def ledger(self):
+        return Ledger.of_bits(bits=8 * self.d)
+'''
+YAML = """\
+# A made-up quantizer of sixteen steps.
+nibble:
+  quantizer:
+    _target_: made_up.Nibble
+    top: 0.3
+  similarity: decoded
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    folder = tmp_path / "my quantizers"
+    (folder / "quantizer").mkdir(parents=True)
+    (folder / "made_up.py").write_text(SOURCE, "utf-8")
+    (folder / "quantizer" / "nibble.yaml").write_text(YAML, "utf-8")
+    return folder
+
+
+def _run(folder: Path, *more: str) -> int:
+    base = [
+        "dataset=synthetic",
+        "dataset.n=200",
+        "dataset.d=16",
+        "n_queries=20",
+        "figures=false",
+        "cache=off",
+        "k=[10]",
+    ]
+    return main([*base, "oversample=[0]", "metric=[overlap]", f"out={folder / 'out'}", *more])
+
+
+def test_one_file_and_one_yaml_add_a_quantizer(plugin: Path) -> None:
+    chosen = "quantizer=[float32,nibble]"
+    assert _run(plugin, f"plugins=['{plugin}']", chosen, "quantizer.nibble.quantizer.top=0.5") == 0
+    table = pd.read_csv(plugin / "out" / "metrics.csv")
+    value = table.set_index("variant")["value"]
+    assert value["float32"] == 1
+    assert 0.5 < value["nibble(top=0.5)"] < 1
+    ledger = pd.read_csv(plugin / "out" / "ledger.csv").set_index(["variant", "item"])["bytes"]
+    assert ledger["nibble(top=0.5)", "bytes_per_vector"] == 16
+
+
+def test_a_plugin_that_was_not_named_is_not_imported(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = f"hydra.searchpath=[file://{plugin}]"
+    assert _run(plugin, path.replace("my quantizers", "my\\ quantizers"), "quantizer=[nibble]") == 2
+    assert "made_up.Nibble" in capsys.readouterr().err
+    assert not (plugin / "imported").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(tmp_path, f"plugins=[{tmp_path / 'nowhere'}]") == 2
+    assert f"plugins: {tmp_path / 'nowhere'}: no such folder" in capsys.readouterr().err
+
+
+def test_settings_of_a_plugin_are_checked(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = [f"plugins=['{plugin}']", "quantizer=[nibble]", "quantizer.nibble.quantizer.tip=2"]
+    assert _run(plugin, *told) == 2
+    assert "quantizer.nibble.quantizer.tip: Nibble has no such key; did you mean top?" in capsys.readouterr().err
+
+
+def test_a_plugin_that_cannot_be_imported_is_one_line(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (plugin / "made_up.py").write_text(SOURCE + "\nraise ValueError('no luck')\n", "utf-8")
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    assert "made_up.py: ValueError: no luck" in capsys.readouterr().err
