@@ -184,3 +184,23 @@ def _mean_over_draws(scores: np.ndarray, gains: np.ndarray, k: int) -> tuple[flo
         float(np.mean([oracles.ndcg_at(order[:k], gains, k) for order in orders])),
         float(np.mean([oracles.mrr_at(order[:k], gains, k) for order in orders])),
     )
+
+
+def test_calibration_rows_uniform_first_or_sorted() -> None:
+    """Against the definitions; sorted breaks ties by key, so that row order does not matter."""
+    x_nd = np.random.default_rng(3).integers(0, 4, (50, 3)).astype(np.float32) + 1
+    x_nd[:, 2] = np.arange(50)
+    ids = [f"row {i}" for i in range(50)]
+    data = prepare(Source(corpus_nd=x_nd, ids=ids, origin="test"), "test", queries="self", n_queries=5, normalize=False)
+    assert np.array_equal(data.sample(7, 0, "prefix"), x_nd[:7])
+    firsts = np.sort(x_nd[:, 0])
+    assert np.array_equal(data.sample(9, 0, "sorted")[:, 0], firsts[:9])
+    drawn = data.sample(50, 0)
+    assert sorted(drawn[:, 2]) == list(range(50))
+    order = np.random.default_rng(4).permutation(50)
+    source = Source(corpus_nd=x_nd[order], ids=[ids[i] for i in order], origin="test")
+    moved = prepare(source, "test", queries="self", n_queries=5, normalize=False)
+    for draw in ("uniform", "sorted"):
+        assert np.array_equal(moved.sample(9, 0, draw), data.sample(9, 0, draw))
+    assert not np.array_equal(moved.sample(9, 0, "prefix"), data.sample(9, 0, "prefix"))
+    assert not np.array_equal(data.sample(9, 1), data.sample(9, 0))

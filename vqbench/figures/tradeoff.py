@@ -15,7 +15,7 @@ from vqbench.figures.placing import Label, within
 from vqbench.figures.slices import Slice
 from vqbench.figures.style import GREY, INK, canvas, grid, legend, share, size
 
-_MANY = 16  # more cannot be named beside their markers: see ``overlap_by_variant``
+_MANY = 24  # more cannot be named beside their markers: see ``overlap_by_variant``
 _STEP, _WIDEST = 0.085, 0.9  # octaves: between markers of one size, and all of them together
 
 
