@@ -13,7 +13,8 @@ from vqbench.arrays import Codes, Floats
 from vqbench.errors import VqbenchError
 
 _BLOCK = 1 << 16  # numbers that are coded at a time: what this takes stays in the processor's cache
-_COMPARED = 5  # up to so many bits, comparing with each threshold is faster than a binary search
+_COMPARED = 5  # up to so many bits, comparing with each threshold is faster than a binary search,
+_FIRST = 4  # and so it is for the first bits of more
 
 Function = Callable[[Floats], Floats]
 
@@ -99,37 +100,34 @@ def nearest_levels(x_nd: Floats, thresholds: Floats) -> Codes:
     """
     n, d = x_nd.shape
     codes_nd = np.empty((n, d), np.uint8)
-    count = thresholds.shape[-1] + 1
-    coded = _compared if count <= 2**_COMPARED else _searched
-    by_threshold = np.ascontiguousarray(thresholds.T) if coded is _compared else thresholds
+    coded = _compared if thresholds.shape[-1] < 2**_COMPARED else _searched
     rows = max(1, _BLOCK // d)
     for start in range(0, n, rows):
-        coded(x_nd[start : start + rows], by_threshold, codes_nd[start : start + rows])
+        coded(x_nd[start : start + rows], thresholds, codes_nd[start : start + rows])
     return codes_nd
 
 
-def _compared(x_nd: Floats, thresholds_j: Floats, codes_nd: Codes) -> None:
-    """Thresholds ``(k - 1,)`` or ``(k - 1, d)``, each compared with all numbers."""
-    np.greater(x_nd, thresholds_j[0], out=codes_nd.view(bool))
+def _compared(x_nd: Floats, thresholds: Floats, codes_nd: Codes) -> None:
+    """Each threshold in turn compared with all numbers."""
     above_nd = np.empty(x_nd.shape, bool)
-    for threshold in thresholds_j[1:]:
+    codes_nd[:] = 0
+    for threshold in np.ascontiguousarray(thresholds.T):  # a number, or one for each dimension
         np.greater(x_nd, threshold, out=above_nd)
         np.add(codes_nd, above_nd.view(np.uint8), out=codes_nd)
 
 
 def _searched(x_nd: Floats, thresholds: Floats, codes_nd: Codes) -> None:
-    """Binary search in thresholds ``(k - 1,)`` or ``(d, k - 1)``, one halving for all numbers at a time."""
+    """Binary search: comparisons tell the first bits, then one halving of all numbers at a time."""
     count = thresholds.shape[-1] + 1
+    step = count >> _FIRST
+    _compared(x_nd, thresholds[..., step - 1 :: step], codes_nd)
     table = np.full((*thresholds.shape[:-1], count), np.inf, np.float32)  # each row filled up to a power of two
     table[..., :-1] = thresholds
     first = np.arange(0, table.size, count)  # where the thresholds of a dimension begin
-    at_nd = np.empty(x_nd.shape, np.intp)
-    at_nd[:] = first
+    at_nd = np.multiply(codes_nd, step, dtype=np.intp) + first
     threshold_nd = np.empty(x_nd.shape, np.float32)
-    step = count // 2
-    while step:
+    while step := step // 2:
         # "clip" skips numpy's check of the places, and none is out of range.
         np.take(table.ravel()[step - 1 :], at_nd, out=threshold_nd, mode="clip")
         at_nd += np.multiply(x_nd > threshold_nd, step, dtype=np.intp)
-        step //= 2
     np.subtract(at_nd, first, out=codes_nd, casting="unsafe")
