@@ -34,7 +34,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench ... out=DIR                          write there instead of results/NAME
 
-  vqbench list                                 variants, metrics, datasets, experiments
+  vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
   vqbench figures results/NAME                 draw the figures of a results folder again

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from vqbench.composing import names
 from vqbench.config import conf_folder
-from vqbench.headers import Header, first_comment, read_header
+from vqbench.errors import VqbenchError
+from vqbench.headers import first_comment, read_header
 from vqbench.terminal import console
 
 _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments"}
@@ -27,38 +28,44 @@ def listing(arguments: list[str]) -> int:
     """Print every config of every group, or of one."""
     parser = argparse.ArgumentParser(prog="vqbench list")
     parser.add_argument("group", nargs="?", choices=list(_GROUPS))
-    chosen = parser.parse_args(arguments).group
+    parser.add_argument("part", nargs="?", default="", help="only names or families with this in them, as in qdrant")
+    given = parser.parse_args(arguments)
+    chosen, part = given.group, given.part.casefold()
     for group, title in _GROUPS.items():
         if chosen not in (None, group):
             continue
         if group == "quantizer":
-            _variants(title)
+            _variants(title, part)
         else:
             table = _table(f"{title}: {group}=NAME")
-            for name in names(conf_folder(), group):
+            for name in [name for name in names(conf_folder(), group) if part in name]:
                 table.add_row(_marked(group, name), escape(first_comment(conf_folder() / group / f"{name}.yaml")))
             console().print(table, "")
     console().print("* part of the default run")
     return 0
 
 
-def _variants(title: str) -> None:
+def _variants(title: str, part: str) -> None:
     console().print(
-        f"[bold]{title}: quantizer=NAME[/bold]; bits stored per dimension, all of a vector's own numbers "
-        f"counted, at d = {_D}", highlight=False,
+        f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
+        "with all that a vector stores for itself)", highlight=False,
     )  # fmt: skip
     headers = {name: read_header(_path(name)) for name in names(conf_folder(), "quantizer")}
+    headers = {name: head for name, head in headers.items() if part in name or part in head.family.casefold()}
+    if not headers:
+        raise VqbenchError(f"{part}: no variant or family has that in its name; see vqbench list quantizer")
     ordered = sorted(headers, key=lambda name: (_rank(headers[name].family), headers[name].bits_at(_D), name))
     for family, members in groupby(ordered, key=lambda name: headers[name].family):
         table = _table(f"\n{family}")
+        source = ""
         for name in members:
-            table.add_row(_marked("quantizer", name), f"{headers[name].bits_at(_D):.3g}", _text(headers[name]))
+            header = headers[name]
+            told = "same source" if header.source == source else header.source
+            source = header.source
+            text = f"{escape(header.description)} [dim]{escape(told)}[/dim]"
+            table.add_row(_marked("quantizer", name), f"{header.bits_at(_D):.3g}", text)
         console().print(table)
     console().print("")
-
-
-def _text(header: Header) -> str:
-    return f"{escape(header.description)} [dim]{escape(header.source)}[/dim]"
 
 
 def _rank(family: str) -> tuple[int, str]:
