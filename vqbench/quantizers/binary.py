@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints
+from vqbench.errors import VqbenchError
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
@@ -18,14 +19,21 @@ class Binary(Quantizer):
     """1 bit per dimension: ``x > threshold``, so a component on the threshold gives 0.
 
     threshold: ``zero``; or the ``mean`` or ``median`` of the calibration sample, over all its
-    numbers (scope ``global``, one scalar: the seed notebook's) or for each ``dimension``.
+    numbers (scope ``global``, one scalar: the seed notebook's) or for each ``dimension``;
+    ``trained``: in the middle between the means of the two sides, reached from the mean, where with
+    the levels ``means`` the mean square error has its (local) minimum (Lloyd, Least Squares
+    Quantization in PCM, 1982, method I; Max, Quantizing for Minimum Distortion, 1960).
     levels: what a bit decodes to: -1 and 1 (``sign``), or the mean of the sample's values on
     either side of the threshold (``means``), in the same scope.
     """
 
-    threshold: Literal["zero", "mean", "median"] = "zero"
+    threshold: Literal["zero", "mean", "median", "trained"] = "zero"
     scope: Literal["global", "dimension"] = "global"
     levels: Literal["sign", "means"] = "sign"
+
+    def __post_init__(self) -> None:
+        if self.threshold not in ("zero", "mean", "median", "trained"):
+            raise VqbenchError(f"threshold = {self.threshold!r}: must be zero, mean, median or trained")
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         d = sample_nd.shape[1]
@@ -44,6 +52,10 @@ def _threshold(sample_nd: Floats, kind: str, axis: int | None) -> Floats:
         return np.zeros(())
     if kind == "mean":
         return np.asarray(sample_nd.mean(axis=axis, dtype=np.float64))
+    if kind == "trained":
+        columns = [sample_nd.ravel()] if axis is None else sample_nd.T
+        trained = [_trained(np.sort(column_n)) for column_n in columns]
+        return np.asarray(trained[0] if axis is None else trained)
     return _median(sample_nd, axis)
 
 
@@ -53,6 +65,27 @@ def _median(sample_nd: Floats, axis: int | None) -> Floats:
     low, high = (len(values) - 1) // 2, len(values) // 2
     parted = np.partition(values, [low, high], axis=0)
     return np.asarray((parted[low].astype(np.float64) + parted[high]) / 2)
+
+
+def _trained(sorted_n: Floats) -> float:
+    """Where Lloyd's iteration ends for two levels: ``sorted_n`` float32, in rising order.
+
+    From the mean, each round moves the threshold and so the split one way, until no value changes sides.
+    """
+    if sorted_n[0] == sorted_n[-1]:
+        return float(sorted_n[0])
+    threshold, split = float(sorted_n.mean(dtype=np.float64)), -1
+    for _ in range(len(sorted_n)):
+        below = np.float32(threshold)  # the largest float32 up to the threshold: no float64 copy to search in
+        below = np.nextafter(below, np.float32(-np.inf)) if float(below) > threshold else below
+        # Neither side may be empty, even where rounding puts the mean of almost equal values outside them.
+        count = int(np.searchsorted(sorted_n, below, side="right"))
+        before, split = split, min(max(count, 1), len(sorted_n) - 1)
+        if split == before:
+            break
+        low, high = sorted_n[:split].mean(dtype=np.float64), sorted_n[split:].mean(dtype=np.float64)
+        threshold = float(low + high) / 2
+    return threshold
 
 
 def _side_means(sample_nd: Floats, threshold: Floats, axis: int | None) -> tuple[Floats, Floats]:

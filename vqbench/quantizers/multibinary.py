@@ -1,0 +1,223 @@
+"""Three cells per dimension, below, around and above its mean: in 2 bits, 1.5 bits or 1.6 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from vqbench.arrays import Bools, Codes, Floats, blocks
+from vqbench.errors import VqbenchError
+from vqbench.ledger import Item, Ledger
+from vqbench.packing import pack_bits, unpack_bits
+from vqbench.quantizers.base import Codec, Quantizer
+
+#: Where the middle cell ends, in standard deviations from the mean (Qdrant's SIGMAS).
+CUT = np.float32(2.0 / 3.0)
+#: A Gaussian's share of either outer cell, and its mean there in standard deviations.
+_OUTER = NormalDist().cdf(-2 / 3)
+_LEVEL = NormalDist().pdf(2 / 3) / _OUTER
+#: The five cells in each byte, first one in the highest place; 3**5 = 243 of the 256 bytes occur.
+_CELLS = (np.arange(256)[:, None] // 3 ** np.arange(4, -1, -1) % 3).astype(np.uint8)
+_LARGEST = float(np.finfo(np.float32).max)
+_BLOCK = 2**18  # numbers that are worked on at a time
+Encoding = Literal["two_bits", "one_and_half_bits", "ternary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiBinary(Quantizer):
+    """Each dimension's z = (x - mean) / sd in one of three cells, cut at -2/3 and 2/3.
+
+    ``two_bits``: one bit for z > -2/3 and one for z >= 2/3. The first bits of all dimensions come
+    first, the second bits after them; all bits are compared alike, so that neighbouring cells differ in
+    one bit and the outer cells in two.
+    ``one_and_half_bits``: the same, but dimensions 2 i and 2 i + 1 share their second bit, joined by OR.
+    ``ternary``: five cells in a byte, 1.6 bits each where log2(3) = 1.585 would be the least. A cell
+    decodes to the mean of the sample's values in it.
+
+    The first two are Qdrant's (since 1.15): documentation, "1.5-Bit and 2-Bit Quantization" and
+    "Asymmetric Quantization"; lib/quantization, encoded_vectors_binary.rs and vector_stats.rs, in
+    float32 as there, with the sample's unbiased sd. A dimension with an sd below 2**-23 has the bits
+    x > 0 and 0. Qdrant fills rows up to a multiple of 16 bytes; here it is to a whole byte.
+
+    query_bits: for ``similarity: estimate``, which is Qdrant's asymmetric score: the query in 4 or 8 bits
+    (scalar4bits, scalar8bits) or as it is. Not for ``ternary``.
+    """
+
+    encoding: Encoding = "two_bits"
+    query_bits: Literal[4, 8] | None = None
+
+    def __post_init__(self) -> None:
+        if self.encoding not in ("two_bits", "one_and_half_bits", "ternary"):
+            raise VqbenchError(f"encoding = {self.encoding!r}: must be two_bits, one_and_half_bits or ternary")
+        if self.query_bits not in (None, 4, 8) or (self.query_bits and self.encoding == "ternary"):
+            raise VqbenchError(f"query_bits = {self.query_bits}: must be 4, 8 or null, and null for encoding ternary")
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
+        mean_d, sd_d = _statistics(sample_nd)
+        d = len(mean_d)
+        if self.encoding != "ternary":
+            shared = self.encoding == "one_and_half_bits"
+            return BitsCodec(d=d, mean_d=mean_d, sd_d=sd_d, shared=shared, query_bits=self.query_bits)
+        return TernaryCodec(d=d, mean_d=mean_d, sd_d=sd_d, levels_3d=_cell_means(sample_nd, mean_d, sd_d))
+
+
+def _statistics(sample_nd: Floats) -> tuple[Floats, Floats]:
+    """Mean and unbiased sd of each dimension, summed in float64, float32 ``(d,)``; the sd of one row is 0."""
+    n, d = sample_nd.shape
+    mean_d, square_d = sample_nd.mean(axis=0, dtype=np.float64), np.zeros(d)
+    for start, stop in blocks(n, max(1, _BLOCK // d)):
+        square_d += ((sample_nd[start:stop] - mean_d) ** 2).sum(axis=0)
+    return mean_d.astype(np.float32), np.sqrt(square_d / max(n - 1, 1)).astype(np.float32)
+
+
+def _above(x_nd: Floats, mean_d: Floats, sd_d: Floats) -> tuple[Bools, Bools]:
+    """Both bits of each component: z > -2/3 and z >= 2/3, where z is float32."""
+    flat_d = sd_d < np.finfo(np.float32).eps
+    with np.errstate(over="ignore"):  # an infinite z lies in an outer cell, as it should
+        z_nd = (x_nd - mean_d) / np.where(flat_d, np.float32(1), sd_d)
+    first_nd, second_nd = z_nd > -CUT, z_nd >= CUT
+    if flat_d.any():
+        first_nd[:, flat_d], second_nd[:, flat_d] = x_nd[:, flat_d] > 0, False
+    return first_nd, second_nd
+
+
+def _levels(mean_d: Floats, sd_d: Floats, z: float) -> Floats:
+    """``mean + z sd`` in float32; what float32 cannot hold becomes its largest number."""
+    return np.clip(mean_d.astype(np.float64) + z * sd_d, -_LARGEST, _LARGEST).astype(np.float32)
+
+
+def _cell_means(sample_nd: Floats, mean_d: Floats, sd_d: Floats) -> Floats:
+    """The mean of the sample in each cell, ``(3, d)`` float32; a Gaussian's where a cell has no values."""
+    sums_3d, counts_3d = np.zeros((3, len(mean_d))), np.zeros((3, len(mean_d)))
+    for start, stop in blocks(len(sample_nd), max(1, _BLOCK // len(mean_d))):
+        part_nd = sample_nd[start:stop]
+        first_nd, second_nd = _above(part_nd, mean_d, sd_d)
+        for cell, inside_nd in enumerate((~first_nd, first_nd & ~second_nd, second_nd)):
+            sums_3d[cell] += np.where(inside_nd, part_nd, 0).sum(axis=0, dtype=np.float64)
+            counts_3d[cell] += inside_nd.sum(axis=0)
+    expected_3d = np.stack([_levels(mean_d, sd_d, z) for z in (-_LEVEL, 0.0, _LEVEL)])
+    return np.where(counts_3d > 0, sums_3d / np.maximum(counts_3d, 1), expected_3d).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitsCodec(Codec):
+    """First bits, then second bits (shared: one for two dimensions). Mean and sd are float32 ``(d,)``."""
+
+    mean_d: Floats
+    sd_d: Floats
+    shared: bool
+    query_bits: int | None
+
+    is_binary = True
+
+    @property
+    def code_bits(self) -> int:
+        return self.d + (-(-self.d // 2) if self.shared else self.d)
+
+    def encode(self, x_nd: Floats) -> Codes:
+        codes_nb = np.empty((len(x_nd), -(-self.code_bits // 8)), np.uint8)
+        for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
+            first_nd, second_nd = _above(x_nd[start:stop], self.mean_d, self.sd_d)
+            if self.shared:
+                pairs_nh = second_nd[:, 0::2].copy()
+                pairs_nh[:, : self.d // 2] |= second_nd[:, 1::2]
+                second_nd = pairs_nh
+            codes_nb[start:stop] = pack_bits(np.concatenate([first_nd, second_nd], axis=1))
+        return codes_nb
+
+    def decode(self, codes_nb: Codes) -> Floats:
+        """Each component's expected value, were it Gaussian: Qdrant itself never decodes.
+
+        A shared bit is one dimension's alone where the other one's first bit is 0; where both are in
+        question, either is in the upper cell with probability (m + u) / (2 m + u), m and u the shares of
+        the middle and the upper cell: both up or just this one, out of both, this one or that one.
+        """
+        bits_nc = unpack_bits(codes_nb, self.code_bits)
+        first_nd, second_nc = bits_nc[:, : self.d], bits_nc[:, self.d :]
+        if not self.shared:
+            return self._levels_3d[np.add(first_nd, second_nc), np.arange(self.d)]
+        second_nd = np.repeat(second_nc, 2, axis=1)[:, : self.d]
+        other_nd = np.zeros_like(first_nd)
+        even_nd, odd_nd = other_nd[:, 0::2], other_nd[:, 1::2]
+        even_nd[:, : self.d // 2], odd_nd[:] = first_nd[:, 1::2], first_nd[:, 0 : self.d // 2 * 2 : 2]
+        cells_nd = np.where(second_nd & other_nd, 3 * first_nd, first_nd + second_nd)
+        return self._levels_3d[cells_nd, np.arange(self.d)]
+
+    @property
+    def _levels_3d(self) -> Floats:
+        """What the cells stand for: below, around, above, and maybe above."""
+        middle, upper = 1 - 2 * _OUTER, _OUTER
+        maybe = _LEVEL * (middle + upper) / (2 * middle + upper)
+        return np.stack([_levels(self.mean_d, self.sd_d, z) for z in (-_LEVEL, 0.0, _LEVEL, maybe)])
+
+    def estimate_queries(self, met_qd: Floats) -> Floats:
+        """Qdrant's asymmetric query: the vector itself for the first bits, and again for the second ones.
+
+        For shared bits it is the larger of the two components. Nothing is centred, there as here. Levels
+        0 to m = 2**query_bits - 1 stand for -1 to 1 times the query's largest component.
+        """
+        second_qd = met_qd
+        if self.shared:
+            second_qd = met_qd[:, 0::2].copy()
+            pairs_qh = second_qd[:, : self.d // 2]
+            np.maximum(pairs_qh, met_qd[:, 1::2], out=pairs_qh)
+        values_qc = np.concatenate([met_qd, second_qd], axis=1)
+        if self.query_bits is None:
+            return values_qc.astype(np.float64)
+        top = 2**self.query_bits - 1
+        return _query_levels(values_qc, top).astype(np.float64) * 2 / top - 1
+
+    def estimate_rows(self, codes_nb: Codes) -> Floats:
+        """All bits as -1 and 1: with a coded query the product is bits - 2 XOR / m, XOR as Qdrant sums it."""
+        return unpack_bits(codes_nb, self.code_bits).astype(np.float64) * 2 - 1
+
+    def ledger(self) -> Ledger:
+        once = [Item("mean", "once", self.mean_d.nbytes), Item("sd", "once", self.sd_d.nbytes)]
+        return Ledger.of_bits(bits=self.code_bits, once=once)
+
+
+def _query_levels(values_qc: Floats, top: int) -> Floats:
+    """Qdrant's levels in float32, halves away from zero; all 0 where a step is no more than 2**-23."""
+    values_qc = np.clip(values_qc, -_LARGEST / 2, _LARGEST / 2)  # twice the largest must not be infinite
+    largest_q1 = np.abs(values_qc).max(axis=1, keepdims=True)
+    step_q1 = (largest_q1 + largest_q1) / np.float32(top)
+    coded = step_q1 > np.finfo(np.float32).eps
+    steps_qc = np.divide(values_qc + largest_q1, step_q1, out=np.zeros_like(values_qc), where=coded)
+    whole_qc = np.floor(steps_qc)
+    return np.minimum(whole_qc + (steps_qc - whole_qc >= 0.5), top)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TernaryCodec(Codec):
+    """Five cells in a byte, the first one in the highest place; ``levels_3d`` float32: what cells stand for."""
+
+    mean_d: Floats
+    sd_d: Floats
+    levels_3d: Floats
+
+    def encode(self, x_nd: Floats) -> Codes:
+        width = -(-self.d // 5)
+        codes_nb = np.empty((len(x_nd), width), np.uint8)
+        for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
+            first_nd, second_nd = _above(x_nd[start:stop], self.mean_d, self.sd_d)
+            cells_np = np.zeros((stop - start, 5 * width), np.uint8)
+            cells_np[:, : self.d] = np.add(first_nd, second_nd, dtype=np.uint8)
+            packed_nb = cells_np[:, 0::5]
+            for place in range(1, 5):
+                packed_nb = packed_nb * np.uint8(3) + cells_np[:, place::5]
+            codes_nb[start:stop] = packed_nb
+        return codes_nb
+
+    def decode(self, codes_nb: Codes) -> Floats:
+        cells_nd = _CELLS[codes_nb].reshape(len(codes_nb), -1)[:, : self.d]
+        return self.levels_3d[cells_nd, np.arange(self.d)]
+
+    def ledger(self) -> Ledger:
+        code, stored = self.d / 5, -(-self.d // 5)
+        padding = (Item("padding", "vector", stored - code),) if stored > code else ()
+        learned = {"mean": self.mean_d, "sd": self.sd_d, "levels": self.levels_3d}
+        once = [Item(name, "once", array.nbytes) for name, array in learned.items()]
+        return Ledger((Item("code", "vector", code), *padding, *once))
