@@ -28,20 +28,71 @@ def test_the_order_of_the_values_does_not_matter(values: list[float], random) ->
     assert found == again
 
 
-@pytest.mark.parametrize("n", [2, 3, 30, 1000])
-def test_mean_interval_is_students(n: int) -> None:
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_a_handful_of_values_has_students_interval(n: int) -> None:
     values = np.random.default_rng(n).normal(0.5, 0.2, n)
     wanted = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert stats.mean_interval(values, **WIDE) == pytest.approx((wanted.low, wanted.high), rel=1e-12)
 
 
+@pytest.mark.parametrize("n", [30, 1000])
+def test_of_normal_values_the_bootstrap_says_what_student_says(n: int) -> None:
+    """2,000 resamples place each end within 4 * .04 of the half width (the quantile's sampling error)."""
+    values = np.random.default_rng(n).normal(0.5, 0.2, n)
+    wanted = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    half = (wanted.high - wanted.low) / 2
+    assert stats.mean_interval(values, **WIDE) == pytest.approx((wanted.low, wanted.high), abs=0.16 * half)
+
+
+def test_the_bootstrap_against_a_loop_with_resamples_of_its_own() -> None:
+    """Skewed values: the interval leans to the right, as a plain loop over 4,000 other resamples finds."""
+    values = np.random.default_rng(5).gamma(0.3, 1.0, 120)
+    rng, found = np.random.default_rng(6), []
+    for _ in range(4000):
+        drawn = values[rng.integers(0, 120, 120)]
+        found.append((drawn.mean() - values.mean()) / (drawn.std(ddof=1) / math.sqrt(120)))
+    low, high = np.quantile(found, [0.025, 0.975])
+    error = values.std(ddof=1) / math.sqrt(120)
+    wanted = (values.mean() - high * error, values.mean() - low * error)
+    got = stats.studentised(values)
+    assert got == pytest.approx(wanted, abs=0.2 * error)
+    assert got[1] - values.mean() > 1.1 * (values.mean() - got[0])
+
+
 def test_mean_interval_stays_in_the_range() -> None:
-    values = np.array([0.0] + [1.0] * 19)
-    low, high = stats.mean_interval(values, lowest=0, highest=1)
+    values = np.array([0.0, 0.2] * 3 + [1.0] * 3)
+    low, high = stats.mean_interval(values, lowest=0.1, highest=0.6)
     free_low, free_high = stats.mean_interval(values, **WIDE)
-    assert high == 1 < free_high
-    assert low == free_low > 0
-    assert stats.mean_interval(1 - values, lowest=0, highest=1) == pytest.approx((0, 1 - low), abs=1e-15)
+    assert free_low < low == 0.1
+    assert high == 0.6 < free_high
+
+
+@given(st.integers(1, 14), st.integers(30, 3000))
+def test_mid_p_is_where_half_the_first_term_leaves_a_fortieth(count: int, n: int) -> None:
+    low, high = stats.mid_p(count, n)
+    pmf = scipy_stats.binom.pmf
+    assert sum(pmf(np.arange(count), n, high)) + pmf(count, n, high) / 2 == pytest.approx(0.025, rel=1e-6)
+    assert sum(pmf(np.arange(count), n, low)) + pmf(count, n, low) / 2 == pytest.approx(0.975, rel=1e-6)
+    exact = scipy_stats.binomtest(count, n).proportion_ci(0.95, "exact")
+    assert exact.low < low < count / n < high < exact.high
+
+
+def test_few_that_lose_alike_have_the_interval_of_their_share() -> None:
+    values = np.array([0.9] * 6 + [1.0] * 194)
+    low, high = stats.mean_interval(values, lowest=0, highest=1)
+    share = stats.mid_p(6, 200)
+    assert (low, high) == pytest.approx((1 - 0.1 * share[1], 1 - 0.1 * share[0]), rel=1e-12)
+    mirrored = stats.mean_interval(1 - values, lowest=0, highest=1)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    apart = np.array([0.5, 0.98, 0.98, 0.98, 0.98, 0.98] + [1.0] * 194)
+    wide = stats.mean_interval(apart, lowest=0, highest=1)
+    assert (1 - wide[0]) / (1 - apart.mean()) > share[1] / 0.03, "sizes that scatter add to the doubt"
+
+
+def test_one_that_loses_does_not_say_how_much_others_would() -> None:
+    values = np.array([0.9] + [1.0] * 199)
+    low, _ = stats.mean_interval(values, lowest=0, highest=1)
+    assert 1 - low > 0.1 * stats.mid_p(1, 200)[1]
 
 
 @pytest.mark.parametrize(
