@@ -89,7 +89,7 @@ def float32_thresholds(levels: Floats) -> Floats:
     """
     exact = midpoints(levels)
     rounded = exact.astype(np.float32)
-    return np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    return np.nextafter(rounded, np.float32(-np.inf), out=rounded, where=rounded > exact)
 
 
 def nearest_levels(x_nd: Floats, thresholds: Floats) -> Codes:
