@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from vqbench import stats
-from vqbench.arrays import Floats
+from vqbench.arrays import Floats, blocks
+from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.samples import take_samples
@@ -23,10 +24,11 @@ from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
 from vqbench.search.placement import boundary_means
-from vqbench.search.similarity import meet
+from vqbench.search.similarity import CodeBlocks, meet
 from vqbench.variant import Variant
 
 FLOAT32 = 4
+_PAIRS = 4096  # pairs whose error bounds are computed at a time
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def evaluate_variant(
     last_q = np.full(len(hits.ids_qk), np.nan)
     if any(isinstance(metric, QueryMetric) and metric.listed for metric in settings.metrics):
         last_q = boundary_means(search, sides.queries_qd, hits, bench.search, data.queries_qd)
-    measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q)))
+    bound_f = None
+    if variant.similarity == "estimate" and any(isinstance(m, QueryMetric) and m.bounded for m in settings.metrics):
+        bound_f = _bounds(bench, codec, encoded.codes)
+    measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q, bound_f)))
     per_query, metrics = _tables(measured, data.query_ids)
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
     samples = take_samples(bench, codec, encoded, variant.similarity)
@@ -84,6 +89,19 @@ class _Clock:
         now = time.perf_counter()
         self.seconds[name], self._last = now - self._last, now
         advance()
+
+
+def _bounds(bench: Bench, codec: Codec, codes: CodeBlocks) -> Floats | None:
+    """The error bound of every estimate that the truth asks for, or None where the code states none."""
+    truth, met_qd = bench.truth, codec.met(bench.data.queries_qd)
+    bound_f = np.empty(len(truth.row_f))
+    try:
+        for start, stop in blocks(len(bound_f), _PAIRS):
+            some_nb = codes.take(truth.row_f[start:stop])
+            bound_f[start:stop] = codec.core.error_bounds(met_qd[truth.query_f[start:stop]], some_nb)
+    except NotApplicableError:
+        return None
+    return bound_f
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ class Found:
 
     code_f: the code scores of the truth's documents. true_qm: the true scores of the rows listed.
     last_q: the mean true score of all rows that tie with the last one listed, NaN where all are listed.
+    bound_f: the code's error bounds for the truth's documents, None where it states none.
     """
 
     hits: Hits
     code_f: Floats
     true_qm: Floats
     last_q: Floats
+    bound_f: Floats | None = None
 
 
 def views(bench: Bench, settings: Settings, found: Found) -> Iterator[View]:
@@ -47,5 +49,5 @@ def views(bench: Bench, settings: Settings, found: Found) -> Iterator[View]:
                 q=len(hits.ids_qk), k=k, oversample=oversample, fetched=fetched,
                 query_f=truth.query_f, truth=truth.placed, coded=coded, final=final,
                 true_f=truth.true_f, code_f=found.code_f, gain_f=truth.gain_f,
-                best_qk=truth.hits.scores_qk[:, :k], listed_qk=listed_qk,
+                best_qk=truth.hits.scores_qk[:, :k], listed_qk=listed_qk, bound_f=found.bound_f,
             )  # fmt: skip

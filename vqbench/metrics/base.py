@@ -65,7 +65,8 @@ class View:
     and in the list as it is returned (after rescoring, where ties at the edge of the candidates
     are broken by a draw). true_f, code_f: float cosine and code score. gain_f: relevance gain, 0 where not
     judged relevant. best_qk: the k highest true scores. listed_qk: the true scores of the returned
-    list, rank by rank, averaged over ties.
+    list, rank by rank, averaged over ties. bound_f: how far the code says that code_f may lie from
+    true_f, None where it says nothing.
     """
 
     q: int
@@ -81,6 +82,7 @@ class View:
     gain_f: Floats
     best_qk: Floats
     listed_qk: Floats
+    bound_f: Floats | None = None
 
     def count(self, which_f: Bools) -> Ints:
         """How many of ``which_f`` each query has."""
@@ -134,6 +136,8 @@ class QueryMetric(Metric):
     listed: ClassVar[bool] = False
     #: Needs relevance judgements; its ratio to float search is reported too, as ``<name>_kept``.
     judged: ClassVar[bool] = False
+    #: Looks at the error bounds that the code states (``bound_f``).
+    bounded: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, view: View) -> PerQuery:
