@@ -1,0 +1,138 @@
+"""Product quantization: each vector in pieces, for each piece the nearest of a few learned ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots
+from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.ledger import Item, Ledger
+from vqbench.packing import pack_levels, unpack_levels
+from vqbench.products import exact_product, on_grid
+from vqbench.quantizers.base import Codec, Quantizer
+
+_BLOCK = 1024  # rows whose scores with all centroids fit into a second-level cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductQuantization(Quantizer):
+    """``m`` pieces of ``d / m`` dimensions, each replaced by the nearest of ``2 ** bits`` centroids.
+
+    Jégou, Douze and Schmid, Product quantization for nearest neighbor search (2011), section II.B.
+    Centroids come from Lloyd's k-means in each piece, started from random rows; a centroid that no
+    row is nearest to moves to the row that is worst served.
+
+    m, or dims_per_code = d / m: give one of them. bits: 4 to 8. iterations: at most so many rounds,
+    fewer where no row changes its centroid. sample_per_centroid: train on at most so many rows for
+    each centroid, drawn by their content, so that their order does not matter; 64 instead of 256, as
+    faiss has it, cost 0.6 % of the mean squared error at 8 bits and 3.6 % at 4 (20,000 x 128, clusters).
+    Raises NotApplicableError where d is not divisible or there are fewer rows than centroids.
+    """
+
+    m: int | None = None
+    dims_per_code: int | None = None
+    bits: int = 8
+    iterations: int = 25
+    sample_per_centroid: int = 64
+
+    def __post_init__(self) -> None:
+        if (self.m is None) == (self.dims_per_code is None):
+            raise VqbenchError(f"m = {self.m}, dims_per_code = {self.dims_per_code}: give just one of the two")
+        if not 4 <= self.bits <= 8:
+            raise VqbenchError(f"bits = {self.bits}: a code has 4 to 8 bits")
+        for name in ("m", "dims_per_code", "iterations", "sample_per_centroid"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise VqbenchError(f"{name} = {value}: must be at least 1")
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
+        n, d = sample_nd.shape
+        m, k = self._pieces(d), 2**self.bits
+        if n < k:
+            raise NotApplicableError(
+                f"{n} rows cannot train {k} centroids: calibrate on at least {k} rows, or use fewer bits"
+            )
+        rows = drawn(content_keys(sample_nd), k * self.sample_per_centroid, int(rng.integers(2**31)), "codebooks")
+        codebooks_mkw = np.empty((m, k, d // m), np.float32)
+        for piece, codebook_kw in enumerate(codebooks_mkw):
+            piece_nw = np.ascontiguousarray(sample_nd[rows, piece * (d // m) : (piece + 1) * (d // m)])
+            codebook_kw[:] = k_means(piece_nw, k, self.iterations, rng)
+        return ProductCodec(d=d, bits=self.bits, codebooks_mkw=codebooks_mkw)
+
+    def _pieces(self, d: int) -> int:
+        name, divisor = ("m", self.m) if self.m is not None else ("dims_per_code", self.dims_per_code)
+        if not divisor or d % divisor:
+            raise NotApplicableError(f"d = {d} is not divisible by {name} = {divisor}: choose a divisor of d")
+        return divisor if self.m is not None else d // divisor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductCodec(Codec):
+    """``codebooks_mkw``: ``(m, 2 ** bits, d / m)`` float32. Codes of less than 8 bits are packed."""
+
+    bits: int
+    codebooks_mkw: Floats
+
+    def encode(self, x_nd: Floats) -> Codes:
+        m, _, width = self.codebooks_mkw.shape
+        levels_nm = np.empty((len(x_nd), m), np.uint8)
+        for piece, codebook_kw in enumerate(self.codebooks_mkw):
+            levels_nm[:, piece] = nearest(x_nd[:, piece * width : (piece + 1) * width], codebook_kw)
+        return pack_levels(levels_nm, self.bits)
+
+    def decode(self, codes_nb: Codes) -> Floats:
+        m = len(self.codebooks_mkw)
+        levels_nm = unpack_levels(codes_nb, m, self.bits)
+        return self.codebooks_mkw[np.arange(m), levels_nm].reshape(len(codes_nb), self.d)
+
+    def ledger(self) -> Ledger:
+        once = [Item("codebooks", "once", self.codebooks_mkw.nbytes)]
+        return Ledger.of_bits(bits=self.bits * len(self.codebooks_mkw), once=once)
+
+
+def nearest(x_nw: Floats, centroids_kw: Floats) -> Ints:
+    """For each row the nearest centroid ``(n,)``, the first of equals.
+
+    |x - c|^2 is least where x.c - |c|^2 / 2 is greatest. Centroids are rounded to within 2**-23 of the
+    longest, and then both terms are exact sums in float64: x.c by ``exact_product``; |c|^2 since it adds
+    up squares of whole numbers to at most 2**44. So only their difference is rounded, in the same way
+    whatever rows stand beside this one.
+    """
+    grid_wk = on_grid(centroids_kw.T)
+    halves_k = row_dots(grid_wk.T, grid_wk.T) / 2
+    index_n = np.empty(len(x_nw), np.intp)
+    for start, stop in blocks(len(x_nw), _BLOCK):
+        scores_nk = exact_product(x_nw[start:stop], grid_wk)
+        scores_nk -= halves_k
+        index_n[start:stop] = scores_nk.argmax(axis=1)
+    return index_n
+
+
+def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator) -> Floats:
+    """``k`` centroids ``(k, w)`` float32, the same on any number of threads."""
+    distinct_uw = np.unique(x_nw, axis=0)
+    if len(distinct_uw) <= k:  # each value is its own centroid, the last one several times
+        return distinct_uw[np.minimum(np.arange(k), len(distinct_uw) - 1)]
+    centroids_kw = distinct_uw[rng.choice(len(distinct_uw), k, replace=False)]
+    before_n = np.full(len(x_nw), -1)
+    for _ in range(iterations):
+        index_n = nearest(x_nw, centroids_kw)
+        if np.array_equal(index_n, before_n):
+            break
+        before_n = index_n
+        centroids_kw = _means(x_nw, index_n, centroids_kw)
+    return centroids_kw
+
+
+def _means(x_nw: Floats, index_n: Ints, centroids_kw: Floats) -> Floats:
+    """The mean of the rows of each centroid; one without rows moves to a row that is far from its own."""
+    k = len(centroids_kw)
+    count_k = np.bincount(index_n, minlength=k)
+    total_kw = np.stack([np.bincount(index_n, weights=x_n, minlength=k) for x_n in x_nw.T], axis=1)
+    empty = np.flatnonzero(count_k == 0)
+    if len(empty):
+        away_nw = x_nw.astype(np.float64) - centroids_kw[index_n]
+        total_kw[empty] = x_nw[np.argsort(-row_dots(away_nw, away_nw), kind="stable")[: len(empty)]]
+    return (total_kw / np.maximum(count_k, 1)[:, None]).astype(np.float32)
