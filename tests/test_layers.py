@@ -11,7 +11,10 @@ import pytest
 import vqbench
 
 PACKAGE = Path(vqbench.__file__).parent
-GROUND = {f"vqbench.{name}" for name in ("arrays", "errors", "gaussian", "ledger", "packing", "products")}
+GROUND = {
+    f"vqbench.{name}"
+    for name in ("arrays", "errors", "gaussian", "grid", "ledger", "orthonormal", "packing", "products", "ranges")
+}
 GROUPS = ("transforms", "quantizers", "metrics", "datasets")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
 
