@@ -163,6 +163,13 @@ def test_trained_levels_beat_those_of_a_normal_on_their_own_sample(shape: str, b
     assert trained < normal
 
 
+def test_many_values_of_few_kinds_are_trained_well() -> None:
+    """A million numbers in float16: each value occurs often, and the more so the larger its step."""
+    x_nd = MANY.astype(np.float16).astype(np.float32)[:, None]
+    error = _square_error(_fit(x_nd, bits=8, codebook="trained"), x_nd)
+    assert error == pytest.approx(EXACT["8"]["mse"], abs=4 * EXACT["8"]["sd_square_error"] / math.sqrt(len(MANY)))
+
+
 @given(x_nd=QUARTERS, bits=st.integers(1, 8), whole=st.booleans())
 def test_no_level_is_wasted(x_nd: np.ndarray, bits: int, whole: bool) -> None:
     """With no more distinct values than levels nothing is lost; with more, every level has values of its own."""
