@@ -13,6 +13,7 @@ from vqbench.arrays import Codes, Floats, Ints, row_norms
 from vqbench.errors import NotApplicableError
 from vqbench.gaussian import check_bits, float32_thresholds, gaussian_levels, nearest_levels, symmetric_levels
 from vqbench.ledger import Item, Ledger
+from vqbench.orthonormal import haar, on_unit_grid
 from vqbench.packing import append_floats, pack_levels, split_floats, unpack_levels
 from vqbench.products import exact_product, on_grid
 from vqbench.quantizers.base import Codec, Quantizer
@@ -141,14 +142,14 @@ class TurboQuantProd(Quantizer):
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         d = sample_nd.shape[1]
         _check_dimensions(d, self.codebook)
-        sketch_dd = rng.standard_normal((d, d))
-        scale = np.sqrt(np.pi / 2) / d
         if self.projection == "orthogonal":
-            # The signs that make Q uniform are left out: turning a row of S changes no estimate.
-            sketch_dd = np.linalg.qr(sketch_dd)[0]
+            sketch_dd = on_unit_grid(haar(d, rng))
             scale = np.sqrt(np.pi) * np.exp(gammaln((d + 1) / 2) - gammaln(d / 2)) / d
+        else:
+            sketch_dd = on_grid(rng.standard_normal((d, d)))
+            scale = np.sqrt(np.pi / 2) / d
         base = TurboQuantMSECodec(d=d, bits=self.bits - 1, codebook=self.codebook)
-        return TurboQuantProdCodec(d=d, base=base, scale=float(scale), sketch_dd=on_grid(sketch_dd))
+        return TurboQuantProdCodec(d=d, base=base, scale=float(scale), sketch_dd=sketch_dd)
 
 
 @dataclass(frozen=True, kw_only=True)
