@@ -39,14 +39,22 @@ def principal_axes(sample_nd: Floats, mean_d: Floats, rng: np.random.Generator) 
         about_nd = sample_nd[start:stop] - mean_d.astype(np.float64)
         moments_dd += about_nd.T @ about_nd
     values_d, axes_dd = np.linalg.eigh(moments_dd / n)
-    values_d, axes_dd = np.maximum(values_d[::-1], 0), axes_dd[:, ::-1].copy()
+    values_d, axes_dd = np.maximum(values_d[::-1], 0), axes_dd[:, ::-1]
     rank = int(np.count_nonzero(values_d > d * np.finfo(np.float64).eps * values_d[0]))
-    if rank < d:
-        kept_dr, gaussian_do = axes_dd[:, :rank], rng.standard_normal((d, d - rank))
-        axes_dd[:, rank:] = np.linalg.qr(gaussian_do - kept_dr @ (kept_dr.T @ gaussian_do))[0]
-        values_d[rank:] = 0
+    values_d[rank:] = 0
+    axes_dd = completed(axes_dd[:, :rank], d, rng)
     largest_d = np.take_along_axis(axes_dd, np.abs(axes_dd).argmax(axis=0)[None], axis=0)[0]
     return values_d, axes_dd * np.where(largest_d < 0, -1.0, 1.0)
+
+
+def completed(frame_dr: Floats, m: int, rng: np.random.Generator) -> Floats:
+    """Orthonormal columns ``(d, r)`` and random ones orthogonal to them: ``(d, m)``."""
+    d, r = frame_dr.shape
+    if r == m:
+        return frame_dr
+    gaussian_do = rng.standard_normal((d, m - r))
+    others_do = np.linalg.qr(gaussian_do - frame_dr @ (frame_dr.T @ gaussian_do))[0]
+    return np.hstack([frame_dr, others_do])
 
 
 def on_unit_grid(matrix_dm: Floats) -> Floats:
@@ -55,4 +63,4 @@ def on_unit_grid(matrix_dm: Floats) -> Floats:
     They are shrunk by 2**-30 first: a column that came out a rounding error longer than 1 would make
     the whole grid twice as coarse.
     """
-    return on_grid(matrix_dm * _SHRUNK)
+    return on_grid(matrix_dm * _SHRUNK) + np.float32(0)  # no negative zeros: equal matrices have equal bytes

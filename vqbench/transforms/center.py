@@ -42,7 +42,7 @@ class Center(Transform):
             return Centered(d=d, width=d, mean_d=mean_d)
         values_d, axes_dd = principal_axes(sample_nd, mean_d, rng)
         least = self.floor * values_d.mean() or 1.0  # a sample without any variance is left as it is
-        spreads_d = np.sqrt(np.maximum(values_d, least)).clip(_LIMITS.tiny, _LIMITS.max).astype(np.float32)
+        spreads_d = np.maximum(np.sqrt(np.maximum(values_d, least)), _LIMITS.tiny).astype(np.float32)
         return Whitened(d=d, width=d, mean_d=mean_d, axes_dd=on_unit_grid(axes_dd), spreads_d=spreads_d)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from vqbench.arrays import Floats, blocks, content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item
-from vqbench.orthonormal import haar, on_unit_grid, principal_axes
+from vqbench.orthonormal import completed, haar, on_unit_grid, principal_axes
 from vqbench.products import exact_product
 from vqbench.transforms.base import Fitted, Transform
 
@@ -29,7 +29,7 @@ class ITQ(Transform):
 
     m: int | None = None
     rounds: int = 50
-    rows: int | None = 10_000
+    rows: int | None = 20_000
 
     def __post_init__(self) -> None:
         for name, least in (("m", 1), ("rounds", 0), ("rows", 1)):
@@ -43,24 +43,29 @@ class ITQ(Transform):
         if m > d:
             raise NotApplicableError(f"m = {m}: the vectors have only {d} dimensions to project from")
         mean_d = sample_nd.mean(axis=0, dtype=np.float64).astype(np.float32)
-        axes_dm = principal_axes(sample_nd, mean_d, rng)[1][:, :m]
-        rotation_mm, salt = haar(m, rng), int(rng.integers(2**32))
+        values_d, axes_dd = principal_axes(sample_nd, mean_d, rng)
+        rank = min(m, int(np.count_nonzero(values_d)))
+        turn_rm, salt = haar(m, rng)[:rank], int(rng.integers(2**32))
         if self.rows is not None and self.rows < len(sample_nd):
             sample_nd = sample_nd[drawn(content_keys(sample_nd), self.rows, salt, "itq")]
         for _ in range(self.rounds):
-            rotation_mm = _turned(sample_nd, mean_d, axes_dm, rotation_mm)
-        return ITQProjection(d=d, width=m, mean_d=mean_d, matrix_dm=on_unit_grid(axes_dm @ rotation_mm))
+            turn_rm = _turned(sample_nd, mean_d, axes_dd[:, :rank], turn_rm)
+        rotation_mm = completed(turn_rm.T, m, rng).T
+        return ITQProjection(d=d, width=m, mean_d=mean_d, matrix_dm=on_unit_grid(axes_dd[:, :m] @ rotation_mm))
 
 
-def _turned(sample_nd: Floats, mean_d: Floats, axes_dm: Floats, rotation_mm: Floats) -> Floats:
-    """One turn: the best rotation for the signs that the last one gave."""
-    matrix_dm = axes_dm @ rotation_mm
+def _turned(sample_nd: Floats, mean_d: Floats, axes_dr: Floats, turn_rm: Floats) -> Floats:
+    """One turn: the best rotation for the signs that the last one gave.
+
+    Only its ``r`` rows for axes along which the sample varies: no sign says anything about the others.
+    """
+    matrix_dm = axes_dr @ turn_rm
     towards_dm = np.zeros_like(matrix_dm)
     for start, stop in blocks(len(sample_nd), _ROWS):
         about_nd = sample_nd[start:stop] - mean_d.astype(np.float64)
         towards_dm += about_nd.T @ np.where(about_nd @ matrix_dm > 0, 1.0, -1.0)
-    left_mm, _, right_mm = np.linalg.svd(axes_dm.T @ towards_dm)
-    return left_mm @ right_mm
+    left_rr, _, right_rm = np.linalg.svd(axes_dr.T @ towards_dm, full_matrices=False)
+    return left_rr @ right_rm
 
 
 @dataclass(frozen=True, kw_only=True)
