@@ -44,8 +44,9 @@ def pack_levels(levels_nd: Ints, bits: int) -> Codes:
     words_nw = np.zeros((n, padded_nd.shape[1] // 8), np.uint64)
     for i in range(8):
         words_nw |= padded_nd[:, i::8].astype(np.uint64) << np.uint64(bits * (7 - i))
-    bytes_nw8 = words_nw.astype(">u8").view(np.uint8).reshape(n, -1, 8)
-    return np.ascontiguousarray(bytes_nw8[:, :, 8 - bits :].reshape(n, -1)[:, : packed_bytes(d, bits)])
+    bytes_nw8 = words_nw.astype(">u8").view(np.uint8).reshape(*words_nw.shape, 8)
+    stream_nb = bytes_nw8[:, :, 8 - bits :].reshape(n, bits * words_nw.shape[1])
+    return np.ascontiguousarray(stream_nb[:, : packed_bytes(d, bits)])
 
 
 def unpack_levels(codes_nb: Codes, d: int, bits: int) -> Codes:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, row_norms
+from vqbench.arrays import Floats, blocks, row_norms
 
 # Bits kept of a row and of a column, relative to the power of two above its norm. By Cauchy-Schwarz
 # every partial sum is at most the product of the norms, so 28 + 22 bits and a carry fit into 53.
 _ROW_BITS, _COLUMN_BITS = 28, 22
+_BLOCK = 1024  # rows whose float64 copy stays in a second-level cache
 
 
 def on_grid(matrix_dm: Floats) -> Floats:
@@ -29,12 +30,19 @@ def exact_product(x_nd: Floats, matrix_dm: Floats) -> Floats:
     Rows are rounded to within 2**-29 of their norm, finer than float32 holds a unit row;
     matrix_dm: a result of ``on_grid``, or its transpose where that has no longer columns.
     """
-    x_nd = np.asarray(x_nd, dtype=np.float64)
-    unit_n1 = np.exp2(_exponents(row_norms(x_nd)) - _ROW_BITS)[:, None]
-    return (np.rint(x_nd / unit_n1) * unit_n1) @ np.asarray(matrix_dm, dtype=np.float64)
+    matrix_dm = np.asarray(matrix_dm, dtype=np.float64)
+    product_nm = np.empty((len(x_nd), matrix_dm.shape[1]))
+    for start, stop in blocks(len(x_nd), _BLOCK):
+        rows_bd = np.array(x_nd[start:stop], dtype=np.float64)
+        unit_b1 = np.exp2(_exponents(row_norms(rows_bd)) - _ROW_BITS)[:, None]
+        rows_bd /= unit_b1
+        np.rint(rows_bd, out=rows_bd)
+        rows_bd *= unit_b1
+        np.matmul(rows_bd, matrix_dm, out=product_nm[start:stop])
+    return product_nm
 
 
 def _exponents(norms_n: Floats) -> Floats:
     """The smallest e with norm <= 2**e; 0 for a zero norm."""
     mantissa_n, exponent_n = np.frexp(norms_n)
-    return np.where(mantissa_n > 0, exponent_n, 0).astype(np.float64)
+    return np.where(mantissa_n > 0, exponent_n - (mantissa_n == 0.5), 0).astype(np.float64)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots
+from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, processors, row_dots
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_levels, unpack_levels
 from vqbench.products import exact_product, on_grid
 from vqbench.quantizers.base import Codec, Quantizer
 
-_BLOCK = 1024  # rows whose scores with all centroids fit into a second-level cache
+# A block's product stays below the size from which BLAS calls its threads together, which costs more than it
+# brings; the pieces are shared among threads instead.
+_SMALL = 2**18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +58,14 @@ class ProductQuantization(Quantizer):
                 f"{n} rows cannot train {k} centroids: calibrate on at least {k} rows, or use fewer bits"
             )
         rows = drawn(content_keys(sample_nd), k * self.sample_per_centroid, int(rng.integers(2**31)), "codebooks")
-        codebooks_mkw = np.empty((m, k, d // m), np.float32)
-        for piece, codebook_kw in enumerate(codebooks_mkw):
+        rngs = rng.spawn(m)
+
+        def train(piece: int) -> Floats:
             piece_nw = np.ascontiguousarray(sample_nd[rows, piece * (d // m) : (piece + 1) * (d // m)])
-            codebook_kw[:] = k_means(piece_nw, k, self.iterations, rng)
+            return k_means(piece_nw, k, self.iterations, rngs[piece])
+
+        with ThreadPoolExecutor(processors()) as pool:
+            codebooks_mkw = np.stack(list(pool.map(train, range(m))))
         return ProductCodec(d=d, bits=self.bits, codebooks_mkw=codebooks_mkw)
 
     def _pieces(self, d: int) -> int:
@@ -78,8 +85,13 @@ class ProductCodec(Codec):
     def encode(self, x_nd: Floats) -> Codes:
         m, _, width = self.codebooks_mkw.shape
         levels_nm = np.empty((len(x_nd), m), np.uint8)
-        for piece, codebook_kw in enumerate(self.codebooks_mkw):
-            levels_nm[:, piece] = nearest(x_nd[:, piece * width : (piece + 1) * width], codebook_kw)
+
+        def code(piece: int) -> None:
+            piece_nw = x_nd[:, piece * width : (piece + 1) * width]
+            levels_nm[:, piece] = nearest(piece_nw, self.codebooks_mkw[piece])
+
+        with ThreadPoolExecutor(processors()) as pool:
+            list(pool.map(code, range(m)))
         return pack_levels(levels_nm, self.bits)
 
     def decode(self, codes_nb: Codes) -> Floats:
@@ -103,7 +115,7 @@ def nearest(x_nw: Floats, centroids_kw: Floats) -> Ints:
     grid_wk = on_grid(centroids_kw.T)
     halves_k = row_dots(grid_wk.T, grid_wk.T) / 2
     index_n = np.empty(len(x_nw), np.intp)
-    for start, stop in blocks(len(x_nw), _BLOCK):
+    for start, stop in blocks(len(x_nw), max(32, _SMALL // centroids_kw.size)):
         scores_nk = exact_product(x_nw[start:stop], grid_wk)
         scores_nk -= halves_k
         index_n[start:stop] = scores_nk.argmax(axis=1)
