@@ -88,7 +88,10 @@ class Grid:
         t_nd = self._scaled(x_nd, low, width)
         reach = (-0.5, 0.5) if self.nearest else (0.0, 1.0)
         outside_nd = (t_nd < self.first + reach[0]) | (t_nd > self.last + reach[1])
-        return np.where(width / np.float32(self.steps) == 0, x_nd != low, outside_nd)
+        # Where a step is too small for a float32, the ends themselves tell.
+        start = low - width / 2 if self.symmetric else low
+        beyond_nd = (x_nd < start) | (x_nd > start + width)
+        return np.where(width / np.float32(self.steps) == 0, beyond_nd, outside_nd)
 
 
 def float32_range(low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -16,6 +17,8 @@ GAUSSIAN_STEPS = (1.59576912, 0.99568670, 0.58601944, 0.33520060, 0.18813880, 0.
 
 _COPIED = 1 << 22  # numbers of a sample that are copied at a time
 _BINS = 1 << 18
+
+Reached = tuple[float, float, float]  # an error and the ends of the range that has it
 
 # In what follows axis 0 asks for one range a column ``(d,)``, axis 1 for one a row ``(n, 1)``, which then
 # depends on that row only, bit for bit, and None for one range of all numbers ``()``.
@@ -103,11 +106,8 @@ def _binned(x_nd: Floats) -> tuple[Floats, Floats]:
 def _least_error(values_m: Floats, counts_m: Floats, grid: Grid) -> tuple[float, float]:
     """The best range of ascending values, each so many times.
 
-    From the best of some first guesses (shrunken min-max ranges, and the best one for a Gaussian) on,
-    each end is moved, and offset and step are fitted to the codes by least squares (the step that
-    alternates with coding in Lucene's OptimizedScalarQuantizer), as long as the error falls; then the
-    moves are halved. Least squares alone would stay where it starts: with many bits
-    hardly a code changes, so that the error within a step does not show.
+    Each end starts from its far value, and from where it is best for a Gaussian: far values make dents in
+    the error, so that one local search is not enough.
     """
     values_m = values_m.astype(np.float64)
     mean = float(values_m @ counts_m / counts_m.sum())
@@ -116,18 +116,32 @@ def _least_error(values_m: Floats, counts_m: Floats, grid: Grid) -> tuple[float,
     if not last > first:
         return float(values_m[0]), float(values_m[0])
     half = GAUSSIAN_STEPS[grid.bits - 1] * grid.steps / 2 * np.sqrt(error.square / counts_m.sum())
-    guesses = [(share * first, share * last) for share in 0.8 ** np.arange(12)]
-    best = min(map(error.of, [*guesses, (max(first, -half), min(last, half))]))
-    move = 0.08
-    while move > 0.004:  # a range that is off by less costs some 1e-4 of the error
-        low, high = best[1:]
-        far = move * (high - low)
-        ends = [(low - far, high), (low + far, high), (low, high - far), (low, high + far), error.refitted(low, high)]
+    starts = map(error.of, product({first, max(first, -half)}, {last, min(last, half)}))
+    best = min(_descended(error, grid.steps, start, 0.08, 0.03) for start in starts)
+    # A range that is off by less than this costs some 1e-4 of the error.
+    _, low, high = _descended(error, grid.steps, best, 0.02, 0.004)
+    return low + mean, high + mean
+
+
+def _descended(error: _Error, steps: int, best: Reached, move: float, least: float) -> Reached:
+    """Where the error falls no more.
+
+    Each end is moved; or both, by half a step, since a peak of the density is coded best where a level
+    is; or offset and step are fitted to the codes by least squares (what Lucene's OptimizedScalarQuantizer
+    alternates with coding). Where nothing helps, the moves, shares of the width, are halved. Least
+    squares alone would stay where it starts: with many bits hardly a code changes, so that the
+    error within a step does not show.
+    """
+    while move > least:
+        _, low, high = best
+        far, half = move * (high - low), (high - low) / (2 * steps)
+        ends = [(low - far, high), (low + far, high), (low, high - far), (low, high + far)]
+        ends += [(low - half, high - half), (low + half, high + half), error.refitted(low, high)]
         reached = min(map(error.of, ends))
-        if reached[0] > 0.999 * best[0]:
+        if reached[0] > 0.999 * best[0] - 1e-12 * error.square:  # below that is rounding
             move /= 2
         best = min(best, reached)
-    return best[1] + mean, best[2] + mean
+    return best
 
 
 class _Error:
@@ -152,7 +166,7 @@ class _Error:
         count_c, sum_c = np.diff(self._totals[:, self._at])
         return count_c, sum_c
 
-    def of(self, ends: tuple[float, float]) -> tuple[float, float, float]:
+    def of(self, ends: tuple[float, float]) -> Reached:
         """The error of a range, and the range."""
         low, high = ends
         count_c, sum_c = self._cells(low, high)
