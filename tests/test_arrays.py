@@ -16,12 +16,11 @@ from vqbench.arrays import (
     drawn,
     id_keys,
     mixed,
-    pack_bits,
     row_dots,
     row_norms,
     unit_rows,
-    unpack_bits,
 )
+from vqbench.packing import pack_bits, unpack_bits
 
 WIDTHS = [1, 2, 3, 7, 8, 15, 17, 64, 100, 384, 1536, 3000, 4095, 4096, 4097, 8191, 8192, 8193, 9000]
 ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-9, 9, width=32))

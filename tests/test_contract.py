@@ -99,12 +99,20 @@ def test_the_head_of_a_variant_says_family_bits_and_source(name: str) -> None:
     header.bits_at(384)
 
 
+@pytest.mark.slow
 @EVERY
-def test_the_bits_at_the_head_are_those_of_the_ledger(name: str) -> None:
-    """Two widths tell what is paid for each dimension from what is paid for each vector."""
-    header, first = read_header(conf_folder() / "quantizer" / f"{name}.yaml"), fitted(name)
-    for codec in (first, variant_of(name).fit(vectors(400, 2 * first.d), 0)):
-        assert codec.ledger().total("vector") == np.ceil(header.bits_at(codec.d) * codec.d / 8 - 1e-9)
+@pytest.mark.parametrize("d", [384, 768])
+def test_the_bits_at_the_head_are_those_of_the_ledger(name: str, d: int) -> None:
+    """Two widths tell what is paid for each dimension from what is paid for each vector.
+
+    Some products pad to words of 128 or 256 bits, which 768 fills, and 384 but for Weaviate's 1 bit.
+    """
+    header = read_header(conf_folder() / "quantizer" / f"{name}.yaml")
+    fitted(name)  # skips what needs a package that is not there
+    codec = variant_of(name).fit(vectors(780, d)[: 780 if "faiss" in name else 260], 0)
+    said = header.bits_at(512 if name == "weaviate_rq1" and d == 384 else d)
+    width = 512 if name == "weaviate_rq1" and d == 384 else d
+    assert codec.ledger().total("vector") == np.ceil(said * width / 8 - 1e-9)
 
 
 @EVERY

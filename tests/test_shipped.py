@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,9 @@ import yaml
 from vqbench.cli import main
 from vqbench.composing import names
 from vqbench.config import conf_folder
+from vqbench.datasets.base import Source
+from vqbench.datasets.file import File
+from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = names(conf_folder(), "experiment")
@@ -25,25 +29,31 @@ TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On few queries, k and factors, with every variant and dataset of its own."""
+    """On few rows, queries, k and factors, with every variant, dataset and figure of its own."""
+    file, synthetic = File.load, Synthetic.load
+
+    def few(self: File) -> Source:
+        source = file(self)
+        ids = None if source.ids is None else list(source.ids)[-500:]  # Moana is among the last films
+        return replace(source, corpus_nd=source.corpus_nd[-500:], ids=ids, judgements=None)
+
+    monkeypatch.setattr(File, "load", few)
+    monkeypatch.setattr(Synthetic, "load", lambda self: synthetic(replace(self, n=500, queries=20)))
     monkeypatch.chdir(tmp_path)
-    assert (
-        main(
-            [
-                f"experiment={name}",
-                "n_queries=10",
-                "k=[5]",
-                "oversample=[0,2]",
-                "cache=off",
-                "out=x",
-                "figures=[overlap_vs_bytes]",
-            ]
-        )
-        == 0
-    )
+    told = ["n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "out=x"]
+    example = ["example=null"] if name == "notebook" else []
+    assert main([f"experiment={name}", *told, *example]) == 0
     table = pd.read_csv("x/metrics.csv", keep_default_na=False)
     assert set(table["status"]) == {"ok"}
+    assert set(table["variant"]) == variants_of(name)
     assert list(Path("x/figures").glob("*.png"))
+
+
+def variants_of(name: str) -> set[str]:
+    """Those chosen from the group, and those that the experiment defines itself."""
+    written = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
+    chosen = next(d["override /quantizer"] for d in written["defaults"] if "override /quantizer" in d)
+    return {*chosen, *written.get("quantizer", {})}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -53,8 +63,7 @@ def test_each_experiment_has_committed_results(name: str) -> None:
     assert {"metrics.csv", "ledger.csv", "meta.json", "README.md", "figures"} <= {p.name for p in folder.iterdir()}
     table = pd.read_csv(folder / "metrics.csv", keep_default_na=False)
     written = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
-    chosen = next(d["override /quantizer"] for d in written["defaults"] if "override /quantizer" in d)
-    assert set(table["variant"]) == set(chosen)
+    assert set(table["variant"]) == variants_of(name)
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["config"]["k"] == written.get("k", [1, 10, 100])
     assert set(table["dataset"]) == set(meta["datasets"])

@@ -78,9 +78,7 @@ def _title(part: Slice, own: pd.DataFrame) -> str:
 
 
 def _reading(part: Slice, factor: int) -> str:
-    text = (
-        "Largest codes first, the best first within a size; at the right the value and the bytes per vector."
-    )
+    text = "Largest codes first, the best first within a size; at the right the value and the bytes per vector."
     if not factor:
         return text
     return (

@@ -40,7 +40,7 @@ class OSQ(Quantizer):
     32 in Lucene 10.4, 16 in the 1-bit formats of Lucene 10.2 and Elasticsearch 8.18.
 
     Lucene normalises c for its COSINE similarity; under DOT_PRODUCT of unit vectors, which Elasticsearch
-    takes for cosine, c is the mean itself, as here. Lucene computes in float32, here it is float64
+    may take for cosine, c is the mean itself, as here. Lucene computes in float32, here it is float64
     with the ends of the interval rounded to float32 whenever they move.
     """
 
