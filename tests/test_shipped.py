@@ -24,10 +24,13 @@ from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = names(conf_folder(), "experiment")
+LARGE = {"bits", "calibration", "matryoshka", "presets", "rotation"}  # dozens of cells each
 TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in EXPERIMENTS]
+)
 def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On few rows, queries, k and factors, with every variant, dataset and figure of its own."""
     file, synthetic = File.load, Synthetic.load

@@ -17,7 +17,7 @@ from vqbench.quantizers.cast import Cast, CastCodec
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.search.api import code_topk
 from vqbench.transforms.base import Fitted, Transform
-from vqbench.variant import Variant
+from vqbench.variant import Chain, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +90,12 @@ def test_parts_draw_from_streams_of_their_own() -> None:
     one = Variant(transforms=(Scaled(factor=1.0),), quantizer=Cast()).fit(sample(), 5)
     two = Variant(transforms=(Scaled(factor=1.0), Scaled(factor=1.0)), quantizer=Cast()).fit(sample(), 5)
     other = Variant(transforms=(Scaled(factor=1.0),), quantizer=Cast()).fit(sample(), 6)
+    assert isinstance(one, Chain)
+    assert isinstance(two, Chain)
+    assert isinstance(other, Chain)
     assert one.steps[0] == two.steps[0]
-    assert two.steps[0].drawn != two.steps[1].drawn
-    assert other.steps[0].drawn != one.steps[0].drawn
+    assert two.steps[0] != two.steps[1]
+    assert other.steps[0] != one.steps[0]
 
 
 def test_queries_are_coarsened_in_the_space_of_the_codes() -> None:

@@ -34,9 +34,9 @@ def pack_levels(levels_nd: Ints, bits: int) -> Codes:
         each = 8 // bits
         padded_nd = np.zeros((n, -(-d // each) * each), np.uint8)
         padded_nd[:, :d] = levels_nd
-        codes_nb = padded_nd[:, 0::each] << (8 - bits)
+        codes_nb = padded_nd[:, 0::each] << np.uint8(8 - bits)
         for i in range(1, each):
-            codes_nb |= padded_nd[:, i::each] << (8 - bits * (i + 1))
+            codes_nb |= padded_nd[:, i::each] << np.uint8(8 - bits * (i + 1))
         return codes_nb
     # Eight numbers fill ``bits`` bytes: they are put together in one 64-bit word.
     padded_nd = np.zeros((n, -(-d // 8) * 8), np.uint8)

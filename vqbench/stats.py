@@ -117,7 +117,7 @@ def _resamples(n: int) -> tuple[Floats, ...]:
 
 def _few(away_q: Floats) -> bool:
     """Do only few values, and at most half of them, differ?"""
-    count = np.count_nonzero(away_q)
+    count = int(np.count_nonzero(away_q))
     return bool(np.isfinite(away_q).all()) and count < _FEW and 2 * count <= len(away_q)
 
 

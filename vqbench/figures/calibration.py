@@ -45,6 +45,7 @@ def calibration(part: Slice) -> Figure | None:
     labels = {base: _label(base, settings, whole) for base in dict.fromkeys(setting.base for setting in settings)}
     figure = canvas(_BODY, _title(part, settings, labels), _reading(), part.facts(f"k = {part.k}", part.interval))
     axes = figure.subplots(1, len(draws), sharey=True, squeeze=False)[0]
+    named: list[Label] = []
     for ax, draw in zip(axes, draws, strict=True):
         named = []
         for base, color, mark in zip(labels, cycle(HUES), cycle(MARKS), strict=False):
