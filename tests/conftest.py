@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+
+# Tests run on every core already; a BLAS thread each on top would only make them wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace

@@ -45,11 +45,11 @@ def mean_interval(values_q: Floats, *, lowest: float, highest: float) -> tuple[f
         return low, high
     away_q = np.abs(values_q - highest)
     if _few(away_q):
-        low, high = _few_interval(away_q)
+        low, high = _few_interval(away_q, highest - lowest)
         return max(lowest, highest - high), highest - low
     away_q = np.abs(values_q - lowest)
     if _few(away_q):
-        low, high = _few_interval(away_q)
+        low, high = _few_interval(away_q, highest - lowest)
         return lowest + low, min(highest, lowest + high)
     low, high = studentised(values_q)
     return max(lowest, low), min(highest, high)
@@ -72,7 +72,7 @@ def ratio_interval(values_q: Floats, base_q: Floats, *, reach: float = 1) -> tup
         half = min(1, 3 / n) * reach / base
         return ratio, ratio - half, ratio + half
     if _few(lost_q) and (lost_q >= 0).all():
-        low, high = _few_interval(lost_q)
+        low, high = _few_interval(lost_q, reach)
         return ratio, 1 - high / base, 1 - low / base
     low, high = studentised((values_q - ratio * base_q) / base)
     return ratio, ratio + low, ratio + high
@@ -121,8 +121,8 @@ def _few(away_q: Floats) -> bool:
     return bool(np.isfinite(away_q).all()) and count < _FEW and 2 * count <= len(away_q)
 
 
-def _few_interval(away_q: Floats) -> tuple[float, float]:
-    """95 % interval of the mean of values most of which are 0.
+def _few_interval(away_q: Floats, reach: float) -> tuple[float, float]:
+    """95 % interval of the mean of values most of which are 0, and none more than ``reach``.
 
     The mean is a share times a size. The share's interval is binomial, mid-P (Lancaster, JASA 56, 1961);
     the size's is Student's on a log scale, with a relative deviation of 1 assumed where only one is seen;
@@ -135,7 +135,7 @@ def _few_interval(away_q: Floats) -> tuple[float, float]:
     half = min(float(stats.t.ppf((1 + CONFIDENCE) / 2, max(count - 1, 1))), 4.3) * math.sqrt(scatter / count)
     share = count / n
     down, up = math.hypot(math.log(share / low), half), math.hypot(math.log(high / share), half)
-    return share * size * math.exp(-down), share * size * math.exp(up)
+    return share * size * math.exp(-down), min(share * size * math.exp(up), high * reach)
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from vqbench.figures.placing import Label, beside
 from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, INK, below, canvas, grid, share
+from vqbench.figures.style import FAINT, GREY, INK, TINY, below, canvas, grid, share
 
 _BODY = 5.4
 #: Okabe and Ito's hues without the yellow that vanishes on white, and three more that keep apart from them.
@@ -35,7 +35,7 @@ def frontier(part: Slice) -> Figure | None:
     front = pareto(own)
     figure = canvas(_BODY, _title(own, front, part), _reading(), part.facts(f"k = {part.k}", part.interval))
     ax = figure.subplots()
-    _single(ax, own, families)
+    _single(ax, own, families, front)
     labels = []
     for (family, members), color, mark in zip(families.items(), cycle(HUES), cycle(MARKS), strict=False):
         rows = own.loc[members].sort_values("bits")
@@ -77,11 +77,15 @@ def pareto(own: pd.DataFrame) -> list[str]:
     return front
 
 
-def _single(ax: Axes, own: pd.DataFrame, families: Mapping[str, list[str]]) -> None:
-    """The variants that belong to no line."""
+def _single(ax: Axes, own: pd.DataFrame, families: Mapping[str, list[str]], front: list[str]) -> None:
+    """The variants that belong to no line, by name if on the front."""
     lined = {name for members in families.values() for name in members}
     rows = own.loc[[name for name in own.index if name not in lined]]
     ax.plot(rows["bits"], rows["value"], ls="", marker="o", ms=4, color=GREY, mfc=FAINT, zorder=2, label="single")
+    for name in rows.index.intersection(front):
+        at = (rows.loc[name, "bits"], rows.loc[name, "value"])
+        ax.annotate(str(name), at, (-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=TINY,
+                    color=GREY)  # fmt: skip
 
 
 def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:
@@ -109,8 +113,8 @@ def _title(own: pd.DataFrame, front: list[str], part: Slice) -> str:
     """The best code near one, two, four and eight bits."""
     shown = []
     for bits in (1, 2, 4):
-        near = [name for name in front if own.loc[name, "bits"] <= bits * 1.35]
-        if near and own.loc[near[-1], "bits"] > bits * 0.7:
+        near = [name for name in front if bits * 0.9 < own.loc[name, "bits"] <= bits * 1.1]
+        if near:
             shown.append(f"{share(float(own.loc[near[-1], 'value']))} at {bits} bit{'s' * (bits > 1)} ({near[-1]})")
     what = f"Best share of float's top {part.k}"
     return f"{what}: {', '.join(shown)}" if shown else f"{what} against bits per dimension"
@@ -118,6 +122,7 @@ def _title(own: pd.DataFrame, front: list[str], part: Slice) -> str:
 
 def _reading() -> str:
     return (
-        "Codes alone, without rescoring. A line joins the sizes of one family; numbers that a vector keeps for "
-        "itself (norms, ranges, corrections) count, so a point may stand right of its whole number of bits."
+        "Codes alone, without rescoring. A line joins the sizes of one family. Norms, ranges and corrections that a "
+        "vector keeps for itself count, so points may stand right of a whole number of bits; codebooks and "
+        "rotations, stored once, do not: on few vectors they weigh (see ratio in ledger.csv)."
     )

@@ -76,7 +76,7 @@ class Look:
 
 def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
     """float, int8, binary or other; a 48-byte product code is no binary one, so bytes come last."""
-    if is_binary or "binary" in name:
+    if (is_binary or "binary" in name) and bytes_per_dimension < 0.15:
         return "binary"
     if bytes_per_dimension >= 2 or name.startswith("float"):
         return "float"
