@@ -38,7 +38,7 @@ _SHADES = {
     "binary": ("#F0A030", "#D55E00", "#7A2800"),
     "other": ("#4DBD9B", "#009E73", "#00513B"),
 }
-FAMILIES = {"float": "2 bytes a number or more", "int8": "1 byte a number", "binary": "1 bit a number",
+FAMILIES = {"float": "2 bytes a number or more", "int8": "1 byte a number", "binary": "about 1 bit a number",
             "other": "other codes"}  # fmt: skip
 _MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D", "asymmetric": "P", "estimate": "v"}
 SIMILARITIES = {
@@ -76,7 +76,7 @@ class Look:
 
 def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
     """float, int8, binary or other; a 48-byte product code is no binary one, so bytes come last."""
-    if (is_binary or "binary" in name) and bytes_per_dimension < 0.15:
+    if (is_binary or "binary" in name) and bytes_per_dimension <= 0.2:
         return "binary"
     if bytes_per_dimension >= 2 or name.startswith("float"):
         return "float"
