@@ -15,8 +15,9 @@ from test_product import SEEDED_SHA256, recall, seeded
 
 from vqbench.arrays import content_keys, drawn, unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.faiss_index import step_of
 from vqbench.quantizers.base import Codec
-from vqbench.quantizers.faiss_codec import FaissCodec, FaissIndex, FaissSigns, _step
+from vqbench.quantizers.faiss_codec import FaissCodec, FaissIndex, FaissSigns
 
 faiss = pytest.importorskip("faiss")
 
@@ -110,7 +111,7 @@ def test_rotations_are_those_of_faiss(name: str, one_thread: None) -> None:
     """To float32: both multiply unit rows, faiss in float32 over 64 terms, ours on a grid of 2**-23."""
     transform, x_nd = transforms()[name], rows() + np.float32(0.1)
     transform.train(x_nd)
-    step = _step(faiss, transform)
+    step = step_of(faiss, transform)
     y_nw = transform.apply(x_nd)
     np.testing.assert_allclose(step.apply(x_nd), y_nw, atol=64 * 2.0**-23)
     assert not (step.matrix_wd.astype(np.float64) * 2**22 % 1).any()  # products are exact, so rows stay apart
@@ -122,7 +123,7 @@ def test_itq_leads_back_to_the_direction_from_the_mean() -> None:
     """faiss has no way back from ITQ. Without loss of dimensions ours must find mean + unit direction again."""
     transform, x_nd = faiss.ITQTransform(D, D, True), rows() + np.float32(0.1)
     transform.train(x_nd)
-    step = _step(faiss, transform)
+    step = step_of(faiss, transform)
     centred_nd = x_nd - x_nd.mean(axis=0, dtype=np.float64)
     unit_nd = centred_nd / np.linalg.norm(centred_nd, axis=1)[:, None]
     np.testing.assert_allclose(step.restore(step.apply(x_nd)), x_nd.mean(axis=0) + unit_nd, atol=1e-5)
@@ -313,7 +314,7 @@ def test_itq_is_the_one_that_faiss_learns_from_this_seed(one_thread: None) -> No
     transform.itq.seed = seed_of()
     transform.train(rows())
     assert isinstance(codec, FaissSigns)
-    np.testing.assert_array_equal(codec.steps[0].matrix_wd, _step(faiss, transform).matrix_wd)
+    np.testing.assert_array_equal(codec.steps[0].matrix_wd, step_of(faiss, transform).matrix_wd)
 
 
 def test_no_more_rows_than_asked_for_are_used() -> None:

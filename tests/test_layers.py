@@ -13,7 +13,18 @@ import vqbench
 PACKAGE = Path(vqbench.__file__).parent
 GROUND = {
     f"vqbench.{name}"
-    for name in ("arrays", "errors", "gaussian", "grid", "ledger", "orthonormal", "packing", "products", "ranges")
+    for name in (
+        "arrays",
+        "errors",
+        "faiss_index",
+        "gaussian",
+        "grid",
+        "ledger",
+        "orthonormal",
+        "packing",
+        "products",
+        "ranges",
+    )
 }
 GROUPS = ("transforms", "quantizers", "metrics", "datasets")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
