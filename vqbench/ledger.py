@@ -30,9 +30,9 @@ class Ledger:
     items: tuple[Item, ...]
 
     @classmethod
-    def of_bits(cls, *, bits: int, once: Iterable[Item] = ()) -> Ledger:
-        """Ledger of a code of ``bits`` bits per vector; what fills up the last byte is ``padding``."""
-        padding = -bits % 8
+    def of_bits(cls, *, bits: int, once: Iterable[Item] = (), word: int = 8) -> Ledger:
+        """Ledger of a code of ``bits`` bits per vector; what fills up the last word of ``word`` bits is ``padding``."""
+        padding = -bits % word
         items = [Item("code", "vector", bits / 8)]
         if padding:
             items.append(Item("padding", "vector", padding / 8))

@@ -40,7 +40,7 @@ class MultiBinary(Quantizer):
     The first two are Qdrant's (since 1.15): documentation, "1.5-Bit and 2-Bit Quantization" and
     "Asymmetric Quantization"; lib/quantization, encoded_vectors_binary.rs and vector_stats.rs, in
     float32 as there, with the sample's unbiased sd. A dimension with an sd below 2**-23 has the bits
-    x > 0 and 0. Qdrant fills rows up to a multiple of 16 bytes; here it is to a whole byte.
+    x > 0 and 0. word: bits to whose multiple a row of these is filled up; Qdrant's has 128.
 
     query_bits: for ``similarity: estimate``, which is Qdrant's asymmetric score: the query in 4 or 8 bits
     (scalar4bits, scalar8bits) or as it is. Not for ``ternary``.
@@ -48,6 +48,7 @@ class MultiBinary(Quantizer):
 
     encoding: Encoding = "two_bits"
     query_bits: Literal[4, 8] | None = None
+    word: Literal[8, 128] = 8
 
     def __post_init__(self) -> None:
         if self.encoding not in ("two_bits", "one_and_half_bits", "ternary"):
@@ -60,7 +61,7 @@ class MultiBinary(Quantizer):
         d = len(mean_d)
         if self.encoding != "ternary":
             shared = self.encoding == "one_and_half_bits"
-            return BitsCodec(d=d, mean_d=mean_d, sd_d=sd_d, shared=shared, query_bits=self.query_bits)
+            return BitsCodec(d=d, mean_d=mean_d, sd_d=sd_d, shared=shared, query_bits=self.query_bits, word=self.word)
         return TernaryCodec(d=d, mean_d=mean_d, sd_d=sd_d, levels_3d=_cell_means(sample_nd, mean_d, sd_d))
 
 
@@ -110,6 +111,7 @@ class BitsCodec(Codec):
     sd_d: Floats
     shared: bool
     query_bits: int | None
+    word: int
 
     is_binary = True
 
@@ -118,14 +120,15 @@ class BitsCodec(Codec):
         return self.d + (-(-self.d // 2) if self.shared else self.d)
 
     def encode(self, x_nd: Floats) -> Codes:
-        codes_nb = np.empty((len(x_nd), -(-self.code_bits // 8)), np.uint8)
+        codes_nb = np.zeros((len(x_nd), -(-self.code_bits // self.word) * self.word // 8), np.uint8)
         for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
             first_nd, second_nd = _above(x_nd[start:stop], self.mean_d, self.sd_d)
             if self.shared:
                 pairs_nh = second_nd[:, 0::2].copy()
                 pairs_nh[:, : self.d // 2] |= second_nd[:, 1::2]
                 second_nd = pairs_nh
-            codes_nb[start:stop] = pack_bits(np.concatenate([first_nd, second_nd], axis=1))
+            packed_nb = pack_bits(np.concatenate([first_nd, second_nd], axis=1))
+            codes_nb[start:stop, : packed_nb.shape[1]] = packed_nb
         return codes_nb
 
     def decode(self, codes_nb: Codes) -> Floats:
@@ -176,7 +179,7 @@ class BitsCodec(Codec):
 
     def ledger(self) -> Ledger:
         once = [Item("mean", "once", self.mean_d.nbytes), Item("sd", "once", self.sd_d.nbytes)]
-        return Ledger.of_bits(bits=self.code_bits, once=once)
+        return Ledger.of_bits(bits=self.code_bits, once=once, word=self.word)
 
 
 def _query_levels(values_qc: Floats, top: int) -> Floats:
