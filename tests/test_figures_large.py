@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from rich.progress import Progress
 
@@ -18,7 +19,7 @@ from vqbench.figures.calibration import DRAWS, calibration
 from vqbench.figures.frontier import families_of, frontier, pareto
 from vqbench.figures.league import overlap_by_variant
 from vqbench.figures.slices import Slice, slices
-from vqbench.figures.style import drawing, share, size
+from vqbench.figures.style import below, canvas, drawing, share, size
 from vqbench.plan import make_plan
 from vqbench.run import run
 from vqbench.store import read_results
@@ -137,3 +138,13 @@ def test_a_small_sweep_has_none_of_them(part: Slice) -> None:
     assert frontier(few) is None
     assert overlap_by_variant(few) is None
     assert calibration(few) is None
+
+
+def test_a_legend_never_leaves_the_figure() -> None:
+    """Also with long entries, as many as there are."""
+    figure = canvas(3, "Title", "How to read it", "About it")
+    figure.subplots()
+    below(figure, [Line2D([], [], label=f"{at}: what an entry of some length says of a marker") for at in range(6)])
+    figure.draw_without_rendering()
+    (box,) = figure.legends
+    assert box.get_window_extent().x1 <= figure.bbox.x1

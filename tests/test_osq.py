@@ -291,3 +291,13 @@ def test_a_sum_that_does_not_fit_is_refused() -> None:
         _fit(np.zeros((1, d), np.float32), bits=bits, sum_bits=16)
         with pytest.raises(NotApplicableError, match="sum of levels"):
             _fit(np.zeros((1, d + 1), np.float32), bits=bits, sum_bits=16)
+
+
+def test_levels_are_filled_up_to_words() -> None:
+    """As Lucene 10.2 stores 200 bits: four words of 64, 32 bytes, and 14 beside them."""
+    x_nd = np.random.default_rng(3).normal(0.1, 1, (30, 200)).astype(np.float32)
+    plain, wide = (OSQ(bits=1, sum_bits=16, word=word).fit(x_nd, np.random.default_rng(0)) for word in (8, 64))
+    assert plain.ledger().total("vector") == 25 + 14
+    assert wide.ledger().total("vector") == wide.encode(x_nd).shape[1] == 32 + 14
+    np.testing.assert_array_equal(plain.decode(plain.encode(x_nd)), wide.decode(wide.encode(x_nd)))
+    np.testing.assert_array_equal(plain.estimate_rows(plain.encode(x_nd)), wide.estimate_rows(wide.encode(x_nd)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -74,17 +76,17 @@ def _run(folder: Path, *more: str) -> int:
         "cache=off",
         "k=[10]",
     ]
-    return main([*base, "oversample=[0]", "metric=[overlap]", f"out={folder / 'out'}", *more])
+    return main([*base, "oversample=[0]", "metric=[overlap]", f"out={folder.parent / 'out'}", *more])
 
 
 def test_one_file_and_one_yaml_add_a_quantizer(plugin: Path) -> None:
     chosen = "quantizer=[float32,nibble]"
     assert _run(plugin, f"plugins=['{plugin}']", chosen, "quantizer.nibble.quantizer.top=0.5") == 0
-    table = pd.read_csv(plugin / "out" / "metrics.csv")
+    table = pd.read_csv(plugin.parent / "out" / "metrics.csv")
     value = table.set_index("variant")["value"]
     assert value["float32"] == 1
     assert 0.5 < value["nibble(top=0.5)"] < 1
-    ledger = pd.read_csv(plugin / "out" / "ledger.csv").set_index(["variant", "item"])["bytes"]
+    ledger = pd.read_csv(plugin.parent / "out" / "ledger.csv").set_index(["variant", "item"])["bytes"]
     assert ledger["nibble(top=0.5)", "bytes_per_vector"] == 16
 
 
@@ -110,3 +112,50 @@ def test_a_plugin_that_cannot_be_imported_is_one_line(plugin: Path, capsys: pyte
     (plugin / "made_up.py").write_text(SOURCE + "\nraise ValueError('no luck')\n", "utf-8")
     assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
     assert "made_up.py: ValueError: no luck" in capsys.readouterr().err
+
+
+def _overlap(folder: Path) -> float:
+    table = pd.read_csv(folder.parent / "out" / "metrics.csv")
+    return float(table.set_index("variant").loc["nibble", "value"])
+
+
+def test_an_edited_plugin_is_evaluated_again(plugin: Path) -> None:
+    """Finished cells are those of the file as it was."""
+    told = [f"plugins=['{plugin}']", "quantizer=[nibble]"]
+    assert _run(plugin, *told) == 0
+    before = _overlap(plugin)
+    path = plugin / "made_up.py"
+    path.write_text(SOURCE.replace("return ((codes_nb", "return (-(codes_nb"), "utf-8")
+    # A process imports a plugin once; a new command is a new process.
+    script = "import sys; from vqbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    base = ["dataset=synthetic", "dataset.n=200", "dataset.d=16", "n_queries=20", "figures=false", "cache=off"]
+    more = ["k=[10]", "oversample=[0]", "metric=[overlap]", f"out={plugin.parent / 'out'}", *told]
+    assert subprocess.run([sys.executable, "-c", script, *base, *more], capture_output=True).returncode == 0
+    assert before > 0.5
+    assert _overlap(plugin) < 0.1
+
+
+def test_a_ledger_that_does_not_count_all_fails_the_variant(plugin: Path) -> None:
+    (plugin / "short.py").write_text(SOURCE.replace("8 * self.d", "3 * self.d").replace("Nibble", "Short"), "utf-8")
+    (plugin / "quantizer" / "short.yaml").write_text(
+        YAML.replace("nibble", "short").replace("made_up.Nibble", "short.Short")
+    )
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[float32,short]") == 1
+    rows = pd.read_csv(plugin.parent / "out" / "metrics.csv").set_index("variant")
+    assert rows.loc["short", "status"] == "failed"
+    assert "a code has 16 bytes, its ledger says 6" in rows.loc["short", "reason"]
+
+
+def test_a_class_that_lacks_a_method_is_one_line(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (plugin / "half.py").write_text(SOURCE.replace("def fit", "def fitt").replace("Nibble", "Half"), "utf-8")
+    (plugin / "quantizer" / "half.yaml").write_text(
+        YAML.replace("nibble", "half").replace("made_up.Nibble", "half.Half")
+    )
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[half]") == 2
+    assert "quantizer.half.quantizer: Can't instantiate abstract class Half" in capsys.readouterr().err
+
+
+def test_a_folder_that_hydra_would_take_for_configs_is_named(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (plugin / "out").mkdir()
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    assert "holds a folder named out, which Hydra would take for configs" in capsys.readouterr().err

@@ -141,3 +141,18 @@ def test_the_wheel_works_in_a_clean_environment_and_an_empty_folder(tmp_path: Pa
     assert list((empty / "results" / "wordnet" / "figures").glob("*.png"))
     run("experiment=notebook", "n_queries=20", "cache=off")
     assert (empty / "results" / "notebook" / "metrics.csv").is_file()
+
+
+def test_the_table_in_the_readme_is_that_of_the_committed_results() -> None:
+    text = (ROOT / "README.md").read_text()
+    metrics = pd.read_csv(ROOT / "results" / "wordnet" / "metrics.csv")
+    rows = metrics[(metrics["metric"] == "overlap") & (metrics["k"] == 10)].set_index(["variant", "oversample"])
+    seen = set()
+    for line in re.findall(r"^ (\w+) +[\d,]+ +[\d.]+x .*$", text, re.MULTILINE):
+        (whole,) = re.findall(rf"^ {line} +[\d,]+ +[\d.]+x .*$", text, re.MULTILINE)
+        own, again = rows.loc[(line, 0)], rows.loc[(line, 4)]
+        shown = whole.split()
+        assert shown[3:5] == [f"{own['value']:.3f}", f"{own['ci_low']:.3f}-{own['ci_high']:.3f}"], line
+        assert shown[-1] == f"{again['value']:.3f}", line
+        seen.add(line)
+    assert seen == set(metrics["variant"])

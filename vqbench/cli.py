@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vqbench.run import Note
 
+GROUPS = ("quantizer", "metric", "dataset", "experiment")
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
 
@@ -126,11 +127,17 @@ def _open(override: str) -> str:
 
 def _searched(overrides: Sequence[str]) -> list[str]:
     """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
-    given = next((x.partition("=")[2] for x in overrides if x.startswith("plugins=")), "")
+    given = next((x.partition("=")[2] for x in overrides if x.lstrip("+").startswith("plugins=")), "")
     folders = [folder.strip(" '\"") for folder in given.strip("[]").split(",")]
     for folder in filter(None, folders):
         if not Path(folder).is_dir():
             raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
+        keys = {override.lstrip("+").partition("=")[0] for override in overrides}
+        for taken in sorted(key for key in keys - set(GROUPS) if key and (Path(folder) / key).is_dir()):
+            raise VqbenchError(
+                f"plugins: {folder} holds a folder named {taken}, which Hydra would take for configs: "
+                f"move it, or keep plugins in a folder of their own"
+            )
     found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders if folder)
     return [f"hydra.searchpath=[{found}]"] if found else []
 

@@ -95,7 +95,11 @@ def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) 
         raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{group}; {nearest(target, allowed)}")
     cls = _class(target, allowed[target])
     given = {str(key): value for key, value in node.items() if key != "_target_"}
-    return cls(**checked(given, cls, f"{place}."))
+    fields_given = checked(given, cls, f"{place}.")
+    try:
+        return cls(**fields_given)
+    except TypeError as error:  # a field without a value, or a class that lacks what its kind must have
+        raise VqbenchError(f"{place}: {error}") from None
 
 
 def checked(given: Mapping[str, Any], cls: type, place: str) -> dict[str, Any]:

@@ -27,10 +27,14 @@ _D = 384  # what is stored per vector weighs less in a longer one
 def listing(arguments: list[str]) -> int:
     """Print every config of every group, or of one."""
     parser = argparse.ArgumentParser(prog="vqbench list")
-    parser.add_argument("group", nargs="?", choices=list(_GROUPS))
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(_GROUPS)}; or PART of a variant's name")
     parser.add_argument("part", nargs="?", default="", help="only names or families with this in them, as in qdrant")
     given = parser.parse_args(arguments)
     chosen, part = given.group, given.part.casefold()
+    if chosen is not None and chosen.removesuffix("s") in _GROUPS:
+        chosen = chosen.removesuffix("s")
+    elif chosen is not None:  # as in "vqbench list qdrant"
+        chosen, part = "quantizer", chosen.casefold()
     for group, title in _GROUPS.items():
         if chosen not in (None, group):
             continue
@@ -48,7 +52,7 @@ def listing(arguments: list[str]) -> int:
 def _variants(title: str, part: str) -> None:
     console().print(
         f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
-        "with all that a vector stores for itself)", highlight=False,
+        "with a vector's own norms and corrections, padding apart)", highlight=False,
     )  # fmt: skip
     headers = {name: read_header(_path(name)) for name in names(conf_folder(), "quantizer")}
     headers = {name: head for name, head in headers.items() if part in name or part in head.family.casefold()}
@@ -82,7 +86,7 @@ def _table(title: str) -> Table:
     table.add_column(no_wrap=True)
     if "=" not in title:
         table.add_column(no_wrap=True, justify="right")
-    table.add_column()
+    table.add_column(overflow="fold")
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,15 @@ def _name(plan: Plan, data: Data, variant: str, seed: int) -> CellName:
     depends_on = (
         ARITHMETIC, data.fingerprint, data.corpus.normalize, plan.options.example, plan.variants[variant], seed,
         tuple(settings.k), tuple(settings.oversample), tuple(settings.metrics), settings.calibration,
-        settings.getsizeof,
+        settings.getsizeof, *_sources(plan),
     )  # fmt: skip
     return CellName(data.name, variant, seed, repr(depends_on))
+
+
+def _sources(plan: Plan) -> list[str]:
+    """What the user's own quantizers are, by content: an edited file makes new cells."""
+    files = [path for folder in plan.options.plugin_folders for path in sorted(folder.glob("*.py"))]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
 def _evaluate(plan: Plan, bench: Bench, name: CellName, advance: Callable[[], None]) -> Noted:

@@ -46,7 +46,7 @@ def summary(out: Path, *, reused: int) -> None:
     for row in clipped.to_dict("records"):
         screen.print(
             f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
-            "outside the code's range and were clipped or wrapped"
+            "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
     before = f" ({reused} cells were finished before)" if reused else ""
     screen.print(f"Written to [bold]{out}[/bold]{before}: the tables behind this, and figures/ unless switched off.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints, Vectors, blocks
+from vqbench.errors import VqbenchError
 from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
@@ -47,6 +48,10 @@ class Encoded:
 def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
     """One pass over the corpus."""
     width = codec.encode(corpus.block(0, 1)).shape[1]
+    if width != codec.ledger().total("vector"):
+        raise VqbenchError(
+            f"a code has {width} bytes, its ledger says {codec.ledger().total('vector'):g}: count what is stored"
+        )
     keep = width < 4 * corpus.d
     codes_nb = np.empty((corpus.n if keep else 0, width), dtype=np.uint8)
     values = {metric.name: np.empty(corpus.n) for metric in metrics}

@@ -154,11 +154,16 @@ def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: st
     if not isinstance(engine, ConstrainedLayoutEngine):
         raise TypeError("the figure has been drawn already")
     left, bottom, width, height = engine.get()["rect"]
-    box = figure.legend(
-        handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=columns, title=title,
-        alignment="left", columnspacing=1.3, handletextpad=0.6, borderaxespad=0.2,
-    )  # fmt: skip
-    box.set_in_layout(False)
+    while True:
+        box = figure.legend(
+            handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=columns, title=title,
+            alignment="left", columnspacing=1.3, handletextpad=0.6, borderaxespad=0.2,
+        )  # fmt: skip
+        box.set_in_layout(False)
+        if columns == 1 or box.get_window_extent().x1 <= figure.bbox.x1:
+            break
+        box.remove()
+        columns -= 1
     taken = box.get_window_extent().height / figure.bbox.height + 0.05 / figure.get_figheight()
     engine.set(rect=(left, bottom + taken, width, height - taken))
 

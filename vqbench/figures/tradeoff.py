@@ -116,6 +116,10 @@ def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:
     ticks = sorted(set(own["bytes"]))
     ax.set_xscale("log", base=2)
     ax.set_xlim(ticks[0] * 2**-0.9, ticks[-1] * 2**1.0)
+    reach = np.log2(ticks[-1] / ticks[0]) + 1.9
+    for tick in ticks[1:]:  # a label is at most a fourteenth of the axis wide
+        if np.log2(tick / max(x for x in ticks if x < tick)) < reach / 14:
+            ticks.remove(tick)
     ax.set_xticks(ticks, [size(x) for x in ticks])
     ax.minorticks_off()
     low, high = ax.get_ylim()

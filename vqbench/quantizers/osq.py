@@ -38,6 +38,7 @@ class OSQ(Quantizer):
     center: without it nothing is subtracted, and neither c nor <c, x> is stored.
     sum_bits: width of the stored sum of the levels, which speeds scoring up but tells nothing new:
     32 in Lucene 10.4, 16 in the 1-bit formats of Lucene 10.2 and Elasticsearch 8.18.
+    word: bits to whose multiple the levels are filled up: 64 in those 1-bit formats, else whole bytes.
 
     Lucene normalises c for its COSINE similarity; under DOT_PRODUCT of unit vectors, which Elasticsearch
     may take for cosine, c is the mean itself, as here. Lucene computes in float32, here it is float64
@@ -49,6 +50,7 @@ class OSQ(Quantizer):
     weight: float = 0.1
     rounds: int = 5
     sum_bits: Literal[16, 32] = 32
+    word: Literal[8, 64] = 8
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= len(_HALF_WIDTHS):
@@ -59,6 +61,8 @@ class OSQ(Quantizer):
             raise VqbenchError(f"rounds = {self.rounds}: must be at least 0")
         if self.sum_bits not in (16, 32):
             raise VqbenchError(f"sum_bits = {self.sum_bits}: must be 16 or 32")
+        if self.word not in (8, 64):
+            raise VqbenchError(f"word = {self.word}: must be 8 or 64")
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         d = sample_nd.shape[1]
@@ -104,7 +108,9 @@ class OSQCodec(Codec):
         levels_nd = _levels(centred_nd, ends_n2, top)
         numbers_nf = [*ends_n2.T, row_dots(x_nd, self.center_d)][: self._floats]
         stored_nf = np.clip(np.stack(numbers_nf, axis=1), -_LARGEST, _LARGEST)
-        codes_nb = append_floats(pack_levels(levels_nd.astype(np.uint8), self._width), stored_nf)
+        packed_nb = pack_levels(levels_nd.astype(np.uint8), self._width)
+        packed_nb = np.pad(packed_nb, ((0, 0), (0, -packed_nb.shape[1] % (self.spec.word // 8))))
+        codes_nb = append_floats(packed_nb, stored_nf)
         sums_n1 = levels_nd.sum(axis=1, keepdims=True).astype(f"<u{self.spec.sum_bits // 8}")
         return np.concatenate([codes_nb, sums_n1.view(np.uint8)], axis=1)
 
@@ -113,7 +119,7 @@ class OSQCodec(Codec):
         levels_nb, stored_nf = split_floats(codes_nb[:, : -(self.spec.sum_bits // 8)], self._floats)
         stored_nf = stored_nf.astype(np.float64)
         low_n1, high_n1 = stored_nf[:, :1], stored_nf[:, 1:2]
-        levels_nd = unpack_levels(levels_nb, self.d, self._width)
+        levels_nd = unpack_levels(levels_nb[:, : packed_bytes(self.d, self._width)], self.d, self._width)
         return low_n1 + (high_n1 - low_n1) / (2**self.spec.bits - 1) * levels_nd, stored_nf
 
     def decode(self, codes_nb: Codes) -> Floats:
@@ -149,7 +155,7 @@ class OSQCodec(Codec):
 
     def ledger(self) -> Ledger:
         once = [Item("center", "once", self.center_d.nbytes), Item("center square", "once", self.square.nbytes)]
-        levels = Ledger.of_bits(bits=self._width * self.d, once=once if self.spec.center else ())
+        levels = Ledger.of_bits(bits=self._width * self.d, once=once if self.spec.center else (), word=self.spec.word)
         names = ("lower end", "upper end", "center dot")[: self._floats]
         floats = tuple(Item(name, "vector", 4) for name in names)
         return Ledger((*levels.items, *floats, Item("sum of levels", "vector", self.spec.sum_bits // 8)))
