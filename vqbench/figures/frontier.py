@@ -19,7 +19,7 @@ from vqbench.figures.style import FAINT, GREY, INK, TINY, below, canvas, grid, s
 _BODY = 5.4
 #: Okabe and Ito's hues without the yellow that vanishes on white, and three more that keep apart from them.
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D3A9B", "#8C510A", "#1B1B1B")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<")  # one fewer than hues: no two lines are alike
 _FEW = 3  # a line needs so many sizes
 
 
@@ -89,7 +89,7 @@ def _single(ax: Axes, own: pd.DataFrame, families: Mapping[str, list[str]], fron
 
 
 def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:
-    ticks = [x for x in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 16, 32, 64) if own["bits"].min() / 1.3 <= x]
+    ticks = [x for x in (0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 16, 32, 64) if own["bits"].min() / 1.3 <= x]
     ticks = [x for x in ticks if x <= own["bits"].max() * 1.3]
     ax.set_xscale("log", base=2)
     ax.set_xticks(ticks, [f"{x:g}" for x in ticks])
