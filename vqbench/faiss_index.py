@@ -49,7 +49,7 @@ class Step:
 
 def load_faiss() -> Any:
     try:
-        import faiss
+        import faiss  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError:
         raise NotApplicableError("faiss is not installed: pip install 'vqbench[faiss]'") from None
     return faiss
