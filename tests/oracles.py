@@ -130,3 +130,10 @@ def ndcg_at(order: Sequence[int], gains: Sequence[float], k: int, *, exponential
 def regret_at(order: Sequence[int], true: Sequence[float], k: int) -> float:
     best = sorted(true, reverse=True)[:k]
     return fmean(b - true[row] for b, row in zip(best, order[:k], strict=True))
+
+
+def skewed_rows(n: int, d: int, seed: int = 0, ratio: float = 20) -> np.ndarray:
+    """Rows with a mean and with variances from 1 down to 1 / ratio along random axes: no two are alike."""
+    rng = np.random.default_rng(seed)
+    axes_dd = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    return ((rng.standard_normal((n, d)) * np.geomspace(1, ratio**-0.5, d)) @ axes_dd + 0.3).astype(np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import skewed_rows
 from scipy.linalg import orthogonal_procrustes
 
 from vqbench.orthonormal import completed, on_unit_grid, principal_axes
@@ -25,20 +26,13 @@ def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> Fitted:
     return spec.fit(sample_nd, np.random.default_rng(seed))
 
 
-def _sample(n: int, d: int, seed: int = 0, ratio: float = 20) -> np.ndarray:
-    """Rows with a mean and with variances from 1 down to 1 / ratio along random axes: no two are alike."""
-    rng = np.random.default_rng(seed)
-    axes_dd = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    return ((rng.standard_normal((n, d)) * np.geomspace(1, ratio**-0.5, d)) @ axes_dd + 0.3).astype(np.float32)
-
-
 @pytest.mark.parametrize(
     "spec", [PCA(), PCA(m=7, center=True), Center(whiten=True), ITQ(rounds=5)], ids=["pca", "centred", "whiten", "itq"]
 )
 @pytest.mark.parametrize("n", [200, 9])
 def test_the_order_of_the_sample_does_not_matter(spec: Transform, n: int) -> None:
     """Also where the sample leaves directions open: sums differ in their last bits, the matrices in none."""
-    x_nd = _sample(n, 13)
+    x_nd = skewed_rows(n, 13)
     one, two = _fit(spec, x_nd), _fit(spec, x_nd[::-1])
     for field in fields(one):
         assert np.asarray(getattr(one, field.name)).tobytes() == np.asarray(getattr(two, field.name)).tobytes()
@@ -70,7 +64,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
 @pytest.mark.parametrize("m", [None, 1, 5])
 def test_principal_axes_are_those_of_the_svd(center: bool, m: int | None) -> None:
     """Right singular vectors; how much each keeps is its singular value squared."""
-    x_nd = _sample(600, 13)
+    x_nd = skewed_rows(600, 13)
     exact_nd = x_nd.astype(np.float64)
     about_nd = exact_nd - exact_nd.mean(axis=0) * center
     _, singular_d, right_dd = np.linalg.svd(about_nd, full_matrices=False)
@@ -86,7 +80,7 @@ def test_principal_axes_are_those_of_the_svd(center: bool, m: int | None) -> Non
 
 def test_a_sample_of_few_rows_leaves_axes_open() -> None:
     """5 rows about their mean span 4 directions; the rest is drawn, orthogonal to them."""
-    x_nd = _sample(5, 13)
+    x_nd = skewed_rows(5, 13)
     mean_d = x_nd.mean(axis=0, dtype=np.float64)
     values_d, axes_dd = principal_axes(x_nd, mean_d, np.random.default_rng(0))
     assert np.count_nonzero(values_d) == 4
@@ -127,14 +121,14 @@ def _loss(y_nm: np.ndarray) -> float:
 @pytest.mark.parametrize("m", [None, 6])
 def test_each_turn_of_itq_lowers_the_loss(m: int | None) -> None:
     """A fit of more rounds takes the turns of a shorter one first, and some."""
-    x_nd = _sample(800, 13)
+    x_nd = skewed_rows(800, 13)
     losses = [_loss(_fit(ITQ(m=m, rounds=rounds), x_nd).apply(x_nd)) for rounds in range(9)]
     assert all(after <= before + 1e-9 for before, after in zip(losses, losses[1:], strict=False))
     assert losses[-1] < losses[0] - 1e-3
 
 
 def test_a_turn_of_itq_is_scipys_procrustes() -> None:
-    x_nd = _sample(800, 13)
+    x_nd = skewed_rows(800, 13)
     before, after = (_fit(ITQ(rounds=rounds), x_nd).apply(x_nd).astype(np.float64) for rounds in (0, 1))
     rotation_dd, _ = orthogonal_procrustes(before, np.where(before > 0, 1.0, -1.0))
     np.testing.assert_allclose(after, before @ rotation_dd, atol=1e-5)
@@ -142,7 +136,7 @@ def test_a_turn_of_itq_is_scipys_procrustes() -> None:
 
 def test_itq_begins_with_principal_axes() -> None:
     """Its columns span the same space as PCA's, centred, and are orthonormal."""
-    x_nd = _sample(800, 13)
+    x_nd = skewed_rows(800, 13)
     itq, pca = _fit(ITQ(m=6, rounds=3), x_nd), _fit(PCA(m=6, center=True), x_nd)
     np.testing.assert_allclose(itq.restore(itq.apply(x_nd)), pca.restore(pca.apply(x_nd)), atol=1e-5)
     matrix_dm = itq.matrix_dm.astype(np.float64)  # pyright: ignore[reportAttributeAccessIssue]
@@ -152,7 +146,7 @@ def test_itq_begins_with_principal_axes() -> None:
 def test_itq_is_as_good_as_that_of_faiss() -> None:
     """From the same projected rows, 50 rounds each. Both end in one of many local optima: 1 % of the loss."""
     faiss = pytest.importorskip("faiss")
-    x_nd = _sample(2000, 32)
+    x_nd = skewed_rows(2000, 32)
     projected_nd = _fit(PCA(center=True), x_nd).apply(x_nd)
     theirs = faiss.ITQMatrix(32)
     theirs.train(np.ascontiguousarray(projected_nd))
@@ -162,7 +156,7 @@ def test_itq_is_as_good_as_that_of_faiss() -> None:
 
 
 def test_itq_turns_on_some_rows_only() -> None:
-    x_nd = _sample(300, 13)
+    x_nd = skewed_rows(300, 13)
     few, all_of_them = _fit(ITQ(rows=40), x_nd), _fit(ITQ(rows=None), x_nd)
     assert np.abs(few.matrix_dm - all_of_them.matrix_dm).max() > 1e-3  # pyright: ignore[reportAttributeAccessIssue]
     assert _loss(all_of_them.apply(x_nd)) < _loss(few.apply(x_nd))

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from oracles import skewed_rows
 from scipy.linalg import inv, sqrtm
 
 from vqbench.arrays import unit_rows
@@ -44,16 +45,9 @@ def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> Fitted:
     return spec.fit(sample_nd, np.random.default_rng(seed))
 
 
-def _sample(n: int, d: int, seed: int = 0, ratio: float = 20) -> np.ndarray:
-    """Rows with a mean and with variances from 1 down to 1 / ratio along random axes: no two are alike."""
-    rng = np.random.default_rng(seed)
-    axes_dd = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    return ((rng.standard_normal((n, d)) * np.geomspace(1, ratio**-0.5, d)) @ axes_dd + 0.3).astype(np.float32)
-
-
 @EVERY
 def test_rows_are_mapped_independently(spec: Transform) -> None:
-    x_nd = _sample(90, 13)
+    x_nd = skewed_rows(90, 13)
     before = x_nd.tobytes()
     fitted = _fit(spec, x_nd)
     y_nw = fitted.apply(x_nd)
@@ -75,7 +69,7 @@ def test_rows_are_mapped_independently(spec: Transform) -> None:
 )
 def test_any_sample_and_any_row(spec: Transform, kind: str) -> None:
     """Nothing divides by zero, nothing overflows float32, no warning (they are errors in this test suite)."""
-    usual_nd = _sample(30, 13)
+    usual_nd = skewed_rows(30, 13)
     sample_nd = {
         "one row": usual_nd[:1],
         "constant": np.repeat(usual_nd[:1], 30, axis=0),
@@ -95,7 +89,7 @@ def test_any_sample_and_any_row(spec: Transform, kind: str) -> None:
 
 @EVERY
 def test_items_are_the_bytes_of_all_that_is_learned(spec: Transform) -> None:
-    first, second = _fit(spec, _sample(50, 13), 1), _fit(spec, _sample(60, 13, 5) * np.float32(1.5), 2)
+    first, second = _fit(spec, skewed_rows(50, 13), 1), _fit(spec, skewed_rows(60, 13, 5) * np.float32(1.5), 2)
     learned = [
         np.asarray(getattr(first, field.name)).nbytes
         for field in fields(first)
@@ -108,7 +102,7 @@ def test_items_are_the_bytes_of_all_that_is_learned(spec: Transform) -> None:
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_the_way_back_leads_to_the_row(name: str) -> None:
     """Numbers around 1, 13 of them, each stored to 2**-24 or 2**-23: 1e-6 is some ten roundings."""
-    x_nd = _sample(200, 13)
+    x_nd = skewed_rows(200, 13)
     fitted = _fit(ALL[name], x_nd)
     np.testing.assert_allclose(fitted.restore(fitted.apply(x_nd)), x_nd, atol=2e-6, rtol=0)
 
@@ -121,7 +115,7 @@ def test_unit_rows() -> None:
 
 
 def test_centring_takes_the_mean_away() -> None:
-    x_nd = _sample(500, 13)
+    x_nd = skewed_rows(500, 13)
     fitted = _fit(Center(), x_nd)
     mean_d = [sum(column) / 500 for column in x_nd.T.tolist()]
     np.testing.assert_allclose(fitted.mean_d, mean_d, rtol=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
@@ -130,7 +124,7 @@ def test_centring_takes_the_mean_away() -> None:
 
 def test_whitening_makes_the_covariance_the_identity() -> None:
     """And is the inverse square root by scipy: symmetric, not just any whitening."""
-    x_nd = _sample(2000, 24)
+    x_nd = skewed_rows(2000, 24)
     covariance_dd = np.cov(x_nd.T.astype(np.float64), bias=True)
     fitted = _fit(Center(whiten=True), x_nd)
     white_nd = fitted.apply(x_nd).astype(np.float64)
@@ -151,14 +145,14 @@ def test_axes_of_little_variance_are_not_blown_up() -> None:
 
 
 def test_a_sample_without_variance_is_left_as_it_is() -> None:
-    x_nd = _sample(30, 13)
+    x_nd = skewed_rows(30, 13)
     fitted = _fit(Center(whiten=True), np.repeat(x_nd[:1], 5, axis=0))
     np.testing.assert_allclose(fitted.apply(x_nd), x_nd - x_nd[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("m", [1, 7, 13])
 def test_truncated_rows_meet_as_their_first_dimensions_do(m: int) -> None:
-    x_nd = _sample(40, 13)
+    x_nd = skewed_rows(40, 13)
     fitted = _fit(Truncate(m=m), x_nd)
     cut_nm = x_nd[:, :m].astype(np.float64)
     cut_nm /= np.linalg.norm(cut_nm, axis=1, keepdims=True)
@@ -172,7 +166,7 @@ def test_truncated_rows_meet_as_their_first_dimensions_do(m: int) -> None:
 @pytest.mark.parametrize("make", [Truncate, PCA, ITQ])
 def test_more_dimensions_than_there_are(make: Callable[..., Transform]) -> None:
     with pytest.raises(NotApplicableError, match="m = 14"):
-        _fit(make(m=14), _sample(20, 13))
+        _fit(make(m=14), skewed_rows(20, 13))
     with pytest.raises(VqbenchError, match="m = 0"):
         make(m=0)
 
@@ -196,7 +190,7 @@ STACKS = [
 @pytest.mark.parametrize("stack", STACKS, ids=lambda stack: "-".join(type(step).__name__ for step in stack))
 def test_transforms_stack_and_restore(stack: tuple[Transform, ...]) -> None:
     """Rotations keep the length of the error: int8 at midpoints is off by 1/254 in each dimension at most."""
-    x_nd = unit_rows(_sample(200, 100))
+    x_nd = unit_rows(skewed_rows(200, 100))
     variant = Variant(transforms=stack, quantizer=OffsetInt8(half_step=True))
     codec = variant.fit(x_nd, 7)
     codes_nb = codec.encode(x_nd)
@@ -217,7 +211,7 @@ def test_transforms_stack_and_restore(stack: tuple[Transform, ...]) -> None:
 
 def test_projected_bits_are_counted_as_projected() -> None:
     """Few dimensions through PCA: that many bits, and the axes once."""
-    x_nd = _sample(100, 100)
+    x_nd = skewed_rows(100, 100)
     codec = Variant(transforms=(PCA(m=20),), quantizer=Binary(), similarity="hamming").fit(x_nd, 0)
     assert codec.core.code_bits == 20
     assert codec.encode(x_nd).shape == (100, 3)
