@@ -115,7 +115,8 @@ def _draw(ax: Axes, part: Slice, own: pd.DataFrame, again: pd.DataFrame) -> None
 def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:
     ticks = sorted(set(own["bytes"]))
     ax.set_xscale("log", base=2)
-    ax.set_xlim(ticks[0] * 2**-0.9, ticks[-1] * 2**1.0)
+    few = ticks[-1] <= 8 * ticks[0]  # a short axis puts labels left of the smallest codes
+    ax.set_xlim(ticks[0] * 2 ** (-1.4 if few else -0.9), ticks[-1] * 2**1.0)
     reach = np.log2(ticks[-1] / ticks[0]) + 1.9
     for tick in ticks[1:]:  # a label is at most a fourteenth of the axis wide
         if np.log2(tick / max(x for x in ticks if x < tick)) < reach / 14:
