@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
-from vqbench.evaluation.tables import SCHEMA
+from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
 
 _CELL = b"vqbench_cell"
 DIGITS = "%.10g"
@@ -140,14 +140,35 @@ def write_json(folder: Path, name: str, content: object) -> None:
 
 @dataclass(frozen=True)
 class Results:
-    """A results folder as it was written."""
+    """A results folder as it was written.
+
+    per_query, samples, timings, comparisons are empty where the folder lacks them: committed results hold the
+    small tables alone.
+    """
 
     folder: Path
     metrics: pd.DataFrame
     ledger: pd.DataFrame
+    comparisons: pd.DataFrame
     per_query: pd.DataFrame
     samples: pd.DataFrame
+    timings: pd.DataFrame
     meta: dict
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        """One row of metrics.csv for each dataset, variant, metric, k and oversample factor.
+
+        Where a variant ran with several seeds, the row over all of them; cells without a result are left out.
+        """
+        ok = self.metrics[self.metrics["status"] == "ok"]
+        seeds = ok.groupby(["dataset", "variant"])["seed"].transform("nunique")
+        return ok[(seeds == 1) | (ok["seed"] == ALL_SEEDS)]
+
+
+_TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason", "item", "scope", "baseline",
+         "verdict", "letters")  # fmt: skip
+_NUMBERS = ("k", "value", "difference", "ci_low", "ci_high", "low", "high", "p", "p_holm", "detectable")
 
 
 def read_results(folder: Path) -> Results:
@@ -158,19 +179,22 @@ def read_results(folder: Path) -> Results:
             raise VqbenchError(
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
-        text: Sequence[str] = ("dataset", "variant", "similarity", "metric", "status", "reason", "item", "scope")
-        as_text = dict.fromkeys(text, str)
         return Results(
-            folder,
-            pd.read_csv(folder / "metrics.csv", dtype=as_text, keep_default_na=False, na_values={
-                name: [""] for name in ("k", "value", "ci_low", "ci_high", "low", "high")
-            }),
-            pd.read_csv(folder / "ledger.csv", dtype=as_text, keep_default_na=False),
-            pd.read_parquet(folder / "per_query.parquet"),
-            pd.read_parquet(folder / "samples.parquet"),
-            meta,
+            folder, _csv(folder / "metrics.csv"), _csv(folder / "ledger.csv"),
+            _optional(folder / "comparisons.csv", _csv), _optional(folder / "per_query.parquet", pd.read_parquet),
+            _optional(folder / "samples.parquet", pd.read_parquet), _optional(folder / "timings.csv", _csv), meta,
         )  # fmt: skip
     except OSError as error:
         raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
     except (KeyError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(
+        path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
+    )
+
+
+def _optional(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    return read(path) if path.is_file() else pd.DataFrame()

@@ -6,6 +6,8 @@ import pandas as pd
 
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
 SCHEMA = 1
+#: What stands in the column ``seed`` of rows over several seeds.
+ALL_SEEDS = "all"
 
 METRICS = [
     "dataset", "variant", "similarity", "seed", "metric", "k", "oversample", "value",

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
+from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
 from vqbench.figures.codes import bit_balance, score_calibration
@@ -53,6 +54,8 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
     Returns their paths. A figure of an earlier run that is not drawn again is deleted.
     """
     results = read_results(folder)
+    if results.samples.empty or results.per_query.empty:  # or the figures made from them would be deleted
+        raise VqbenchError(f"{folder}: holds no samples.parquet or per_query.parquet: run vqbench again for figures")
     parts = slices(results)
     plan = [(name, draw) for figure, name, draw in _plan(results, parts) if _wanted(results, figure)]
     task = progress.add_task("figures", total=len(plan))
