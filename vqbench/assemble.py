@@ -73,13 +73,13 @@ def _with_seeds_together(metrics: pd.DataFrame, per_query: pd.DataFrame, meta: M
 
 def _compared(per_query: pd.DataFrame, meta: Mapping[str, Any], variants: Sequence[str]) -> pd.DataFrame:
     """comparisons.csv: the variants in the order of the run, of which the first with a result may be the baseline."""
-    config = meta["config"][0] if isinstance(meta["config"], list) else meta["config"]
+    wanted, margin = meta["compared"]["baseline"], meta["compared"]["margin"]
     parts = []
     for dataset, own in per_query.groupby("dataset", sort=True) if len(per_query) else ():
         present = set(own["variant"])
-        baseline = chosen_baseline(config["baseline"], [name for name in variants if name in present])
+        baseline = chosen_baseline(wanted, [name for name in variants if name in present])
         if baseline is not None:
-            parts.append(comparisons(own, meta["metrics"], baseline, config["margin"]).assign(dataset=dataset))
+            parts.append(comparisons(own, meta["metrics"], baseline, margin).assign(dataset=dataset))
     return _joined(parts).reindex(columns=COMPARISONS)
 
 

@@ -42,6 +42,7 @@ class Values:
 
 def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
     """The values of one dataset, metric by metric. Float search's own, which judged metrics keep, among them."""
+    per_query = per_query.reset_index(drop=True)
     variants, queries = (sorted(per_query[column].astype(str).unique()) for column in ("variant", "query"))
     seeds = sorted(per_query["seed"].unique().tolist())
     at = {
@@ -54,14 +55,15 @@ def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
         first = per_query.assign(query=at["query"]).drop_duplicates("query").sort_values("query")
         groups = Groups.of(first["group"].astype(str).tolist())
     columns = {name: per_query[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
-    keys = per_query.groupby(["metric", "k", "oversample"], sort=False, observed=True).indices
-    for (metric, k, oversample), rows in keys.items():  # pyright: ignore[reportGeneralTypeIssues]
-        cubes = []
-        for values in columns.values():
-            cube = np.full((len(variants), len(seeds), len(queries)), np.nan)
-            cube[tuple(codes[rows] for codes in at.values())] = values[rows]
-            cubes.append(cube)
-        yield Values(str(metric), int(k), int(oversample), variants, seeds, *cubes, groups)
+    for (metric, k, oversample), rows in per_query.groupby(["metric", "k", "oversample"], sort=False, observed=True):
+        where = rows.index.to_numpy()
+        cubes = {name: np.full((len(variants), len(seeds), len(queries)), np.nan) for name in columns}
+        for name, values in columns.items():
+            cubes[name][tuple(codes[where] for codes in at.values())] = values[where]
+        yield Values(
+            metric=str(metric), k=int(k), oversample=int(oversample), variants=variants, seeds=seeds,
+            values=cubes["value"], low=cubes["low"], high=cubes["high"], groups=groups,
+        )  # fmt: skip
 
 
 def over_seeds(

@@ -110,8 +110,8 @@ def _caption(shown: list[str], k: int, factor: int, margin: float) -> str:
         "bytes": "bytes: a vector's code",
         "ratio": "ratio: to float32, with all that the codes need, but not the floats that rescoring reads",
         "overlap": f"overlap@{k}: share of float's top {k} that is found (CI: confidence interval)",
-        "letters": "\N{ALMOST EQUAL TO}: variants that share a letter cannot be told apart (paired by query, all pairs, "
-        "Holm, 5 %)",
+        "letters": "\N{ALMOST EQUAL TO}: variants that share a letter cannot be told apart (paired by query, all "
+        "pairs, Holm, 5 %)",
         "against": f"vs: difference of overlap@{k}, {MARKS['better']} better, {MARKS['worse']} worse (Holm, 5 %), "
         f"{MARKS['equivalent']} proven to be within {margin:g}, {MARKS['unclear']} too few queries to tell",
         "ndcg_kept": "NDCG kept: relative to float search",

@@ -70,13 +70,13 @@ def differences(columns: Sequence[Floats], *, reach: float, groups: Groups | Non
     return [each for each in found if each is not None]
 
 
-def p_values(columns: Sequence[Floats], *, groups: Groups | None = None) -> Floats:
-    """The ``p`` of each column alone."""
+def p_values(columns: Sequence[Floats], *, groups: Groups | None = None, two_sided: bool = True) -> Floats:
+    """The ``p`` of each column alone; one-sided: that the mean is not below 0."""
     parts = [_Part.of(d_sq, groups) for d_sq in columns]
     p_m = np.ones(len(parts))
     for at in _alike(parts):
-        p_m[at] = sign_flip(np.stack([parts[i].units for i in at], axis=1))
-    return np.array([parts[i].p(float(p)) for i, p in enumerate(p_m)])
+        p_m[at] = sign_flip(np.stack([parts[i].units for i in at], axis=1), two_sided=two_sided)
+    return np.array([part.p(float(p), two_sided) for part, p in zip(parts, p_m, strict=True)])
 
 
 def _alike(parts: Sequence[_Part]) -> list[list[int]]:
@@ -96,7 +96,7 @@ class _Part:
 
     @classmethod
     def of(cls, d_sq: Floats, groups: Groups | None) -> _Part:
-        known_q = np.isfinite(d_sq).all(axis=0)
+        known_q = np.asarray(np.isfinite(d_sq).all(axis=0))
         if not known_q.all():
             d_sq = d_sq[:, known_q]
             groups = None if groups is None else groups.only(known_q)
@@ -113,13 +113,14 @@ class _Part:
         around, n = self.around(), len(self.units)
         return math.sqrt(math.fsum((around - mean(around)) ** 2) / (n - 1) / n) if n > 1 else math.nan
 
-    def p(self, flipped: float) -> float:
+    def p(self, flipped: float, two_sided: bool = True) -> float:
         """p over queries and seeds, from that of sign flips over queries."""
         if len(self.units) < 2:
             return math.nan
         if self.seeds.variance == 0:
             return flipped
-        return max(flipped, _with_seeds(abs(mean(self.d_q)), self.error, len(self.units) - 1, self.seeds))
+        both = _with_seeds(abs(mean(self.d_q)), self.error, len(self.units) - 1, self.seeds)
+        return max(flipped, both if two_sided else both / 2 if mean(self.d_q) < 0 else 1 - both / 2)
 
 
 def _intervals(parts: Sequence[_Part], units_nm: Floats, reach: float) -> tuple[Floats, Floats]:
