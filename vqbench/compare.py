@@ -19,7 +19,7 @@ from vqbench.stats.multiple import holm
 from vqbench.stats.paired import differences, p_values
 from vqbench.store import Results
 
-WORSE, LOWER, BETTER, SAME = "worse", "lower", "better", "same"
+WORSE, LOWER, BETTER, UNCLEAR, SAME = "worse", "lower", "better", "unclear", "same"
 _KEY = ["dataset", "variant", "k", "oversample"]
 Cubes = Mapping[tuple[int, int], Values]
 
@@ -72,7 +72,8 @@ def compare(
     """Every setting that both folders have, at every k and oversample factor.
 
     A setting is ``worse`` where its quality fell by more than ``max_drop``, sure at ``confidence`` over all rows
-    together; ``lower`` or ``better`` where it changed for sure, but not by that much; else ``same``.
+    together; ``lower`` or ``better`` where it changed for sure, but did not fall by that much; ``same`` where the means
+    are equal; else ``unclear``.
     Raises VqbenchError where the folders cannot be compared: other data, queries or metrics.
     """
     if not 0 <= max_drop < math.inf or not 0.5 < confidence < 1:
@@ -203,7 +204,7 @@ def _verdict(gain: float, p: float, p_drop: float, level: float) -> str:
         return WORSE
     if p <= level:
         return BETTER if gain > 0 else LOWER
-    return SAME
+    return SAME if gain == 0 else UNCLEAR
 
 
 def _lost(before: Results, after: Results, shared: Sequence[str]) -> list[str]:

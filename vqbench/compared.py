@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.compare import BETTER, LOWER, SAME, WORSE, Outcome, Row
+from vqbench.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
 
-_STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", SAME: ""}
-_ORDER = (WORSE, LOWER, BETTER, SAME)
+_STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", UNCLEAR: "", SAME: ""}
+_ORDER = (WORSE, LOWER, BETTER, UNCLEAR, SAME)
 _SHOWN = 40
 
 

@@ -25,16 +25,20 @@ def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
     """p of each column of differences ``(n, m)``: that their mean is 0 (two-sided) or not below 0.
 
     The same signs are tried for every sample of this size. Where d is symmetric around 0 the test is exact.
+    Sums count as equal within what rounding to the grid can do to them: half a unit for each difference, on both sides.
     """
     scale_m = np.abs(d_nm).max(axis=0, initial=0)
     whole_nm = np.rint(d_nm / np.where(scale_m == 0, 1, scale_m) * 2.0 ** _bits(len(d_nm)))
+    if two_sided:  # d and -d are the same question
+        whole_nm *= np.where(whole_nm.sum(axis=0) < 0, -1, 1)
+    whole_nm = np.sort(whole_nm, axis=0)  # which query meets which sign must not depend on their order
     p_m = np.ones(d_nm.shape[1])
     busy_m = np.count_nonzero(whole_nm, axis=0)
     for at in np.flatnonzero((busy_m > 0) & (busy_m <= _ALL)):
         p_m[at] = _exact(whole_nm[whole_nm[:, at] != 0, at], two_sided)
     many = np.flatnonzero(busy_m > _ALL)
     if len(many):
-        seen_m = _extreme(whole_nm[:, many].sum(axis=0), two_sided)
+        seen_m = _extreme(whole_nm[:, many].sum(axis=0), two_sided) - len(d_nm)
         count_m = np.ones(len(many))
         for signs_rn in _signs(len(d_nm)):
             count_m += (_extreme(signs_rn.astype(np.float64) @ whole_nm[:, many], two_sided) >= seen_m).sum(axis=0)
@@ -53,7 +57,7 @@ def _extreme(sums: Floats, two_sided: bool) -> Floats:
 
 def _exact(d_n: Floats, two_sided: bool) -> float:
     sums = np.array(list(product((1.0, -1.0), repeat=len(d_n)))) @ d_n
-    return float(np.mean(_extreme(sums, two_sided) >= _extreme(d_n.sum(), two_sided)))
+    return float(np.mean(_extreme(sums, two_sided) >= _extreme(d_n.sum(), two_sided) - len(d_n)))
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,155 @@
+"""vqbench compare: noise does not fail it, a loss of two points does, and what cannot be compared is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats as scipy_stats
+
+from vqbench.cli import main
+from vqbench.compare import compare
+from vqbench.errors import VqbenchError
+from vqbench.store import read_results
+
+RUN = ["dataset=synthetic", "dataset.n=500", "dataset.d=24", "dataset.queries=400", "k=[10]", "oversample=[0,2]",
+       "metric=[overlap,mse]", "figures=false", "cache=off",
+       "quantizer=[float32,offset_int8,binary_rotated]"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders: a; b, with other seeds."""
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*RUN, "out=a", "seed=[1,2,3]"]) == 0
+        assert main([*RUN, "out=b", "seed=[4,5,6]"]) == 0
+    return folder
+
+
+@pytest.fixture
+def folders(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies to be spoilt."""
+    for name in ("a", "b"):
+        shutil.copytree(ran / name, tmp_path / name, ignore=shutil.ignore_patterns("cells"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lose(folder: str, variant: str, share: float, seed: int = 0) -> None:
+    """Take ``share`` of the overlap, in tenths, from queries drawn at random."""
+    path = Path(folder) / "per_query.parquet"
+    p = pd.read_parquet(path)
+    rows = p.index[(p["variant"] == variant) & (p["metric"] == "overlap") & (p["oversample"] == 0)]
+    hit = np.random.default_rng(seed).random(len(rows)) < share * 10
+    p.loc[rows[hit], "value"] = (p.loc[rows[hit], "value"] - 0.1).clip(lower=0)
+    p.to_parquet(path)
+
+
+def test_a_folder_is_as_good_as_itself(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "a", "a"]) == 0
+    out = capsys.readouterr().out
+    assert "6 settings did not change at all" in out
+    assert "Fine" in out
+
+
+def test_other_seeds_are_noise(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "a", "b", "--max-drop", "0"]) == 0
+    assert "binary_rotated" in capsys.readouterr().out
+
+
+def test_a_loss_of_two_points_fails(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lose("b", "offset_int8", 0.02)
+    assert main(["compare", "a", "b"]) == 1
+    out = capsys.readouterr().out
+    assert "Worse: 1 of 6 settings fell by more than 0.01 (95 % sure)" in out
+    assert main(["compare", "a", "b", "--max-drop", "0.03"]) == 0
+    assert "1 fell, by less" in capsys.readouterr().out
+    assert main(["compare", "b", "a"]) == 0, "the other way round it is a gain"
+
+
+def test_noise_alone_fails_it_rarely() -> None:
+    """One-sided, at the allowed drop itself: 5 % of 400 samples, standard error .011."""
+    from vqbench.stats.paired import p_values
+
+    rng = np.random.default_rng(9)
+    d_nm = rng.choice([-0.1, 0, 0.1], p=[0.2, 0.7, 0.1], size=(500, 400))  # mean -.01
+    p_m = p_values([d[None] + 0.01 for d in d_nm.T], two_sided=False)
+    assert np.mean(p_m <= 0.05) == pytest.approx(0.05, abs=0.033)
+
+
+def test_numbers_against_scipy(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lose("b", "offset_int8", 0.02)
+    assert main(["compare", "a", "b", "--json"]) == 1
+    outcome = json.loads(capsys.readouterr().out)
+    (row,) = [r for r in outcome["rows"] if r["variant"] == "offset_int8" and r["oversample"] == 0]
+    before, after = (
+        p[(p["variant"] == "offset_int8") & (p["metric"] == "overlap") & (p["oversample"] == 0)]
+        .groupby("query", observed=True)["value"].mean()
+        for p in (pd.read_parquet(name + "/per_query.parquet") for name in "ab")
+    )  # fmt: skip
+    d = (after - before).to_numpy()
+    assert row["difference"] == pytest.approx(d.mean())
+    student = scipy_stats.ttest_1samp(d, 0).confidence_interval(0.95)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((student.low, student.high), abs=0.004)
+    assert row["verdict"] == "worse"
+    assert row["paired"]
+    assert outcome["worse"]
+    assert outcome["max_drop"] == 0.01
+
+
+def test_without_values_by_query_it_compares_means(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("b/per_query.parquet").unlink()
+    assert main(["compare", "a", "b"]) == 0
+    assert "not paired by query" in capsys.readouterr().out.replace("\n", " ")
+    m = pd.read_csv("b/metrics.csv", keep_default_na=False)
+    at = (m["variant"] == "binary_rotated") & (m["metric"] == "overlap")
+    columns = ["value", "ci_low", "ci_high"]
+    for column in columns:
+        m[column] = pd.to_numeric(m[column]) - 0.2 * at
+    m.to_csv("b/metrics.csv", index=False)
+    assert main(["compare", "a", "b"]) == 1
+
+
+def test_a_variant_that_fails_now_is_a_loss(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    m = pd.read_csv("b/metrics.csv", keep_default_na=False)
+    gone = m["variant"] == "offset_int8"
+    row = m[gone].iloc[[0]].assign(status="failed", reason="boom", value="", metric="")
+    pd.concat([m[~gone], row]).to_csv("b/metrics.csv", index=False)
+    assert main(["compare", "a", "b"]) == 1
+    assert "offset_int8: failed: boom" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*arguments: str) -> str:
+        assert main(["compare", *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "holds no meta.json" in refused("a", "nowhere")
+    assert "metric nonsense was not measured; there are overlap, mse" in refused("a", "b", "--metric", "nonsense")
+    assert "no variant, k and oversample factor of mse" in refused("a", "b", "--metric", "mse")
+    assert "confidence = 1.0" in refused("a", "b", "--confidence", "1")
+    meta = json.loads(Path("b/meta.json").read_text())
+    (name,) = meta["datasets"]
+    for change, message in (
+        ({"sha256": "0"}, "differ in data, ids or queries"),
+        ({"normalized": False}, "differ in normalize"),
+    ):
+        content = {**meta, "datasets": {name: {**meta["datasets"][name], **change}}}
+        Path("b/meta.json").write_text(json.dumps(content))
+        assert message in refused("a", "b")
+    Path("b/meta.json").write_text(json.dumps({**meta, "datasets": {"other": meta["datasets"][name]}}))
+    assert "no dataset in common" in refused("a", "b")
+    Path("b/meta.json").write_text(json.dumps({**meta, "schema": meta["schema"] + 1}))
+    assert "written with schema" in refused("a", "b")
+
+
+def test_the_python_function_refuses_nonsense(ran: Path) -> None:
+    results = read_results(ran / "a")
+    with pytest.raises(VqbenchError, match="max_drop = -1"):
+        compare(results, results, max_drop=-1)
