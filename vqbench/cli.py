@@ -35,6 +35,9 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench ... out=DIR                          write there instead of results/NAME
 
+  vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
+                                               the cheapest setting that is sure to keep so much
+  vqbench report results/NAME [...]            report.html again; several folders: one report, --out FILE
   vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
@@ -43,7 +46,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
 
 A run prints a table and writes metrics.csv, ledger.csv, timings.csv, per_query.parquet, samples.parquet,
-meta.json and figures/. Exit status: 0 fine, 1 a variant failed, 2 a mistake in the input, 130 interrupted.
+meta.json, figures/ and report.html. Exit status: 0 fine, 1 a variant failed or nothing to recommend, 2 a mistake in
+the input, 130 interrupted.
 """
 
 
@@ -75,7 +79,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.config import nearest
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "cache": commands.cache}  # fmt: skip
+             "cache": commands.cache, "recommend": commands.recommend}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]

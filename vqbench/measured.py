@@ -34,6 +34,11 @@ class Setting:
     once_bytes: float
     float_bytes: float
 
+    @property
+    def name(self) -> str:
+        """The variant, and how many times k candidates are rescored."""
+        return f"{self.variant} \N{MULTIPLICATION SIGN}{self.oversample}" if self.oversample else self.variant
+
     def ram(self, n: int, floats: Floats = "disk") -> float:
         """Bytes of memory for each of ``n`` vectors."""
         return self.vector_bytes + self.once_bytes / n + (self.float_bytes if floats == "ram" else 0.0)
@@ -72,6 +77,35 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
             float_bytes=of.get((row["variant"], FLOAT_STORE), 0.0) if row["oversample"] else 0.0,
         )
         for row in rows.to_dict("records")
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a setting's ledger: bytes for each vector, bytes once, and where they lie."""
+
+    item: str
+    each: float
+    once: float
+    place: Floats
+
+    def total(self, n: int) -> float:
+        """Bytes for ``n`` vectors."""
+        return self.each * n + self.once
+
+
+def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> list[Line]:
+    """What a setting stores, item by item; the floats only where it reads them."""
+    rows = results.ledger
+    rows = rows[(rows["dataset"] == setting.dataset) & (rows["variant"] == setting.variant)]
+    rows = rows[rows["scope"].isin(["vector", "once"])].drop_duplicates(["item", "scope"])
+    return [
+        Line(
+            str(item), float(size) if scope == "vector" else 0.0, float(size) if scope == "once" else 0.0,
+            floats if item == FLOAT_STORE else "ram",
+        )
+        for item, scope, size in rows[["item", "scope", "bytes"]].itertuples(index=False)
+        if item != FLOAT_STORE or setting.oversample
     ]  # fmt: skip
 
 

@@ -41,7 +41,8 @@ class Recommendation:
     n: so many vectors are to be stored; measured_n: so many were searched. queries: the least that a setting was
     measured with. chosen: None where nothing smaller than float32 qualifies. runner_up: the next that qualifies with
     another variant. cheaper: the best of the settings that take fewer bytes than the chosen one; dearer: the cheapest
-    of those that take more and keep more. undecided: cheapest first. tried: how many settings could have been chosen.
+    of those that take more and keep more. undecided: cheapest first. tried: how many settings could have been chosen;
+    too_large: how many that keep fewer bits than float32 could not, for their bytes.
     corrected_low: the chosen one's lower bound, corrected for that. closest: the best lower bound there is.
     fallback: float search itself, if it was measured. least_queries: with fewer, not even a setting that never loses
     anything could be shown to meet the target (rule of three).
@@ -63,6 +64,7 @@ class Recommendation:
     dearer: Setting | None
     undecided: tuple[Undecided, ...]
     tried: int
+    too_large: int
     corrected_low: float | None
     closest: Setting | None
     fallback: Setting | None
@@ -127,7 +129,8 @@ def recommend(
         undecided=tuple(
             Undecided(setting=s, queries=_needed(s, target)) for s in small if s.value >= target and s not in fit
         ),
-        tried=len(small), corrected_low=None if chosen is None else corrected(chosen, len(small)),
+        tried=len(small), too_large=sum(s.vector_bytes < full for s in found) - len(small),
+        corrected_low=None if chosen is None else corrected(chosen, len(small)),
         closest=max(small, key=lambda s: _known(s.ci_low), default=None), fallback=exact[0] if exact else None,
         least_queries=math.ceil(3 * (highest - lowest) / (highest - target) * (1 - 1e-12)),
     )  # fmt: skip
