@@ -56,3 +56,42 @@ def write_folder(
     }  # fmt: skip
     (folder / "meta.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     return folder
+
+
+def write_extras(folder: Path, variant: str, *, queries: Sequence[str], ids: Sequence[str]) -> Path:
+    """Add what only runs write, in the form in which they do: comparisons, samples, timings, doctor's findings.
+
+    Of ten documents for each query, ``variant`` finds the last seven of float's and three others.
+    """
+    metrics = pd.read_csv(folder / "metrics.csv", dtype={"seed": str})
+    alone = metrics[(metrics["metric"] == "overlap") & (metrics["oversample"] == 0)]
+    pd.DataFrame(
+        {
+            "dataset": one.dataset, "variant": one.variant, "baseline": "float32", "metric": "overlap", "k": one.k,
+            "oversample": 0, "difference": one.value - 1, "ci_low": one.ci_low - 1, "ci_high": one.ci_high - 1,
+            "p": 0.0001, "p_holm": 0.0004, "detectable": 0.006, "margin": 0.01,
+            "verdict": "baseline" if one.variant == "float32" else "worse", "letters": "a", "n_queries": 1000,
+            "n_seeds": 1,
+        }
+        for one in alone.itertuples()
+    ).to_csv(folder / "comparisons.csv", index=False)  # fmt: skip
+    rows = []
+    for query in queries:
+        for kind, listed in (("worst_float", ids[:10]), ("worst", [*ids[3:10], *ids[10:13]])):
+            rows += [
+                {"kind": kind, "id": query, "index": float(rank), "other": other, "value": 0.9 - rank / 100,
+                 "code": 0.5, "dataset": alone["dataset"].iloc[0], "variant": variant, "seed": 0}
+                for rank, other in enumerate(listed, 1)
+            ]  # fmt: skip
+    samples = pd.DataFrame(rows).astype(dict.fromkeys(("kind", "dataset", "variant"), "category"))
+    samples.to_parquet(folder / "samples.parquet", index=False)
+    seconds = {"dataset": alone["dataset"].iloc[0], "variant": variant, "seed": 0, "fit": 0.5, "search": 0.0042}
+    pd.DataFrame([seconds]).to_csv(folder / "timings.csv", index=False)
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    for about in meta["datasets"].values():
+        about["doctor"] = [
+            {"check": "mean", "title": "Common mean", "value": 0.6, "shown": "0.60", "level": "warning",
+             "sentence": "The vectors share a direction & more.", "variants": [variant]}
+        ]  # fmt: skip
+    (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
+    return folder

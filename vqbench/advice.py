@@ -133,8 +133,10 @@ def versus(rec: Recommendation, other: Setting) -> str:
     if rec.chosen is None:
         return ""
     ram, own = other.ram(rec.n, rec.floats), rec.chosen.ram(rec.n, rec.floats)
-    bytes_more, better = ram - own, other.value - rec.chosen.value
-    return f"{bytes_more:+,.0f} B, {better:+.3f}".replace("-", "\N{MINUS SIGN}")
+    more = f"{ram - own:+,.0f} B" if round(ram - own) else "same size"
+    better = other.value - rec.chosen.value
+    gain = f"{better:+.3f}" if abs(better) >= 0.0005 else "\N{PLUS-MINUS SIGN}0.000"
+    return f"{more}, {gain}".replace("-", "\N{MINUS SIGN}")
 
 
 def options(rec: Recommendation) -> list[tuple[str, Setting]]:

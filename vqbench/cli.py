@@ -79,7 +79,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.config import nearest
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "cache": commands.cache, "recommend": commands.recommend}  # fmt: skip
+             "cache": commands.cache, "recommend": commands.recommend, "report": commands.report}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]
@@ -192,6 +192,10 @@ def _finish(notes: Sequence[Note]) -> int:
 
         with progress_bar() as progress:
             draw_all(out, progress)
+    if notes[0].meta["config"].get("report", True):
+        from vqbench.report.page import write_report
+
+        write_report([out])
     cells = [cell for note in notes for cell in note.cells]
     summary(out, reused=sum(cell.status == "reused" for cell in cells))
     return int(any(cell.status == "failed" for cell in cells))

@@ -1,10 +1,12 @@
-"""The commands beside the sweep: recommend, nearest, figures, cache."""
+"""The commands beside the sweep: recommend, report, nearest, figures, cache."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+
+from rich.markup import escape
 
 from vqbench.plan import Options
 from vqbench.terminal import console, progress_bar
@@ -84,6 +86,21 @@ def _whole(text: str) -> int:
     if number != whole or whole < 1:
         raise argparse.ArgumentTypeError(f"{text}: needs a whole number of at least 1, as in 10_000_000")
     return whole
+
+
+def report(arguments: list[str]) -> int:
+    """Make report.html of a results folder again, or one report of several."""
+    from vqbench.report.page import write_report
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench report", description="One self-contained HTML page of one results folder, or of several."
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/wordnet or results/*")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: report.html in the one folder)")
+    given = parser.parse_args(arguments)
+    out = write_report(given.folders, given.out)
+    console().print(f"Written to [bold]{escape(str(out))}[/bold]", soft_wrap=True)
+    return 0
 
 
 def figures(arguments: list[str]) -> int:
