@@ -315,6 +315,16 @@ def test_a_number_of_vectors_is_whole(capsys: pytest.CaptureFixture[str]) -> Non
         assert "needs a whole number" in capsys.readouterr().err
 
 
+def test_a_dataset_without_results_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = row("int8", 0, math.nan, math.nan, status="failed", reason="no", dataset="e")
+    folder = write_folder(tmp_path / "r", [FULL, row("int8", 0, 0.99, 0.001), failed], STORED)
+    assert main(["recommend", str(folder)]) == 1
+    shown = capsys.readouterr()
+    assert "Use int8" in shown.out
+    assert "holds no overlap of e" in shown.err
+    assert main(["recommend", str(folder), "--dataset", "d"]) == 0
+
+
 def test_floats_lie_on_disk_or_in_memory(told: Any) -> None:
     with pytest.raises(VqbenchError, match="is one of disk, ram"):
         told([FULL], floats="tape")

@@ -105,8 +105,8 @@ def notes(rec: Recommendation) -> list[str]:
         stands = "still meets" if rec.survives else "does not meet"
         more = "" if rec.survives else "; more queries, or the step up, would be safer"
         found.append(
-            f"It is the cheapest of {rec.tried} settings. Corrected for having had so many to choose from "
-            f"(Bonferroni), its lower bound is {share(rec.corrected_low)} and {stands} the target{more}."
+            f"{rec.tried} settings could have been chosen. Corrected for that (Bonferroni), its lower bound is "
+            f"{share(rec.corrected_low)} and {stands} the target{more}."
         )
     if chosen is not None and chosen.oversample * rec.k >= _MUCH * rec.measured_n:
         found.append(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from rich.markup import escape
 
+from vqbench.errors import VqbenchError
 from vqbench.plan import Options
 from vqbench.terminal import console, progress_bar
 
@@ -43,20 +45,27 @@ def recommend(arguments: list[str]) -> int:
 
     given = _recommend_parser().parse_args(arguments)
     results, shipped = read_results(given.folder), names(conf_folder(), "quantizer")
-    found = [
-        recommend(
-            results, dataset=dataset, target=given.recall, k=given.k, metric=given.metric, n=given.n,
-            floats=given.floats, max_bytes=given.max_bytes,
-        )
-        for dataset in ([given.dataset] if given.dataset else results.meta["datasets"])
-    ]  # fmt: skip
+    found, mistakes = [], []
+    for dataset in [given.dataset] if given.dataset else results.meta["datasets"]:
+        try:
+            rec = recommend(
+                results, dataset=dataset, target=given.recall, k=given.k, metric=given.metric, n=given.n,
+                floats=given.floats, max_bytes=given.max_bytes,
+            )  # fmt: skip
+            found.append(rec)
+        except VqbenchError as error:  # a dataset on which nothing ran must not hide the others
+            mistakes.append(error)
+    if not found:
+        raise mistakes[0]
+    for error in mistakes:
+        print(f"vqbench: {error}", file=sys.stderr)
     if given.json:
         plain = [panel.as_json(results, rec, shipped) for rec in found]
         print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         for rec in found:
             panel.show(results, rec, console(), shipped)
-    return int(any(rec.chosen is None for rec in found))
+    return int(bool(mistakes) or any(rec.chosen is None for rec in found))
 
 
 def _recommend_parser() -> argparse.ArgumentParser:

@@ -110,7 +110,13 @@ def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> li
 
 
 def shown_k(results: Results, dataset: str, metric: str = "overlap") -> int:
-    """10 where it was measured, else the largest k."""
-    rows = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["metric"] == metric)]
-    ks = rows["k"].dropna().astype(int)
-    return 10 if (ks == 10).any() else int(ks.max()) if len(ks) else 0
+    """10 where it was measured, else the largest k; 0 where nothing was."""
+    ks = measured_ks(results, dataset, metric)
+    return 10 if 10 in ks else max(ks, default=0)
+
+
+def measured_ks(results: Results, dataset: str, metric: str) -> list[int]:
+    """Every k at which any variant has a value."""
+    rows = results.metrics
+    rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & rows["value"].notna()]
+    return sorted(rows["k"].dropna().astype(int).unique().tolist())

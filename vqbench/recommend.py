@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from scipy import stats
 
 from vqbench.errors import VqbenchError
-from vqbench.measured import FLOAT32, Floats, Setting, settings_of, shown_k
+from vqbench.measured import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
 from vqbench.stats import CONFIDENCE
 from vqbench.store import Results
 
@@ -211,8 +211,7 @@ def _range(results: Results, metric: str) -> tuple[float, float]:
 
 
 def _nothing(results: Results, dataset: str, metric: str, k: int) -> str:
-    rows = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["metric"] == metric)]
-    ks = sorted(rows["k"].dropna().astype(int).unique().tolist())
+    ks = measured_ks(results, dataset, metric)
     if ks:
         return f"k = {k}: {dataset} was measured at k = {', '.join(map(str, ks))}: choose one of them, or run it again"
     return f"{results.folder}: holds no {metric} of {dataset}: run it again with metric=[{metric}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
 def render(several: Sequence[Results]) -> str:
     """The page as text; the same results give the same text."""
     parts = [
-        _part(results, dataset, f"d{at}-{place}")
+        _part(_only(results, dataset), dataset, f"d{at}-{place}")
         for at, results in enumerate(several)
         for place, dataset in enumerate(results.meta["datasets"])
     ]
@@ -93,6 +93,13 @@ def _file(environment: Environment, name: str) -> str:
     """Our own style sheet or script, as it is: neither is a template."""
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
+
+
+def _only(results: Results, dataset: str) -> Results:
+    """The tables of one dataset, so that they are searched once."""
+    names = ("metrics", "ledger", "comparisons", "samples", "timings")
+    own = {name: getattr(results, name) for name in names}
+    return replace(results, **{name: t[t["dataset"] == dataset] if "dataset" in t else t for name, t in own.items()})
 
 
 def _part(results: Results, dataset: str, ident: str) -> Part:

@@ -106,6 +106,8 @@ def comparisons(results: Results, dataset: str, k: int) -> list[dict[str, Any]]:
     if table.empty:
         return []
     rows = table[(table["dataset"] == dataset) & (table["metric"] == "overlap") & (table["k"] == k)]
+    numbers = ["difference", "ci_low", "ci_high", "p_holm", "detectable", "margin"]  # a baseline has none of some
+    rows = rows.assign(**{name: pd.to_numeric(rows[name], errors="coerce") for name in numbers})
     rows = rows.sort_values(["oversample", "difference", "variant"], ascending=[True, False, True], na_position="last")
     return [
         {**row, "shown": _signed(row["difference"]), "p_shown": _p(row["p_holm"]),
