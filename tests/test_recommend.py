@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -351,6 +352,25 @@ def test_the_command_runs_and_gives_the_same_numbers(tmp_path: Path, monkeypatch
     again = read_results(Path("second"))
     rec_again = recommend(again, dataset=rec.dataset, target=0.5)
     assert rec_again.chosen == rec.chosen
+
+
+def test_variants_that_do_not_come_with_vqbench_name_their_folder(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "r", [row("bits", 0, 0.9, 0.01)], STORED)
+    results = read_results(folder)
+    chosen = recommend(results, dataset="d", target=0.5).chosen
+    assert "plugins=[mine]" in command_of(results.meta, chosen, 10, ["int8"])
+    assert "plugins" not in command_of(results.meta, chosen, 10, ["bits"])
+    config = {**results.meta["config"], "plugins": ["my codes"]}
+    words = shlex.split(command_of({**results.meta, "config": config}, chosen, 10, ["int8"]))
+    assert "plugins=['my codes']" in words
+    assert words[1:3] == ["dataset=file", "dataset.name=d"]
+
+
+def test_the_readme_shows_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["recommend", str(RESULTS / "wordnet"), "--recall", "0.95", "--n", "10_000_000"])
+    shown = capsys.readouterr().out
+    (excerpt,) = re.findall(r"^```text\n(╭.*?)```", (RESULTS.parent / "README.md").read_text("utf-8"), re.DOTALL | re.M)
+    assert shown.startswith(excerpt)
 
 
 def test_sizes_and_shares_in_words() -> None:

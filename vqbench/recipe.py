@@ -43,14 +43,16 @@ def yaml_of(meta: Mapping[str, Any], variant: str) -> str | None:
 def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Sequence[str] | None = None) -> str:
     """The command that measures this setting again on the same data.
 
-    shipped: the variants that vqbench knows by name (None: all); another needs its YAML in ``mine/quantizer/``.
+    shipped: the variants that vqbench knows by name (None: all); another is found in the run's
+    ``plugins``, or needs its YAML in ``mine/quantizer/``.
     """
     key, node = node_of(meta, setting.variant)
     _, _, changes = setting.variant.partition("(")
     words = ["vqbench", *_data(meta, setting.dataset)]
     if shipped is not None and key not in shipped:
-        words.append("plugins=[mine]")
-        changes = ""  # its YAML holds them
+        plugins = next((job["plugins"] for job in _jobs(meta) if job.get("plugins")), None)
+        words.append(f"plugins={_written(plugins or ['mine'])}")
+        changes = changes if plugins else ""  # else its YAML holds them
     words.append(f"quantizer=[{key}]")
     for change in filter(None, changes.rstrip(")").split(",")):
         inside = node is not None and change.partition("=")[0] in node.get("quantizer", {})
