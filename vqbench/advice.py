@@ -81,7 +81,7 @@ def answer(rec: Recommendation) -> str:
 def _nothing(rec: Recommendation) -> str:
     within = f" within {rec.max_bytes:,.0f} bytes a vector" if rec.max_bytes is not None else ""
     text = f"Nothing smaller than float32{within} is shown to reach {axis(rec)} of {rec.target:g}."
-    if rec.too_few_queries:
+    if rec.too_few_queries and rec.undecided:
         return (
             f"{text} {rec.queries:,} queries are too few to tell: even a setting that never loses anything would "
             f"need {rec.least_queries:,}."

@@ -44,8 +44,8 @@ class Recommendation:
     of those that take more and keep more. undecided: cheapest first. tried: how many settings could have been chosen;
     too_large: how many that keep fewer bits than float32 could not, for their bytes.
     corrected_low: the chosen one's lower bound, corrected for that. closest: the best lower bound there is.
-    fallback: float search itself, if it was measured. least_queries: with fewer, not even a setting that never loses
-    anything could be shown to meet the target (rule of three).
+    fallback: float search itself, if it was measured. least_queries: with fewer, a setting that never loses anything
+    cannot be shown to meet the target (rule of three).
     """
 
     dataset: str
@@ -77,7 +77,7 @@ class Recommendation:
 
     @property
     def too_few_queries(self) -> bool:
-        """Could no setting at all have been shown to meet the target?"""
+        """Are these too few to show even that a setting that never loses anything meets the target?"""
         return self.queries < self.least_queries
 
 
