@@ -96,7 +96,9 @@ def test_multirun_puts_every_combination_into_one_table() -> None:
     assert status == 0
     table = metrics("x")
     cells = set(zip(table["dataset"].str.extract(r"(n=\d+)")[0], table["variant"], table["seed"], strict=True))
-    assert cells == {(n, v, s) for n in ("n=200", "n=300") for v in ("float32", "binary_mean") for s in (1, 2)}
+    assert cells == {
+        (n, v, s) for n in ("n=200", "n=300") for v in ("float32", "binary_mean") for s in ("1", "2", "all")
+    }
     meta = json.loads(Path("x/meta.json").read_text())
     assert len(meta["datasets"]) == 2
     assert meta["seeds"] == [1, 2]

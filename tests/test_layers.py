@@ -66,7 +66,7 @@ def test_the_package_was_read() -> None:
     """An empty list of modules or imports would let everything pass."""
     assert len(MODULES) > 25
     assert IMPORTS["vqbench.quantizers.binary"] >= {"vqbench.quantizers.base", "vqbench.arrays"}
-    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.stats", "vqbench.search.similarity"}
+    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.stats.intervals", "vqbench.search.similarity"}
     for folder in ("quantizers", "metrics", "datasets", "search", "evaluation"):
         assert len(_in(folder)) > 2
 
@@ -92,7 +92,13 @@ def test_search_imports_the_floors_below() -> None:
         assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
 
 
-@pytest.mark.parametrize("name", ["vqbench.stats", "vqbench.variant", *_in("evaluation")])
+@pytest.mark.parametrize("name", _in("stats"))
+def test_stats_knows_arrays_only(name: str) -> None:
+    """Numbers in, numbers out."""
+    assert IMPORTS[name] <= {"vqbench.arrays", *_in("stats")}
+
+
+@pytest.mark.parametrize("name", [*_in("stats"), "vqbench.variant", *_in("evaluation")])
 def test_evaluation_knows_base_classes_only(name: str) -> None:
     """No concrete quantizer, transform, dataset or metric; only the API names its default metrics."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
@@ -103,9 +109,9 @@ def test_evaluation_knows_base_classes_only(name: str) -> None:
 
 def test_results_are_read_without_the_machinery() -> None:
     """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
-    for name in ["vqbench.stats", "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
+    for name in [*_in("stats"), "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
         assert not any(module.startswith("vqbench.evaluation") for module in IMPORTS[name]), name
-    for name in [*GROUND, "vqbench.stats", "vqbench.variant", *_in("search"), *_in("evaluation"),
+    for name in [*GROUND, *_in("stats"), "vqbench.variant", *_in("search"), *_in("evaluation"),
                  *(module for group in GROUPS for module in _in(group))]:  # fmt: skip
         text = MODULES[name].read_text("utf-8")
         roots = {
@@ -118,7 +124,7 @@ def test_results_are_read_without_the_machinery() -> None:
 
 
 READERS = sorted(
-    {"vqbench.measured", "vqbench.recommend", "vqbench.advice", "vqbench.recipe", "vqbench.panel"}
+    {"vqbench.compare", "vqbench.measured", "vqbench.recommend", "vqbench.advice", "vqbench.recipe", "vqbench.panel"}
     | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report."))}
 )
 
@@ -126,7 +132,8 @@ READERS = sorted(
 @pytest.mark.parametrize("name", READERS)
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.errors", "vqbench.stats", "vqbench.store", "vqbench.evaluation.tables"}
+    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.store", "vqbench.evaluation.tables", *_in("stats"),
+              "vqbench.by_query", "vqbench.compared", "vqbench.comparisons"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"

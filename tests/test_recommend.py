@@ -18,12 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from vqbench import advice, stats
+from vqbench import advice
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
 from vqbench.recipe import command_of, yaml_of
 from vqbench.recommend import Recommendation, corrected, recommend
+from vqbench.stats import intervals
 from vqbench.store import read_results
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -209,8 +210,8 @@ def _measured(halves: dict[str, np.ndarray], folder: Path) -> Recommendation:
     """The recommendation from the values of these queries; the settings cost more in the order given."""
     rows = []
     for variant, values_q in halves.items():
-        low, high = stats.mean_interval(values_q, lowest=0, highest=1)
-        rows.append(row(variant, 0, stats.mean(values_q), 0, ci_low=low, ci_high=high, n_queries=len(values_q)))
+        low, high = intervals.mean_interval(values_q, lowest=0, highest=1)
+        rows.append(row(variant, 0, intervals.mean(values_q), 0, ci_low=low, ci_high=high, n_queries=len(values_q)))
     stored = {variant: (4.0 + 8 * at, 0.0) for at, variant in enumerate(halves)}
     return recommend(read_results(write_folder(folder, rows, stored)), dataset="d", target=0.9)
 

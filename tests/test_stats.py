@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from vqbench import stats
+from vqbench.stats import intervals as stats
 
 WIDE = {"lowest": -math.inf, "highest": math.inf}
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vqbench.by_query import over_seeds
+from vqbench.comparisons import COMPARISONS, chosen_baseline, comparisons
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, labelled, without_result
 from vqbench.run import Note, Noted
@@ -37,23 +39,48 @@ def load_notes(folder: Path) -> list[Note]:
 
 def assemble(notes: Sequence[Note]) -> Path:
     """Write metrics.csv, ledger.csv and the rest for the cells of ``notes``, which share one folder."""
-    out = notes[0].out
+    out, meta = notes[0].out, _merged([note.meta for note in notes])
     noted = {cell.name: cell for note in notes for cell in note.cells}
     tables: dict[str, list[pd.DataFrame]] = {
         name: [] for name in ("metrics", "ledger", "timings", "per_query", "samples")
     }
     for name in sorted(noted, key=lambda name: (name.dataset, name.variant, name.seed)):
         _add(tables, out, noted[name])
-    metrics, ledger = _joined(tables["metrics"]), _joined(tables["ledger"])
+    ledger, per_query = _joined(tables["ledger"]), _joined(tables["per_query"])
+    metrics = _with_seeds_together(_joined(tables["metrics"]), per_query, meta)
     write_csv(out, "metrics.csv", metrics)
+    write_csv(out, "comparisons.csv", _compared(per_query, meta, list(dict.fromkeys(name.variant for name in noted))))
     write_csv(out, "ledger.csv", ledger.drop_duplicates() if len(ledger) else pd.DataFrame(columns=LEDGER))
     write_csv(out, "timings.csv", _joined(tables["timings"]))
-    for name in ("per_query", "samples"):
-        frame = _joined(tables[name])
-        text = [column for column in ("dataset", "variant", "query", "metric", "kind") if column in frame]
+    for name, frame in (("per_query", per_query), ("samples", _joined(tables["samples"]))):
+        text = [column for column in ("dataset", "variant", "query", "metric", "kind", "group") if column in frame]
         write_parquet(out, f"{name}.parquet", frame.astype(dict.fromkeys(text, "category")))
-    write_json(out, "meta.json", _merged([note.meta for note in notes]))
+    write_json(out, "meta.json", meta)
     return out
+
+
+def _with_seeds_together(metrics: pd.DataFrame, per_query: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
+    """After a variant's rows by seed, those over all seeds."""
+    parts = []
+    for (dataset, variant), rows in metrics.groupby(["dataset", "variant"], sort=False):
+        parts.append(rows)
+        ok = rows[rows["status"] == "ok"]
+        if ok["seed"].nunique() > 1:
+            own = per_query[(per_query["dataset"] == dataset) & (per_query["variant"] == variant)]
+            parts.append(over_seeds(own, ok, meta["metrics"]))
+    return pd.concat(parts, ignore_index=True) if parts else metrics
+
+
+def _compared(per_query: pd.DataFrame, meta: Mapping[str, Any], variants: Sequence[str]) -> pd.DataFrame:
+    """comparisons.csv: the variants in the order of the run, of which the first with a result may be the baseline."""
+    wanted, margin = meta["compared"]["baseline"], meta["compared"]["margin"]
+    parts = []
+    for dataset, own in per_query.groupby("dataset", sort=True) if len(per_query) else ():
+        present = set(own["variant"])
+        baseline = chosen_baseline(wanted, [name for name in variants if name in present])
+        if baseline is not None:
+            parts.append(comparisons(own, meta["metrics"], baseline, margin).assign(dataset=dataset))
+    return _joined(parts).reindex(columns=COMPARISONS)
 
 
 def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: Noted) -> None:

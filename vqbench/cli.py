@@ -41,6 +41,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
+  vqbench compare A B [--max-drop 0.01]        two results folders: exit status 1 if quality fell by more than that
   vqbench figures results/NAME                 draw the figures of a results folder again
   vqbench cache clear                          delete the cached float results
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
@@ -79,7 +80,8 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.config import nearest
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "cache": commands.cache, "recommend": commands.recommend, "report": commands.report}  # fmt: skip
+             "compare": commands.compare, "cache": commands.cache, "recommend": commands.recommend,
+             "report": commands.report}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]

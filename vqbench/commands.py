@@ -1,4 +1,4 @@
-"""The commands beside the sweep: recommend, report, nearest, figures, cache."""
+"""The commands beside the sweep."""
 
 from __future__ import annotations
 
@@ -123,6 +123,34 @@ def figures(arguments: list[str]) -> int:
         drawn = draw_all(folder, progress)
     console().print(f"{len(drawn)} figures in [bold]{folder / 'figures'}[/bold]")
     return 0
+
+
+def compare(arguments: list[str]) -> int:
+    """Two results folders: 0 where quality held, 1 where it fell."""
+    from vqbench.compare import compare as compared
+    from vqbench.compared import as_json, show
+    from vqbench.store import read_results
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench compare",
+        description="Did quality fall from BEFORE to AFTER? Exit status: 0 no, 1 yes, 2 they cannot be compared.",
+    )
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("--metric", default="overlap", metavar="NAME", help="a metric of both (overlap)")
+    parser.add_argument("--max-drop", type=float, default=0.01, metavar="X", help="so much may be lost (0.01)")
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help="how sure a fall must be (0.95)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args(arguments)
+    outcome = compared(
+        read_results(given.before), read_results(given.after),
+        metric=given.metric, max_drop=given.max_drop, confidence=given.confidence,
+    )  # fmt: skip
+    if given.json:
+        print(as_json(outcome))
+    else:
+        show(outcome, str(given.before), str(given.after), console())
+    return int(outcome.worse)
 
 
 def cache(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,12 +33,18 @@ class Options:
     block_mb: float = 64
     force: bool = False
     getsizeof: bool = False
+    baseline: str | None = None
+    margin: float = 0.01
     report: bool = True
     plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+        if not 0 < self.margin < math.inf:
+            raise VqbenchError(
+                f"margin = {self.margin}: must be above 0; differences below it count as none that matters"
+            )
 
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
@@ -85,6 +92,10 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     plugins = options.plugin_folders
     datasets = _datasets(config, overrides, plugins)
     variants = _variants(_group(config, "quantizer"), overrides, plugins)
+    if options.baseline is not None and options.baseline not in variants:
+        raise VqbenchError(
+            f"baseline = {options.baseline}: not a variant of this run; {nearest(options.baseline, variants)}"
+        )
     _check_figures(config.get("figures", True))
     settings = Settings(
         sorted(whole_numbers(config["k"], "k")),
@@ -125,7 +136,7 @@ def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tupl
         nodes = config["datasets"].items()
         return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes}
     spec: Dataset = build(config.get("dataset"), "datasets", "dataset", plugins)
-    skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "key")
+    skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
     return {_renamed(spec.title, told, "dataset."): spec}
 

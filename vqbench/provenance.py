@@ -30,6 +30,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "title": plan.title,
         "config": config,
         "seeds": list(plan.seeds),
+        "compared": {"baseline": plan.options.baseline, "margin": plan.options.margin},
         "datasets": {name: _dataset(plan, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},

@@ -19,7 +19,7 @@ from scipy import stats
 
 from vqbench.errors import VqbenchError
 from vqbench.measured import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
-from vqbench.stats import CONFIDENCE
+from vqbench.stats.intervals import CONFIDENCE
 from vqbench.store import Results
 
 

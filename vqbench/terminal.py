@@ -13,9 +13,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.store import Results, read_results
 
 WIDTH = 100
+#: A comparison's verdict in one sign.
+MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "equivalent": "=",
+         "unclear": "?"}  # fmt: skip
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
 
 
@@ -43,6 +47,7 @@ def summary(out: Path, *, reused: int) -> None:
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
+    clipped = clipped.drop_duplicates(["dataset", "variant"])
     for row in clipped.to_dict("records"):
         screen.print(
             f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
@@ -54,23 +59,29 @@ def summary(out: Path, *, reused: int) -> None:
 
 def _print_table(results: Results, dataset: str, screen: Console) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
-    metrics = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "ok")]
+    metrics = results.pooled
+    metrics = metrics[metrics["dataset"] == dataset]
     about = results.meta["datasets"][dataset]
     ks = metrics["k"].dropna().astype(int).unique()
     k = 10 if 10 in ks else int(max(ks, default=0))
     factor = int(metrics["oversample"].max()) if len(metrics) else 0
     shown = _shown(results, metrics, dataset, k, factor)
+    baseline, margin = _baseline(results.comparisons, dataset)
     queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
+    seeds = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
+    many = seeds["seed"].nunique()
     title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
+    title += f", mean of {many} seeds" if many > 1 else ""
     columns = [
         ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
-        (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("NDCG kept", "ndcg_kept", _share),
+        (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("\N{ALMOST EQUAL TO}", "letters", str),
+        (f"vs {baseline}", "against", str), ("NDCG kept", "ndcg_kept", _share),
         ("RBO", "rbo", _share), ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
     left_out: list[str] = []
     table = _table(shown, columns, title)
-    for name in ("rbo", "worst", "interval", "ratio"):
+    for name in ("rbo", "worst", "interval", "ratio", "letters"):
         if screen.measure(table, options=screen.options.update(max_width=1000)).maximum <= screen.width:
             break
         left_out += [heading for heading, key, _ in columns if key == name]
@@ -78,7 +89,7 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
         table = _table(shown, columns, title)
     screen.print(table)
     if dataset == max(results.metrics["dataset"]):
-        screen.print(_caption([key for _, key, _ in columns], k, factor))
+        screen.print(_caption([key for _, key, _ in columns], k, factor, margin))
         if left_out:
             screen.print(f"Left out, since the screen is narrow: {', '.join(left_out)}.")
 
@@ -88,19 +99,21 @@ def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]
     table.add_column("variant", no_wrap=True, min_width=16)
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    seeds = shown["seed"].nunique() > 1
     for row in shown.to_dict("records"):
-        name = f"{row['variant']} (seed {row['seed']})" if seeds else row["variant"]
-        table.add_row(name, *(form(row[key]) for _, key, form in columns))
+        table.add_row(row["variant"], *(form(row[key]) for _, key, form in columns))
     return table
 
 
-def _caption(shown: list[str], k: int, factor: int) -> str:
+def _caption(shown: list[str], k: int, factor: int, margin: float) -> str:
     """What the columns mean, for those that are there."""
     words = {
         "bytes": "bytes: a vector's code",
         "ratio": "ratio: to float32, with all that the codes need, but not the floats that rescoring reads",
         "overlap": f"overlap@{k}: share of float's top {k} that is found (CI: confidence interval)",
+        "letters": "\N{ALMOST EQUAL TO}: variants that share a letter cannot be told apart (paired by query, all "
+        "pairs, Holm, 5 %)",
+        "against": f"vs: difference of overlap@{k}, {MARKS['better']} better, {MARKS['worse']} worse (Holm, 5 %), "
+        f"{MARKS['equivalent']} proven to be within {margin:g}, {MARKS['unclear']} too few queries to tell",
         "ndcg_kept": "NDCG kept: relative to float search",
         "rbo": "RBO: rank-biased overlap, the first ranks weigh most",
         "worst": f"worst: queries that lose more than half of their top {k}",
@@ -110,17 +123,17 @@ def _caption(shown: list[str], k: int, factor: int) -> str:
 
 
 def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor: int) -> pd.DataFrame:
-    """One row a variant and seed: most bytes first, best overlap first."""
-    key = ["variant", "seed"]
+    """One row a variant: most bytes first, best overlap first."""
     at_k = metrics[metrics["k"] == k]
     alone = at_k[at_k["oversample"] == 0]
-    own = metrics[key].drop_duplicates().set_index(key)
-    own = own.join(alone.pivot(index=key, columns="metric", values="value"))
+    own = metrics[["variant"]].drop_duplicates().set_index("variant")
+    own = own.join(alone.pivot(index="variant", columns="metric", values="value"))
     own = own[[name for name in ("overlap", "ndcg_kept", "rbo", "worst") if name in own]]
-    overlap = at_k[at_k["metric"] == "overlap"].set_index(key)
+    overlap = at_k[at_k["metric"] == "overlap"].set_index("variant")
     if "overlap" in own:
         interval = overlap[overlap["oversample"] == 0].reindex(own.index)[["ci_low", "ci_high"]]
         own["interval"] = [f"{_share(low)}-{_share(high)}" for low, high in interval.to_numpy()]
+        _add_comparisons(own, results.comparisons, dataset, k)
     if factor and len(overlap):
         own["rescored"] = overlap[overlap["oversample"] == factor]["value"]
     ledger = results.ledger[results.ledger["dataset"] == dataset]
@@ -128,6 +141,32 @@ def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor
     own = own.join(totals.rename(columns={"bytes_per_vector": "bytes", "ratio_float32": "ratio"}), on="variant")
     best = [name for name in ("overlap", "rescored") if name in own][:1]
     return own.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
+
+
+def _add_comparisons(own: pd.DataFrame, comparisons: pd.DataFrame, dataset: str, k: int) -> None:
+    """Letters; and differences, unless the baseline is what overlap itself compares with."""
+    if comparisons.empty or len(own) < 2:
+        return
+    same = (comparisons["dataset"] == dataset) & (comparisons["metric"] == "overlap") & (comparisons["k"] == k)
+    rows = comparisons[same & (comparisons["oversample"] == 0)].set_index("variant").reindex(own.index)
+    if rows["letters"].fillna("").any():
+        own["letters"] = rows["letters"].fillna("")
+    baseline = next(iter(rows["baseline"].dropna()), "")
+    baseline, _ = _baseline(comparisons, dataset)
+    if baseline in own.index and own.loc[baseline, "overlap"] < 1:
+        own["against"] = [_against(row) for row in rows.to_dict("records")]
+
+
+def _baseline(comparisons: pd.DataFrame, dataset: str) -> tuple[str, float]:
+    """Its name and the margin of equivalence; nothing where there are no comparisons."""
+    rows = comparisons[comparisons["dataset"] == dataset] if len(comparisons) else comparisons
+    return ("", 0.0) if rows.empty else (str(rows["baseline"].iloc[0]), float(rows["margin"].iloc[0]))
+
+
+def _against(row: dict) -> str:
+    if row["verdict"] not in MARKS:
+        return "-"
+    return f"{row['difference']:+.3f} {MARKS[row['verdict']]}".replace("-", "\N{MINUS SIGN}")
 
 
 def _share(value: float) -> str:

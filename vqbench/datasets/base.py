@@ -26,7 +26,8 @@ class Source:
     """What was read: rows as they came, ids where there are any, queries and relevance likewise.
 
     corpus_nd: ``(n, d)`` of any real dtype, possibly a memory map. judgements: (query id,
-    document id, gain). origin names the place for messages.
+    document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
+    corpus where its rows are the queries. origin names the place for messages.
     """
 
     origin: str
@@ -35,6 +36,7 @@ class Source:
     queries_qd: NDArray[np.generic] | None = None
     query_ids: Sequence[str] | None = None
     judgements: Sequence[Judgement] | None = None
+    groups: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,8 @@ class Data:
     """A corpus and its queries, checked, ready to be searched.
 
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
-    the query itself, or -1. fingerprint: SHA-256 of every value and id.
+    the query itself, or -1. fingerprint: SHA-256 of every value and id. groups_q: the name of each query's group,
+    where queries are not drawn one by one.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Data:
     exclude_q: Ints | None
     qrels: Qrels | None
     fingerprint: str
+    groups_q: Sequence[str] | None = None
 
     @property
     def findable(self) -> int:
@@ -121,16 +125,20 @@ def prepare(
         )
         if own.d != corpus.d:
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
-        picked = drawn(own_keys_q, _count(n_queries, own.n), query_seed, "queries")
+        available = own.n
+        picked = drawn(own_keys_q, _count(n_queries, available), query_seed, "queries")
         all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
         query_ids = named(all_ids, picked)
         exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
         queries_qd, digest = own.take(picked), digest + own_digest
     else:
-        picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed, "queries")
+        available = corpus.n
+        picked = drawn(keys_n, _count(n_queries, available), query_seed, "queries")
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
+    groups_q = _groups(source, picked, available)
     given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
     parts = [digest, *given, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
+    parts += ["groups", *groups_q] if groups_q is not None else []
     fingerprint = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode())  # no two alike
     known = set(ids)
     if queries == "holdout":
@@ -140,7 +148,7 @@ def prepare(
         ids, keys_n, exclude_q = named(ids, kept), keys_n[kept], None
         corpus = corpus.without(picked)
     qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known)
-    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest())
+    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest(), groups_q)
 
 
 def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
@@ -148,6 +156,23 @@ def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
     row_at = {i: row for row, i in enumerate(ids)}
     exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
     return exclude_q if (exclude_q >= 0).any() else None
+
+
+def _groups(source: Source, picked: Ints, available: int) -> list[str] | None:
+    """The groups of the queries that were picked."""
+    if source.groups is None:
+        return None
+    if len(source.groups) != available:
+        raise VqbenchError(
+            f"groups of {source.origin}: {len(source.groups)} names for {available} queries: name the group of each "
+            "row that may be a query, one a line"
+        )
+    groups_q = named(source.groups, picked)
+    if len(set(groups_q)) < 2:
+        raise VqbenchError(
+            f"groups of {source.origin}: all queries belong to {groups_q[0]!r}: an interval needs at least 2 groups"
+        )
+    return groups_q
 
 
 def _count(n_queries: int | None, available: int) -> int:

@@ -27,7 +27,8 @@ class File(Dataset):
 
     path, queries: ``.npy`` (memory-mapped), ``.npz`` (``key`` names the array where there are
     several) or ``.json``, an object of id to list of numbers. ids, query_ids: text files, one id a
-    line. qrels: TREC format, ``query 0 document gain`` a line. A path that starts with
+    line. groups: a text file too, the group of each query a line (of each row where rows are the queries): intervals
+    then count groups, not queries. qrels: TREC format, ``query 0 document gain`` a line. A path that starts with
     ``bundled:`` lies in the package.
     """
 
@@ -38,6 +39,7 @@ class File(Dataset):
     queries: str | None = None
     query_ids: str | None = None
     qrels: str | None = None
+    groups: str | None = None
 
     @property
     def title(self) -> str:
@@ -54,6 +56,7 @@ class File(Dataset):
             queries_qd=queries_qd,
             query_ids=query_ids if self.query_ids is None else _lines(_resolved(self.query_ids)),
             judgements=None if self.qrels is None else _judgements(_resolved(self.qrels)),
+            groups=None if self.groups is None else _lines(_resolved(self.groups)),
         )
 
 

@@ -28,6 +28,7 @@ def evaluate(
     oversample: int | Sequence[int] = (0,),
     metrics: Sequence[Metric] = (Overlap(), Recall()),
     ids: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
     queries: QueryMode | None = None,
     n_queries: int | None = None,
     normalize: bool = True,
@@ -36,7 +37,8 @@ def evaluate(
     """The tidy table of metrics.csv for vectors in memory.
 
     corpus_nd: ``(n, d)`` real numbers. queries_qd: ``(q, d)``; without them each corpus row is a query
-    (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``).
+    (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``). groups: the group of each
+    query (of each row where rows are the queries); intervals then count groups.
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
     for name, variant in variants.items():
@@ -44,7 +46,8 @@ def evaluate(
             raise VqbenchError(f"variants[{name!r}] is a {type(variant).__name__}: wrap it in vqbench.Variant(...)")
     if not variants:
         raise VqbenchError("variants is empty: name at least one")
-    source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd)
+    source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd,
+                    groups=None if groups is None else [*map(str, groups)])  # fmt: skip
     data = prepare(source, "array", queries=queries, n_queries=n_queries, normalize=normalize)
     ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))
     settings = Settings(ks, factors, metrics)

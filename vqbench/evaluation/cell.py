@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vqbench import stats
 from vqbench.arrays import Floats, blocks
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
@@ -25,9 +24,12 @@ from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
 from vqbench.search.placement import boundary_means
 from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.stats import intervals as stats
+from vqbench.stats.groups import Groups
 from vqbench.variant import Variant
 
 FLOAT32 = 4
+_WORST = 5  # queries whose lists are kept
 _PAIRS = 4096  # pairs whose error bounds are computed at a time
 
 
@@ -71,9 +73,9 @@ def evaluate_variant(
     if variant.similarity == "estimate" and any(isinstance(m, QueryMetric) and m.bounded for m in settings.metrics):
         bound_f = _bounds(bench, codec, encoded.codes)
     measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q, bound_f)))
-    per_query, metrics = _tables(measured, data.query_ids)
+    per_query, metrics = _tables(measured, data.query_ids, data.groups_q)
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
-    samples = take_samples(bench, codec, encoded, variant.similarity)
+    samples = take_samples(bench, codec, encoded, variant.similarity, _worst(measured, settings, data.query_ids))
     clock.lap("metrics", advance)
     return Cell(pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds)
 
@@ -132,9 +134,23 @@ def _measured(bench: Bench, settings: Settings, found: Found) -> Iterator[_Measu
             yield _Measured(metric, view.k, view.oversample, each.values_q, each.low_q, each.high_q, float_q)
 
 
-def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd.DataFrame, list[dict]]:
+def _worst(measured: Sequence[_Measured], settings: Settings, query_ids: Sequence[str]) -> list[int]:
+    """The queries that find the least of their true top k, by id where they find as much; none that finds all."""
+    k = 10 if 10 in settings.k else max(settings.k)
+    for m in measured:
+        if (m.metric.name, m.k, m.oversample) == ("overlap", k, 0):
+            losers = np.flatnonzero(m.values_q < 1).tolist()
+            return sorted(losers, key=lambda query: (m.values_q[query], query_ids[query]))[:_WORST]
+    return []
+
+
+def _tables(
+    measured: Sequence[_Measured], query_ids: Sequence[str], groups_q: Sequence[str] | None
+) -> tuple[pd.DataFrame, list[dict]]:
     """The per-query table and the rows of the summary."""
     frames, rows = [], []
+    whole = None if groups_q is None else Groups.of(groups_q)
+    grouped = {} if groups_q is None else {"group": pd.Categorical(groups_q)}
     for m in measured:
         defined = np.isfinite(m.values_q)
         low_q, high_q = (np.full(len(defined), np.nan) if x is None else x for x in (m.low_q, m.high_q))
@@ -143,7 +159,7 @@ def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd
                 {
                     "query": pd.Categorical(query_ids, categories=query_ids),
                     "metric": m.metric.name, "k": m.k, "oversample": m.oversample,
-                    "value": m.values_q, "low": low_q, "high": high_q,
+                    "value": m.values_q, "low": low_q, "high": high_q, **grouped,
                 }
             )[defined]
         )  # fmt: skip
@@ -151,13 +167,14 @@ def _tables(measured: Sequence[_Measured], query_ids: Sequence[str]) -> tuple[pd
             own = {"metric": f"{m.metric.name}_float", "value": m.float_q[defined], "low": np.nan, "high": np.nan}
             frames.append(frames[-1].assign(**own))
         values_q = m.values_q[defined]
-        interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest)
+        groups = None if whole is None else whole.only(defined)
+        interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest, groups=groups)
         bounds = (stats.mean(low_q[defined]), stats.mean(high_q[defined]))
         row = partial(_row, k=m.k, oversample=m.oversample, n=len(values_q))
         rows.append(row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds))
         if m.float_q is not None:
             ratio, *interval = stats.ratio_interval(
-                values_q, m.float_q[defined], reach=m.metric.highest - m.metric.lowest
+                values_q, m.float_q[defined], reach=m.metric.highest - m.metric.lowest, groups=groups
             )
             rows.append(row(f"{m.metric.name}_kept", value=ratio, interval=interval))
     none = pd.DataFrame(columns=["query", "metric", "k", "oversample", "value", "low", "high"])

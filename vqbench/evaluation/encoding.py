@@ -13,7 +13,7 @@ from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
 from vqbench.search.similarity import CodeArray, CodeBlocks
-from vqbench.stats import mean
+from vqbench.stats.intervals import mean
 
 _BLOCK = 8192
 

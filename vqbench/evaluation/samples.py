@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,17 +21,19 @@ _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many oth
 _LISTED = 10
 
 
-def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity) -> pd.DataFrame:
+def take_samples(
+    bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity, worst: Sequence[int] = ()
+) -> pd.DataFrame:
     """Tidy rows ``kind, id, index, other, value, code``.
 
     vector: value = component ``index`` of the example row as the quantizer gets it, code = what is
     stored. balance: value = share of ones in bit ``index``. pair: value = float cosine, code = the
     code's score, index = true rank or nothing for a row drawn at random.
-    nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
+    nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs. worst: the same for
+    the queries numbered in ``worst``; worst_float: what float search lists for them.
     """
     data, search, example = bench.data, bench.search, bench.example
-    rows = np.array([example])
-    vector_d = data.corpus.take(rows)[0]
+    vector_d = data.corpus.take(np.array([example]))[0]
     frames = [_frame("vector", data.ids[example], index=np.arange(codec.core.d),
                      value=codec.project(vector_d[None, :])[0],
                      code=_stored(codec.core, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
@@ -45,18 +48,41 @@ def take_samples(bench: Bench, codec: Codec, encoded: Encoded, similarity: Simil
         value=search.pairs(data.queries_qd, query_f, row_f), code=coded.pairs(sides.queries_qd, query_f, row_f),
     ))  # fmt: skip
 
-    k = min(_LISTED, data.corpus.n - 1)
-    if k > 0:
-        sides = meet(codec, vector_d[None, :], encoded.codes, similarity)
-        by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
-        hits = replace(coded, exclude_q=rows, priority_n=by_id).top(sides.queries_qd, k)
-        listed = hits.ids_qk[0]
-        cosine = search.pairs(vector_d[None, :], np.zeros(k, dtype=np.int64), listed)
-        frames.append(_frame(
-            "nearest", data.ids[example], index=np.arange(1, k + 1), other=named(data.ids, listed),
-            value=cosine, code=hits.scores_qk[0],
-        ))  # fmt: skip
+    frames += _lists(bench, codec, encoded, similarity, list(worst))
     return pd.concat(frames, ignore_index=True)
+
+
+def _lists(
+    bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity, worst: list[int]
+) -> list[pd.DataFrame]:
+    """The nearest rows of the example and of the worst queries, equal scores by id."""
+    data, rows = bench.data, np.array([bench.example])
+    own_q = np.full(len(worst), -1) if data.exclude_q is None else data.exclude_q[worst]
+    k = min(_LISTED, data.corpus.n - 1)
+    if k < 1:
+        return []
+    queries_qd = np.concatenate([data.corpus.take(rows), data.queries_qd[worst]])
+    by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
+    float_search = replace(bench.search, exclude_q=np.concatenate([rows, own_q]), priority_n=by_id)
+    sides = meet(codec, queries_qd, encoded.codes, similarity)
+    coded = replace(float_search, rows=sides.rows, measure=sides.measure).top(sides.queries_qd, k)
+    names = [data.ids[bench.example], *named(data.query_ids, np.array(worst, dtype=np.int64))]
+    kinds = ["nearest"] + ["worst"] * len(worst)
+    query_f = np.repeat(np.arange(len(names)), k)
+    cosine_qk = float_search.pairs(queries_qd, query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
+    found = [
+        _frame(kind, name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=cosine_k, code=scores_k)
+        for kind, name, ids_k, cosine_k, scores_k in zip(
+            kinds, names, coded.ids_qk, cosine_qk, coded.scores_qk, strict=True
+        )
+    ]
+    if worst:
+        true = replace(float_search, exclude_q=own_q).top(queries_qd[1:], k)
+        found += [
+            _frame("worst_float", name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=scores_k)
+            for name, ids_k, scores_k in zip(names[1:], true.ids_qk, true.scores_qk, strict=True)
+        ]
+    return found
 
 
 def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:

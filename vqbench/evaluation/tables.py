@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
-SCHEMA = 1
+SCHEMA = 2
 #: What stands in the column ``seed`` of rows over several seeds.
 ALL_SEEDS = "all"
 

@@ -13,6 +13,7 @@ from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
 from vqbench.figures.codes import bit_balance, score_calibration
+from vqbench.figures.differences import differences
 from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
 from vqbench.figures.league import overlap_by_variant
@@ -31,6 +32,7 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
     "overlap_vs_bytes": overlap_vs_bytes,
     "frontier": frontier,
     "overlap_by_variant": overlap_by_variant,
+    "differences": differences,
     "calibration": calibration,
     "overlap_by_k": overlap_by_k,
     "metrics_heatmap": metrics_heatmap,

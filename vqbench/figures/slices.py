@@ -10,19 +10,19 @@ from typing import Any
 
 import pandas as pd
 
+from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.figures.style import Look, family_of, looks_of
 from vqbench.store import Results
 
 FIRST = "the first of"  # seeds
-_CELL = ["variant", "metric", "k", "oversample"]
 
 
 @dataclass(frozen=True)
 class Slice:
     """What was measured on one dataset.
 
-    metrics: one row a variant, metric, k and oversample; several seeds are averaged, their intervals
-    joined. lost: variants without a result. samples: those of the first seed. nodes: the variants' configs.
+    metrics: one row a variant, metric, k and oversample, over all seeds. lost: variants without a result.
+    samples: those of the first seed. nodes: the variants' configs. comparisons: with the baseline.
     """
 
     dataset: str
@@ -36,6 +36,7 @@ class Slice:
     looks: Mapping[str, Look]
     seeds: int
     nodes: Mapping[str, Any]
+    comparisons: pd.DataFrame
 
     @cached_property
     def k(self) -> int:
@@ -107,8 +108,7 @@ class Slice:
     @property
     def interval(self) -> str:
         """What a bar around a mean says."""
-        joined = ", from the lowest to the highest of all seeds" if self.seeds > 1 else ""
-        return f"bars: 95 % interval of the mean over queries{joined}"
+        return f"bars: 95 % interval of the mean over queries{' and seeds' if self.seeds > 1 else ''}"
 
 
 def _with_k(text: str, k: int | None) -> str:
@@ -123,11 +123,12 @@ def slices(results: Results) -> list[Slice]:
 
 
 def _slice(results: Results, dataset: str) -> Slice:
-    metrics, ledger, per_query, samples = (
+    metrics, ok, ledger, per_query, samples, comparisons = (
         frame[frame["dataset"] == dataset] if "dataset" in frame else frame
-        for frame in (results.metrics, results.ledger, results.per_query, results.samples)
-    )
-    ok = metrics[metrics["status"] == "ok"]
+        for frame in (
+            results.metrics, results.pooled, results.ledger, results.per_query, results.samples, results.comparisons
+        )
+    )  # fmt: skip
     lost = metrics[metrics["status"].isin(["skipped", "failed"])].drop_duplicates("variant")
     totals = ledger[(ledger["scope"] == "total") & (ledger["item"] == "bytes_per_vector")]
     sizes = totals.groupby("variant")["bytes"].first().to_dict()
@@ -135,9 +136,10 @@ def _slice(results: Results, dataset: str) -> Slice:
     if "seed" in samples:
         samples = samples[samples["seed"] == samples["seed"].min()]
     return Slice(
-        dataset, about, results.meta["metrics"], _joined(ok), lost[~lost["variant"].isin(ok["variant"])], sizes,
-        per_query, samples, _looks(metrics, sizes, samples, int(about.get("d", 0))), ok["seed"].nunique(),
-        _nodes(results.meta["config"]),
+        dataset, about, results.meta["metrics"], ok, lost[~lost["variant"].isin(ok["variant"])], sizes,
+        per_query, samples, _looks(metrics, sizes, samples, int(about.get("d", 0))),
+        metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
+        _nodes(results.meta["config"]), comparisons,
     )  # fmt: skip
 
 
@@ -145,13 +147,6 @@ def _nodes(config: Any) -> dict[str, Any]:
     """The variants' configs; those of all jobs of a multirun together."""
     jobs = config if isinstance(config, list) else [config]
     return {name: node for job in jobs for name, node in (job.get("quantizer") or {}).items()}
-
-
-def _joined(metrics: pd.DataFrame) -> pd.DataFrame:
-    """One row where several seeds had one each."""
-    groups = metrics.groupby(_CELL, dropna=False, sort=True)
-    how = {"value": "mean", "ci_low": "min", "ci_high": "max", "low": "min", "high": "max", "n_queries": "max"}
-    return groups.agg(how).reset_index()
 
 
 def _looks(metrics: pd.DataFrame, sizes: Mapping[str, float], samples: pd.DataFrame, d: int) -> dict[str, Look]:

@@ -3,7 +3,7 @@
 Three cases, since no one method holds for all of them (tests/test_coverage.py shows how often each holds
 the true mean): many queries differ: a studentised bootstrap, which follows skewed losses where
 Student's interval does not; few do: an interval for their share, joined with one for how much they
-lose; none does: the rule of three.
+lose; none does: the rule of three. Queries that come in groups count by group (``groups.py``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.groups import Groups
 
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
@@ -28,34 +29,39 @@ def mean(values_q: Floats) -> float:
     return math.fsum(values_q) / len(values_q) if len(values_q) else math.nan
 
 
-def mean_interval(values_q: Floats, *, lowest: float, highest: float) -> tuple[float, float]:
-    """95 % interval of the mean over queries, within the metric's range; NaN for fewer than two.
+def mean_interval(
+    values_q: Floats, *, lowest: float, highest: float, groups: Groups | None = None, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Interval of the mean over queries, within the metric's range; NaN for fewer than two queries or groups.
 
     Where all n values are the same the sample says nothing about spread, but at most 3 / n of all
     queries can differ (rule of three: Hanley and Lippman-Hand, JAMA 249(13), 1983); the interval
     then reaches as far as such a share of worst or best values could move the mean.
     """
-    n, centre = len(values_q), mean(values_q)
-    if n < 2:
+    units, centre = len(values_q) if groups is None else groups.count, mean(values_q)
+    if units < 2 or len(values_q) < 2:
         return math.nan, math.nan
     if np.ptp(values_q) == 0:
-        share = min(1, 3 / n)
+        share = rule_of_three(units)
         low = lowest if math.isinf(lowest) else centre - share * (centre - lowest)
         high = highest if math.isinf(highest) else centre + share * (highest - centre)
         return low, high
-    away_q = np.abs(values_q - highest)
-    if _few(away_q):
-        low, high = _few_interval(away_q, highest - lowest)
+    away = summed(np.abs(values_q - highest), groups)
+    if is_few(away):
+        low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
         return max(lowest, highest - high), highest - low
-    away_q = np.abs(values_q - lowest)
-    if _few(away_q):
-        low, high = _few_interval(away_q, highest - lowest)
+    away = summed(np.abs(values_q - lowest), groups)
+    if is_few(away):
+        low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
         return lowest + low, min(highest, lowest + high)
-    low, high = studentised(values_q)
+    around = values_q if groups is None else centre + groups.scaled_sums(values_q - centre)
+    low, high = studentised(around, confidence)
     return max(lowest, low), min(highest, high)
 
 
-def ratio_interval(values_q: Floats, base_q: Floats, *, reach: float = 1) -> tuple[float, float, float]:
+def ratio_interval(
+    values_q: Floats, base_q: Floats, *, reach: float = 1, groups: Groups | None = None
+) -> tuple[float, float, float]:
     """Ratio of the means of paired values, with its 95 % interval.
 
     Linearised (Cochran, Sampling Techniques, 3rd ed., section 6.3): the ratio's error is the mean
@@ -63,19 +69,35 @@ def ratio_interval(values_q: Floats, base_q: Floats, *, reach: float = 1) -> tup
     Where few queries lose and none gains, the interval of their losses; where none differs, the rule of
     three: at most a share of 3 / n could, by ``reach`` each. NaN where the base is 0.
     """
-    n, base = len(values_q), mean(base_q)
-    if n < 2 or base == 0:
+    units, base = len(values_q) if groups is None else groups.count, mean(base_q)
+    if units < 2 or base == 0:
         return math.nan, math.nan, math.nan
     ratio = mean(values_q) / base
     lost_q = base_q - values_q
     if not lost_q.any():
-        half = min(1, 3 / n) * reach / base
+        half = rule_of_three(units) * reach / base
         return ratio, ratio - half, ratio + half
-    if _few(lost_q) and (lost_q >= 0).all():
-        low, high = _few_interval(lost_q, reach)
+    lost = summed(lost_q, groups)
+    if (lost_q >= 0).all() and is_few(lost):
+        low, high = few_interval(lost, _reach(reach, groups))
         return ratio, 1 - high / base, 1 - low / base
-    low, high = studentised((values_q - ratio * base_q) / base)
+    low, high = studentised(summed((values_q - ratio * base_q) / base, groups))
     return ratio, ratio + low, ratio + high
+
+
+def rule_of_three(n: int) -> float:
+    """The share of all queries that can differ where none of ``n`` does (95 %, one-sided)."""
+    return min(1.0, 3 / n)
+
+
+def summed(values_q: Floats, groups: Groups | None) -> Floats:
+    """The values that are drawn independently: those of queries, or of their groups."""
+    return values_q if groups is None else groups.scaled_sums(values_q)
+
+
+def _reach(reach: float, groups: Groups | None) -> float:
+    """How far one such value can lie from none."""
+    return reach if groups is None else reach * groups.largest
 
 
 def studentised(values_q: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -84,27 +106,38 @@ def studentised(values_q: Floats, confidence: float = CONFIDENCE) -> tuple[float
     The same resamples for every sample of this size, values sorted first, so that the interval depends on the
     values alone. Student's interval where there are too few values to resample.
     """
-    n, centre = len(values_q), mean(values_q)
-    spread = math.sqrt(math.fsum((values_q - centre) ** 2) / (n - 1) / n)
-    tail = (1 - confidence) / 2
-    low, high = stats.t.ppf([tail, 1 - tail], n - 1)
-    if n >= 10:
-        found = np.quantile(_bootstrapped(np.sort(values_q) - centre), [tail, 1 - tail], method="inverted_cdf")
-        low, high = found if np.isfinite(found).all() else (low, high)
-    return centre - float(high) * spread, centre - float(low) * spread
+    low, high = studentised_columns(values_q[:, None], (confidence,))
+    return float(low[0, 0]), float(high[0, 0])
 
 
-def _bootstrapped(sorted_q: Floats) -> Floats:
-    """t of each resample of centred values: its mean over its standard error."""
-    n = len(sorted_q)
-    scale = float(np.abs(sorted_q).max()) or 1.0
-    both_2q = np.rint(np.stack([sorted_q / scale, (sorted_q / scale) ** 2]) * 2.0**_GRID_BITS)
-    sums_2r = np.concatenate([both_2q @ part.T for part in _resamples(n)], axis=1) / 2.0**_GRID_BITS
-    mean_r = sums_2r[0] / n
-    error_r = np.sqrt(np.maximum(sums_2r[1] / n - mean_r**2, 0) / (n - 1))
-    constant_r = error_r < 1e-9
-    infinite_r = np.copysign(np.inf, mean_r)
-    return np.where(constant_r, infinite_r, mean_r / np.where(constant_r, 1, error_r))
+def studentised_columns(values_nm: Floats, confidences: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """The same of each column; low and high ends ``(confidences, m)``."""
+    n, m = values_nm.shape
+    centre_m = np.array([mean(column) for column in values_nm.T])
+    spread_m = np.array([math.sqrt(math.fsum(column) / (n - 1) / n) for column in (values_nm - centre_m).T ** 2])
+    tails = [tail for confidence in confidences for tail in ((1 - confidence) / 2, (1 + confidence) / 2)]
+    found_em = np.repeat(stats.t.ppf(tails, n - 1)[:, None], m, axis=1)
+    if n >= 10 and m:
+        drawn_em = np.quantile(
+            _bootstrapped(np.sort(values_nm, axis=0) - centre_m), tails, axis=0, method="inverted_cdf"
+        )
+        for at in range(0, len(tails), 2):
+            usable_m = np.isfinite(drawn_em[at : at + 2]).all(axis=0)
+            found_em[at : at + 2, usable_m] = drawn_em[at : at + 2, usable_m]
+    return centre_m - found_em[1::2] * spread_m, centre_m - found_em[0::2] * spread_m
+
+
+def _bootstrapped(sorted_nm: Floats) -> Floats:
+    """t of each resample of centred values, its mean over its standard error: ``(resamples, m)``."""
+    n, m = sorted_nm.shape
+    scale_m = np.abs(sorted_nm).max(axis=0)
+    scaled_nm = sorted_nm / np.where(scale_m == 0, 1, scale_m)
+    both_nm = np.rint(np.concatenate([scaled_nm, scaled_nm**2], axis=1) * 2.0**_GRID_BITS)
+    sums_rm = np.concatenate([part @ both_nm for part in _resamples(n)]) / 2.0**_GRID_BITS
+    mean_rm = sums_rm[:, :m] / n
+    error_rm = np.sqrt(np.maximum(sums_rm[:, m:] / n - mean_rm**2, 0) / (n - 1))
+    constant_rm = error_rm < 1e-9
+    return np.where(constant_rm, np.copysign(np.inf, mean_rm), mean_rm / np.where(constant_rm, 1, error_rm))
 
 
 @lru_cache(maxsize=4)
@@ -115,14 +148,14 @@ def _resamples(n: int) -> tuple[Floats, ...]:
     return tuple(rng.multinomial(n, np.full(n, 1 / n), size=len(part)).astype(np.float64) for part in parts)
 
 
-def _few(away_q: Floats) -> bool:
+def is_few(away_q: Floats) -> bool:
     """Do only few values, and at most half of them, differ?"""
     count = int(np.count_nonzero(away_q))
     return bool(np.isfinite(away_q).all()) and count < _FEW and 2 * count <= len(away_q)
 
 
-def _few_interval(away_q: Floats, reach: float) -> tuple[float, float]:
-    """95 % interval of the mean of values most of which are 0, and none more than ``reach``.
+def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Interval of the mean of values of which some, but few, are not 0, and none is more than ``reach``.
 
     The mean is a share times a size. The share's interval is binomial, mid-P (Lancaster, JASA 56, 1961);
     the size's is Student's on a log scale, with a relative deviation of 1 assumed where only one is seen;
@@ -130,9 +163,9 @@ def _few_interval(away_q: Floats, reach: float) -> tuple[float, float]:
     """
     n, sizes = len(away_q), np.sort(away_q[away_q != 0])
     count, size = len(sizes), mean(sizes)
-    low, high = mid_p(count, n)
+    low, high = mid_p(count, n, confidence)
     scatter = math.fsum((sizes / size - 1) ** 2) / (count - 1) if count > 1 else 1.0
-    half = min(float(stats.t.ppf((1 + CONFIDENCE) / 2, max(count - 1, 1))), 4.3) * math.sqrt(scatter / count)
+    half = min(float(stats.t.ppf((1 + confidence) / 2, max(count - 1, 1))), 4.3) * math.sqrt(scatter / count)
     share = count / n
     down, up = math.hypot(math.log(share / low), half), math.hypot(math.log(high / share), half)
     return share * size * math.exp(-down), min(share * size * math.exp(up), high * reach)

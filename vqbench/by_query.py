@@ -1,0 +1,102 @@
+"""Per-query values as arrays, and what becomes of them over several seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vqbench.arrays import Floats
+from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.stats.groups import Groups
+from vqbench.stats.intervals import mean
+from vqbench.stats.seeds import mean_over_seeds, ratio_over_seeds
+
+FLOAT = "_float"  # ends the name of float search's own values
+KEPT = "_kept"  # ends the name of the ratio to them
+
+
+@dataclass(frozen=True)
+class Values:
+    """One metric at one k and oversample factor: ``values`` (variants, seeds, queries), NaN where there is none."""
+
+    metric: str
+    k: int
+    oversample: int
+    variants: Sequence[str]
+    seeds: Sequence[int]
+    values: Floats
+    low: Floats
+    high: Floats
+    groups: Groups | None
+
+    def of(self, variant: str) -> Floats:
+        """``(seeds, queries)`` of a variant, less the seeds under which it has no values."""
+        values_sq = self.values[self.variants.index(variant)]
+        return values_sq[np.isfinite(values_sq).any(axis=1)]
+
+
+def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
+    """The values of one dataset, metric by metric. Float search's own, which judged metrics keep, among them."""
+    per_query = per_query.reset_index(drop=True)
+    variants, queries = (sorted(per_query[column].astype(str).unique()) for column in ("variant", "query"))
+    seeds = sorted(per_query["seed"].unique().tolist())
+    at = {
+        "variant": pd.Categorical(per_query["variant"].astype(str), categories=variants).codes,
+        "seed": np.searchsorted(seeds, per_query["seed"].to_numpy()),
+        "query": pd.Categorical(per_query["query"].astype(str), categories=queries).codes,
+    }
+    groups = None
+    if "group" in per_query:
+        first = per_query.assign(query=at["query"]).drop_duplicates("query").sort_values("query")
+        groups = Groups.of(first["group"].astype(str).tolist())
+    columns = {name: per_query[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
+    for (metric, k, oversample), rows in per_query.groupby(["metric", "k", "oversample"], sort=False, observed=True):
+        where = rows.index.to_numpy()
+        cubes = {name: np.full((len(variants), len(seeds), len(queries)), np.nan) for name in columns}
+        for name, values in columns.items():
+            cubes[name][tuple(codes[where] for codes in at.values())] = values[where]
+        yield Values(
+            metric=str(metric), k=int(k), oversample=int(oversample), variants=variants, seeds=seeds,
+            values=cubes["value"], low=cubes["low"], high=cubes["high"], groups=groups,
+        )  # fmt: skip
+
+
+def over_seeds(
+    per_query: pd.DataFrame, metrics: pd.DataFrame, described: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Rows of metrics.csv over all seeds of one variant on one dataset, from its rows by seed.
+
+    Intervals cover queries and seeds. A metric that has no values by query, such as mse, has the mean alone.
+    """
+    found = {(x.metric, x.k, x.oversample): x for x in by_query(per_query)} if len(per_query) else {}
+    rows = []
+    for (metric, k, oversample), same in metrics.groupby(["metric", "k", "oversample"], sort=False, dropna=False):
+        row = same.iloc[0].to_dict() | {"seed": ALL_SEEDS, "value": mean(same["value"].to_numpy(dtype=np.float64))}
+        values = None if pd.isna(k) else found.get((metric.removesuffix(KEPT), int(k), int(oversample)))
+        if values is not None:
+            base = found.get((metric.removesuffix(KEPT) + FLOAT, int(k), int(oversample)))
+            row |= _pooled(values, base if metric.endswith(KEPT) else None, described[metric.removesuffix(KEPT)])
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"k": "Int64"})
+
+
+def _pooled(values: Values, base: Values | None, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Value, interval and tie bounds of one metric, or of its ratio to ``base``, over seeds and queries."""
+    known_q = np.isfinite(values.values[0]).all(axis=0)
+    values_sq = values.values[0][:, known_q]
+    groups = None if values.groups is None else values.groups.only(known_q)
+    if base is not None:
+        found = ratio_over_seeds(
+            values_sq, base.values[0][0, known_q], reach=about["highest"] - about["lowest"], groups=groups
+        )
+        bounds = math.nan, math.nan
+    else:
+        found = mean_over_seeds(values_sq, lowest=about["lowest"], highest=about["highest"], groups=groups)
+        bounds = mean(values.low[0][:, known_q].ravel()), mean(values.high[0][:, known_q].ravel())
+    names = ("value", "ci_low", "ci_high", "low", "high")
+    return {**dict(zip(names, (*found, *bounds), strict=True)), "n_queries": int(known_q.sum())}

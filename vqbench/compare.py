@@ -1,0 +1,232 @@
+"""Two results folders: did quality fall from one to the other? For CI, after a change of code, model or setting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from vqbench.arrays import Floats
+from vqbench.by_query import Values, by_query
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.stats.groups import Groups
+from vqbench.stats.multiple import holm
+from vqbench.stats.paired import differences, p_values
+from vqbench.store import Results
+
+WORSE, LOWER, BETTER, SAME = "worse", "lower", "better", "same"
+_KEY = ["dataset", "variant", "k", "oversample"]
+Cubes = Mapping[tuple[int, int], Values]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting in both folders. difference: after - before, in the metric's units.
+
+    paired: query by query; else from the two intervals, which is less sharp. p_drop: that quality fell by no more
+    than is allowed; p: that nothing changed; both corrected over all rows (Holm).
+    """
+
+    dataset: str
+    variant: str
+    k: int
+    oversample: int
+    before: float
+    after: float
+    difference: float
+    ci_low: float
+    ci_high: float
+    p: float
+    p_drop: float
+    bytes_before: float
+    bytes_after: float
+    paired: bool
+    verdict: str = SAME
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """rows: what both folders have. lost: results that only the first one has. notes: what else to know."""
+
+    metric: str
+    max_drop: float
+    confidence: float
+    rows: Sequence[Row]
+    lost: Sequence[str]
+    notes: Sequence[str]
+
+    @property
+    def worse(self) -> bool:
+        """Did quality fall by more than is allowed, or a result get lost?"""
+        return bool(self.lost) or any(row.verdict == WORSE for row in self.rows)
+
+
+def compare(
+    before: Results, after: Results, *, metric: str = "overlap", max_drop: float = 0.01, confidence: float = 0.95
+) -> Outcome:
+    """Every setting that both folders have, at every k and oversample factor.
+
+    A setting is ``worse`` where its quality fell by more than ``max_drop``, sure at ``confidence`` over all rows
+    together; ``lower`` or ``better`` where it changed for sure, but not by that much; else ``same``.
+    Raises VqbenchError where the folders cannot be compared: other data, queries or metrics.
+    """
+    if not 0 <= max_drop < math.inf or not 0.5 < confidence < 1:
+        raise VqbenchError(f"max_drop = {max_drop}, confidence = {confidence}: a drop is 0 or more, confidence below 1")
+    shared = _shared_datasets(before, after)
+    both = _both(before, after, metric, shared)
+    if both.empty:
+        raise VqbenchError(
+            f"{before.folder} and {after.folder}: no variant, k and oversample factor of {metric} in common"
+        )
+    better = 1 if before.meta["metrics"][metric]["higher_is_better"] else -1
+    rows = [row for dataset in shared for row in _dataset(before, after, metric, dataset, both, better, max_drop)]
+    p, p_drop = (holm(np.array([getattr(row, name) for row in rows])) for name in ("p", "p_drop"))
+    rows = [
+        replace(row, p=float(a), p_drop=float(b), verdict=_verdict(row.difference * better, a, b, 1 - confidence))
+        for row, a, b in zip(rows, p, p_drop, strict=True)
+    ]
+    return Outcome(metric, max_drop, confidence, rows, _lost(before, after, shared), _notes(before, after, rows))
+
+
+def _shared_datasets(before: Results, after: Results) -> list[str]:
+    """The datasets of both folders. Raises VqbenchError where one of them is not the same data."""
+    ours, theirs = before.meta["datasets"], after.meta["datasets"]
+    shared = [name for name in ours if name in theirs]
+    for name in shared:
+        for key, what in (("sha256", "data, ids or queries"), ("normalized", "normalize")):
+            if ours[name][key] != theirs[name][key]:
+                raise VqbenchError(
+                    f"{name}: {before.folder} and {after.folder} differ in {what}: "
+                    "only the same queries on the same corpus can be compared; run both on the same input"
+                )
+    if not shared:
+        raise VqbenchError(
+            f"{before.folder} has {', '.join(ours)}, {after.folder} has {', '.join(theirs)}: no dataset in common"
+        )
+    return shared
+
+
+def _both(before: Results, after: Results, metric: str, shared: Sequence[str]) -> pd.DataFrame:
+    """Rows of metrics.csv that both have, side by side."""
+    for results in (before, after):
+        if metric not in results.meta["metrics"]:
+            known = ", ".join(results.meta["metrics"])
+            raise VqbenchError(f"{results.folder}: metric {metric} was not measured; there are {known}")
+    left, right = (
+        x.pooled[(x.pooled["metric"] == metric) & x.pooled["dataset"].isin(shared) & x.pooled["k"].notna()]
+        for x in (before, after)
+    )
+    return left.merge(right, on=_KEY, suffixes=("_before", "_after"))
+
+
+def _dataset(
+    before: Results, after: Results, metric: str, dataset: str, both: pd.DataFrame, better: int, max_drop: float
+) -> list[Row]:
+    sizes = [_bytes(results, dataset) for results in (before, after)]
+    old, new = (_cubes(results, dataset, metric) for results in (before, after))
+    columns = [_paired(old, new, str(x["variant"]), int(x["k"]), int(x["oversample"])) for x in _records(both, dataset)]
+    about = before.meta["metrics"][metric]
+    reach = float(about["highest"]) - float(about["lowest"])
+    rows = []
+    for x, found in zip(_records(both, dataset), columns, strict=True):
+        start = {
+            **{name: x[name] for name in ("dataset", "variant")}, "k": int(x["k"]), "oversample": int(x["oversample"]),
+            "before": x["value_before"], "after": x["value_after"],
+            "bytes_before": sizes[0].get(x["variant"], math.nan), "bytes_after": sizes[1].get(x["variant"], math.nan),
+        }  # fmt: skip
+        if found is None:
+            rows.append(Row(**start, **_apart(x, better, max_drop)))
+            continue
+        d_sq, groups = found
+        (each,) = differences([d_sq], reach=reach, groups=groups)
+        (p_drop,) = p_values([d_sq * better + max_drop], groups=groups, two_sided=False)
+        rows.append(Row(**start, difference=each.mean, ci_low=each.low, ci_high=each.high, p=each.p,
+                        p_drop=float(p_drop), paired=True))  # fmt: skip
+    return rows
+
+
+def _records(both: pd.DataFrame, dataset: str) -> list[dict]:
+    return both[both["dataset"] == dataset].to_dict("records")
+
+
+def _cubes(results: Results, dataset: str, metric: str) -> Cubes:
+    """Values by query, by k and oversample factor; none where the folder lacks them."""
+    p = results.per_query
+    if p.empty:
+        return {}
+    return {(x.k, x.oversample): x for x in by_query(p[(p["dataset"] == dataset) & (p["metric"] == metric)])}
+
+
+def _paired(
+    before: Mapping[tuple[int, int], Values],
+    after: Mapping[tuple[int, int], Values],
+    variant: str,
+    k: int,
+    oversample: int,
+) -> tuple[Floats, Groups | None] | None:
+    """Differences ``(seeds, queries)`` and the queries' groups, or None where either folder has no values by query."""
+    ours, theirs = before.get((k, oversample)), after.get((k, oversample))
+    if ours is None or theirs is None:
+        return None
+    old_sq, new_sq = ours.of(variant), theirs.of(variant)
+    if old_sq.shape[1] != new_sq.shape[1]:
+        return None
+    count = min(len(old_sq), len(new_sq))  # other seeds are other draws: any pairing of them will do
+    return new_sq[:count] - old_sq[:count], ours.groups
+
+
+def _apart(x: dict, better: int, max_drop: float) -> dict:
+    """The difference from two means and their intervals, as if the queries were not the same ones."""
+    difference = x["value_after"] - x["value_before"]
+    down = math.hypot(x["value_after"] - x["ci_low_after"], x["ci_high_before"] - x["value_before"])
+    up = math.hypot(x["ci_high_after"] - x["value_after"], x["value_before"] - x["ci_low_before"])
+    error = max(down, up, 1e-12) / float(stats.norm.ppf(0.975))
+    p = float(2 * stats.norm.sf(abs(difference) / error))
+    p_drop = float(stats.norm.cdf((difference * better + max_drop) / error))
+    return {"difference": difference, "ci_low": difference - down, "ci_high": difference + up, "p": p,
+            "p_drop": p_drop, "paired": False}  # fmt: skip
+
+
+def _bytes(results: Results, dataset: str) -> dict[str, float]:
+    ledger = results.ledger
+    own = ledger[(ledger["dataset"] == dataset) & (ledger["item"] == "bytes_per_vector")]
+    return dict(zip(own["variant"], own["bytes"].astype(float), strict=True))
+
+
+def _verdict(gain: float, p: float, p_drop: float, level: float) -> str:
+    if p_drop <= level:
+        return WORSE
+    if p <= level:
+        return BETTER if gain > 0 else LOWER
+    return SAME
+
+
+def _lost(before: Results, after: Results, shared: Sequence[str]) -> list[str]:
+    """Variants with a result before that were tried again and gave none."""
+    ok = before.metrics[before.metrics["status"] == "ok"]
+    gone = after.metrics[after.metrics["status"].isin(["failed", "skipped"]) & after.metrics["dataset"].isin(shared)]
+    had = set(zip(ok["dataset"], ok["variant"], strict=True))
+    return [
+        f"{x['dataset']}, {x['variant']}: {x['status']}: {x['reason']}"
+        for x in gone.drop_duplicates(["dataset", "variant"]).to_dict("records")
+        if (x["dataset"], x["variant"]) in had
+    ]
+
+
+def _notes(before: Results, after: Results, rows: Sequence[Row]) -> list[str]:
+    notes = []
+    for one, other in ((before, after), (after, before)):
+        names, others = (set(x.pooled["variant"]) for x in (one, other))
+        if names - others:
+            notes.append(f"only in {one.folder}: {', '.join(sorted(names - others))}")
+    if any(not row.paired for row in rows):
+        notes.append("not paired by query, since a per_query.parquet is missing: small differences cannot be seen")
+    seeds = [set(x.metrics["seed"]) - {ALL_SEEDS} for x in (before, after)]
+    if seeds[0] != seeds[1] and min(map(len, seeds)) < 2:
+        notes.append("other seeds: with one seed a side, a difference may be the luck of the draw; use several")
+    return notes

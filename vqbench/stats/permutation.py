@@ -1,0 +1,64 @@
+"""Sign-flip permutation test of paired differences (Fisher, The Design of Experiments, 1935, section 21).
+
+If two settings are alike, each query's difference could as well have had the other sign. So many assignments of
+signs, all of them where few differences are not 0, say how often chance alone moves the mean as far as was seen.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqbench.arrays import Floats
+
+FLIPS = 9_999  # and the assignment that was seen is one more
+_ALL = 12  # up to so many differences that are not 0, each of the 2^m assignments is tried
+_SEED = 20240607
+_GRID_BITS = 40  # differences so rounded add up without rounding, whatever the order: 2^40 x 8,000 < 2^53
+_PART = 512
+
+
+def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
+    """p of each column of differences ``(n, m)``: that their mean is 0 (two-sided) or not below 0.
+
+    The same signs are tried for every sample of this size. Where d is symmetric around 0 the test is exact.
+    """
+    scale_m = np.abs(d_nm).max(axis=0, initial=0)
+    whole_nm = np.rint(d_nm / np.where(scale_m == 0, 1, scale_m) * 2.0 ** _bits(len(d_nm)))
+    p_m = np.ones(d_nm.shape[1])
+    busy_m = np.count_nonzero(whole_nm, axis=0)
+    for at in np.flatnonzero((busy_m > 0) & (busy_m <= _ALL)):
+        p_m[at] = _exact(whole_nm[whole_nm[:, at] != 0, at], two_sided)
+    many = np.flatnonzero(busy_m > _ALL)
+    if len(many):
+        seen_m = _extreme(whole_nm[:, many].sum(axis=0), two_sided)
+        count_m = np.ones(len(many))
+        for signs_rn in _signs(len(d_nm)):
+            count_m += (_extreme(signs_rn.astype(np.float64) @ whole_nm[:, many], two_sided) >= seen_m).sum(axis=0)
+        p_m[many] = count_m / (FLIPS + 1)
+    return p_m
+
+
+def _bits(n: int) -> int:
+    """As many as leave room for the sum of ``n``."""
+    return min(_GRID_BITS, 52 - int(n).bit_length())
+
+
+def _extreme(sums: Floats, two_sided: bool) -> Floats:
+    return np.abs(sums) if two_sided else -sums
+
+
+def _exact(d_n: Floats, two_sided: bool) -> float:
+    sums = np.array(list(product((1.0, -1.0), repeat=len(d_n)))) @ d_n
+    return float(np.mean(_extreme(sums, two_sided) >= _extreme(d_n.sum(), two_sided)))
+
+
+@lru_cache(maxsize=2)
+def _signs(n: int) -> tuple[NDArray[np.int8], ...]:
+    """Rows of +1 and -1, in parts."""
+    rng = np.random.default_rng(_SEED)
+    sizes = [min(_PART, FLIPS - start) for start in range(0, FLIPS, _PART)]
+    return tuple(rng.integers(0, 2, size=(size, n), dtype=np.int8) * np.int8(2) - np.int8(1) for size in sizes)

@@ -1,0 +1,79 @@
+"""What the luck of a seed adds: rotations, k-means and calibration draws come out differently each time.
+
+Queries and seeds are crossed random effects: every query is asked under every seed. The mean over both
+errs by its queries and by its seeds; the intervals of either part are joined as their squares (Zou and Donner,
+Statistics in Medicine 27, 2008), which keeps the skew of the queries' part.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from vqbench.arrays import Floats
+from vqbench.stats.groups import Groups
+from vqbench.stats.intervals import CONFIDENCE, mean, mean_interval, ratio_interval, summed
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """variance: what seeds add to the variance of the mean over queries and ``count`` seeds."""
+
+    variance: float
+    count: int
+
+    @classmethod
+    def of(cls, values_sq: Floats, groups: Groups | None = None) -> SeedSpread:
+        """From values ``(seeds, queries)``. One seed says nothing about seeds: variance 0.
+
+        The variance of the seeds' means, over ``count``. It holds the residuals' part too, which the queries'
+        interval counts as well: to subtract it (Searle, Casella and McCulloch, Variance Components, 1992, 4.3)
+        would, with the few seeds that people run, too often leave nothing, and differences between
+        seeds would pass for differences between variants (tests/test_paired_coverage.py).
+        """
+        seeds, centre = len(values_sq), mean(values_sq.ravel())
+        if seeds < 2:
+            return cls(0.0, seeds)
+        seed_s = np.array([mean(summed(values_q - centre, groups)) for values_q in values_sq])
+        return cls(math.fsum((seed_s - mean(seed_s)) ** 2) / (seeds - 1) / seeds, seeds)
+
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Student's half width of the seeds' part."""
+        if self.variance == 0:
+            return 0.0
+        return float(stats.t.ppf((1 + confidence) / 2, self.count - 1)) * math.sqrt(self.variance)
+
+    def widened(self, centre: float, low: float, high: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """The interval around ``centre`` of the queries alone, joined with the seeds' part."""
+        half = self.half_width(confidence)
+        return centre - math.hypot(centre - low, half), centre + math.hypot(high - centre, half)
+
+
+def mean_over_seeds(
+    values_sq: Floats, *, lowest: float, highest: float, groups: Groups | None = None
+) -> tuple[float, float, float]:
+    """Mean over queries and seeds with its 95 % interval, within the metric's range."""
+    values_q = _over_seeds(values_sq)
+    low, high = mean_interval(values_q, lowest=lowest, highest=highest, groups=groups)
+    centre = mean(values_q)
+    low, high = SeedSpread.of(values_sq, groups).widened(centre, low, high)
+    return centre, max(lowest, low), min(highest, high)
+
+
+def ratio_over_seeds(
+    values_sq: Floats, base_q: Floats, *, reach: float = 1, groups: Groups | None = None
+) -> tuple[float, float, float]:
+    """Ratio of the mean over queries and seeds to that of a base without seeds, with its 95 % interval."""
+    ratio, low, high = ratio_interval(_over_seeds(values_sq), base_q, reach=reach, groups=groups)
+    if math.isnan(ratio):
+        return ratio, low, high
+    spread = SeedSpread.of((values_sq - ratio * base_q) / mean(base_q), groups)
+    return ratio, *spread.widened(ratio, low, high)
+
+
+def _over_seeds(values_sq: Floats) -> Floats:
+    """Means over seeds; of equal values exactly that value."""
+    return np.where(np.ptp(values_sq, axis=0) == 0, values_sq[0], values_sq.mean(axis=0))
