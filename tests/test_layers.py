@@ -123,6 +123,29 @@ def test_results_are_read_without_the_machinery() -> None:
         assert not {root.split(".")[0] for root in roots} & {"hydra", "omegaconf"}, name
 
 
+READERS = sorted(
+    {"vqbench.compare", "vqbench.measured", "vqbench.recommend", "vqbench.advice", "vqbench.recipe", "vqbench.panel"}
+    | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report."))}
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_reads_results_needs_nothing_else(name: str) -> None:
+    """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
+    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.store", "vqbench.evaluation.tables", *_in("stats"),
+              "vqbench.by_query", "vqbench.compared", "vqbench.comparisons"}  # fmt: skip
+    figures = {module for module in READERS if module.startswith("vqbench.figures.")}
+    others = set(READERS) - (set() if name in figures else figures)
+    assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
+    roots = {
+        root.split(".")[0]
+        for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8")))
+        for root in ([x.name for x in node.names] if isinstance(node, ast.Import)
+                     else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+    }  # fmt: skip
+    assert not roots & {"hydra", "omegaconf"}
+
+
 def test_no_circle() -> None:
     """The top package is left out: it names the public functions for type checkers only."""
     graph = {name: imports - {"vqbench"} for name, imports in IMPORTS.items() if name != "vqbench"}

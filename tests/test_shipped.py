@@ -139,6 +139,7 @@ def test_the_wheel_works_in_a_clean_environment_and_an_empty_folder(tmp_path: Pa
     assert "Moana 2 (2024)" in run("nearest", "Moana", "--top", "2")
     run("quantizer=[float32,binary_mean]", "n_queries=20", "k=[10]", "cache=off")
     assert list((empty / "results" / "wordnet" / "figures").glob("*.png"))
+    assert "<style>" in (empty / "results" / "wordnet" / "report.html").read_text("utf-8")
     run("experiment=notebook", "n_queries=20", "cache=off")
     assert (empty / "results" / "notebook" / "metrics.csv").is_file()
 

@@ -35,6 +35,9 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench ... out=DIR                          write there instead of results/NAME
 
+  vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
+                                               the cheapest setting that is sure to keep so much
+  vqbench report results/NAME [...]            report.html again; several folders: one report, --out FILE
   vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
@@ -44,7 +47,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
 
 A run prints a table and writes metrics.csv, ledger.csv, timings.csv, per_query.parquet, samples.parquet,
-meta.json and figures/. Exit status: 0 fine, 1 a variant failed, 2 a mistake in the input, 130 interrupted.
+meta.json, figures/ and report.html. Exit status: 0 fine, 1 a variant failed or nothing to recommend, 2 a mistake in
+the input, 130 interrupted.
 """
 
 
@@ -76,7 +80,8 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.config import nearest
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "compare": commands.compare, "cache": commands.cache}  # fmt: skip
+             "compare": commands.compare, "cache": commands.cache, "recommend": commands.recommend,
+             "report": commands.report}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]
@@ -189,6 +194,10 @@ def _finish(notes: Sequence[Note]) -> int:
 
         with progress_bar() as progress:
             draw_all(out, progress)
+    if notes[0].meta["config"].get("report", True):
+        from vqbench.report.page import write_report
+
+        write_report([out])
     cells = [cell for note in notes for cell in note.cells]
     summary(out, reused=sum(cell.status == "reused" for cell in cells))
     return int(any(cell.status == "failed" for cell in cells))

@@ -35,6 +35,7 @@ class Options:
     getsizeof: bool = False
     baseline: str | None = None
     margin: float = 0.01
+    report: bool = True
     plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

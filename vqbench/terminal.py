@@ -54,7 +54,7 @@ def summary(out: Path, *, reused: int) -> None:
             "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
     before = f" ({reused} cells were finished before)" if reused else ""
-    screen.print(f"Written to [bold]{out}[/bold]{before}: the tables behind this, and figures/ unless switched off.")
+    screen.print(f"Written to [bold]{out}[/bold]{before}: report.html, the tables behind it, and figures/.")
 
 
 def _print_table(results: Results, dataset: str, screen: Console) -> None:

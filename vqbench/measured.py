@@ -1,0 +1,122 @@
+"""The settings that a results folder measured: what each keeps, and what it stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from vqbench.store import Results
+
+Floats = Literal["disk", "ram"]
+FLOAT32 = 4
+FLOAT_STORE = "float32 store for rescoring"  # as the ledger calls it
+_KEY = ["dataset", "variant", "similarity", "metric", "k", "oversample"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A variant with an oversample factor (0: no rescoring), what it keeps and what it stores.
+
+    value, ci_low, ci_high: the metric's mean over ``queries`` queries and its 95 % interval. vector_bytes: for each
+    vector. once_bytes: for all vectors together. float_bytes: for each vector, read by rescoring; 0 without it.
+    """
+
+    dataset: str
+    variant: str
+    oversample: int
+    value: float
+    ci_low: float
+    ci_high: float
+    queries: int
+    vector_bytes: float
+    once_bytes: float
+    float_bytes: float
+
+    @property
+    def name(self) -> str:
+        """The variant, and how many times k candidates are rescored."""
+        return f"{self.variant} \N{MULTIPLICATION SIGN}{self.oversample}" if self.oversample else self.variant
+
+    def ram(self, n: int, floats: Floats = "disk") -> float:
+        """Bytes of memory for each of ``n`` vectors."""
+        return self.vector_bytes + self.once_bytes / n + (self.float_bytes if floats == "ram" else 0.0)
+
+
+def pooled_rows(results: Results) -> pd.DataFrame:
+    """``Results.pooled``, and for variants of several seeds without a row over all of them, one made of theirs.
+
+    It has the mean of the values and the widest interval: whatever one seed leaves possible stays so.
+    """
+    rows = results.pooled
+    ok = results.metrics[results.metrics["status"] == "ok"]
+    whole = pd.MultiIndex.from_frame(rows[["dataset", "variant"]])
+    rest = ok[~pd.MultiIndex.from_frame(ok[["dataset", "variant"]]).isin(whole)]
+    if rest.empty:
+        return rows
+    how = {"value": "mean", "ci_low": "min", "ci_high": "max", "low": "min", "high": "max", "n_queries": "min"}
+    joined = rest.groupby(_KEY, dropna=False, sort=False).agg(how).reset_index()
+    return pd.concat([rows, joined], ignore_index=True) if len(rows) else joined
+
+
+def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[Setting]:
+    """Every setting of a dataset with a value of ``metric`` at ``k``, those of float search among them."""
+    rows = pooled_rows(results)
+    rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["k"] == k) & rows["value"].notna()]
+    ledger = results.ledger[results.ledger["dataset"] == dataset]
+    of = {
+        (str(variant), str(item)): float(size)
+        for variant, item, size in ledger[["variant", "item", "bytes"]].itertuples(index=False)
+    }
+    return [
+        Setting(
+            dataset=dataset, variant=row["variant"], oversample=int(row["oversample"]), value=float(row["value"]),
+            ci_low=float(row["ci_low"]), ci_high=float(row["ci_high"]), queries=int(row["n_queries"]),
+            vector_bytes=of[row["variant"], "bytes_per_vector"], once_bytes=of[row["variant"], "bytes_once"],
+            float_bytes=of.get((row["variant"], FLOAT_STORE), 0.0) if row["oversample"] else 0.0,
+        )
+        for row in rows.to_dict("records")
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a setting's ledger: bytes for each vector, bytes once, and where they lie."""
+
+    item: str
+    each: float
+    once: float
+    place: Floats
+
+    def total(self, n: int) -> float:
+        """Bytes for ``n`` vectors."""
+        return self.each * n + self.once
+
+
+def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> list[Line]:
+    """What a setting stores, item by item; the floats only where it reads them."""
+    rows = results.ledger
+    rows = rows[(rows["dataset"] == setting.dataset) & (rows["variant"] == setting.variant)]
+    rows = rows[rows["scope"].isin(["vector", "once"])].drop_duplicates(["item", "scope"])
+    return [
+        Line(
+            str(item), float(size) if scope == "vector" else 0.0, float(size) if scope == "once" else 0.0,
+            floats if item == FLOAT_STORE else "ram",
+        )
+        for item, scope, size in rows[["item", "scope", "bytes"]].itertuples(index=False)
+        if item != FLOAT_STORE or setting.oversample
+    ]  # fmt: skip
+
+
+def shown_k(results: Results, dataset: str, metric: str = "overlap") -> int:
+    """10 where it was measured, else the largest k; 0 where nothing was."""
+    ks = measured_ks(results, dataset, metric)
+    return 10 if 10 in ks else max(ks, default=0)
+
+
+def measured_ks(results: Results, dataset: str, metric: str) -> list[int]:
+    """Every k at which any variant has a value."""
+    rows = results.metrics
+    rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & rows["value"].notna()]
+    return sorted(rows["k"].dropna().astype(int).unique().tolist())

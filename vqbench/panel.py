@@ -1,0 +1,109 @@
+"""A recommendation on the screen, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from vqbench import advice
+from vqbench.measured import FLOAT32, ledger_of
+from vqbench.recipe import command_of, yaml_of
+from vqbench.recommend import Recommendation
+from vqbench.store import Results
+
+_PLACES = {"ram": "memory", "disk": "disk"}
+_LISTED = 3  # undecided settings that are named
+
+
+def show(results: Results, rec: Recommendation, screen: Console, shipped: Sequence[str] | None = None) -> None:
+    """One panel: the answer, its bytes, what else there is, what to know, how to run it.
+
+    shipped: the variants that vqbench knows by name; another one's command names its YAML.
+    """
+    parts: list[RenderableType] = [f"[bold]{escape(advice.answer(rec))}[/bold]"]
+    if rec.chosen is not None:
+        parts += ["", _bytes(results, rec)]
+    if options := advice.options(rec):
+        parts += ["", _options(rec, options)]
+    cases = advice.open_cases(rec)
+    if cases and rec.chosen is not None:
+        parts.append(f"Undecided, and cheaper: {escape('. '.join(cases[:_LISTED]))}.")
+    known = advice.notes(rec)
+    parts += ["", *map(escape, known)] if known else []
+    if rec.chosen is not None:
+        parts += ["", *_how(results, rec, shipped)]
+    title = f"{rec.dataset}: {advice.axis(rec)} of at least {rec.target:g}, {rec.n:,} vectors"
+    screen.print(Panel(Group(*parts), title=f"[bold]{escape(title)}[/bold]", title_align="left", box=box.ROUNDED))
+
+
+def _bytes(results: Results, rec: Recommendation) -> Table:
+    """The ledger of the choice for ``n`` vectors, against float32."""
+    assert rec.chosen is not None
+    table = _table("bytes", "for each", f"for {rec.n:,}", "where")
+    lines = ledger_of(results, rec.chosen, rec.floats)
+    for line in sorted(lines, key=lambda line: line.place == "disk"):
+        each = f"{line.each:,.4g} B" if line.each else "once"
+        table.add_row(escape(line.item), each, advice.human(line.total(rec.n)), _PLACES[line.place])
+    table.add_section()
+    total = rec.chosen.ram(rec.n, rec.floats)
+    full = FLOAT32 * rec.d
+    table.add_row("memory in all", f"{total:,.1f} B", advice.human(total * rec.n), f"{full / total:.1f}x less")
+    table.add_row("float32 in memory", f"{full:,} B", advice.human(full * rec.n), "")
+    return table
+
+
+def _options(rec: Recommendation, options: list) -> Table:
+    against = ["against the choice"] if rec.chosen else []
+    table = _table("", "setting", "bytes", advice.axis(rec), "95 % interval", *against)
+    for role, setting in options:
+        other = [""] if setting is rec.chosen else [advice.versus(rec, setting)]
+        table.add_row(
+            role, escape(setting.name), f"{setting.ram(rec.n, rec.floats):,.0f}", advice.share(setting.value),
+            advice.interval(setting), *(other if against else []),
+        )  # fmt: skip
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for at, heading in enumerate(headings):
+        text = heading in ("", "setting", "where")
+        table.add_column(heading, justify="left" if text or at == 0 else "right", no_wrap=heading != "setting")
+    return table
+
+
+def _how(results: Results, rec: Recommendation, shipped: Sequence[str] | None) -> list[RenderableType]:
+    """The command and the YAML of the choice."""
+    assert rec.chosen is not None
+    yaml = yaml_of(results.meta, rec.chosen.variant)
+    line = command_of(results.meta, rec.chosen, rec.k, shipped)
+    parts: list[RenderableType] = [f"[bold]To measure it again:[/bold] {escape(line)}"]
+    if yaml is not None:
+        where = f" (as mine/quantizer/{yaml.partition(':')[0]}.yaml)" if "plugins=[mine]" in line else ""
+        parts += [f"[bold]Its YAML[/bold]{where}[bold]:[/bold]", escape(yaml)]
+    return parts
+
+
+def as_json(results: Results, rec: Recommendation, shipped: Sequence[str] | None = None) -> Mapping[str, Any]:
+    """Everything on the screen as plain data; numbers that are not known are null."""
+    plain = {key: value for key, value in vars(rec).items() if not hasattr(value, "variant") and key != "undecided"}
+    settings = ("chosen", "runner_up", "cheaper", "dearer", "closest", "fallback")
+    plain |= {name: advice.described(rec, getattr(rec, name)) for name in settings}
+    plain["undecided"] = [
+        {"setting": advice.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
+    ]
+    plain |= {"survives": rec.survives, "too_few_queries": rec.too_few_queries}
+    plain |= {"answer": advice.answer(rec), "notes": advice.notes(rec), "ledger": [], "command": None, "yaml": None}
+    if rec.chosen is not None:
+        plain["ledger"] = [
+            {**vars(line), "total": line.total(rec.n)} for line in ledger_of(results, rec.chosen, rec.floats)
+        ]
+        plain["command"] = command_of(results.meta, rec.chosen, rec.k, shipped)
+        plain["yaml"] = yaml_of(results.meta, rec.chosen.variant)
+    return plain
