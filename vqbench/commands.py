@@ -1,10 +1,11 @@
-"""The commands beside the sweep: nearest, figures, cache."""
+"""The commands beside the sweep: nearest, doctor, figures, cache."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from vqbench.errors import VqbenchError
 from vqbench.plan import Options
 from vqbench.terminal import console, progress_bar
 
@@ -27,6 +28,43 @@ def nearest(arguments: list[str]) -> int:
     with progress_bar() as progress:
         found = neighbours(given.title, given.dataset, given.ids, given.quantizer.split(","), given.top, progress)
     show(found, console())
+    return 0
+
+
+def doctor(arguments: list[str]) -> int:
+    """What in the vectors that a run would take makes quantizing easy or hard."""
+    from vqbench.composing import composed, plain
+    from vqbench.doctor.examine import examine
+    from vqbench.doctor.table import as_json, caption, show
+    from vqbench.plan import make_plan
+    from vqbench.run import prepared
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench doctor", description="What in these vectors makes quantizing easy or hard, and what to try."
+    )
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as for a run: dataset=file dataset.path=X")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    given = parser.parse_args(arguments)
+    for setting in given.settings:
+        if "=" not in setting and not setting.startswith("~"):
+            raise VqbenchError(f"doctor: {setting}: settings look like key=value, as in dataset=movies")
+    config, overrides = composed(given.settings)
+    plan = make_plan(plain(config), overrides)
+    found = {}
+    with progress_bar() as progress:
+        for name in plan.datasets:
+            task = progress.add_task(name, total=None)
+            found[name] = examine(
+                prepared(plan, name), lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}")
+            )
+            progress.remove_task(task)
+    if given.json:
+        print(as_json(found))
+        return 0
+    for name, findings in found.items():
+        show(name, findings, console())
+    told = caption([finding for findings in found.values() for finding in findings])
+    console().print(told, markup=False)
     return 0
 
 

@@ -32,6 +32,7 @@ class Options:
     block_mb: float = 64
     force: bool = False
     getsizeof: bool = False
+    doctor: bool = True
     plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
