@@ -35,7 +35,7 @@ def doctor(arguments: list[str]) -> int:
     """What in the vectors that a run would take makes quantizing easy or hard."""
     from vqbench.composing import composed, plain
     from vqbench.doctor.examine import examine
-    from vqbench.doctor.table import as_json, caption, show
+    from vqbench.doctor.table import as_json, show, what_next
     from vqbench.plan import make_plan
     from vqbench.run import prepared
 
@@ -44,10 +44,10 @@ def doctor(arguments: list[str]) -> int:
     )
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as for a run: dataset=file dataset.path=X")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    given = parser.parse_args(arguments)
-    for setting in given.settings:
-        if "=" not in setting and not setting.startswith("~"):
-            raise VqbenchError(f"doctor: {setting}: settings look like key=value, as in dataset=movies")
+    given, unknown = parser.parse_known_args(arguments)
+    for setting in [*unknown, *given.settings]:
+        if "=" not in setting or setting.startswith("-"):
+            raise VqbenchError(f"doctor: {setting}: takes settings like key=value, as in dataset=movies, and --json")
     config, overrides = composed(given.settings)
     plan = make_plan(plain(config), overrides)
     found = {}
@@ -63,8 +63,8 @@ def doctor(arguments: list[str]) -> int:
         return 0
     for name, findings in found.items():
         show(name, findings, console())
-    told = caption([finding for findings in found.values() for finding in findings])
-    console().print(told, markup=False)
+    advised = [finding for findings in found.values() for finding in findings]
+    what_next(advised, given.settings, console())
     return 0
 
 

@@ -13,39 +13,47 @@ from vqbench.doctor.subject import Subject
 
 K = 10
 _HUBS = 2.0
-_ALIGNED = math.sqrt(2 / math.pi)  # cosine of a rotated unit vector with its signs, for many dimensions
+_SCALE = 127  # steps of offset int8 per unit
+_LEAST_ERROR = 1e-12  # scores agree beyond that
 
 
 def gap(subject: Subject) -> Finding:
-    """The gap between ranks 10 and 11 against the errors that codes bring, and the overlap@10 to expect of that.
+    """The gap between ranks 10 and 11 against the error of int8, and the overlap@10 to expect of such errors."""
+    near_ak, whole = subject.nearest_ak, subject.whole
+    fixed_ak, ranged_ak, bit_ak = errors(subject)
+    between = float(np.median(near_ak[:, K - 1] - near_ak[:, K]))
+    error, bit = float(np.median(ranged_ak[:, K - 1])), float(np.median(bit_ak[:, K - 1]))
+    overlap = expected_overlap(near_ak, ranged_ak)
+    level: Level = graded(1 - overlap, NOTE, WARNING)
+    expected = [f"{points(overlap)} with int8 in a range for each dimension"]
+    if not whole.beyond:  # the formula knows rounding, not clipping
+        expected.append(f"{points(expected_overlap(near_ak, fixed_ak))} with offset_int8")
+    expected.append(f"about {points(expected_overlap(near_ak, bit_ak))} with one bit, rotated and centred")
+    text = f"By theory, so much of the top 10 of {subject.searched:,} rows is found: {', '.join(expected)}."
+    return Finding(
+        check="gap", title="Gap at rank 10", value=between / max(error, _LEAST_ERROR),
+        shown=f"{between:.2g} between ranks 10 and 11; int8 errs by {error:.2g}, one bit by {bit:.2g}",
+        level=level, sentence=text, variants=("float16",) if level != "fine" else (),
+    )  # fmt: skip
+
+
+def errors(subject: Subject) -> tuple[Floats, Floats, Floats]:
+    """Standard deviations ``(a, k)`` of a cosine's error under offset int8, int8 in ranges of dimensions, and one bit.
 
     A uniform step s in each dimension errs by s^2 / 12 per component (Gersho and Gray 1992, section 5.2), of which a
     cosine c sees the part across the row: its error has variance (1 - c^2) s^2 / 12. With a step for each dimension
-    s^2 is their mean, weighted by variance. One bit after a rotation, around the mean: (1/a^2 - 1) / (d - 1)
-    times |q|^2 |x|^2 (1 - c^2) of the centred vectors, a^2 = 2 / pi (Gao and Long 2024, theorem 3.2).
+    s^2 is their mean, weighted by variance. One bit after a rotation, around the mean: (1/a^2 - 1) / (d - 1) times
+    |q|^2 |x|^2 (1 - c^2) of the centred vectors, with a^2 = 2 / pi (Gao and Long 2024, section 3.2).
     """
     near_ak, whole = subject.nearest_ak, subject.whole
-    between = float(np.median(near_ak[:, K - 1] - near_ak[:, K]))
     length = math.sqrt(subject.squared_length)
     variance_d, step_d = subject.variance_d, (whole.high_d - whole.low_d) / 255
-    mixed = float((variance_d * step_d**2).sum() / max(float(variance_d.sum()), 1e-300))
-    across_ak = np.sqrt(np.maximum(1 - near_ak**2, 0))
-    fixed_ak, ranged_ak = (across_ak * step / (length * math.sqrt(12)) for step in (1 / 127, math.sqrt(mixed)))
+    total = float(variance_d.sum())
+    step = math.sqrt(float((variance_d * step_d**2).sum()) / total) if total else 0.0
+    across_ak = np.sqrt(np.maximum(1 - near_ak**2, 0)) / (length * math.sqrt(12))
     held = min(float((subject.mean_d**2).sum()) / subject.squared_length, 1.0)
     apart_ak = np.sqrt(np.maximum((1 - held) ** 2 - (near_ak - held) ** 2, 0))
-    bit_ak = apart_ak * math.sqrt((1 / _ALIGNED**2 - 1) / max(whole.d - 1, 1))
-    overlap = expected_overlap(near_ak, ranged_ak)
-    error, bit = float(np.median(ranged_ak[:, K - 1])), float(np.median(bit_ak[:, K - 1]))
-    level: Level = graded(1 - overlap, NOTE, WARNING)
-    expected = [f"{points(overlap)} for int8 with a range for each dimension (its error is {error:.2g})"]
-    if not whole.beyond:  # the formula knows rounding, not clipping
-        expected.append(f"{points(expected_overlap(near_ak, fixed_ak))} for offset_int8")
-    expected.append(f"about {points(expected_overlap(near_ak, bit_ak))} for one rotated bit, centred ({bit:.2g})")
-    text = f"From this, so much of the top 10 of {subject.searched:,} rows can be expected: {', '.join(expected)}."
-    return Finding(
-        check="gap", title="Gap at rank 10", value=between, shown=f"cosines of ranks 10 and 11 differ by {between:.2g}",
-        level=level, sentence=text, variants=("float16",) if level != "fine" else (),
-    )  # fmt: skip
+    return across_ak / _SCALE, across_ak * step, apart_ak * math.sqrt((math.pi / 2 - 1) / max(whole.d - 1, 1))
 
 
 def expected_overlap(near_ak: Floats, error_ak: Floats, k: int = K) -> float:
@@ -54,7 +62,7 @@ def expected_overlap(near_ak: Floats, error_ak: Floats, k: int = K) -> float:
     Row j stays above a threshold t with probability Phi((s_j - t) / error_j); t is where k rows are expected.
     """
     kept = []
-    for near_k, error_k in zip(near_ak, np.maximum(error_ak, 1e-12), strict=True):
+    for near_k, error_k in zip(near_ak, np.maximum(error_ak, _LEAST_ERROR), strict=True):
         reach = 10 * float(error_k.max())
         low, high = float(near_k[-1]) - reach, float(near_k[0]) + reach
         at = optimize.brentq(lambda t, s=near_k, e=error_k: float(special.ndtr((s - t) / e).sum()) - k, low, high)

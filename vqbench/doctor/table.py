@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -23,12 +23,12 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
     told = [finding for finding in findings if finding.level != "fine"]
     counts = [f"{_many(found, level)}" for level in ("warning", "note")
               if (found := sum(finding.level == level for finding in told))]  # fmt: skip
-    title = f"{escape(name)}, {size} rows: {', '.join(counts) or 'nothing to warn of'}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0),
-                  show_header=bool(told))  # fmt: skip
+    title = f"{name}, {size} rows: {', '.join(counts) or 'nothing to warn of'}"
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+                  padding=(0, 2, 0, 0), show_header=bool(told))  # fmt: skip
     table.add_column("", no_wrap=True)
-    table.add_column("finding", width=_LEFT)
-    table.add_column("what it means for codes, and what to try")
+    table.add_column("finding", width=_LEFT, overflow="fold")
+    table.add_column("what it means, and what to try", overflow="fold")
     for finding in told:
         table.add_row(Text(finding.level, _STYLES[finding.level]), _what(finding), _meaning(finding))
         table.add_section()
@@ -43,16 +43,16 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
     screen.print(fine, "")
 
 
-def caption(findings: Sequence[Finding]) -> str:
-    """What the numbers of the table are, and the command that tries what it advises."""
-    text = (
-        "Shares of the top 10 are overlap@10, tried on a sample that is its own corpus: higher than on all rows, but "
-        "in the same order."
+def what_next(findings: Sequence[Finding], settings: Sequence[str], screen: Console) -> None:
+    """Print what the shares are, and the command that tries on all rows what is advised."""
+    screen.print(
+        "Shares of the top 10 are overlap@10, tried on a sample that is its own corpus: fewer rows, so higher."
     )
     variants = list(dict.fromkeys(variant for finding in findings for variant in finding.variants))
-    if not variants:
-        return text
-    return f"{text} On all rows: vqbench ... 'quantizer=[{','.join(['float32', *variants])}]'"
+    if variants:
+        chosen = f"quantizer=[{','.join(['float32', *variants])}]"
+        screen.print("What is advised, on all rows:\n ", end="")
+        screen.print(shlex.join(["vqbench", *settings, chosen]), style="cyan", markup=False, soft_wrap=True)
 
 
 def as_json(found: Mapping[str, Sequence[Finding]]) -> str:
