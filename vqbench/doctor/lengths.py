@@ -74,7 +74,8 @@ def tails(subject: Subject) -> Finding:
     """Rare large numbers, for which a min-max range gives its steps away."""
     varying_d = subject.varying_d
     z_md = (subject.rows64_md - subject.mean_d)[:, varying_d] / np.sqrt(subject.variance_d[varying_d])
-    kurtosis = float((z_md**4).mean() - 3) if varying_d.any() else 0.0
+    squares_md = z_md * z_md  # a power of 4 would take ten times as long
+    kurtosis = float((squares_md * squares_md).mean() - 3) if varying_d.any() else 0.0
     farthest = float(np.abs(z_md).max(initial=0))
     shown = f"excess kurtosis {kurtosis:.2f}, farthest number {farthest:.1f} standard deviations out"
     if kurtosis < _HEAVY:

@@ -25,14 +25,18 @@ def gap(subject: Subject) -> Finding:
     error, bit = float(np.median(ranged_ak[:, K - 1])), float(np.median(bit_ak[:, K - 1]))
     overlap = expected_overlap(near_ak, ranged_ak)
     level: Level = graded(1 - overlap, NOTE, WARNING)
-    expected = [f"{points(overlap)} with int8 in a range for each dimension"]
+    expected = [f"int8 finds {points(overlap)}", f"1 bit {points(expected_overlap(near_ak, bit_ak))}"]
     if not whole.beyond:  # the formula knows rounding, not clipping
-        expected.append(f"{points(expected_overlap(near_ak, fixed_ak))} with offset_int8")
-    expected.append(f"about {points(expected_overlap(near_ak, bit_ak))} with one bit, rotated and centred")
-    text = f"By theory, so much of the top 10 of {subject.searched:,} rows is found: {', '.join(expected)}."
+        expected.insert(1, f"offset_int8 {points(expected_overlap(near_ak, fixed_ak))}")
+    text = (
+        f"What to expect by theory among {subject.searched:,} rows: int8 with a range for each dimension errs by "
+        f"{error:.2g} in a cosine, one bit, rotated and centred, by {bit:.2g}."
+    )
+    if level != "fine":
+        text += " Neighbours lie closer together than int8 can tell."
     return Finding(
         check="gap", title="Gap at rank 10", value=between / max(error, _LEAST_ERROR),
-        shown=f"{between:.2g} between ranks 10 and 11; int8 errs by {error:.2g}, one bit by {bit:.2g}",
+        shown=f"{between:.2g} to rank 11; in theory {', '.join(expected)}",
         level=level, sentence=text, variants=("float16",) if level != "fine" else (),
     )  # fmt: skip
 
@@ -81,7 +85,7 @@ def hubness(subject: Subject) -> Finding:
     if value >= _HUBS:
         text = (
             f"One row is among the 10 nearest of {often_p.max()} others, and {never} of rows of none. Errors in such a "
-            "hub's code touch many lists at once. Queries differ more from one another: ask many."
+            "hub's code touch many lists at once."
         )
     return Finding(
         check="hubness", title="Hubs", value=value, shown=f"skewness {value:.1f} of N_10 in {len(often_p):,} rows",

@@ -17,7 +17,7 @@ from vqbench.search.topk import Search
 
 _BLOCK = 8192
 _ROWS = 4096  # of the sample
-_NUMBERS = 1 << 23  # in the sample at most: 64 MiB in float64
+_NUMBERS = 1 << 22  # in the sample at most: 32 MiB in float64
 _QUERIES = 256  # that try the sample
 _PAIRED = 2048  # rows of the sample that are compared with one another
 _SEARCHED = 100_000  # corpus rows whose nearest are looked for at most

@@ -32,7 +32,7 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
     for finding in told:
         table.add_row(Text(finding.level, _STYLES[finding.level]), _what(finding), _meaning(finding))
         table.add_section()
-    screen.print(table)
+    screen.print(table if told else title, style=None if told else "bold", markup=False)
     fine = Table(title="Fine", title_justify="left", title_style=_STYLES["fine"], show_header=False, box=None,
                  padding=(0, 2, 0, 0))  # fmt: skip
     fine.add_column(no_wrap=True)
@@ -46,7 +46,7 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
 def what_next(findings: Sequence[Finding], settings: Sequence[str], screen: Console) -> None:
     """Print what the shares are, and the command that tries on all rows what is advised."""
     screen.print(
-        "Shares of the top 10 are overlap@10, tried on a sample that is its own corpus: fewer rows, so higher."
+        "Shares of the top 10 are overlap@10 among at most 4,096 rows, drawn by key; among more they are lower."
     )
     variants = list(dict.fromkeys(variant for finding in findings for variant in finding.variants))
     if variants:
