@@ -36,6 +36,7 @@ def test_it_shows_the_worst_first_and_what_to_try(capsys: pytest.CaptureFixture[
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_that_it_prints_runs(capsys: pytest.CaptureFixture[str]) -> None:
     import shlex
 
@@ -68,6 +69,7 @@ def test_it_takes_files_and_queries_as_a_run_does(capsys: pytest.CaptureFixture[
         assert ("shift" in {f["check"] for f in findings}) == (mode == "holdout")
 
 
+@pytest.mark.slow
 def test_it_takes_the_datasets_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["experiment=rotation", "datasets.wordnet.path=mine.npy", "datasets.wordnet.ids=null"]
     given += [f"datasets.wordnet.{key}=null" for key in ("queries", "query_ids", "qrels")]
@@ -107,17 +109,14 @@ def test_an_unknown_flag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         assert flag in capsys.readouterr().err
 
 
-def test_a_run_notes_the_findings_and_a_rerun_the_same_bytes() -> None:
+def test_a_run_notes_the_findings_and_can_leave_them_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A rerun writes the same bytes, and without them reuses the cells."""
     assert main([*RUN, "out=x"]) == 0
     (about,) = json.loads(Path("x/meta.json").read_text())["datasets"].values()
     assert {finding["check"] for finding in about["doctor"]} == set(CHECKS)
     first = Path("x/meta.json").read_bytes()
     assert main([*RUN, "out=x"]) == 0
     assert Path("x/meta.json").read_bytes() == first
-
-
-def test_a_run_can_leave_them_out_and_keeps_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*RUN, "out=x"]) == 0
     assert main([*RUN, "out=x", "doctor=false"]) == 0
     assert "2 cells were finished before" in capsys.readouterr().out
     (about,) = json.loads(Path("x/meta.json").read_text())["datasets"].values()

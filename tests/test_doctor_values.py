@@ -135,7 +135,7 @@ def test_the_gap_is_that_of_sorted_lists() -> None:
     found = CHECKS["gap"](look(data_of(ROWS)))
     assert isinstance(found, Finding)
     some = subject().nearest_ak
-    assert some == pytest.approx(ranked[_rows(subject().asking_ad, x_nd), :64], abs=1e-6)
+    assert some == pytest.approx(ranked[_rows(subject().asking_ad, x_nd), : some.shape[1]], abs=1e-6)
     error = np.median(errors(subject())[1][:, 9])
     assert found.value == pytest.approx(np.median(some[:, 9] - some[:, 10]) / error)
 
@@ -157,18 +157,19 @@ def test_expected_overlap_is_what_simulated_errors_leave() -> None:
         assert expected_overlap(scores, error_ak) == pytest.approx(np.mean(kept), abs=0.01)
 
 
-@pytest.mark.parametrize("d", [32, 128])
-def test_the_expected_overlap_is_that_of_an_evaluation(d: int) -> None:
-    """Theory of rounding errors against int8 itself, within 2 points, where losses are from 1 to 10 points."""
-    rows = clusters(n=3000, d=d, spread=0.3)
+def test_the_expected_overlap_is_that_of_an_evaluation() -> None:
+    """Theory of errors against the codes themselves, on rows that share half of their squared length.
+
+    Within three standard errors of 300 queries: below 2 points for int8, 3 for one bit, with which most queries lose
+    much. No clusters, since rows that lie close together share part of their errors, which the theory leaves out.
+    """
+    rows = isotropic(n=3000, d=128) + 1 / np.sqrt(128)
     seen = look(data_of(rows))
-    fixed_ak, ranged_ak, _ = errors(seen)
-    table = vqbench.evaluate(
-        rows, variants={name: PROBES[name] for name in ("offset_int8", "int8_minmax")}, n_queries=300, k=[10]
-    )
-    for name, error_ak in (("offset_int8", fixed_ak), ("int8_minmax", ranged_ak)):
+    within = {"offset_int8": 0.02, "int8_minmax": 0.02, "rabitq1_hadamard": 0.03}
+    table = vqbench.evaluate(rows, variants={name: PROBES[name] for name in within}, n_queries=300, k=[10])
+    for (name, tolerance), error_ak in zip(within.items(), errors(seen), strict=True):
         measured = table[(table["metric"] == "overlap") & (table["variant"] == name)]["value"].item()
-        assert expected_overlap(seen.nearest_ak, error_ak) == pytest.approx(measured, abs=0.02)
+        assert expected_overlap(seen.nearest_ak, error_ak) == pytest.approx(measured, abs=tolerance), name
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ def errors(subject: Subject) -> tuple[Floats, Floats, Floats]:
     A uniform step s in each dimension errs by s^2 / 12 per component (Gersho and Gray 1992, section 5.2), of which a
     cosine c sees the part across the row: its error has variance (1 - c^2) s^2 / 12. With a step for each dimension
     s^2 is their mean, weighted by variance. One bit after a rotation, around the mean: (1/a^2 - 1) / (d - 1) times
-    |q|^2 |x|^2 (1 - c^2) of the centred vectors, with a^2 = 2 / pi (Gao and Long 2024, section 3.2).
+    |q|^2 |x|^2 (1 - c^2) of the centred vectors, with a^2 = 2 / pi (Gao and Long 2024, section 3.2). The errors of
+    rows that lie close together are partly the same, which changes no rank: tight clusters lose less than this says.
     """
     near_ak, whole = subject.nearest_ak, subject.whole
     length = math.sqrt(subject.squared_length)

@@ -22,7 +22,7 @@ _QUERIES = 256  # that try the sample
 _PAIRED = 2048  # rows of the sample that are compared with one another
 _SEARCHED = 100_000  # corpus rows whose nearest are looked for at most
 _ASKING = 128  # queries whose nearest corpus rows are looked for
-DEPTH = 64
+DEPTH = 512  # nearest rows of each: one bit lets rows from so far down into the top 10
 
 #: Fewer rows in the sample than that, and nothing can be said of neighbours.
 LEAST = 50
