@@ -24,7 +24,7 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
     counts = [f"{_many(found, level)}" for level in ("warning", "note")
               if (found := sum(finding.level == level for finding in told))]  # fmt: skip
     title = f"{name}, {size} rows: {', '.join(counts) or 'nothing to warn of'}"
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD,
                   padding=(0, 2, 0, 0), show_header=bool(told))  # fmt: skip
     table.add_column("", no_wrap=True)
     table.add_column("finding", width=_LEFT, overflow="fold")
