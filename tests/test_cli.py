@@ -13,7 +13,7 @@ from vqbench.cli import main
 from vqbench.evaluation.tables import METRICS
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
-         "figures=false", "report=false", "cache=off"]  # fmt: skip
+         "figures=false", "report=false", "cache=off", "doctor=false"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,7 @@ def test_results_are_read_without_the_machinery() -> None:
     """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
     for name in [*_in("stats"), "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
         assert not any(module.startswith("vqbench.evaluation") for module in IMPORTS[name]), name
-    for name in [*GROUND, *_in("stats"), "vqbench.variant", *_in("search"), *_in("evaluation"),
+    for name in [*GROUND, *_in("stats"), "vqbench.variant", *_in("search"), *_in("evaluation"), *_in("doctor"),
                  *(module for group in GROUPS for module in _in(group))]:  # fmt: skip
         text = MODULES[name].read_text("utf-8")
         roots = {
@@ -144,6 +144,18 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
                      else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
     }  # fmt: skip
     assert not roots & {"hydra", "omegaconf"}
+
+
+def test_the_doctor_stands_beside_evaluation() -> None:
+    """It looks at vectors through the floors below; only its trials name concrete quantizers."""
+    concrete = {module for group in GROUPS for module in _in(group)} - BASES
+    for name in _in("doctor"):
+        known = {*GROUND, *_in("doctor"), *_in("search"), "vqbench.datasets.base", "vqbench.variant"} | set(
+            _in("stats")
+        )
+        if name == "vqbench.doctor.probes":
+            known |= {module for module in concrete if module.split(".")[1] in ("quantizers", "transforms")}
+        assert IMPORTS[name] <= known, f"{name} imports {IMPORTS[name] - known}"
 
 
 def test_no_circle() -> None:

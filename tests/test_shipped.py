@@ -63,7 +63,9 @@ def variants_of(name: str) -> set[str]:
 def test_each_experiment_has_committed_results(name: str) -> None:
     """The reference lies under results/ and was made with the config as it is."""
     folder = ROOT / "results" / name
-    assert {"metrics.csv", "comparisons.csv", "ledger.csv", "meta.json", "README.md", "figures"} <= {p.name for p in folder.iterdir()}
+    assert {"metrics.csv", "comparisons.csv", "ledger.csv", "meta.json", "README.md", "figures"} <= {
+        p.name for p in folder.iterdir()
+    }
     table = pd.read_csv(folder / "metrics.csv", keep_default_na=False)
     written = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
     assert set(table["variant"]) == variants_of(name)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from vqbench.run import Note
 
-GROUPS = ("quantizer", "metric", "dataset", "experiment")
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
 
@@ -42,6 +41,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
   vqbench compare A B [--max-drop 0.01]        two results folders: exit status 1 if quality fell by more than that
+  vqbench doctor KEY=VALUE ... [--json]        what in these vectors makes quantizing easy or hard, and what to try
   vqbench figures results/NAME                 draw the figures of a results folder again
   vqbench cache clear                          delete the cached float results
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
@@ -81,7 +81,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
              "compare": commands.compare, "cache": commands.cache, "recommend": commands.recommend,
-             "report": commands.report}  # fmt: skip
+             "report": commands.report, "doctor": commands.doctor}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]
@@ -93,12 +93,12 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import explained
+    from vqbench.composing import explained, opened, searched
     from vqbench.config import conf_folder
 
     many = bool({"-m", "--multirun"} & set(overrides))
-    overrides = [_open(override) for override in overrides if override not in ("-m", "--multirun")]
-    overrides += _searched(overrides)
+    overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
+    overrides += searched(overrides)
     notes_folder = Path("results", ".sweeps", f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}")
     given = ["--multirun", *overrides, f"hydra.sweep.dir={notes_folder}"] if many else overrides
     status: list[int] = []
@@ -119,33 +119,6 @@ def _sweep(overrides: list[str]) -> int:
     finally:
         sys.argv = before
     return max([*status, _finish_sweep(notes_folder)] if many else status, default=0)
-
-
-def _open(override: str) -> str:
-    """Let a setting inside a group name any field of its class, listed in the YAML or not.
-
-    Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
-    fields that there are.
-    """
-    groups = ("quantizer.", "metric.", "dataset.", "datasets.")
-    return f"++{override}" if override.startswith(groups) and "=" in override else override
-
-
-def _searched(overrides: Sequence[str]) -> list[str]:
-    """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
-    given = next((x.partition("=")[2] for x in overrides if x.lstrip("+").startswith("plugins=")), "")
-    folders = [folder.strip(" '\"") for folder in given.strip("[]").split(",")]
-    for folder in filter(None, folders):
-        if not Path(folder).is_dir():
-            raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
-        keys = {override.lstrip("+").partition("=")[0] for override in overrides}
-        for taken in sorted(key for key in keys - set(GROUPS) if key and (Path(folder) / key).is_dir()):
-            raise VqbenchError(
-                f"plugins: {folder} holds a folder named {taken}, which Hydra would take for configs: "
-                f"move it, or keep plugins in a folder of their own"
-            )
-    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders if folder)
-    return [f"hydra.searchpath=[{found}]"] if found else []
 
 
 def _job(config: DictConfig) -> int:

@@ -112,6 +112,43 @@ def report(arguments: list[str]) -> int:
     return 0
 
 
+def doctor(arguments: list[str]) -> int:
+    """What in the vectors that a run would take makes quantizing easy or hard."""
+    from vqbench.composing import composed, plain
+    from vqbench.doctor.examine import examine
+    from vqbench.doctor.table import as_json, show, what_next
+    from vqbench.plan import make_plan
+    from vqbench.run import prepared
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench doctor", description="What in these vectors makes quantizing easy or hard, and what to try."
+    )
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as for a run: dataset=file dataset.path=X")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    given, unknown = parser.parse_known_args(arguments)
+    for setting in [*unknown, *given.settings]:
+        if "=" not in setting or setting.startswith("-"):
+            raise VqbenchError(f"doctor: {setting}: takes settings like key=value, as in dataset=movies, and --json")
+    config, overrides = composed(given.settings)
+    plan = make_plan(plain(config), overrides)
+    found = {}
+    with progress_bar() as progress:
+        for name in plan.datasets:
+            task = progress.add_task(name, total=None)
+            found[name] = examine(
+                prepared(plan, name), lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}")
+            )
+            progress.remove_task(task)
+    if given.json:
+        print(as_json(found))
+        return 0
+    for name, findings in found.items():
+        show(name, findings, console())
+    advised = [finding for findings in found.values() for finding in findings]
+    what_next(advised, given.settings, console())
+    return 0
+
+
 def figures(arguments: list[str]) -> int:
     """Draw the figures of a results folder again."""
     from vqbench.figures.folder import draw_all

@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import MissingConfigException
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from vqbench.config import nearest
+from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
+
+_GROUPS = ("quantizer", "metric", "dataset", "experiment")
+
+
+def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    """The config of a run that these overrides would start, and the overrides as a plan takes them."""
+    given = [opened(override) for override in overrides]
+    given += searched(given)
+    try:
+        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+            return compose("config", given), given
+    except (HydraException, OmegaConfBaseException) as error:
+        raise VqbenchError(explained(error, conf_folder())) from None
+
+
+def opened(override: str) -> str:
+    """Let a setting inside a group name any field of its class, listed in the YAML or not.
+
+    Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
+    fields that there are.
+    """
+    groups = ("quantizer.", "metric.", "dataset.", "datasets.")
+    return f"++{override}" if override.startswith(groups) and "=" in override else override
+
+
+def searched(overrides: Sequence[str]) -> list[str]:
+    """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
+    given = next((x.partition("=")[2] for x in overrides if x.lstrip("+").startswith("plugins=")), "")
+    folders = [folder.strip(" '\"") for folder in given.strip("[]").split(",")]
+    for folder in filter(None, folders):
+        if not Path(folder).is_dir():
+            raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
+        keys = {override.lstrip("+").partition("=")[0] for override in overrides}
+        for taken in sorted(key for key in keys - set(_GROUPS) if key and (Path(folder) / key).is_dir()):
+            raise VqbenchError(
+                f"plugins: {folder} holds a folder named {taken}, which Hydra would take for configs: "
+                f"move it, or keep plugins in a folder of their own"
+            )
+    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders if folder)
+    return [f"hydra.searchpath=[{found}]"] if found else []
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Options:
     baseline: str | None = None
     margin: float = 0.01
     report: bool = True
+    doctor: bool = True
     plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

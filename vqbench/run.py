@@ -13,6 +13,7 @@ from rich.progress import Progress
 from vqbench import provenance
 from vqbench.config import nearest
 from vqbench.datasets.base import Data, prepare
+from vqbench.doctor.examine import examine
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
@@ -44,22 +45,35 @@ class Note:
 
 def run(plan: Plan, progress: Progress) -> Note:
     """Evaluate every cell of the plan that is not in the store. Bad input is found before anything is written."""
-    prepared = {name: _prepare(plan, name) for name in plan.datasets}
-    for data in prepared.values():
+    datasets = {name: prepared(plan, name) for name in plan.datasets}
+    for data in datasets.values():
         _check(plan, data)
     check_writable(plan.out)
     noted: list[Noted] = []
-    for name, data in prepared.items():
+    for name, data in datasets.items():
         noted += _dataset(plan, name, data, progress)
-    return Note(plan.out, tuple(noted), provenance.describe(plan, prepared))
+    meta = provenance.describe(plan, datasets)
+    if plan.options.doctor:
+        for name, data in datasets.items():
+            meta["datasets"][name]["doctor"] = _findings(name, data, progress)
+    return Note(plan.out, tuple(noted), meta)
 
 
-def _prepare(plan: Plan, name: str) -> Data:
+def prepared(plan: Plan, name: str) -> Data:
+    """One dataset of the plan, read and checked, with its queries."""
     options = plan.options
     return prepare(
         plan.datasets[name].load(), name, queries=options.queries, n_queries=options.n_queries,
         normalize=options.normalize, query_seed=options.query_seed,
     )  # fmt: skip
+
+
+def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]:
+    """What makes the dataset easy or hard to quantize, as it stands in meta.json."""
+    task = progress.add_task(f"{name}: doctor", total=1)
+    found = examine(data, lambda words: progress.update(task, description=f"{name}: doctor, {words}"))
+    progress.update(task, description=f"{name}: doctor", completed=1)
+    return [finding.plain() for finding in found]
 
 
 def _check(plan: Plan, data: Data) -> None:

@@ -1,0 +1,1 @@
+"""``vqbench doctor``: what in these vectors makes quantizing them easy or hard."""
