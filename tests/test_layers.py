@@ -15,6 +15,7 @@ GROUND = {
     f"vqbench.{name}"
     for name in (
         "arrays",
+        "checks",
         "errors",
         "faiss_index",
         "gaussian",

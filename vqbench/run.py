@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from vqbench import provenance
 from vqbench.config import nearest
-from vqbench.datasets.base import Data, prepare
+from vqbench.datasets.base import Data, Source, prepare
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
@@ -44,7 +44,7 @@ class Note:
 
 def run(plan: Plan, progress: Progress) -> Note:
     """Evaluate every cell of the plan that is not in the store. Bad input is found before anything is written."""
-    prepared = {name: _prepare(plan, name) for name in plan.datasets}
+    prepared = _prepared(plan)
     for data in prepared.values():
         _check(plan, data)
     check_writable(plan.out)
@@ -54,12 +54,19 @@ def run(plan: Plan, progress: Progress) -> Note:
     return Note(plan.out, tuple(noted), provenance.describe(plan, prepared))
 
 
-def _prepare(plan: Plan, name: str) -> Data:
-    options = plan.options
-    return prepare(
-        plan.datasets[name].load(), name, queries=options.queries, n_queries=options.n_queries,
-        normalize=options.normalize, query_seed=options.query_seed,
-    )  # fmt: skip
+def _prepared(plan: Plan) -> dict[str, Data]:
+    """The datasets, checked; those that differ in the draw of their rows alone are read once."""
+    options, sources = plan.options, dict[str, Source]()
+    prepared = {}
+    for name, spec in plan.datasets.items():
+        whole = replace(spec, rows=None, rows_seed=0)
+        if repr(whole) not in sources:
+            sources[repr(whole)] = whole.load()
+        prepared[name] = prepare(
+            sources[repr(whole)], name, queries=options.queries, n_queries=options.n_queries,
+            normalize=options.normalize, query_seed=options.query_seed, rows=spec.rows, rows_seed=spec.rows_seed,
+        )  # fmt: skip
+    return prepared
 
 
 def _check(plan: Plan, data: Data) -> None:
