@@ -38,6 +38,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
+  vqbench scale results/scale --n 10_000_000   overlap at a size you cannot measure, from nested subsamples
   vqbench figures results/NAME                 draw the figures of a results folder again
   vqbench cache clear                          delete the cached float results
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
@@ -75,7 +76,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.config import nearest
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "cache": commands.cache}  # fmt: skip
+             "scale": commands.scale, "cache": commands.cache}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]

@@ -99,7 +99,7 @@ def _bootstrapped(sorted_q: Floats) -> Floats:
     n = len(sorted_q)
     scale = float(np.abs(sorted_q).max()) or 1.0
     both_2q = np.rint(np.stack([sorted_q / scale, (sorted_q / scale) ** 2]) * 2.0**_GRID_BITS)
-    sums_2r = np.concatenate([both_2q @ part.T for part in _resamples(n)], axis=1) / 2.0**_GRID_BITS
+    sums_2r = np.concatenate([both_2q @ part.T for part in resamples(n)], axis=1) / 2.0**_GRID_BITS
     mean_r = sums_2r[0] / n
     error_r = np.sqrt(np.maximum(sums_2r[1] / n - mean_r**2, 0) / (n - 1))
     constant_r = error_r < 1e-9
@@ -108,7 +108,7 @@ def _bootstrapped(sorted_q: Floats) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _resamples(n: int) -> tuple[Floats, ...]:
+def resamples(n: int) -> tuple[Floats, ...]:
     """How often each of ``n`` values is drawn, a row a resample, in parts of bounded size."""
     rng = np.random.default_rng(_SEED)
     parts = np.array_split(np.arange(_RESAMPLES), max(1, _RESAMPLES * n // 2**22))

@@ -1,0 +1,104 @@
+"""What overlap will be at a size that was not measured, and in plain words whether to trust that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.scaling.curves import LOSERS, Nested, Points, nested, points
+from vqbench.scaling.fit import DRIFT, Fit, fit_curve
+from vqbench.scaling.law import noise_of, overlap_of
+from vqbench.store import Results
+
+#: So many times the largest corpus measured, and the intervals were checked on held-out sizes.
+REACH = 10.0
+_SIZES, _POINTS = 2, 4  # of the k asked for; of all k together
+_BENT = 2.0  # times the usual drift
+_WIDE = 0.3
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A predicted overlap@k with its 95 % interval.
+
+    kind: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound (then value is NaN
+    and high is 1); ``none`` where nothing can be said. trust: in plain words.
+    """
+
+    kind: str
+    value: float
+    low: float
+    high: float
+    trust: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """One variant along the sizes of a nested group, for one k and oversample factor."""
+
+    group: Nested
+    points: Points
+    k: int
+    fit: Fit | None
+
+    @property
+    def variant(self) -> str:
+        return self.points.variant
+
+    @property
+    def oversample(self) -> int:
+        return self.points.oversample
+
+    def forecast(self, n: int) -> Forecast:
+        """The overlap@k at ``n`` rows."""
+        if self.fit is None:
+            return self._bound(n)
+        found = self.fit.predict(np.array([n]))
+        value, low, high = (float(x[0]) for x in (found.value, found.low, found.high))
+        return Forecast("fitted", value, low, high, self._trust(n, high - low))
+
+    def _trust(self, n: int, width: float) -> str:
+        assert self.fit is not None
+        times = n / self.group.largest
+        if times <= 1:
+            return "within the sizes measured"
+        doubts = []
+        if times > REACH:
+            doubts.append(f"{times:,.3g} times the largest corpus measured")
+        if self.fit.drift > _BENT * DRIFT:
+            doubts.append("the curve bends")
+        if width > _WIDE:
+            doubts.append("a wide interval")
+        return f"no: {', '.join(doubts)}" if doubts else f"yes, if it is more of the same: {times:,.3g} times as large"
+
+    def _bound(self, n: int) -> Forecast:
+        """At the largest size: hardly a query loses, so a bound; or there are too few sizes, so nothing."""
+        own = self.points.at(self.k)
+        last = own.iloc[-1]
+        few = len(self.points.usable(self.k))
+        if last["losers"] < LOSERS and last["n"] == self.group.largest:
+            noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
+            decades = max(0.0, np.log10(n / last["n"]))
+            low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
+            return Forecast("bound", np.nan, low, 1.0, "a bound: hardly a query loses anything at the sizes measured")
+        text = f"no: {few} usable points (corpus of at least 5 x the candidates), {_POINTS} are needed"
+        return Forecast("none", np.nan, np.nan, np.nan, text)
+
+
+def courses(results: Results, k: int, group: Nested | None = None) -> list[Course]:
+    """Every variant and factor of every nested group that has overlap@k, fitted where the points allow it."""
+    found = []
+    for one in nested(results) if group is None else [group]:
+        for part in points(results, one).values():
+            if len(part.at(k)):
+                found.append(Course(one, part, k, _fitted(part, k)))
+    return found
+
+
+def _fitted(part: Points, k: int) -> Fit | None:
+    usable = part.usable(k)
+    own = usable[usable["k"] == k]
+    if len(usable) < _POINTS or len(own) < _SIZES or own["n"].max() < part.at(k)["n"].max():
+        return None
+    return fit_curve(part.curve(k), k)
