@@ -23,11 +23,13 @@ from vqbench.stats import CONFIDENCE
 
 #: By how much the slope may change over a decade of n / k, as a share of r: a standard deviation. It is never taken
 #: smaller; a curve that bends more raises it for itself. results/scale/README.md shows what it was chosen on.
-DRIFT = 0.6
+DRIFT = 0.4
 _MOST_DRIFT = 20.0
 #: k points are no continuum: by this over sqrt(k), as a share of r, curves of different k may lie apart. Simulating
 #: the law's process with k = 1, 10, 100 gives about 0.25, 0.05, 0.01.
 _APART = 0.25
+_ASTRAY = 0.05  # and so much of it changes along the curve,
+_REMEMBERED = 0.5  # within so many decades of n / k
 _LEVEL, _SLOPE = 10.0, 1.0  # what is thought of level and slope (as a share of r a decade) before seeing any: little
 _ROUNDING = 1e-8
 
@@ -116,8 +118,9 @@ def _points(curve: Curve, unit: float) -> tuple[Floats, Floats, Floats]:
 
 
 def _prior(x_a: Floats, k_a: Ints, x_b: Floats, k_b: Ints, start: float, drift: float) -> Floats:
-    """Covariance ``(a, b)`` of a line from ``start`` whose slope drifts, with a shift for each k."""
+    """Covariance ``(a, b)`` of a line from ``start`` whose slope drifts; each k strays from it by a little."""
     left, right = np.minimum.outer(x_a, x_b) - start, np.maximum.outer(x_a, x_b) - start
+    same_ab = k_a[:, None] == k_b
     walk = left**2 * (3 * right - left) / 6  # of an integrated Wiener process
-    shift = (k_a[:, None] == k_b) * _APART**2 / k_b
-    return _LEVEL**2 + _SLOPE**2 * np.outer(x_a - start, x_b - start) + drift**2 * walk + shift
+    shift = _APART**2 + _ASTRAY**2 * np.exp((left - right) / _REMEMBERED)
+    return _LEVEL**2 + _SLOPE**2 * np.outer(x_a - start, x_b - start) + drift**2 * walk + same_ab * shift / k_b

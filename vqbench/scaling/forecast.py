@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.scaling.curves import LOSERS, Nested, Points, nested, points
+from vqbench.scaling.curves import DEPTH, Nested, Points, nested, points
 from vqbench.scaling.fit import DRIFT, Fit, fit_curve
 from vqbench.scaling.law import noise_of, overlap_of
 from vqbench.store import Results
@@ -15,6 +15,7 @@ from vqbench.store import Results
 REACH = 10.0
 _SIZES, _POINTS = 2, 4  # of the k asked for; of all k together
 _BENT = 2.0  # times the usual drift
+_HARDLY = 0.99  # overlap above which losses are so few that a bound is worth giving
 _WIDE = 0.3
 
 
@@ -22,8 +23,9 @@ _WIDE = 0.3
 class Forecast:
     """A predicted overlap@k with its 95 % interval.
 
-    kind: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound (then value is NaN
-    and high is 1); ``none`` where nothing can be said. trust: in plain words.
+    kind: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound: that of the largest
+    size, if the noise at most doubles with each decade (then value is NaN and high is 1); ``none`` where nothing can
+    be said. trust: in plain words.
     """
 
     kind: str
@@ -62,28 +64,27 @@ class Course:
         assert self.fit is not None
         times = n / self.group.largest
         if times <= 1:
-            return "within the sizes measured"
+            return "yes: measured"
         doubts = []
         if times > REACH:
-            doubts.append(f"{times:,.3g} times the largest corpus measured")
+            doubts.append(f"{times:,.3g} times as large")
         if self.fit.drift > _BENT * DRIFT:
-            doubts.append("the curve bends")
+            doubts.append("it bends")
         if width > _WIDE:
-            doubts.append("a wide interval")
-        return f"no: {', '.join(doubts)}" if doubts else f"yes, if it is more of the same: {times:,.3g} times as large"
+            doubts.append("too wide")
+        return f"no: {', '.join(doubts)}" if doubts else f"yes: {times:,.3g} times as large"
 
     def _bound(self, n: int) -> Forecast:
-        """At the largest size: hardly a query loses, so a bound; or there are too few sizes, so nothing."""
-        own = self.points.at(self.k)
-        last = own.iloc[-1]
-        few = len(self.points.usable(self.k))
-        if last["losers"] < LOSERS and last["n"] == self.group.largest:
+        """At the largest size hardly a query loses: a bound; else there are too few points, and nothing can be said."""
+        last = self.points.at(self.k).iloc[-1]
+        deep = last["n"] >= DEPTH * self.k * max(1, self.oversample)
+        if deep and last["n"] == self.group.largest and last["value"] > _HARDLY:
             noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
             decades = max(0.0, np.log10(n / last["n"]))
             low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
-            return Forecast("bound", np.nan, low, 1.0, "a bound: hardly a query loses anything at the sizes measured")
-        text = f"no: {few} usable points (corpus of at least 5 x the candidates), {_POINTS} are needed"
-        return Forecast("none", np.nan, np.nan, np.nan, text)
+            return Forecast("bound", np.nan, low, 1.0, "a bound: few lose")
+        few = len(self.points.usable(self.k))
+        return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
 
 
 def courses(results: Results, k: int, group: Nested | None = None) -> list[Course]:
