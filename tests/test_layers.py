@@ -118,6 +118,14 @@ def test_results_are_read_without_the_machinery() -> None:
         assert not {root.split(".")[0] for root in roots} & {"hydra", "omegaconf"}, name
 
 
+@pytest.mark.parametrize("name", [*_in("figures"), *_in("scaling")])
+def test_what_reads_a_results_folder_knows_neither_vectors_nor_the_command_line(name: str) -> None:
+    allowed = {"vqbench", "vqbench.stats", "vqbench.store", *GROUND, *_in("figures"), *_in("scaling")}
+    assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+    if name in ("vqbench.scaling.law", "vqbench.scaling.fit"):
+        assert IMPORTS[name] <= {"vqbench.stats", *GROUND, *_in("scaling")}
+
+
 def test_no_circle() -> None:
     """The top package is left out: it names the public functions for type checkers only."""
     graph = {name: imports - {"vqbench"} for name, imports in IMPORTS.items() if name != "vqbench"}

@@ -85,11 +85,8 @@ def _labels(part: Slice, found: Sequence[Course]) -> list[Label]:
         look, last = part.looks[course.variant], course.points.at(course.k).iloc[-1]
         end = course.forecast(round(REACH * course.group.largest))
         if end.kind == "fitted":
-            x, y, text = (
-                REACH * course.group.largest,
-                end.value,
-                f"{share(end.value)} ({share(end.low)}-{share(end.high)})",
-            )
+            x, y = REACH * course.group.largest, end.value
+            text = f"{share(end.value)} ({share(end.low)}-{share(end.high)})"
         else:
             x, y = float(last["n"]), float(last["value"])
             text = f"above {share(end.low)}" if end.kind == "bound" else "no forecast"
@@ -98,7 +95,7 @@ def _labels(part: Slice, found: Sequence[Course]) -> list[Label]:
 
 
 def _title(found: Sequence[Course], k: int) -> str:
-    """The variant that has lost most, or that nothing is lost."""
+    """The variant that has changed most between the smallest and the largest size."""
     group = found[0].group
     falls = {
         course.variant: (float(own.iloc[0]["value"]), float(own.iloc[-1]["value"]))
@@ -116,7 +113,7 @@ def _title(found: Sequence[Course], k: int) -> str:
 def _reading() -> str:
     return (
         "Bars: measured, with the 95 % interval. Lines and bands: the fitted law and its 95 % interval; grey: up to "
-        f"{REACH:g} times what was measured. Beside the names: expected at the right end, if it is more of the same."
+        f"{REACH:g} times what was measured. Beside the names: expected at the far right, if it is more of the same."
     )
 
 

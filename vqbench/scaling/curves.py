@@ -99,8 +99,8 @@ def nested(results: Results) -> list[Nested]:
 
 
 def _name(datasets: Sequence[str]) -> str:
-    """What the names share, as in wordnet for wordnet_1000 and wordnet_5000."""
-    return os.path.commonprefix(list(datasets)).rstrip("_-(=., 0123456789").removesuffix("(rows") or datasets[-1]
+    """What the names share, as in wordnet for wordnet_1000 and wordnet(rows=5000)."""
+    return os.path.commonprefix(list(datasets)).partition("(")[0].rstrip("_- 0123456789") or datasets[-1]
 
 
 def points(results: Results, group: Nested) -> dict[tuple[str, int], Points]:

@@ -67,12 +67,12 @@ class Course:
             return "yes: measured"
         doubts = []
         if times > REACH:
-            doubts.append(f"{times:,.3g} times as large")
+            doubts.append(f"x{times:,.4g}")
         if self.fit.drift > _BENT * DRIFT:
             doubts.append("it bends")
         if width > _WIDE:
             doubts.append("too wide")
-        return f"no: {', '.join(doubts)}" if doubts else f"yes: {times:,.3g} times as large"
+        return f"no: {', '.join(doubts)}" if doubts else f"yes: x{times:,.3g}"
 
     def _bound(self, n: int) -> Forecast:
         """At the largest size hardly a query loses: a bound; else there are too few points, and nothing can be said."""
@@ -82,7 +82,9 @@ class Course:
             noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
             decades = max(0.0, np.log10(n / last["n"]))
             low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
-            return Forecast("bound", np.nan, low, 1.0, "a bound: few lose")
+            far = n > REACH * self.group.largest
+            trust = f"no: x{n / self.group.largest:,.4g}" if far else "a bound: few lose"
+            return Forecast("bound", np.nan, low, 1.0, trust)
         few = len(self.points.usable(self.k))
         return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
 
