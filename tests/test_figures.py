@@ -47,8 +47,10 @@ METRICS = {
     "worst": {"_target_": "vqbench.metrics.overlap.Worst"},
     "mse": {"_target_": "vqbench.metrics.reconstruction.MSE"},
 }
-ALONE = {"overlap_vs_bytes", "differences", "overlap_by_k", "metrics_heatmap", "per_query", "score_calibration",
-         "bit_balance", "oversampling", "vector_bars", "vector_histogram", "vector_int8", "vector_binary", "nearest"}  # fmt: skip
+ALONE = {
+    "overlap_vs_bytes", "differences", "overlap_by_k", "metrics_heatmap", "per_query", "score_calibration",
+    "bit_balance", "oversampling", "vector_bars", "vector_histogram", "vector_int8", "vector_binary", "nearest",
+}  # fmt: skip
 LARGE = {"frontier", "overlap_by_variant", "calibration"}  # for sweeps over many variants
 
 

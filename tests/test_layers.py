@@ -15,6 +15,7 @@ GROUND = {
     f"vqbench.{name}"
     for name in (
         "arrays",
+        "checks",
         "errors",
         "faiss_index",
         "gaussian",
@@ -125,7 +126,7 @@ def test_results_are_read_without_the_machinery() -> None:
 
 READERS = sorted(
     {"vqbench.compare", "vqbench.measured", "vqbench.recommend", "vqbench.advice", "vqbench.recipe", "vqbench.panel"}
-    | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report."))}
+    | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report.", "vqbench.scaling."))}
 )
 
 
@@ -156,6 +157,11 @@ def test_the_doctor_stands_beside_evaluation() -> None:
         if name == "vqbench.doctor.probes":
             known |= {module for module in concrete if module.split(".")[1] in ("quantizers", "transforms")}
         assert IMPORTS[name] <= known, f"{name} imports {IMPORTS[name] - known}"
+
+
+@pytest.mark.parametrize("name", ["vqbench.scaling.law", "vqbench.scaling.fit"])
+def test_the_law_of_scale_knows_numbers_only(name: str) -> None:
+    assert IMPORTS[name] <= {*_in("stats"), *GROUND, *_in("scaling")}
 
 
 def test_no_circle() -> None:

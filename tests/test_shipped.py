@@ -18,13 +18,13 @@ import yaml
 from vqbench.cli import main
 from vqbench.composing import names
 from vqbench.config import conf_folder
-from vqbench.datasets.base import Source
+from vqbench.datasets.base import Source, prepare
 from vqbench.datasets.file import File
 from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = names(conf_folder(), "experiment")
-LARGE = {"bits", "calibration", "matryoshka", "presets", "rotation"}  # dozens of cells each
+LARGE = {"bits", "calibration", "matryoshka", "presets", "rotation", "scale"}  # dozens of cells each
 TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
 
 
@@ -43,6 +43,9 @@ def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(File, "load", few)
     monkeypatch.setattr(Synthetic, "load", lambda self: synthetic(replace(self, n=500, queries=20)))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(  # a hundredth of the rows that a nested subsample has
+        "vqbench.run.prepare", lambda *source, rows, **more: prepare(*source, rows=rows and rows // 100, **more)
+    )
     told = ["n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "out=x"]
     example = ["example=null"] if name == "notebook" else []
     assert main([f"experiment={name}", *told, *example]) == 0

@@ -134,10 +134,9 @@ class Vectors:
             self._finished = self._finish(self._array[slice(None) if self._rows is None else self._rows])
         return self._finished
 
-    def without(self, rows: Ints) -> Vectors:
-        """The same vectors less ``rows``."""
-        kept = np.delete(np.arange(self.n), rows)
-        return Vectors(self._array, normalize=self.normalize, rows=kept if self._rows is None else self._rows[kept])
+    def only(self, rows: Ints) -> Vectors:
+        """Those of the vectors that ``rows`` names, in that order."""
+        return Vectors(self._array, normalize=self.normalize, rows=rows if self._rows is None else self._rows[rows])
 
 
 def mixed(keys_n: Keys, seed: int) -> Keys:

@@ -42,6 +42,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
                                                the neighbours of a row under each variant, side by side
   vqbench compare A B [--max-drop 0.01]        two results folders: exit status 1 if quality fell by more than that
   vqbench doctor KEY=VALUE ... [--json]        what in these vectors makes quantizing easy or hard, and what to try
+  vqbench scale results/scale --n 10_000_000   overlap at a size you cannot measure, from nested subsamples
   vqbench figures results/NAME                 draw the figures of a results folder again
   vqbench cache clear                          delete the cached float results
   vqbench --help | --version                   and Hydra's own: --cfg job, --info, ...
@@ -81,7 +82,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
     found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
              "compare": commands.compare, "cache": commands.cache, "recommend": commands.recommend,
-             "report": commands.report, "doctor": commands.doctor}  # fmt: skip
+             "report": commands.report, "doctor": commands.doctor, "scale": commands.scale}  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]

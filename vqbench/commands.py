@@ -133,11 +133,9 @@ def doctor(arguments: list[str]) -> int:
     plan = make_plan(plain(config), overrides)
     found = {}
     with progress_bar() as progress:
-        for name in plan.datasets:
+        for name, data in prepared(plan).items():
             task = progress.add_task(name, total=None)
-            found[name] = examine(
-                prepared(plan, name), lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}")
-            )
+            found[name] = examine(data, lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}"))
             progress.remove_task(task)
     if given.json:
         print(as_json(found))
@@ -188,6 +186,30 @@ def compare(arguments: list[str]) -> int:
     else:
         show(outcome, str(given.before), str(given.after), console())
     return int(outcome.worse)
+
+
+def scale(arguments: list[str]) -> int:
+    """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
+    from vqbench.scaling.show import show
+    from vqbench.store import read_results
+
+    parser = argparse.ArgumentParser(
+        prog="vqbench scale", description="Overlap at another corpus size, with an interval, and whether to trust it."
+    )
+    parser.add_argument("folder", type=Path, help="a results folder with two or more sizes of one corpus")
+    parser.add_argument("--n", type=_rows, required=True, metavar="ROWS", help="the size, as in 10_000_000")
+    parser.add_argument("--k", type=int, help="ranks; 10 if it was measured, or else the largest")
+    given = parser.parse_args(arguments)
+    show(read_results(given.folder), given.n, given.k, console())
+    return 0
+
+
+def _rows(text: str) -> int:
+    """A number of rows: 10000000, 10_000_000, 10,000,000."""
+    try:
+        return int(text.replace(",", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number, as in 10_000_000") from None
 
 
 def cache(arguments: list[str]) -> int:

@@ -117,11 +117,11 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
 def _check_figures(chosen: Any) -> None:
     if isinstance(chosen, bool):
         return
-    from vqbench.figures.folder import ACROSS, FIGURES  # only here: it imports matplotlib
+    from vqbench.figures.folder import ACROSS, FIGURES, SCALE  # only here: it imports matplotlib
 
     for name in chosen if isinstance(chosen, list) else [chosen]:
-        if name not in (*FIGURES, ACROSS):
-            raise VqbenchError(f"figures = {name}: no such figure; {nearest(str(name), [*FIGURES, ACROSS])}")
+        if name not in (*FIGURES, ACROSS, SCALE):
+            raise VqbenchError(f"figures = {name}: no such figure; {nearest(str(name), [*FIGURES, ACROSS, SCALE])}")
 
 
 def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:

@@ -31,7 +31,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "config": config,
         "seeds": list(plan.seeds),
         "compared": {"baseline": plan.options.baseline, "margin": plan.options.margin},
-        "datasets": {name: _dataset(plan, data) for name, data in prepared.items()},
+        "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
         "machine": {"cpu": _cpu(), "system": platform.system(), "threads": processors()},
@@ -39,7 +39,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
     }
 
 
-def _dataset(plan: Plan, data: Data) -> dict[str, Any]:
+def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
     count = min(plan.settings.calibration, data.corpus.n)
     samples = {}
     for seed in plan.seeds:
@@ -47,6 +47,8 @@ def _dataset(plan: Plan, data: Data) -> dict[str, Any]:
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
         "sha256": data.fingerprint,
+        "sha256_whole": data.whole,
+        "rows_seed": plan.datasets[name].rows_seed,
         "n": data.corpus.n,
         "d": data.corpus.d,
         "queries": len(data.query_ids),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from vqbench import provenance
 from vqbench.config import nearest
-from vqbench.datasets.base import Data, prepare
+from vqbench.datasets.base import Data, Source, prepare
 from vqbench.doctor.examine import examine
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
@@ -45,7 +45,7 @@ class Note:
 
 def run(plan: Plan, progress: Progress) -> Note:
     """Evaluate every cell of the plan that is not in the store. Bad input is found before anything is written."""
-    datasets = {name: prepared(plan, name) for name in plan.datasets}
+    datasets = prepared(plan)
     for data in datasets.values():
         _check(plan, data)
     check_writable(plan.out)
@@ -59,13 +59,19 @@ def run(plan: Plan, progress: Progress) -> Note:
     return Note(plan.out, tuple(noted), meta)
 
 
-def prepared(plan: Plan, name: str) -> Data:
-    """One dataset of the plan, read and checked, with its queries."""
-    options = plan.options
-    return prepare(
-        plan.datasets[name].load(), name, queries=options.queries, n_queries=options.n_queries,
-        normalize=options.normalize, query_seed=options.query_seed,
-    )  # fmt: skip
+def prepared(plan: Plan) -> dict[str, Data]:
+    """The datasets, checked; those that differ in the draw of their rows alone are read once."""
+    options, sources = plan.options, dict[str, Source]()
+    found = {}
+    for name, spec in plan.datasets.items():
+        whole = replace(spec, rows=None, rows_seed=0)
+        if repr(whole) not in sources:
+            sources[repr(whole)] = whole.load()
+        found[name] = prepare(
+            sources[repr(whole)], name, queries=options.queries, n_queries=options.n_queries,
+            normalize=options.normalize, query_seed=options.query_seed, rows=spec.rows, rows_seed=spec.rows_seed,
+        )  # fmt: skip
+    return found
 
 
 def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, id_keys, named
+from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, drawn, named
+from vqbench.checks import checked_rows
 from vqbench.errors import VqbenchError
 
 _BLOCK = 8192
-_SHOWN = 5  # bad rows named in a message
 
 Judgement = tuple[str, str, float]
 QueryMode = Literal["self", "holdout"]
@@ -41,7 +41,14 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(ABC):
-    """A frozen description of vectors; ``load`` reads them."""
+    """A frozen description of vectors; ``load`` reads them.
+
+    rows: how many corpus rows are searched, the first in an order drawn by key and rows_seed, so that the
+    smaller of two subsamples lies within the larger; None for all. The queries are the same whatever ``rows`` is.
+    """
+
+    rows: int | None = None
+    rows_seed: int = 0
 
     @property
     @abstractmethod
@@ -67,8 +74,9 @@ class Data:
     """A corpus and its queries, checked, ready to be searched.
 
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
-    the query itself, or -1. fingerprint: SHA-256 of every value and id. groups_q: the name of each query's group,
-    where queries are not drawn one by one.
+    the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
+    leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
+    each query's group, where queries are not drawn one by one.
     """
 
     name: str
@@ -80,6 +88,7 @@ class Data:
     exclude_q: Ints | None
     qrels: Qrels | None
     fingerprint: str
+    whole: str
     groups_q: Sequence[str] | None = None
 
     @property
@@ -110,17 +119,29 @@ class Data:
 
 
 def prepare(
-    source: Source, name: str, *, queries: QueryMode | None, n_queries: int | None, normalize: bool, query_seed: int = 0
+    source: Source,
+    name: str,
+    *,
+    queries: QueryMode | None,
+    n_queries: int | None,
+    normalize: bool,
+    query_seed: int = 0,
+    rows: int | None = None,
+    rows_seed: int = 0,
 ) -> Data:
-    """Check the rows and take the queries: the source's own, each row (``self``) or rows held out."""
+    """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
+
+    rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query whose row the draw leaves
+    out has no row of its own to exclude, and judgements of rows that it leaves out are dropped.
+    """
     if queries is not None and (not isinstance(queries, str) or queries not in get_args(QueryMode)):
         raise VqbenchError(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
-    corpus, keys_n, digest = _checked(source.corpus_nd, source.ids, source.origin, normalize)
+    corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
     ids = source.ids if source.ids is not None else [str(row) for row in range(corpus.n)]
     if queries is None and source.queries_qd is not None:
-        own, own_keys_q, own_digest = _checked(
+        own, own_keys_q, own_digest = checked_rows(
             source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize
         )
         if own.d != corpus.d:
@@ -139,16 +160,47 @@ def prepare(
     given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
     parts = [digest, *given, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
     parts += ["groups", *groups_q] if groups_q is not None else []
-    fingerprint = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode())  # no two alike
-    known = set(ids)
+    whole, known = _fingerprint(parts), set(ids)
+    kept = np.arange(corpus.n)
     if queries == "holdout":
         if len(picked) >= corpus.n:
             raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
-        kept = np.delete(np.arange(corpus.n), picked)
-        ids, keys_n, exclude_q = named(ids, kept), keys_n[kept], None
-        corpus = corpus.without(picked)
-    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known)
-    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint.hexdigest(), groups_q)
+        kept, exclude_q = np.delete(kept, picked), None
+    searched = _subsample(kept, keys_n, rows, rows_seed, source.origin)
+    fingerprint = whole if len(searched) == len(kept) else _fingerprint([whole, str(rows), str(rows_seed)])
+    if len(searched) < corpus.n:
+        exclude_q = _moved(exclude_q, searched, corpus.n)
+        ids, keys_n, corpus = named(ids, searched), keys_n[searched], corpus.only(searched)
+    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known, len(searched) < len(kept))
+    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
+
+
+def _fingerprint(parts: Sequence[str]) -> str:
+    """SHA-256 of texts, no two lists alike."""
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
+
+
+def _subsample(kept: Ints, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints:
+    """Those of the ``kept`` rows that are searched, in the order of the file: all, or the first of a draw."""
+    if rows is None:
+        return kept
+    if seed < 0:
+        raise VqbenchError(f"rows_seed = {seed}: must not be negative")
+    if not 1 <= rows <= len(kept):
+        raise VqbenchError(
+            f"rows = {rows}: {origin} has {len(kept)} rows to search: set rows between 1 and that, or null for all"
+        )
+    return np.sort(kept[drawn(keys_n[kept], rows, seed, "rows")])
+
+
+def _moved(exclude_q: Ints | None, searched: Ints, n: int) -> Ints | None:
+    """Where the queries' own rows stand among those searched: -1 where they are not, None if all are not."""
+    if exclude_q is None:
+        return None
+    at_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
+    at_n[searched] = np.arange(len(searched))
+    moved_q = at_n[exclude_q]
+    return moved_q if (moved_q >= 0).any() else None
 
 
 def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
@@ -181,65 +233,13 @@ def _count(n_queries: int | None, available: int) -> int:
     return available if n_queries is None else min(n_queries, available)
 
 
-def _checked(
-    array_nd: NDArray[np.generic], ids: Sequence[str] | None, place: str, normalize: bool
-) -> tuple[Vectors, Keys, str]:
-    """Read every row once: finite, not zero; a key for each; SHA-256 of the float32 values."""
-    _check_shape(array_nd, place)
-    vectors = Vectors(array_nd, normalize=normalize)
-    digest, keys, not_finite, zero = hashlib.sha256(), [], [], []
-    for start, stop in blocks(vectors.n, _BLOCK):
-        with np.errstate(over="ignore"):
-            x_nd = vectors.raw(start, stop)
-        digest.update(np.ascontiguousarray(x_nd, dtype="<f4").data)
-        not_finite.extend((start + np.flatnonzero(~np.isfinite(x_nd).all(axis=1))).tolist())
-        zero.extend((start + np.flatnonzero(~x_nd.any(axis=1))).tolist())
-        if ids is None:
-            keys.append(content_keys(x_nd))
-    if not_finite:
-        raise VqbenchError(
-            f"{place}: {_rows(not_finite)} NaN, infinite or beyond float32: "
-            "every component must be a finite float32; repair or remove those rows"
-        )
-    if zero:
-        raise VqbenchError(f"{place}: {_rows(zero)} all zero: a zero vector has no cosine; remove those rows")
-    _check_ids(ids, vectors.n, place)
-    return vectors, np.concatenate(keys) if ids is None else id_keys(ids), digest.hexdigest()
+def _qrels(
+    source: Source, query_ids: Sequence[str], ids: Sequence[str], known: Container[str], partly: bool
+) -> Qrels | None:
+    """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused.
 
-
-def _check_shape(array_nd: NDArray[np.generic], place: str) -> None:
-    if array_nd.dtype.kind not in "fiu":
-        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float or integer)")
-    if array_nd.ndim != 2 or 0 in array_nd.shape:
-        raise VqbenchError(f"{place}: shape {array_nd.shape}: needs (n, d), at least one row and dimension")
-
-
-def _check_ids(ids: Sequence[str] | None, n: int, place: str) -> None:
-    if ids is None:
-        return
-    if len(ids) != n:
-        raise VqbenchError(f"{place}: {len(ids)} ids for {n} rows: give one id a row")
-    if len(set(ids)) < n:
-        seen: dict[str, int] = {}
-        for row, i in enumerate(ids):
-            if i in seen:
-                raise VqbenchError(
-                    f"{place}: id {i!r} stands at rows {seen[i]} and {row}: ids must be unique, "
-                    "since a query is left out of its own result by id"
-                )
-            seen[i] = row
-
-
-def _rows(rows: list[int]) -> str:
-    """ "row 7 is" or "rows 1, 2, 3, 4, 5 and 12 more are"."""
-    if len(rows) == 1:
-        return f"row {rows[0]} is"
-    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    return f"rows {', '.join(map(str, rows[:_SHOWN]))}{more} are"
-
-
-def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str], known: Container[str]) -> Qrels:
-    """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused."""
+    None where ``partly``, that is after a draw of rows, none is left.
+    """
     query_at = {i: at for at, i in enumerate(query_ids)}
     row_at = {i: at for at, i in enumerate(ids)}
     found: dict[tuple[int, int], float] = {}
@@ -253,6 +253,8 @@ def _qrels(source: Source, query_ids: Sequence[str], ids: Sequence[str], known: 
         if query in query_at and document in row_at and gain > 0:
             found[query_at[query], row_at[document]] = gain
     pairs = sorted(found)
+    if not pairs and partly:
+        return None
     if not pairs:
         raise VqbenchError(f"qrels of {source.origin}: no query of this dataset has a relevant document")
     return Qrels(

@@ -21,10 +21,12 @@ from vqbench.figures.neighbours import nearest
 from vqbench.figures.queries import per_query
 from vqbench.figures.ranks import overlap_by_k
 from vqbench.figures.rescoring import oversampling
+from vqbench.figures.scale import scale
 from vqbench.figures.slices import Slice, slices
 from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
+from vqbench.scaling.curves import nested
 from vqbench.store import Results, read_results, slug, write_atomically
 
 #: In the order in which a reader wants them.
@@ -47,6 +49,7 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
     "nearest": nearest,
 }
 ACROSS = "overlap_by_dataset"
+SCALE = "scale"
 _FORMATS = (".png", ".svg")
 
 
@@ -67,7 +70,7 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
             figure = draw()
             drawn += [] if figure is None else _save(figure, folder / "figures" / name)
         progress.advance(task)
-    for name in {*FIGURES, ACROSS, *(name for _, name, _ in _plan(results, parts))}:
+    for name in {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}:
         for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
             if path not in drawn:
                 path.unlink(missing_ok=True)
@@ -85,6 +88,9 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
     """Figures, their file names without ending, and how to draw each."""
     if len(parts) > 1:
         yield ACROSS, ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
+    groups = nested(results)
+    for group in groups:
+        yield SCALE, SCALE + (f"-{slug(group.name)}" if len(groups) > 1 else ""), partial(scale, results, parts, group)
     several = results.metrics["dataset"].nunique() > 1
     suffixes = [f"-{slug(part.dataset)}" if several else "" for part in parts]
     for at, part in enumerate(parts):

@@ -133,7 +133,7 @@ def _bootstrapped(sorted_nm: Floats) -> Floats:
     scale_m = np.abs(sorted_nm).max(axis=0)
     scaled_nm = sorted_nm / np.where(scale_m == 0, 1, scale_m)
     both_nm = np.rint(np.concatenate([scaled_nm, scaled_nm**2], axis=1) * 2.0**_GRID_BITS)
-    sums_rm = np.concatenate([part @ both_nm for part in _resamples(n)]) / 2.0**_GRID_BITS
+    sums_rm = np.concatenate([part @ both_nm for part in resamples(n)]) / 2.0**_GRID_BITS
     mean_rm = sums_rm[:, :m] / n
     error_rm = np.sqrt(np.maximum(sums_rm[:, m:] / n - mean_rm**2, 0) / (n - 1))
     constant_rm = error_rm < 1e-9
@@ -141,7 +141,7 @@ def _bootstrapped(sorted_nm: Floats) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _resamples(n: int) -> tuple[Floats, ...]:
+def resamples(n: int) -> tuple[Floats, ...]:
     """How often each of ``n`` values is drawn, a row a resample, in parts of bounded size."""
     rng = np.random.default_rng(_SEED)
     parts = np.array_split(np.arange(_RESAMPLES), max(1, _RESAMPLES * n // 2**22))

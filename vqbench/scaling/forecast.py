@@ -1,0 +1,107 @@
+"""What overlap will be at a size that was not measured, and in plain words whether to trust that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqbench.scaling.curves import DEPTH, Nested, Points, nested, points
+from vqbench.scaling.fit import DRIFT, Fit, fit_curve
+from vqbench.scaling.law import noise_of, overlap_of
+from vqbench.store import Results
+
+#: So many times the largest corpus measured, and the intervals were checked on held-out sizes.
+REACH = 10.0
+_SIZES, _POINTS = 2, 4  # of the k asked for; of all k together
+_BENT = 2.0  # times the usual drift
+_HARDLY = 0.99  # overlap above which losses are so few that a bound is worth giving
+_WIDE = 0.3
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A predicted overlap@k with its 95 % interval.
+
+    kind: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound: that of the largest
+    size, if the noise at most doubles with each decade (then value is NaN and high is 1); ``none`` where nothing can
+    be said. trust: in plain words.
+    """
+
+    kind: str
+    value: float
+    low: float
+    high: float
+    trust: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """One variant along the sizes of a nested group, for one k and oversample factor."""
+
+    group: Nested
+    points: Points
+    k: int
+    fit: Fit | None
+
+    @property
+    def variant(self) -> str:
+        return self.points.variant
+
+    @property
+    def oversample(self) -> int:
+        return self.points.oversample
+
+    def forecast(self, n: int) -> Forecast:
+        """The overlap@k at ``n`` rows."""
+        if self.fit is None:
+            return self._bound(n)
+        found = self.fit.predict(np.array([n]))
+        value, low, high = (float(x[0]) for x in (found.value, found.low, found.high))
+        return Forecast("fitted", value, low, high, self._trust(n, high - low))
+
+    def _trust(self, n: int, width: float) -> str:
+        assert self.fit is not None
+        times = n / self.group.largest
+        if times <= 1:
+            return "yes: measured"
+        doubts = []
+        if times > REACH:
+            doubts.append(f"x{times:,.4g}")
+        if self.fit.drift > _BENT * DRIFT:
+            doubts.append("it bends")
+        if width > _WIDE:
+            doubts.append("too wide")
+        return f"no: {', '.join(doubts)}" if doubts else f"yes: x{times:,.3g}"
+
+    def _bound(self, n: int) -> Forecast:
+        """At the largest size hardly a query loses: a bound; else there are too few points, and nothing can be said."""
+        last = self.points.at(self.k).iloc[-1]
+        deep = last["n"] >= DEPTH * self.k * max(1, self.oversample)
+        if deep and last["n"] == self.group.largest and last["value"] > _HARDLY:
+            noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
+            decades = max(0.0, np.log10(n / last["n"]))
+            low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
+            far = n > REACH * self.group.largest
+            trust = f"no: x{n / self.group.largest:,.4g}" if far else "a bound: few lose"
+            return Forecast("bound", np.nan, low, 1.0, trust)
+        few = len(self.points.usable(self.k))
+        return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
+
+
+def courses(results: Results, k: int, group: Nested | None = None) -> list[Course]:
+    """Every variant and factor of every nested group that has overlap@k, fitted where the points allow it."""
+    found = []
+    for one in nested(results) if group is None else [group]:
+        for part in points(results, one).values():
+            if len(part.at(k)):
+                found.append(Course(one, part, k, _fitted(part, k)))
+    return found
+
+
+def _fitted(part: Points, k: int) -> Fit | None:
+    usable = part.usable(k)
+    own = usable[usable["k"] == k]
+    if len(usable) < _POINTS or len(own) < _SIZES or own["n"].max() < part.at(k)["n"].max():
+        return None
+    return fit_curve(part.curve(k), k)

@@ -1,0 +1,83 @@
+"""``vqbench scale``: measured sizes, the expected overlap at another, and whether to trust it, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from vqbench.errors import VqbenchError
+from vqbench.scaling.curves import Nested, nested
+from vqbench.scaling.forecast import REACH, Course, Forecast, courses
+from vqbench.store import Results
+
+_FEW = 3  # measured sizes for which a row has room
+
+
+def show(results: Results, n: int, k: int | None, screen: Console) -> None:
+    """Print a table for each group of nested subsamples. Raises VqbenchError where there is none, or no such k."""
+    groups = nested(results)
+    if not groups:
+        raise VqbenchError(
+            f"{results.folder}: holds no two sizes of one corpus: run 'vqbench -m dataset.rows=1000,3000,10000 "
+            "out=DIR', or an experiment whose datasets differ in rows, as experiments/scale.yaml"
+        )
+    if n < 1:
+        raise VqbenchError(f"--n {n}: a corpus has at least 1 row")
+    ks = sorted(int(x) for x in results.pooled.query("metric == 'overlap'")["k"].dropna().unique())
+    if not ks:
+        raise VqbenchError(f"{results.folder}: holds no overlap: run again with the metric overlap")
+    chosen = (10 if 10 in ks else ks[-1]) if k is None else k
+    if chosen not in ks:
+        raise VqbenchError(f"--k {chosen}: not measured in {results.folder}; it has k = {', '.join(map(str, ks))}")
+    for group in groups:
+        found = courses(results, chosen, group)
+        screen.print(_table(group, found, n, chosen))
+    screen.print(_caption(results))
+
+
+def _table(group: Nested, found: Sequence[Course], n: int, k: int) -> Table:
+    title = f"{group.name}: overlap@{k} at {n:,} rows, from {len(group.sizes)} nested sizes, {group.queries:,} queries"
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("variant", no_wrap=True, min_width=16)
+    table.add_column("rescored", justify="right", no_wrap=True)
+    sizes = sorted(set(group.sizes.values()))
+    shown = [sizes[at] for at in sorted({0, len(sizes) // 2, len(sizes) - 1})][-_FEW:]
+    for size in shown:
+        table.add_column(f"{size:,}", justify="right", no_wrap=True)
+    for heading in ("expected", "95 %"):
+        table.add_column(heading, justify="right", no_wrap=True, style="bold" if heading == "expected" else "")
+    table.add_column("trust it?")
+    for course in sorted(found, key=lambda x: (x.oversample, -float(x.points.at(k).iloc[-1]["value"]), x.variant)):
+        own = course.points.at(k).set_index("n")["value"]
+        factor = f"x{course.oversample}" if course.oversample else "-"
+        forecast = course.forecast(n)
+        measured = [_share(own.get(size, np.nan)) for size in shown]
+        table.add_row(course.variant, factor, *measured, *_expected(forecast), forecast.trust)
+    return table
+
+
+def _expected(forecast: Forecast) -> tuple[str, str]:
+    if forecast.kind == "fitted":
+        return _share(forecast.value), f"{_share(forecast.low)}-{_share(forecast.high)}"
+    return "-", f"above {_share(forecast.low)}" if forecast.kind == "bound" else "-"
+
+
+def _caption(results: Results) -> str:
+    text = (
+        "expected: by the law of n / k; the 95 % interval joins that of the queries and that of the law. x10: so "
+        f"many times the largest corpus measured; held-out sizes confirmed it to about x{REACH:g}. it bends: more than "
+        "curves usually do. too wide: the interval, to be of use. a bound: hardly a query loses anything, so only a "
+        "least value is given. yes: if what is added is more of the same; new topics, other lengths or many "
+        "duplicates make it another corpus."
+    )
+    if len(results.per_query):
+        return text
+    return f"{text} The folder holds no values per query: the intervals come from those of the means, and are rougher."
+
+
+def _share(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
