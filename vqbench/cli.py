@@ -77,12 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    from vqbench import commands, listing
+    from vqbench import listing
+    from vqbench.commands import data, results
     from vqbench.config import nearest
 
-    found = {"list": listing.listing, "nearest": commands.nearest, "figures": commands.figures,
-             "compare": commands.compare, "cache": commands.cache, "recommend": commands.recommend,
-             "report": commands.report, "doctor": commands.doctor, "scale": commands.scale}  # fmt: skip
+    found: dict[str, Callable[[list[str]], int]] = {
+        "list": listing.listing, "nearest": data.nearest, "doctor": data.doctor, "cache": data.cache,
+        "recommend": results.recommend, "compare": results.compare, "scale": results.scale,
+        "report": results.report, "figures": results.figures,
+    }  # fmt: skip
     if name not in found:
         raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
     return found[name]
