@@ -166,8 +166,8 @@ def test_too_few_points_say_so(made: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--n", "0"], "--n 0: a corpus has at least 1 row"),
-        (["--n", "-5"], "--n -5: a corpus has at least 1 row"),
+        (["--n", "0"], "--n: 0: needs a whole number of at least 1"),
+        (["--n", "-5"], "--n: -5: needs a whole number of at least 1"),
         (["--n", "100", "--k", "7"], "--k 7: not measured in"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.commands.parser import Parser
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
@@ -26,7 +26,7 @@ _D = 384  # what is stored per vector weighs less in a longer one
 
 def listing(arguments: list[str]) -> int:
     """Print every config of every group, or of one."""
-    parser = argparse.ArgumentParser(prog="vqbench list")
+    parser = Parser(prog="vqbench list")
     parser.add_argument("group", nargs="?", help=f"one of {', '.join(_GROUPS)}; or PART of a variant's name")
     parser.add_argument("part", nargs="?", default="", help="only names or families with this in them, as in qdrant")
     given = parser.parse_args(arguments)

@@ -13,13 +13,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vqbench.advice import answer
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
 
 WIDTH = 100
 #: A comparison's verdict in one sign.
 MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "equivalent": "=",
          "unclear": "?"}  # fmt: skip
+TARGET = 0.95  # what the answer under the table is for; ``vqbench recommend`` takes any
+_ANSWERS = 3  # for so many datasets there is one
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
 
 
@@ -41,8 +46,11 @@ def progress_bar() -> Progress:
 def summary(out: Path, *, reused: int) -> None:
     """Print the table of a results folder, what was not evaluated or is doubtful, and where everything lies."""
     results, screen = read_results(out), console()
-    for dataset in sorted(results.metrics["dataset"].unique()):
+    datasets = sorted(results.metrics["dataset"].unique())
+    for dataset in datasets:
         _print_table(results, dataset, screen)
+    for dataset in datasets if len(datasets) <= _ANSWERS else []:
+        _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
@@ -54,7 +62,18 @@ def summary(out: Path, *, reused: int) -> None:
             "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
     before = f" ({reused} cells were finished before)" if reused else ""
-    screen.print(f"Written to [bold]{out}[/bold]{before}: report.html, the tables behind it, and figures/.")
+    written = [name for name in ("report.html", "figures") if (out / name).exists()]
+    screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+
+
+def _print_answer(results: Results, dataset: str, screen: Console) -> None:
+    """The cheapest setting that keeps most of float search, in a sentence."""
+    try:
+        found = recommend(results, dataset=dataset, target=TARGET)
+    except VqbenchError:  # overlap was not measured, or nothing has a result
+        return
+    of = f" ({dataset})" if results.metrics["dataset"].nunique() > 1 else ""
+    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
 def _print_table(results: Results, dataset: str, screen: Console) -> None:
@@ -76,12 +95,12 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
         ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
         (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("\N{ALMOST EQUAL TO}", "letters", str),
         (f"vs {baseline}", "against", str), ("NDCG kept", "ndcg_kept", _share),
-        ("RBO", "rbo", _share), ("worst", "worst", _percent), ("rescored", "rescored", _share),
+        ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
     left_out: list[str] = []
     table = _table(shown, columns, title)
-    for name in ("rbo", "worst", "interval", "ratio", "letters"):
+    for name in ("worst", "interval", "ratio", "letters"):
         if screen.measure(table, options=screen.options.update(max_width=1000)).maximum <= screen.width:
             break
         left_out += [heading for heading, key, _ in columns if key == name]
@@ -115,7 +134,6 @@ def _caption(shown: list[str], k: int, factor: int, margin: float) -> str:
         "against": f"vs: difference of overlap@{k}, {MARKS['better']} better, {MARKS['worse']} worse (Holm, 5 %), "
         f"{MARKS['equivalent']} proven to be within {margin:g}, {MARKS['unclear']} too few queries to tell",
         "ndcg_kept": "NDCG kept: relative to float search",
-        "rbo": "RBO: rank-biased overlap, the first ranks weigh most",
         "worst": f"worst: queries that lose more than half of their top {k}",
         "rescored": f"rescored: overlap@{k} once float re-ranks the code's top {k * factor}",
     }
@@ -128,7 +146,7 @@ def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor
     alone = at_k[at_k["oversample"] == 0]
     own = metrics[["variant"]].drop_duplicates().set_index("variant")
     own = own.join(alone.pivot(index="variant", columns="metric", values="value"))
-    own = own[[name for name in ("overlap", "ndcg_kept", "rbo", "worst") if name in own]]
+    own = own[[name for name in ("overlap", "ndcg_kept", "worst") if name in own]]
     overlap = at_k[at_k["metric"] == "overlap"].set_index("variant")
     if "overlap" in own:
         interval = overlap[overlap["oversample"] == 0].reindex(own.index)[["ci_low", "ci_high"]]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
+from vqbench.commands.parser import Parser
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
 from vqbench.terminal import console, progress_bar
@@ -13,9 +12,7 @@ def nearest(arguments: list[str]) -> int:
     """The neighbours of one row under each variant, side by side."""
     from vqbench.nearest import neighbours, show
 
-    parser = argparse.ArgumentParser(
-        prog="vqbench nearest", description="The rows most similar to one row, under each variant."
-    )
+    parser = Parser(prog="vqbench nearest", description="The rows most similar to one row, under each variant.")
     parser.add_argument("title", help="an id of the dataset, or how it begins")
     parser.add_argument("--dataset", default="movies", metavar="D", help="a dataset of conf/dataset, or a file")
     parser.add_argument("--ids", help="ids of the rows, one a line, where the dataset is a file")
@@ -38,7 +35,7 @@ def doctor(arguments: list[str]) -> int:
     from vqbench.plan import make_plan
     from vqbench.run import prepared
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vqbench doctor", description="What in these vectors makes quantizing easy or hard, and what to try."
     )
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as for a run: dataset=file dataset.path=X")
@@ -67,7 +64,7 @@ def doctor(arguments: list[str]) -> int:
 
 def cache(arguments: list[str]) -> int:
     """``cache clear``: delete the cached float results. ``cache``: say where they are."""
-    parser = argparse.ArgumentParser(prog="vqbench cache")
+    parser = Parser(prog="vqbench cache")
     parser.add_argument("action", nargs="?", choices=["clear"])
     parser.add_argument("--cache", default="auto", metavar="DIR", help="the folder, if not the user's")
     given = parser.parse_args(arguments)

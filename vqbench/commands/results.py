@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 from rich.markup import escape
 
+from vqbench.commands.parser import Parser, whole
 from vqbench.errors import VqbenchError
 from vqbench.terminal import console, progress_bar
 
@@ -52,7 +52,7 @@ def compare(arguments: list[str]) -> int:
     from vqbench.compared import as_json, show
     from vqbench.store import read_results
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vqbench compare",
         description="Did quality fall from BEFORE to AFTER? Exit status: 0 no, 1 yes, 2 they cannot be compared.",
     )
@@ -79,11 +79,11 @@ def scale(arguments: list[str]) -> int:
     from vqbench.scaling.show import show
     from vqbench.store import read_results
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vqbench scale", description="Overlap at another corpus size, with an interval, and whether to trust it."
     )
     parser.add_argument("folder", type=Path, help="a results folder with two or more sizes of one corpus")
-    parser.add_argument("--n", type=_whole, required=True, metavar="ROWS", help="the size, as in 10_000_000")
+    parser.add_argument("--n", type=whole, required=True, metavar="ROWS", help="the size, as in 10_000_000")
     parser.add_argument("--k", type=int, help="ranks; 10 if it was measured, or else the largest")
     given = parser.parse_args(arguments)
     show(read_results(given.folder), given.n, given.k, console())
@@ -94,7 +94,7 @@ def report(arguments: list[str]) -> int:
     """Make report.html of a results folder again, or one report of several."""
     from vqbench.report.page import write_report
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vqbench report", description="One self-contained HTML page of one results folder, or of several."
     )
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/wordnet or results/*")
@@ -109,7 +109,7 @@ def figures(arguments: list[str]) -> int:
     """Draw the figures of a results folder again."""
     from vqbench.figures.folder import draw_all
 
-    parser = argparse.ArgumentParser(prog="vqbench figures")
+    parser = Parser(prog="vqbench figures")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     with progress_bar() as progress:
@@ -118,8 +118,8 @@ def figures(arguments: list[str]) -> int:
     return 0
 
 
-def _recommend_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _recommend_parser() -> Parser:
+    parser = Parser(
         prog="vqbench recommend",
         description="The cheapest setting whose lower bound meets a target. Exit status 1 where a dataset has none.",
     )
@@ -128,20 +128,8 @@ def _recommend_parser() -> argparse.ArgumentParser:
     parser.add_argument("--k", type=int, help="of the first k (default: 10, or else the largest measured)")
     parser.add_argument("--metric", default="overlap", help="what the target is for (default: overlap)")
     parser.add_argument("--max-bytes", type=float, metavar="B", help="at most so many bytes of memory a vector")
-    parser.add_argument("--n", type=_whole, help="vectors to be stored, as in 10_000_000 (default: those measured)")
+    parser.add_argument("--n", type=whole, help="vectors to be stored, as in 10_000_000 (default: those measured)")
     parser.add_argument("--floats", choices=["disk", "ram"], default="disk", help="where rescoring reads the floats")
     parser.add_argument("--dataset", metavar="D", help="only this one of the folder's datasets")
     parser.add_argument("--json", action="store_true", help="print JSON instead")
     return parser
-
-
-def _whole(text: str) -> int:
-    """10_000_000, 10,000,000 or 1e7."""
-    try:
-        number = float(text.replace(",", ""))
-        whole = int(number)
-    except (ValueError, OverflowError):
-        number, whole = 0.5, 0
-    if number != whole or whole < 1:
-        raise argparse.ArgumentTypeError(f"{text}: needs a whole number of at least 1, as in 10_000_000")
-    return whole

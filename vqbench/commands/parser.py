@@ -1,0 +1,28 @@
+"""Arguments of the commands beside the sweep."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from vqbench.errors import VqbenchError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are errors of ours: one line, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.removeprefix("vqbench ")
+        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}; see vqbench {command} --help")
+
+
+def whole(text: str) -> int:
+    """10_000_000, 10,000,000 or 1e7, and at least 1."""
+    try:
+        number = float(text.replace(",", ""))
+        found = int(number)
+    except (ValueError, OverflowError):
+        number, found = 0.5, 0
+    if number != found or found < 1:
+        raise argparse.ArgumentTypeError(f"{text}: needs a whole number of at least 1, as in 10_000_000")
+    return found
