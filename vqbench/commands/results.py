@@ -49,7 +49,7 @@ def recommend(arguments: list[str]) -> int:
 def compare(arguments: list[str]) -> int:
     """Two results folders: 0 where quality held, 1 where it fell."""
     from vqbench.compare import compare as compared
-    from vqbench.compared import as_json, show
+    from vqbench.compare_table import as_json, show
     from vqbench.store import read_results
 
     parser = Parser(
