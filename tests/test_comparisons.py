@@ -179,3 +179,20 @@ def test_lists_of_the_worst_queries(ran: Path) -> None:
         assert p.loc[query, "low"] - 1e-9 <= len(found & true) / 5 <= p.loc[query, "high"] + 1e-9
         assert lists[1]["value"].is_monotonic_decreasing
     assert "worst" not in set(results.samples.loc[results.samples["variant"] == "float32", "kind"])
+
+
+def test_groups_in_python() -> None:
+    from vqbench import Variant, evaluate
+    from vqbench.quantizers.binary import Binary
+
+    rng = np.random.default_rng(4)
+    corpus_nd, queries_qd = rng.normal(size=(200, 12)), np.repeat(rng.normal(size=(15, 12)), 4, axis=0)
+    variants = {"binary": Variant(quantizer=Binary(), similarity="hamming")}
+    apart, together = (
+        evaluate(corpus_nd, queries_qd, variants=variants, k=5, groups=groups).set_index("metric")
+        for groups in (None, [str(at // 4) for at in range(60)])
+    )
+    single = evaluate(corpus_nd, queries_qd[::4], variants=variants, k=5).set_index("metric")
+    for end in ("ci_low", "ci_high"):  # four equal queries of a group are one
+        assert together.loc["overlap", end] == pytest.approx(single.loc["overlap", end])
+    assert together.loc["overlap", "ci_low"] < apart.loc["overlap", "ci_low"]
