@@ -154,7 +154,7 @@ def across(found: Mapping[str, tuple[Sequence[Setting], int, int]], ident: str) 
     low_y = min(s.value for points in fronts.values() for _, s in points)
 
     def draw(c: Canvas) -> None:
-        x = c.axis_x(min(sizes) / 1.2, max(sizes) * 1.2, log=True)
+        x = c.axis_x(min(sizes) / 1.6, max(sizes) * 1.2, log=True)  # room for the lines' numbers
         y = c.axis_y(max(0.0, low_y - 0.04), 1.02)
         powers = doublings(x.low, x.high, 8 if c.width == WIDE else 5)
         ticks = [(p, f"1/{1 / p:.0f}" if p < 1 else f"{p:.0f}") for p in powers]
@@ -168,7 +168,7 @@ def across(found: Mapping[str, tuple[Sequence[Setting], int, int]], ident: str) 
         groups = together(starts, 12)
         places = apart([starts[group[0]] for group in groups], 15, 12, c.top)
         for group, at in zip(groups, places, strict=True):
-            more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+            more = f" +{len(group) - 1}" if len(group) > 1 else ""
             c.text(*at, f"{group[0] + 1}{more}", "number", "end")
 
     key = []
