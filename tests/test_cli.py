@@ -251,3 +251,11 @@ def test_help_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "vqbench experiment=thresholds" in shown
     assert not {"numpy", "hydra", "pandas", "matplotlib"} & set(shown.replace("'", "").split(", "))
+
+
+def test_a_path_without_its_dataset_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else one's own vectors would meet the queries and judgements of the bundled ones."""
+    np.save("mine.npy", np.eye(3))
+    assert main(["dataset.path=mine.npy", "out=x"]) == 2
+    assert "dataset.path: your own vectors need dataset=file as well" in capsys.readouterr().err
+    assert not Path("x").exists()

@@ -130,14 +130,15 @@ def test_what_cannot_be_compared(folders: Path, capsys: pytest.CaptureFixture[st
         assert main(["compare", *arguments]) == 2
         return capsys.readouterr().err
 
-    assert "holds no meta.json" in refused("a", "nowhere")
+    assert "nowhere: no such folder" in refused("a", "nowhere")
+    assert "overlap cannot fall by that much; one point is 0.01" in refused("a", "b", "--max-drop", "1")
     assert "metric nonsense was not measured; there are overlap, mse" in refused("a", "b", "--metric", "nonsense")
     assert "no variant, k and oversample factor of mse" in refused("a", "b", "--metric", "mse")
     assert "confidence = 1.0" in refused("a", "b", "--confidence", "1")
     meta = json.loads(Path("b/meta.json").read_text())
     (name,) = meta["datasets"]
     for change, message in (
-        ({"sha256": "0"}, "differ in data, ids or queries"),
+        ({"sha256": "0"}, "differ in data, ids, queries or their groups"),
         ({"normalized": False}, "differ in normalize"),
     ):
         content = {**meta, "datasets": {name: {**meta["datasets"][name], **change}}}

@@ -76,7 +76,7 @@ def test_the_table(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found.kind == "fitted"
     assert 0 <= found.low < found.value < found.high <= 1
     assert main(["scale", str(made), "--n", "1,000,000"]) == 0
-    assert "no: x1,250" in capsys.readouterr().out
+    assert "no: x1,200" in capsys.readouterr().out
 
 
 def test_at_a_measured_size_the_forecast_is_what_was_measured(made: Path) -> None:
@@ -184,6 +184,6 @@ def test_bad_input_gets_one_line(
 def test_a_folder_without_sizes_says_how_to_get_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bits = Path(__file__).parents[1] / "results" / "bits"
     assert main(["scale", str(bits), "--n", "100"]) == 2
-    assert "holds no two sizes of one corpus: run 'vqbench -m dataset.rows=" in capsys.readouterr().err
+    assert "holds no two sizes of one corpus: run it again with '-m dataset.rows=" in capsys.readouterr().err
     assert main(["scale", str(tmp_path), "--n", "100"]) == 2
     assert "holds no meta.json" in capsys.readouterr().err

@@ -29,6 +29,15 @@ def share(value: float) -> str:
     return f"{math.floor(value * 1000) / 1000:.3f}" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
+def _beside(value: float, target: float) -> str:
+    """As many decimals as show on which side of the target the value lies."""
+    for digits in range(3, 10):
+        text = f"{value:.{digits}f}"
+        if (float(text) >= target) == (value >= target):
+            return text
+    return f"{value:.10f}"
+
+
 def percent(value: float) -> str:
     """One decimal, without the sign: 96.1; 99.9 for what is almost but not quite all."""
     if math.isnan(value):
@@ -75,12 +84,15 @@ def answer(rec: Recommendation) -> str:
     else:
         after = "; no float vectors are needed"
     with_what = f"measured with {chosen.queries:,} queries"
-    return f"Use {chosen.variant}: {size}, {times}{after}. It {keeps(rec, chosen)}, {with_what}."
+    luck = "" if rec.survives else " As the best of so many it may owe that to luck: see below."
+    return f"Use {chosen.variant}: {size}, {times}{after}. It {keeps(rec, chosen)}, {with_what}.{luck}"
 
 
 def _nothing(rec: Recommendation) -> str:
     within = f" within {rec.max_bytes:,.0f} bytes a vector" if rec.max_bytes is not None else ""
     text = f"Nothing smaller than float32{within} is shown to reach {axis(rec)} of {rec.target:g}."
+    if rec.max_bytes is not None:
+        text += " Without that limit something may: leave out --max-bytes to see."
     if rec.too_few_queries and rec.undecided:
         return (
             f"{text} {rec.queries:,} queries are too few to tell: even a setting that never loses anything would "
@@ -105,8 +117,14 @@ def notes(rec: Recommendation) -> list[str]:
         stands = "still meets" if rec.survives else "does not meet"
         more = "" if rec.survives else "; more queries, or the step up, would be safer"
         found.append(
-            f"{rec.tried} settings could have been chosen. Corrected for that (Bonferroni), its lower bound is "
-            f"{share(rec.corrected_low)} and {stands} the target{more}."
+            f"{rec.tried} setting{'s' * (rec.tried > 1)} could have been chosen. Corrected for that (Bonferroni), its "
+            f"lower bound is {_beside(rec.corrected_low, rec.target)} and {stands} the target{more}."
+        )
+    if chosen is not None and chosen.oversample and rec.floats == "disk":
+        read = chosen.oversample * rec.k
+        found.append(
+            f"Each query reads {read:,} float vectors from disk, {human(read * chosen.float_bytes)}. Stored in all, in "
+            f"memory and on disk: {human((chosen.ram(rec.n) + chosen.float_bytes) * rec.n)}."
         )
     if chosen is not None and chosen.oversample * rec.k >= _MUCH * rec.measured_n:
         found.append(
@@ -116,7 +134,7 @@ def notes(rec: Recommendation) -> list[str]:
     if rec.n > rec.measured_n:
         found.append(
             f"Bytes are for {rec.n:,} vectors, quality was measured on {rec.measured_n:,}: it falls as a corpus grows, "
-            "so measure again at a size nearer to yours."
+            "so measure again at a size nearer to yours (vqbench scale, from nested sizes)."
         )
     if rec.floats == "ram":
         found.append("With the floats in memory as well, rescoring saves no memory, so no rescored setting can win.")
@@ -145,6 +163,9 @@ def options(rec: Recommendation) -> list[tuple[str, Setting]]:
         ("choice", rec.chosen), ("runner-up", rec.runner_up), ("step down", rec.cheaper), ("step up", rec.dearer),
     ]  # fmt: skip
     named += [] if rec.chosen else [("closest", rec.closest)]
+    if rec.dearer is not None and rec.dearer == rec.runner_up:
+        named = [("runner-up, step up", rec.dearer) if role == "step up" else (role, setting)
+                 for role, setting in named if role != "runner-up"]  # fmt: skip
     return [*((role, setting) for role, setting in named if setting is not None),
             *([("float search", rec.fallback)] if rec.fallback else [])]  # fmt: skip
 

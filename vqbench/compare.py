@@ -29,7 +29,8 @@ class Row:
     """One setting in both folders. difference: after - before, in the metric's units.
 
     paired: query by query; else from the two intervals, which is less sharp. p_drop: that quality fell by no more
-    than is allowed; p: that nothing changed; both corrected over all rows (Holm).
+    than is allowed; p: that nothing changed; both corrected over all rows (Holm). held: proven, by
+    the 95 % interval, not to have fallen by more than is allowed.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Row:
     bytes_before: float
     bytes_after: float
     paired: bool
+    held: bool = False
     verdict: str = SAME
 
 
@@ -79,6 +81,7 @@ def compare(
     if not 0 <= max_drop < math.inf or not 0.5 < confidence < 1:
         raise VqbenchError(f"max_drop = {max_drop}, confidence = {confidence}: a drop is 0 or more, confidence below 1")
     shared = _shared_datasets(before, after)
+    _check_drop(before, metric, max_drop)
     both = _both(before, after, metric, shared)
     if both.empty:
         raise VqbenchError(
@@ -88,10 +91,23 @@ def compare(
     rows = [row for dataset in shared for row in _dataset(before, after, metric, dataset, both, better, max_drop)]
     p, p_drop = (holm(np.array([getattr(row, name) for row in rows])) for name in ("p", "p_drop"))
     rows = [
-        replace(row, p=float(a), p_drop=float(b), verdict=_verdict(row.difference * better, a, b, 1 - confidence))
+        replace(
+            row,
+            p=float(a),
+            p_drop=float(b),
+            held=_held(row, better, max_drop),
+            verdict=_verdict(row.difference * better, a, b, 1 - confidence),
+        )
         for row, a, b in zip(rows, p, p_drop, strict=True)
     ]
     return Outcome(metric, max_drop, confidence, rows, _lost(before, after, shared), _notes(before, after, rows))
+
+
+def _check_drop(results: Results, metric: str, max_drop: float) -> None:
+    """A drop as large as the metric's whole range could never be seen: 1 is meant for .01."""
+    about = results.meta["metrics"].get(metric, {"highest": math.inf, "lowest": 0})
+    if max_drop >= float(about["highest"]) - float(about["lowest"]):
+        raise VqbenchError(f"max_drop = {max_drop:g}: {metric} cannot fall by that much; one point is 0.01")
 
 
 def _shared_datasets(before: Results, after: Results) -> list[str]:
@@ -99,7 +115,7 @@ def _shared_datasets(before: Results, after: Results) -> list[str]:
     ours, theirs = before.meta["datasets"], after.meta["datasets"]
     shared = [name for name in ours if name in theirs]
     for name in shared:
-        for key, what in (("sha256", "data, ids or queries"), ("normalized", "normalize")):
+        for key, what in (("sha256", "data, ids, queries or their groups"), ("normalized", "normalize")):
             if ours[name][key] != theirs[name][key]:
                 raise VqbenchError(
                     f"{name}: {before.folder} and {after.folder} differ in {what}: "
@@ -197,6 +213,10 @@ def _bytes(results: Results, dataset: str) -> dict[str, float]:
     ledger = results.ledger
     own = ledger[(ledger["dataset"] == dataset) & (ledger["item"] == "bytes_per_vector")]
     return dict(zip(own["variant"], own["bytes"].astype(float), strict=True))
+
+
+def _held(row: Row, better: int, max_drop: float) -> bool:
+    return (row.ci_low if better > 0 else -row.ci_high) > -max_drop
 
 
 def _verdict(gain: float, p: float, p_drop: float, level: float) -> str:

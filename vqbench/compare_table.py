@@ -38,7 +38,10 @@ def show(outcome: Outcome, before: str, after: str, screen: Console) -> None:
     rows = [row for row in outcome.rows if row.difference != 0 or row.bytes_before != row.bytes_after]
     rows.sort(key=lambda row: (_ORDER.index(row.verdict), -abs(row.difference)))
     if rows:
-        screen.print(_table(outcome, rows[:_SHOWN], before, after))
+        table = _table(outcome, rows[:_SHOWN], before, after)
+        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum > screen.width:
+            table = _table(outcome, rows[:_SHOWN], before, after, narrow=True)
+        screen.print(table)
     if len(rows) < len(outcome.rows):
         screen.print(f"{len(outcome.rows) - len(rows)} settings did not change at all.")
     if len(rows) > _SHOWN:
@@ -51,25 +54,30 @@ def show(outcome: Outcome, before: str, after: str, screen: Console) -> None:
     screen.print(_sentence(outcome), soft_wrap=True)
 
 
-def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str) -> Table:
+def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narrow: bool = False) -> Table:
+    """narrow: without the means, which metrics.csv has, and p, which the verdict sums up."""
     pairing = "paired by query" if all(row.paired for row in rows) else "not all paired by query"
     table = Table(
         title=f"{outcome.metric}: {escape(after)} against {escape(before)}", title_justify="left", title_style="bold",
-        caption=f"difference: after - before, with its 95 % interval, {pairing}; p: of no change (Holm, all rows)",
+        caption="×: rescored candidates, times k; difference: after - before, with its 95 % interval, "
+        f"{pairing}; p: of no change (Holm, all rows)",
         caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
     )  # fmt: skip
     several = len({row.dataset for row in rows}) > 1
     for name in (["dataset"] if several else []) + ["variant"]:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=12)
     sized = any(row.bytes_before != row.bytes_after for row in rows)
-    for name in ("k", "oversample", "before", "after", "difference", "95 % CI", "p", *["bytes"] * sized, ""):
+    means = () if narrow else ("before", "after")
+    for name in ("k", "×", *means, "difference", "95 % CI", *["p"] * (not narrow), *["bytes"] * sized, ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         style = _STYLES[row.verdict]
         table.add_row(
             *([row.dataset] if several else []), escape(row.variant), str(row.k), str(row.oversample),
-            f"{row.before:.3f}", f"{row.after:.3f}", f"{row.difference:+.4f}", f"{row.ci_low:+.4f} {row.ci_high:+.4f}",
-            f"{row.p:.3f}", *[_bytes(row)] * sized, f"[{style}]{row.verdict}[/{style}]" if style else row.verdict,
+            *([] if narrow else [f"{row.before:.3f}", f"{row.after:.3f}"]),
+            f"{row.difference:+.4f}", f"{row.ci_low:+.4f} {row.ci_high:+.4f}",
+            *([] if narrow else [f"{row.p:.3f}"]), *[_bytes(row)] * sized,
+            f"[{style}]{row.verdict}[/{style}]" if style else row.verdict,
         )  # fmt: skip
     return table
 
@@ -88,5 +96,7 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.lost:
         return "[bold red]Worse[/bold red]: results were lost."
     lower = f" {counts[LOWER]} fell, by less." if counts[LOWER] else ""
-    fine = f"none of {many} settings is {sure} sure to have fallen by more than {outcome.max_drop:g}."
+    proven = sum(row.held for row in outcome.rows)
+    fine = f"none of {many} settings is {sure} sure to have fallen by more than {outcome.max_drop:g}"
+    fine += ", and all are proven not to." if proven == many else f"; {proven} are proven not to."
     return f"[bold green]Fine[/bold green]: {fine}{lower}"

@@ -90,6 +90,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     options = Options(**checked(plain, Options, ""))
     metrics = _group(config, "metric")
     overrides = [override.lstrip("+") for override in overrides]
+    _check_own_file(overrides)
     plugins = options.plugin_folders
     datasets = _datasets(config, overrides, plugins)
     variants = _variants(_group(config, "quantizer"), overrides, plugins)
@@ -112,6 +113,15 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     title = experiment or next(iter(datasets))
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
     return Plan(title, out, datasets, variants, settings, seeds, options, config)
+
+
+def _check_own_file(overrides: Sequence[str]) -> None:
+    """A path of one's own would replace a bundled set's vectors and leave its queries and judgements."""
+    given = {override.partition("=")[0] for override in overrides}
+    if "dataset.path" in given and "dataset" not in given:
+        raise VqbenchError(
+            "dataset.path: your own vectors need dataset=file as well, as in dataset=file dataset.path=X"
+        )
 
 
 def _check_figures(chosen: Any) -> None:

@@ -54,6 +54,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "queries": len(data.query_ids),
         "queries_are": "corpus rows, each left out of its own result" if data.exclude_q is not None
         else "apart from the corpus",
+        "groups": None if data.groups_q is None else len(set(data.groups_q)),
         "judged": data.qrels is not None,
         "normalized": data.corpus.normalize,
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},

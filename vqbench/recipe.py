@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from vqbench.measured import Setting
+from vqbench.store import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")
 #: What conf/config.yaml has; another value belongs into the command.
@@ -41,7 +42,7 @@ def yaml_of(meta: Mapping[str, Any], variant: str) -> str | None:
 
 
 def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Sequence[str] | None = None) -> str:
-    """The command that measures this setting again on the same data.
+    """The command that measures this setting again on the same data, into a folder of its own.
 
     shipped: the variants that vqbench knows by name (None: all); another is found in the run's
     ``plugins``, or needs its YAML in ``mine/quantizer/``.
@@ -58,6 +59,7 @@ def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Seque
         inside = node is not None and change.partition("=")[0] in node.get("quantizer", {})
         words.append(f"quantizer.{key}.{'quantizer.' if inside else ''}{change}")
     words += [f"k=[{k}]", f"oversample=[{setting.oversample}]"]
+    words.append(f"out=results/{slug(f'{setting.dataset}-{key}')}")  # the sweep's tables stay as they are
     return " ".join(shlex.quote(word) for word in words)
 
 
@@ -73,7 +75,7 @@ def _has(node: Mapping[str, Any], path: str, value: str) -> bool:
         at: Any = start
         for part in path.split("."):
             at = at.get(part) if isinstance(at, Mapping) else None
-        if at is not None and str(at).casefold() == value.casefold():
+        if (at is None and value == "null") or (at is not None and str(at).casefold() == value.casefold()):
             return True
     return False
 
@@ -89,7 +91,13 @@ def _data(meta: Mapping[str, Any], dataset: str) -> Iterator[str]:
     ]
     if not found:
         return
-    job, node = next(((job, node) for job, node in found if dataset in _titles(node)), found[0])
+    base, _, changes = dataset.partition("(")
+    changed = [change.partition("=") for change in changes.rstrip(")").split(",") if "=" in change]
+    job, node = next(
+        ((job, node) for job, node in found
+         if {dataset, base} & _titles(node) and all(_has(node, path, value) for path, _, value in changed)),
+        found[0],
+    )  # fmt: skip
     bundled = _BUNDLED.match(str(node.get("path", "")))
     kind = str(node["_target_"]).rpartition(".")[2].lower()
     yield f"dataset={bundled[1] if bundled else kind}"

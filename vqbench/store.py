@@ -173,6 +173,8 @@ _NUMBERS = ("k", "value", "difference", "ci_low", "ci_high", "low", "high", "p",
 
 def read_results(folder: Path) -> Results:
     """The tables of a results folder. Raises VqbenchError where it is none or of another schema."""
+    if not folder.is_dir():
+        raise VqbenchError(f"{folder}: no such folder: name one that a run wrote, as in results/NAME")
     try:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
         if meta["schema"] != SCHEMA:

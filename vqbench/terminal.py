@@ -90,6 +90,7 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
     seeds = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
     many = seeds["seed"].nunique()
     title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
+    title += f" in {about['groups']:,} groups" if about.get("groups") else ""
     title += f", mean of {many} seeds" if many > 1 else ""
     columns = [
         ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),

@@ -53,16 +53,17 @@ def value_range(subject: Subject) -> Finding:
     variants = [name for name, gain in gains.items() if gain.level != "fine"]
     ends = f"numbers from {number(whole.low)} to {number(whole.high)}"
     shown = f"{used} of 255 codes used, {ends}"
-    trial = f"({points(best.before)} of the top 10 against {points(best.after)})"
+    trial = f"({points(best.after)} of the top 10 instead of {points(best.before)})"
     if beyond:
         shown = f"{share(beyond)} beyond [-1, 1], {ends}"
-        text = f"offset_int8 cuts off what lies beyond [-1, 1] {trial}: learn the range from the data instead."
+        text = f"offset_int8 cuts off what lies beyond [-1, 1]: a range learned from the data finds more {trial}."
     elif variants:
         text = f"offset_int8 spreads its codes over [-1, 1] and leaves many unused; a learned range finds more {trial}."
     else:
-        text = f"offset_int8's fixed range [-1, 1] loses little here {trial}."
+        text = f"A learned range finds no more than offset_int8's fixed one, [-1, 1] {trial}."
     if beyond and not variants:
-        text = f"Some numbers lie beyond [-1, 1], where offset_int8 cuts them off, without harm on the sample {trial}."
+        found = f"{points(best.before)} of the top 10, a learned range {points(best.after)}"
+        text = f"Some numbers lie beyond [-1, 1], where offset_int8 cuts them off, without harm on the sample: {found}."
     level = highest([gain.level for gain in gains.values()])
     return Finding(
         check="range", title="Range of numbers", value=beyond if beyond else used / 255, shown=shown,

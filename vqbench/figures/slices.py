@@ -101,7 +101,8 @@ class Slice:
         """
         about = self.about
         size = f"{about['n']:,} vectors of {about['d']:,} numbers" if about else ""
-        queries = f"{about['queries']:,} queries ({about['queries_are']})" if about else ""
+        groups = f" in {about['groups']:,} groups" if about.get("groups") else ""
+        queries = f"{about['queries']:,} queries{groups} ({about['queries_are']})" if about else ""
         seen = f"{seeds} {self.seeds} seeds" if self.seeds > 1 else ""
         return "; ".join(part for part in (f"{self.dataset}: {size}", queries, *more, seen) if part) + "."
 

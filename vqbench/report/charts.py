@@ -62,6 +62,8 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
         for s in settings:
             if s not in front:
                 c.dot(x(s.ram(n)), y(s.value), "dot again" if s.oversample else "dot", _said(s, n), 3)
+                if s in chosen:  # its bytes round to those of the front's, which keeps more
+                    c.dot(x(s.ram(n)), y(s.value), "ring", _said(s, n), 8)
         for s in front:
             at = x(s.ram(n)), y(s.value)
             if s.ci_low <= s.ci_high:  # both are known

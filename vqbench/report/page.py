@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,12 +60,27 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
         out = folders[0] / NAME
     if out.is_dir():
         raise VqbenchError(f"--out {out}: is a folder: name a file in it, as in {out / NAME}")
-    page = render([read_results(folder) for folder in folders])
+    page = render(_readable(folders))
     try:
         write_atomically(out, lambda path: write_text(path, page))
     except OSError as error:
         raise VqbenchError(f"{out}: cannot be written ({error.strerror}): choose another file with --out") from None
     return out
+
+
+def _readable(folders: Sequence[Path]) -> list[Results]:
+    """The results; of several folders those that hold none are left out, with a note."""
+    found, mistakes = [], []
+    for folder in folders:
+        try:
+            found.append(read_results(folder))
+        except VqbenchError as error:
+            mistakes.append(error)
+    if not found:
+        raise mistakes[0]
+    for error in mistakes:
+        print(f"vqbench: left out: {error}", file=sys.stderr)
+    return found
 
 
 def render(several: Sequence[Results]) -> str:
@@ -81,7 +97,8 @@ def render(several: Sequence[Results]) -> str:
     environment.filters |= {"human": advice.human, "share": advice.share}
     source = {name: Markup(_file(environment, name)) for name in ("report.css", "report.js")}
     names = list(dict.fromkeys(part.title for part in parts))
-    title = names[0] if len(names) == 1 else f"{len(names)} datasets of {len(several)} folders"
+    where = f"{len(several)} folder{'s' * (len(several) > 1)}"
+    title = names[0] if len(names) == 1 else f"{len(names)} datasets of {where}"
     return environment.get_template("report.html.j2").render(
         title=title, parts=parts, css=source["report.css"], js=source["report.js"],
         across=_across(parts) if len(parts) > 1 else None, float32=FLOAT32, targets=charts.TARGETS,
@@ -147,11 +164,12 @@ def _meta_rows(part: Part) -> list[tuple[str, str, str]]:
     calibration = about.get("calibration", {})
     versions = ", ".join(f"{name} {number}" for name, number in meta.get("versions", {}).items())
     machine = meta.get("machine", {})
+    groups = f" in {int(about['groups']):,} groups, which is what intervals count" if about.get("groups") else ""
     unit = ", scaled to unit length" if about.get("normalized") else ""
     learned = f"{int(calibration.get('rows', 0)):,} rows, drawn {calibration.get('drawn', '')}"
     return [
         ("vectors", f"{part.n:,} of {int(about['d']):,} numbers{unit}", ""),
-        ("queries", f"{int(about['queries']):,}, {about.get('queries_are', '')}", ""),
+        ("queries", f"{int(about['queries']):,}{groups}, {about.get('queries_are', '')}", ""),
         ("judgements", "yes" if about.get("judged") else "none", "ndcg"),
         ("calibration", learned, "calibration"),
         ("data", str(about.get("sha256", "")), "fingerprint"),

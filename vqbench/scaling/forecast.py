@@ -67,12 +67,12 @@ class Course:
             return "yes: measured"
         doubts = []
         if times > REACH:
-            doubts.append(f"x{times:,.4g}")
+            doubts.append(f"x{_times(times)}")
         if self.fit.drift > _BENT * DRIFT:
             doubts.append("it bends")
         if width > _WIDE:
             doubts.append("too wide")
-        return f"no: {', '.join(doubts)}" if doubts else f"yes: x{times:,.3g}"
+        return f"no: {', '.join(doubts)}" if doubts else f"yes: x{_times(times)}"
 
     def _bound(self, n: int) -> Forecast:
         """At the largest size hardly a query loses: a bound; else there are too few points, and nothing can be said."""
@@ -83,7 +83,7 @@ class Course:
             decades = max(0.0, np.log10(n / last["n"]))
             low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
             far = n > REACH * self.group.largest
-            trust = f"no: x{n / self.group.largest:,.4g}" if far else "a bound: few lose"
+            trust = f"no: x{_times(n / self.group.largest)}" if far else "a bound: few lose"
             return Forecast("bound", np.nan, low, 1.0, trust)
         few = len(self.points.usable(self.k))
         return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
@@ -105,3 +105,8 @@ def _fitted(part: Points, k: int) -> Fit | None:
     if len(usable) < _POINTS or len(own) < _SIZES or own["n"].max() < part.at(k)["n"].max():
         return None
     return fit_curve(part.curve(k), k)
+
+
+def _times(factor: float) -> str:
+    """Two digits: x1.9, x7.6, x76, x1,300."""
+    return f"{factor:.2g}" if factor < 100 else f"{round(factor, 1 - len(str(int(factor))) + 1):,.0f}"

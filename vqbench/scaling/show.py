@@ -22,7 +22,7 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
     groups = nested(results)
     if not groups:
         raise VqbenchError(
-            f"{results.folder}: holds no two sizes of one corpus: run 'vqbench -m dataset.rows=1000,3000,10000 "
+            f"{results.folder}: holds no two sizes of one corpus: run it again with '-m dataset.rows=1000,3000,10000 "
             "out=DIR', or an experiment whose datasets differ in rows, as experiments/scale.yaml"
         )
     if n < 1:
@@ -35,17 +35,21 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
         raise VqbenchError(f"--k {chosen}: not measured in {results.folder}; it has k = {', '.join(map(str, ks))}")
     for group in groups:
         found = courses(results, chosen, group)
-        screen.print(_table(group, found, n, chosen))
+        table = _table(group, found, n, chosen, _FEW)
+        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum > screen.width:
+            table = _table(group, found, n, chosen, 1)
+        screen.print(table)
     screen.print(_caption(results))
 
 
-def _table(group: Nested, found: Sequence[Course], n: int, k: int) -> Table:
+def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> Table:
+    """few: so many of the measured sizes are shown, the largest among them."""
     title = f"{group.name}: overlap@{k} at {n:,} rows, from {len(group.sizes)} nested sizes, {group.queries:,} queries"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("variant", no_wrap=True, min_width=16)
     table.add_column("rescored", justify="right", no_wrap=True)
     sizes = sorted(set(group.sizes.values()))
-    shown = [sizes[at] for at in sorted({0, len(sizes) // 2, len(sizes) - 1})][-_FEW:]
+    shown = [sizes[at] for at in sorted({0, len(sizes) // 2, len(sizes) - 1})][-few:]
     for size in shown:
         table.add_column(f"{size:,}", justify="right", no_wrap=True)
     for heading in ("expected", "95 %"):
