@@ -154,3 +154,48 @@ def test_the_python_function_refuses_nonsense(ran: Path) -> None:
     results = read_results(ran / "a")
     with pytest.raises(VqbenchError, match="max_drop = -1"):
         compare(results, results, max_drop=-1)
+
+
+def test_what_only_the_first_folder_has_is_lost(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    m = pd.read_csv("b/metrics.csv", keep_default_na=False)
+    m[(m["variant"] != "binary_rotated") & (m["oversample"] != 2)].to_csv("b/metrics.csv", index=False)
+    assert main(["compare", "a", "b"]) == 1
+    out = capsys.readouterr().out
+    assert "lost: only in a: variant binary_rotated" in out
+    assert "lost: only in a: oversample = 2" in out
+    assert main(["compare", "a", "b", "--common"]) == 0
+    assert "note: only in a: variant binary_rotated" in capsys.readouterr().out
+    assert main(["compare", "b", "a"]) == 0, "more than before is no loss"
+
+
+def test_a_changed_setting_is_compared_with_what_it_was(ran: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ran)
+    changed = [x for x in RUN if not x.startswith("quantizer=")]
+    assert main([*changed, "quantizer=[scalar8]", "quantizer.scalar8.quantizer.bits=8", "out=eight"]) == 0
+    assert main([*changed, "quantizer=[scalar8]", "quantizer.scalar8.quantizer.bits=2", "out=two"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "eight", "two"]) == 1
+    assert "scalar8(bits=2) is compared with scalar8(bits=8)" in capsys.readouterr().out
+
+
+def test_no_loss_is_too_large_to_be_seen_among_many_settings(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lose("b", "offset_int8", 0.1)
+    assert main(["compare", "a", "b", "--confidence", "0.99999"]) == 1
+    capsys.readouterr()
+
+
+def test_other_numbers_of_seeds_compare_means(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """after - before, whatever seeds either has; of a single seed the other side's scatter is assumed."""
+    p, m = pd.read_parquet("b/per_query.parquet"), pd.read_csv("b/metrics.csv", keep_default_na=False)
+    p[p["seed"] == 5].to_parquet("b/per_query.parquet")
+    m[m["seed"] == "5"].to_csv("b/metrics.csv", index=False)
+    assert main(["compare", "a", "b", "--json"]) == 0
+    outcome = json.loads(capsys.readouterr().out)
+    (row,) = [r for r in outcome["rows"] if r["variant"] == "binary_rotated" and r["oversample"] == 0]
+    assert row["difference"] == pytest.approx(row["after"] - row["before"], abs=1e-9)
+    own = pd.read_parquet("a/per_query.parquet")
+    own = own[(own["variant"] == "binary_rotated") & (own["metric"] == "overlap") & (own["oversample"] == 0)]
+    means = own.groupby("seed")["value"].mean()
+    half = scipy_stats.t.ppf(0.975, 2) * means.std(ddof=1) * np.sqrt(1 + 1 / 3)
+    assert row["ci_high"] - row["difference"] > half
+    assert any("single seed" in note for note in outcome["notes"])

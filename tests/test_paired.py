@@ -53,10 +53,22 @@ def test_equivalence_is_two_one_sided_tests() -> None:
 
 def test_no_difference_at_all_is_not_certain_either() -> None:
     (found,) = differences([np.zeros((1, 300))], reach=1)
-    assert (found.mean, found.p, found.detectable) == (0, 1, 0.01)
+    assert (found.mean, found.p) == (0, 1)
+    assert found.detectable == pytest.approx(7.91 / 300)
     assert (found.low, found.high) == pytest.approx((-0.01, 0.01))
     assert not found.within(0.01)
     assert differences([np.zeros((1, 301))], reach=1)[0].within(0.01)
+
+
+def test_it_takes_six_losers_to_see_a_difference() -> None:
+    """7.91 expected losers are 6 or more four times in five, and 6 of one sign are the fewest with p < 5 %."""
+    assert scipy_stats.poisson.sf(5, 7.91) == pytest.approx(0.8, abs=0.0005)
+    for losers, significant in ((5, False), (6, True)):
+        d = np.zeros(300)
+        d[:losers] = -1.0
+        (found,) = differences([d[None]], reach=1)
+        assert (found.p <= 0.05) == significant
+        assert found.detectable >= 7.91 / 300
 
 
 def test_few_that_differ_on_one_side_leave_room_for_the_other() -> None:
@@ -150,12 +162,13 @@ def test_equal_queries_of_a_group_count_once() -> None:
 
 
 def test_groups_of_different_sizes_weigh_by_size() -> None:
-    """The linearised ratio, as survey sampling writes it: deviations summed in each group."""
+    """The jackknife of the ratio, by leaving each group out in a loop."""
     values_q = np.array([1.0, 0.0, 0.5, 0.5, 0.2, 1.0, 0.9, 0.8, 0.1])
     names = list("aabbbcdde")
     groups, centre = Groups.of(names), values_q.mean()
-    sums = [sum(v - centre for v, name in zip(values_q, names, strict=True) if name == g) for g in "abcde"]
-    error = math.sqrt(np.var(np.array(sums) * 5 / 9, ddof=1) / 5)
+    without = [np.mean([v for v, name in zip(values_q, names, strict=True) if name != g]) for g in "abcde"]
+    error = math.sqrt(4 / 5 * sum((x - np.mean(without)) ** 2 for x in without))
     low, high = mean_interval(values_q, lowest=-9, highest=9, groups=groups)
     assert (high - low) / 2 == pytest.approx(scipy_stats.t.ppf(0.975, 4) * error)
+    assert (high + low) / 2 == pytest.approx(centre)
     assert groups.largest == pytest.approx(3 * 5 / 9)

@@ -72,16 +72,24 @@ def test_a_variant_differs_from_itself_under_other_seeds_at_most_one_time_in_twe
     assert np.mean([each.p <= 0.05 for each in differences(columns, reach=1)]) <= 0.0775
 
 
-@pytest.mark.parametrize("groups", [20, 50, 100])
-def test_intervals_over_groups_hold_where_those_over_queries_do_not(groups: int) -> None:
-    """Queries of a group are alike: 10 on average, of varying number."""
+SIZES = {
+    "about 10 each": lambda rng, groups: 1 + rng.poisson(9, groups),
+    "a few large ones": lambda rng, groups: np.ceil(10 * rng.lognormal(0, 1, groups)).astype(int),
+    "one holds half of the queries": lambda rng, groups: np.array([10 * (groups - 1), *[10] * (groups - 1)]),
+}
+
+
+@pytest.mark.parametrize("groups", [20, 100])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_intervals_over_groups_hold_where_those_over_queries_do_not(sizes: str, groups: int) -> None:
+    """Queries of a group are alike; how hard it is does not depend on its size. 400 samples: standard error .011."""
     rng, held, naive = np.random.default_rng(groups), 0, 0
     for _ in range(400):
-        names = np.repeat(np.arange(groups), 1 + rng.poisson(9, groups))
+        names = np.repeat(np.arange(groups), SIZES[sizes](rng, groups))
         hard = np.clip(rng.beta(5, 4, groups)[names] + rng.normal(0, 0.05, len(names)), 0, 1)
         values = rng.binomial(10, hard) / 10
         low, high = mean_interval(values, lowest=0, highest=1, groups=Groups.of(names))
         held += low <= 5 / 9 <= high
         naive += abs(values.mean() - 5 / 9) <= 1.96 * values.std(ddof=1) / np.sqrt(len(values))
-    assert held / 400 >= 0.92
+    assert held / 400 >= 0.9
     assert naive / 400 < 0.75

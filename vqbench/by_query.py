@@ -34,6 +34,11 @@ class Values:
     high: Floats
     groups: Groups | None
 
+    def seeds_of(self, variant: str) -> list[int]:
+        """The seeds under which a variant has values."""
+        values_sq = self.values[self.variants.index(variant)]
+        return [seed for seed, some in zip(self.seeds, np.isfinite(values_sq).any(axis=1), strict=True) if some]
+
     def of(self, variant: str) -> Floats:
         """``(seeds, queries)`` of a variant, less the seeds under which it has no values."""
         values_sq = self.values[self.variants.index(variant)]

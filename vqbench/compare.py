@@ -1,4 +1,4 @@
-"""Two results folders: did quality fall from one to the other? For CI, after a change of code, model or setting."""
+"""Two results folders: did quality fall from one to the other? For CI, after a change of code or setting."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from vqbench.alignment import aligned, failed, missing, shared_datasets
 from vqbench.arrays import Floats
 from vqbench.by_query import Values, by_query
 from vqbench.errors import VqbenchError
@@ -17,6 +18,7 @@ from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.stats.groups import Groups
 from vqbench.stats.multiple import holm
 from vqbench.stats.paired import differences, p_values
+from vqbench.stats.seeds import SeedSpread
 from vqbench.store import Results
 
 WORSE, LOWER, BETTER, UNCLEAR, SAME = "worse", "lower", "better", "unclear", "same"
@@ -52,6 +54,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Differences ``(seeds, queries)``, after - before; of means over seeds where the two sides ran with others."""
+
+    d_sq: Floats
+    groups: Groups | None
+    seeds: SeedSpread | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """rows: what both folders have. lost: results that only the first one has. notes: what else to know."""
 
@@ -69,9 +80,19 @@ class Outcome:
 
 
 def compare(
-    before: Results, after: Results, *, metric: str = "overlap", max_drop: float = 0.01, confidence: float = 0.95
+    before: Results,
+    after: Results,
+    *,
+    metric: str = "overlap",
+    max_drop: float = 0.01,
+    confidence: float = 0.95,
+    common: bool = False,
 ) -> Outcome:
     """Every setting that both folders have, at every k and oversample factor.
+
+    What only ``before`` has is lost, and as bad as a fall, unless ``common`` says to look at what both have alone. A
+    variant of the same name but for what was set on the command line, as in ``binary_mean(threshold=median)``, is
+    compared with it where there is one on either side.
 
     A setting is ``worse`` where its quality fell by more than ``max_drop``, sure at ``confidence`` over all rows
     together; ``lower`` or ``better`` where it changed for sure, but did not fall by that much; ``same`` where the means
@@ -80,7 +101,8 @@ def compare(
     """
     if not 0 <= max_drop < math.inf or not 0.5 < confidence < 1:
         raise VqbenchError(f"max_drop = {max_drop}, confidence = {confidence}: a drop is 0 or more, confidence below 1")
-    shared = _shared_datasets(before, after)
+    shared = shared_datasets(before, after)
+    after, renamed = aligned(before, after)
     _check_drop(before, metric, max_drop)
     both = _both(before, after, metric, shared)
     if both.empty:
@@ -100,7 +122,9 @@ def compare(
         )
         for row, a, b in zip(rows, p, p_drop, strict=True)
     ]
-    return Outcome(metric, max_drop, confidence, rows, _lost(before, after, shared), _notes(before, after, rows))
+    lost, gone = failed(before, after, shared), missing(before, after, metric)
+    notes = [*renamed, *([] if not common else gone), *_notes(before, after, rows)]
+    return Outcome(metric, max_drop, confidence, rows, [*lost, *([] if common else gone)], notes)
 
 
 def _check_drop(results: Results, metric: str, max_drop: float) -> None:
@@ -108,24 +132,6 @@ def _check_drop(results: Results, metric: str, max_drop: float) -> None:
     about = results.meta["metrics"].get(metric, {"highest": math.inf, "lowest": 0})
     if max_drop >= float(about["highest"]) - float(about["lowest"]):
         raise VqbenchError(f"max_drop = {max_drop:g}: {metric} cannot fall by that much; one point is 0.01")
-
-
-def _shared_datasets(before: Results, after: Results) -> list[str]:
-    """The datasets of both folders. Raises VqbenchError where one of them is not the same data."""
-    ours, theirs = before.meta["datasets"], after.meta["datasets"]
-    shared = [name for name in ours if name in theirs]
-    for name in shared:
-        for key, what in (("sha256", "data, ids, queries or their groups"), ("normalized", "normalize")):
-            if ours[name][key] != theirs[name][key]:
-                raise VqbenchError(
-                    f"{name}: {before.folder} and {after.folder} differ in {what}: "
-                    "only the same queries on the same corpus can be compared; run both on the same input"
-                )
-    if not shared:
-        raise VqbenchError(
-            f"{before.folder} has {', '.join(ours)}, {after.folder} has {', '.join(theirs)}: no dataset in common"
-        )
-    return shared
 
 
 def _both(before: Results, after: Results, metric: str, shared: Sequence[str]) -> pd.DataFrame:
@@ -159,9 +165,9 @@ def _dataset(
         if found is None:
             rows.append(Row(**start, **_apart(x, better, max_drop)))
             continue
-        d_sq, groups = found
-        (each,) = differences([d_sq], reach=reach, groups=groups)
-        (p_drop,) = p_values([d_sq * better + max_drop], groups=groups, two_sided=False)
+        (each,) = differences([found.d_sq], reach=reach, groups=found.groups, seeds=found.seeds)
+        shifted = [found.d_sq * better + max_drop]
+        (p_drop,) = p_values(shifted, groups=found.groups, seeds=found.seeds, two_sided=False)
         rows.append(Row(**start, difference=each.mean, ci_low=each.low, ci_high=each.high, p=each.p,
                         p_drop=float(p_drop), paired=True))  # fmt: skip
     return rows
@@ -179,22 +185,18 @@ def _cubes(results: Results, dataset: str, metric: str) -> Cubes:
     return {(x.k, x.oversample): x for x in by_query(p[(p["dataset"] == dataset) & (p["metric"] == metric)])}
 
 
-def _paired(
-    before: Mapping[tuple[int, int], Values],
-    after: Mapping[tuple[int, int], Values],
-    variant: str,
-    k: int,
-    oversample: int,
-) -> tuple[Floats, Groups | None] | None:
-    """Differences ``(seeds, queries)`` and the queries' groups, or None where either folder has no values by query."""
+def _paired(before: Cubes, after: Cubes, variant: str, k: int, oversample: int) -> Pairs | None:
+    """None where either folder has no values by query."""
     ours, theirs = before.get((k, oversample)), after.get((k, oversample))
     if ours is None or theirs is None:
         return None
     old_sq, new_sq = ours.of(variant), theirs.of(variant)
     if old_sq.shape[1] != new_sq.shape[1]:
         return None
-    count = min(len(old_sq), len(new_sq))  # other seeds are other draws: any pairing of them will do
-    return new_sq[:count] - old_sq[:count], ours.groups
+    if ours.seeds_of(variant) == theirs.seeds_of(variant):
+        return Pairs(new_sq - old_sq, ours.groups)
+    d_1q = new_sq.mean(axis=0, keepdims=True) - old_sq.mean(axis=0, keepdims=True)
+    return Pairs(d_1q, ours.groups, SeedSpread.between(old_sq, new_sq, ours.groups))
 
 
 def _apart(x: dict, better: int, max_drop: float) -> dict:
@@ -227,27 +229,16 @@ def _verdict(gain: float, p: float, p_drop: float, level: float) -> str:
     return SAME if gain == 0 else UNCLEAR
 
 
-def _lost(before: Results, after: Results, shared: Sequence[str]) -> list[str]:
-    """Variants with a result before that were tried again and gave none."""
-    ok = before.metrics[before.metrics["status"] == "ok"]
-    gone = after.metrics[after.metrics["status"].isin(["failed", "skipped"]) & after.metrics["dataset"].isin(shared)]
-    had = set(zip(ok["dataset"], ok["variant"], strict=True))
-    return [
-        f"{x['dataset']}, {x['variant']}: {x['status']}: {x['reason']}"
-        for x in gone.drop_duplicates(["dataset", "variant"]).to_dict("records")
-        if (x["dataset"], x["variant"]) in had
-    ]
-
-
 def _notes(before: Results, after: Results, rows: Sequence[Row]) -> list[str]:
     notes = []
-    for one, other in ((before, after), (after, before)):
-        names, others = (set(x.pooled["variant"]) for x in (one, other))
-        if names - others:
-            notes.append(f"only in {one.folder}: {', '.join(sorted(names - others))}")
+    names, others = (set(x.pooled["variant"]) for x in (after, before))
+    if names - others:
+        notes.append(f"only in {after.folder}: {', '.join(sorted(names - others))}")
     if any(not row.paired for row in rows):
         notes.append("not paired by query, since a per_query.parquet is missing: small differences cannot be seen")
     seeds = [set(x.metrics["seed"]) - {ALL_SEEDS} for x in (before, after)]
-    if seeds[0] != seeds[1] and min(map(len, seeds)) < 2:
+    if seeds[0] != seeds[1] and max(map(len, seeds)) < 2:
         notes.append("other seeds: with one seed a side, a difference may be the luck of the draw; use several")
+    elif seeds[0] != seeds[1] and min(map(len, seeds)) < 2:
+        notes.append("one side has a single seed: its scatter between seeds is taken to be the other side's")
     return notes

@@ -94,7 +94,7 @@ def _sentence(outcome: Outcome) -> str:
         fell = f"{counts[WORSE]} of {many} settings fell by more than {outcome.max_drop:g} ({sure} sure)"
         return f"[bold red]Worse[/bold red]: {fell}."
     if outcome.lost:
-        return "[bold red]Worse[/bold red]: results were lost."
+        return "[bold red]Worse[/bold red]: results were lost (--common looks at what both folders have alone)."
     lower = f" {counts[LOWER]} fell, by less." if counts[LOWER] else ""
     proven = sum(row.held for row in outcome.rows)
     fine = f"none of {many} settings is {sure} sure to have fallen by more than {outcome.max_drop:g}"

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.store import Results
 
 Floats = Literal["disk", "ram"]
@@ -21,6 +22,7 @@ class Setting:
 
     value, ci_low, ci_high: the metric's mean over ``queries`` queries and its 95 % interval. vector_bytes: for each
     vector. once_bytes: for all vectors together. float_bytes: for each vector, read by rescoring; 0 without it.
+    seeds: under how many seeds the value came out differently; 1 where the seed changes nothing.
     """
 
     dataset: str
@@ -33,6 +35,7 @@ class Setting:
     vector_bytes: float
     once_bytes: float
     float_bytes: float
+    seeds: int = 1
 
     @property
     def name(self) -> str:
@@ -69,12 +72,16 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
         (str(variant), str(item)): float(size)
         for variant, item, size in ledger[["variant", "item", "bytes"]].itertuples(index=False)
     }
+    each = results.metrics[(results.metrics["seed"] != ALL_SEEDS) & (results.metrics["status"] == "ok")]
+    each = each[(each["dataset"] == dataset) & (each["metric"] == metric) & (each["k"] == k)]
+    scattered = each.groupby(["variant", "oversample"])["value"].nunique().to_dict()
     return [
         Setting(
             dataset=dataset, variant=row["variant"], oversample=int(row["oversample"]), value=float(row["value"]),
             ci_low=float(row["ci_low"]), ci_high=float(row["ci_high"]), queries=int(row["n_queries"]),
             vector_bytes=of[row["variant"], "bytes_per_vector"], once_bytes=of[row["variant"], "bytes_once"],
             float_bytes=of.get((row["variant"], FLOAT_STORE), 0.0) if row["oversample"] else 0.0,
+            seeds=scattered.get((row["variant"], row["oversample"]), 1),
         )
         for row in rows.to_dict("records")
     ]  # fmt: skip

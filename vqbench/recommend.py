@@ -139,11 +139,15 @@ def recommend(
 def corrected(setting: Setting, tried: int) -> float:
     """The lower bound after Bonferroni's correction for ``tried`` settings.
 
-    The half width grows by the ratio of the normal quantiles. Where no query lost anything the bound is the rule of
-    three, -ln(.05) / n rounded, and grows by the ratio of the logarithms, which is more.
+    The half width grows by the ratio of the normal quantiles; of Student's, which is far more, where few seeds tell
+    how much a seed matters. Where no query lost anything the bound is the rule of three, -ln(.05) / n rounded, and
+    grows by the ratio of the logarithms. Of skewed losses the tail is heavier than either: take it as a guide.
     """
     tail = 1 - CONFIDENCE
     wider = stats.norm.isf(tail / 2 / tried) / stats.norm.isf(tail / 2)
+    if setting.seeds > 1:
+        free = setting.seeds - 1
+        wider = stats.t.isf(tail / 2 / tried, free) / stats.t.isf(tail / 2, free)
     if setting.ci_high <= setting.value:
         wider = math.log(tail / tried) / math.log(tail)
     return setting.value - float(wider) * (setting.value - setting.ci_low)

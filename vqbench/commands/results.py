@@ -62,10 +62,11 @@ def compare(arguments: list[str]) -> int:
     parser.add_argument("--max-drop", type=float, default=0.01, metavar="X", help="so much may be lost (0.01)")
     parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help="how sure a fall must be (0.95)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--common", action="store_true", help="what only BEFORE has is no loss")
     given = parser.parse_args(arguments)
     outcome = compared(
         read_results(given.before), read_results(given.after),
-        metric=given.metric, max_drop=given.max_drop, confidence=given.confidence,
+        metric=given.metric, max_drop=given.max_drop, confidence=given.confidence, common=given.common,
     )  # fmt: skip
     if given.json:
         print(as_json(outcome))

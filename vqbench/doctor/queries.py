@@ -30,12 +30,12 @@ def shift(subject: Subject) -> Finding | None:
     theirs = float(np.median(subject.true_qm[:, :p].max(axis=1)))
     own = float(np.median(subject.pairs_pp.max(axis=1)))
     level: Level = graded(value, _SHIFTED, _APART)
-    if own - theirs >= _FARTHER and level == "fine":
+    if abs(own - theirs) >= _FARTHER and level == "fine":
         level = "note"
     text = "Queries lie where the corpus does: corpus rows may stand in for them."
     if level != "fine":
         text = (
-            "Queries come from elsewhere than the corpus. Thresholds and ranges are learned from the corpus alone, so "
+            "Queries do not lie as the corpus' rows do. Thresholds and ranges are learned from the corpus alone, so "
             "code queries by the corpus' codec or leave them float, and measure with real queries: queries=self would "
             "not tell."
         )

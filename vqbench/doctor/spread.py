@@ -83,8 +83,13 @@ def constant(subject: Subject) -> Finding:
     text = "Every dimension varies."
     if dead:
         text = (
-            f"{dead} of the dimensions hold the same number in every row. They rank nothing, but take "
-            f"{share(dead / whole.d)} of a code's bytes. Leave them out before quantizing."
+            f"{dead} of the dimensions hold the same number in every row. They tell no two rows apart, but take "
+            f"{share(dead / whole.d)} of a code's bytes. "
+            + (
+                "As they are not 0 they count in each row's length, so cosines change without them."
+                if whole.high_d[whole.low_d == whole.high_d].any()
+                else "Leave them out before quantizing."
+            )
         )
     level = graded(dead / whole.d, _DEAD, _MANY_DEAD)
     return Finding(

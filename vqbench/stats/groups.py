@@ -1,12 +1,15 @@
 """Queries that are not drawn one by one: several of one user, document or topic, alike among themselves.
 
-Groups are drawn, so groups are what an interval may count. The mean over queries is the ratio of the groups'
-sums to their sizes; linearised (Cochran, Sampling Techniques, 3rd ed., section 9A.2), its error is the mean over
-groups of the group's summed deviations, scaled by groups / queries. With groups of one query each nothing changes.
+Groups are drawn, so groups are what an interval may count. The mean over queries is the ratio of the groups' sums
+to their sizes. Where all groups are of one size that is the mean of the groups' means, and nothing else changes. Where
+they are not, a large group pulls the mean towards itself, and what is left of its deviation says too little: there the
+mean without each group in turn tells (jackknife: Cochran, Sampling Techniques, 3rd ed., section 6.17; its simulated
+coverage against linearisation: tests/test_paired_coverage.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +37,22 @@ class Groups:
         order_q = np.lexsort((values_q, self.index_q))  # sums depend on the values alone, not on their order
         sums_g = np.bincount(self.index_q[order_q], weights=values_q[order_q], minlength=self.count)
         return sums_g * (self.count / len(values_q))
+
+    @property
+    def equal(self) -> bool:
+        """Are all groups of one size?"""
+        return bool(np.ptp(np.bincount(self.index_q)) == 0)
+
+    def pseudo_values(self, values_q: Floats) -> Floats:
+        """Independent values, one a group, whose mean is the mean over queries and whose spread is the jackknife's.
+
+        ``(count,)``: centre + (count - 1) (centre - the mean without the group), shifted to the centre.
+        """
+        n, centre = len(values_q), math.fsum(values_q) / len(values_q)
+        sums_g = self.scaled_sums(values_q - centre) * (n / self.count)
+        sizes_g = np.bincount(self.index_q, minlength=self.count)
+        moved_g = (self.count - 1) * sums_g / (n - sizes_g)
+        return centre + moved_g - math.fsum(moved_g) / self.count
 
     @property
     def largest(self) -> float:

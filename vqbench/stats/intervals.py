@@ -54,8 +54,7 @@ def mean_interval(
     if is_few(away):
         low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
         return lowest + low, min(highest, lowest + high)
-    around = values_q if groups is None else centre + groups.scaled_sums(values_q - centre)
-    low, high = studentised(around, confidence)
+    low, high = usual(values_q, groups, confidence)
     return max(lowest, low), min(highest, high)
 
 
@@ -81,7 +80,7 @@ def ratio_interval(
     if (lost_q >= 0).all() and is_few(lost):
         low, high = few_interval(lost, _reach(reach, groups))
         return ratio, 1 - high / base, 1 - low / base
-    low, high = studentised(summed((values_q - ratio * base_q) / base, groups))
+    low, high = usual((values_q - ratio * base_q) / base, groups, CONFIDENCE)
     return ratio, ratio + low, ratio + high
 
 
@@ -93,6 +92,27 @@ def rule_of_three(n: int) -> float:
 def summed(values_q: Floats, groups: Groups | None) -> Floats:
     """The values that are drawn independently: those of queries, or of their groups."""
     return values_q if groups is None else groups.scaled_sums(values_q)
+
+
+def independent(values_q: Floats, groups: Groups | None) -> Floats:
+    """Values drawn independently, whose mean is the mean over queries and whose spread is that of its error."""
+    return values_q if groups is None else groups.pseudo_values(values_q)
+
+
+def usual(values_q: Floats, groups: Groups | None, confidence: float) -> tuple[float, float]:
+    """Interval where many differ: studentised bootstrap; of groups of different sizes Student's over the jackknife."""
+    units = independent(values_q, groups)
+    if groups is None or groups.equal:
+        return studentised(units, confidence)
+    return student(units, confidence)
+
+
+def student(values_q: Floats, confidence: float) -> tuple[float, float]:
+    """Student's interval of the mean."""
+    n, centre = len(values_q), mean(values_q)
+    error = math.sqrt(math.fsum((values_q - centre) ** 2) / (n - 1) / n)
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
+    return centre - half, centre + half
 
 
 def _reach(reach: float, groups: Groups | None) -> float:

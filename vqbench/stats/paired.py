@@ -14,6 +14,7 @@ from vqbench.stats.groups import Groups
 from vqbench.stats.intervals import (
     CONFIDENCE,
     few_interval,
+    independent,
     is_few,
     mean,
     mean_interval,
@@ -25,6 +26,8 @@ from vqbench.stats.permutation import sign_flip
 from vqbench.stats.seeds import SeedSpread
 
 POWER = 0.8
+#: Of one sign it takes 6 that differ for p < 5 % (2 / 2^6); so many must be expected to see 6 four times in five.
+_LOSERS = 7.91
 _TOST = 0.90  # two one-sided tests at 5 % each (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)
 
 
@@ -50,15 +53,18 @@ class Difference:
         return -margin < self.inner_low and self.inner_high < margin
 
 
-def differences(columns: Sequence[Floats], *, reach: float, groups: Groups | None = None) -> list[Difference]:
+def differences(
+    columns: Sequence[Floats], *, reach: float, groups: Groups | None = None, seeds: SeedSpread | None = None
+) -> list[Difference]:
     """What each column ``(seeds, queries)`` of differences, none beyond +-``reach``, says of the mean difference.
 
     Intervals as in ``intervals.py``: a studentised bootstrap; where few queries differ, the intervals of gains and
     of losses joined; the rule of three where none does. p by sign flips; with several seeds also by Student's t over
     queries and over seeds, joined as in ``seeds.py``; the larger of the two counts.
-    Queries where a value is undefined (NaN) are left out.
+    Queries where a value is undefined (NaN) are left out. seeds: what seeds add to the variance, where the columns
+    cannot tell because the two sides ran with different ones.
     """
-    parts = [_Part.of(d_sq, groups) for d_sq in columns]
+    parts = [_Part.of(d_sq, groups, seeds) for d_sq in columns]
     found: list[Difference | None] = [None] * len(parts)
     for same in _alike(parts):
         units_nm = np.stack([parts[at].units for at in same], axis=1)
@@ -70,9 +76,11 @@ def differences(columns: Sequence[Floats], *, reach: float, groups: Groups | Non
     return [each for each in found if each is not None]
 
 
-def p_values(columns: Sequence[Floats], *, groups: Groups | None = None, two_sided: bool = True) -> Floats:
+def p_values(
+    columns: Sequence[Floats], *, groups: Groups | None = None, two_sided: bool = True, seeds: SeedSpread | None = None
+) -> Floats:
     """The ``p`` of each column alone; one-sided: that the mean is not below 0."""
-    parts = [_Part.of(d_sq, groups) for d_sq in columns]
+    parts = [_Part.of(d_sq, groups, seeds) for d_sq in columns]
     p_m = np.ones(len(parts))
     for at in _alike(parts):
         p_m[at] = sign_flip(np.stack([parts[i].units for i in at], axis=1), two_sided=two_sided)
@@ -95,17 +103,17 @@ class _Part:
     seeds: SeedSpread
 
     @classmethod
-    def of(cls, d_sq: Floats, groups: Groups | None) -> _Part:
+    def of(cls, d_sq: Floats, groups: Groups | None, seeds: SeedSpread | None) -> _Part:
         known_q = np.asarray(np.isfinite(d_sq).all(axis=0))
         if not known_q.all():
             d_sq = d_sq[:, known_q]
             groups = None if groups is None else groups.only(known_q)
         d_q = np.where(np.ptp(d_sq, axis=0) == 0, d_sq[0], d_sq.mean(axis=0)) if len(d_sq) > 1 else d_sq[0]
-        return cls(d_q, summed(d_q, groups), groups, SeedSpread.of(d_sq, groups))
+        return cls(d_q, summed(d_q, groups), groups, seeds or SeedSpread.of(d_sq, groups))
 
     def around(self) -> Floats:
-        """Independent values whose spread is that of the mean: groups count by their deviations."""
-        return self.d_q if self.groups is None else mean(self.d_q) + self.groups.scaled_sums(self.d_q - mean(self.d_q))
+        """Independent values whose spread is that of the mean."""
+        return independent(self.d_q, self.groups)
 
     @property
     def error(self) -> float:
@@ -128,7 +136,10 @@ def _intervals(parts: Sequence[_Part], units_nm: Floats, reach: float) -> tuple[
     low_cm, high_cm = np.full((2, 2, len(parts)), np.nan)
     if len(units_nm) < 2:
         return low_cm, high_cm
-    usual = [at for at, part in enumerate(parts) if np.ptp(part.d_q) > 0 and not is_few(units_nm[:, at])]
+    usual = [
+        at for at, part in enumerate(parts)
+        if np.ptp(part.d_q) > 0 and not is_few(units_nm[:, at]) and (part.groups is None or part.groups.equal)
+    ]  # fmt: skip
     around = [parts[at].around() for at in usual]
     levels = (CONFIDENCE, _TOST)
     if usual:
@@ -163,7 +174,10 @@ def _joined(part: _Part, ends: Sequence[tuple[float, float]], p: float, reach: f
         return Difference(centre, low, high, inner_low, inner_high, math.nan, math.nan, len(part.d_q))
     error = part.error
     reached = _both(error, n - 1, part.seeds, (1 + CONFIDENCE) / 2) + _both(error, n - 1, part.seeds, POWER)
-    least = reach * rule_of_three(n) if not part.d_q.any() else (high - low) / 2  # where few differ, t says too little
+    least = (high - low) / 2
+    if not part.d_q.any() or is_few(part.units):  # where few differ, t says too little
+        size = float(np.abs(part.units[part.units != 0]).mean()) if part.d_q.any() else reach
+        least = max(least, size * min(1.0, _LOSERS / n))
     return Difference(centre, low, high, inner_low, inner_high, part.p(p), max(reached, least), len(part.d_q))
 
 

@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from vqbench.arrays import Floats
 
@@ -25,6 +26,7 @@ def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
     """p of each column of differences ``(n, m)``: that their mean is 0 (two-sided) or not below 0.
 
     The same signs are tried for every sample of this size. Where d is symmetric around 0 the test is exact.
+    Where none of the draws goes as far, Student's p stands in, since a corrected p may need more than 1 / 10,000.
     Sums count as equal within what rounding to the grid can do to them: half a unit for each difference, on both sides.
     """
     scale_m = np.abs(d_nm).max(axis=0, initial=0)
@@ -43,7 +45,18 @@ def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
         for signs_rn in _signs(len(d_nm)):
             count_m += (_extreme(signs_rn.astype(np.float64) @ whole_nm[:, many], two_sided) >= seen_m).sum(axis=0)
         p_m[many] = count_m / (FLIPS + 1)
+        for at in many[count_m == 1]:  # beyond what so many draws can tell: Student's tail, if 2^-m allows it
+            p_m[at] = min(p_m[at], max(_student(whole_nm[:, at], two_sided), (1 + two_sided) * 0.5 ** busy_m[at]))
     return p_m
+
+
+def _student(d_n: Floats, two_sided: bool) -> float:
+    """p of the one-sample t test."""
+    n, spread = len(d_n), float(d_n.std(ddof=1))
+    if spread == 0:
+        return 0.0
+    t = float(d_n.mean()) / spread * n**0.5
+    return float(2 * stats.t.sf(abs(t), n - 1) if two_sided else stats.t.cdf(t, n - 1))
 
 
 def _bits(n: int) -> int:

@@ -40,6 +40,19 @@ class SeedSpread:
         seed_s = np.array([mean(summed(values_q - centre, groups)) for values_q in values_sq])
         return cls(math.fsum((seed_s - mean(seed_s)) ** 2) / (seeds - 1) / seeds, seeds)
 
+    @classmethod
+    def between(cls, old_sq: Floats, new_sq: Floats, groups: Groups | None = None) -> SeedSpread:
+        """That of the difference of two means over seeds of their own: the variances add.
+
+        Of a side with one seed the other's scatter is assumed; the degrees of freedom are those of fewer seeds.
+        """
+        sides = [cls.of(old_sq, groups), cls.of(new_sq, groups)]
+        if max(side.count for side in sides) < 2:
+            return cls(0.0, 1)
+        scatter = max(side.variance * side.count for side in sides)
+        variances = [side.variance if side.count > 1 else scatter for side in sides]
+        return cls(sum(variances), min(side.count for side in sides if side.count > 1))
+
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Student's half width of the seeds' part."""
         if self.variance == 0:
