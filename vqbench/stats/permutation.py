@@ -17,6 +17,7 @@ from vqbench.arrays import Floats
 
 FLIPS = 9_999  # and the assignment that was seen is one more
 _ALL = 12  # up to so many differences that are not 0, each of the 2^m assignments is tried
+_LEAST = 1e-12
 _SEED = 20240607
 _GRID_BITS = 40  # differences so rounded add up without rounding, whatever the order: 2^40 x 8,000 < 2^53
 _PART = 512
@@ -51,12 +52,12 @@ def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
 
 
 def _student(d_n: Floats, two_sided: bool) -> float:
-    """p of the one-sample t test."""
+    """p of the one-sample t test, no smaller than a p can be meant."""
     n, spread = len(d_n), float(d_n.std(ddof=1))
     if spread == 0:
-        return 0.0
+        return _LEAST
     t = float(d_n.mean()) / spread * n**0.5
-    return float(2 * stats.t.sf(abs(t), n - 1) if two_sided else stats.t.cdf(t, n - 1))
+    return max(_LEAST, float(2 * stats.t.sf(abs(t), n - 1) if two_sided else stats.t.cdf(t, n - 1)))
 
 
 def _bits(n: int) -> int:
