@@ -30,6 +30,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
           n_queries=500                        holdout (rows taken out), or dataset.queries=q.npy
   vqbench 'quantizer=[offset_int8,binary_mean]' 'k=[1,10,100]' 'oversample=[0,2,4]'
   vqbench quantizer.binary_mean.quantizer.threshold=median
+  vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench ... out=DIR                          write there instead of results/NAME
