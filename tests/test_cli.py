@@ -70,6 +70,7 @@ def test_a_rerun_gives_the_same_bytes_and_evaluates_nothing_again(capsys: pytest
     assert Path("y/metrics.csv").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_changed_settings_reuse_no_cell(capsys: pytest.CaptureFixture[str]) -> None:
     main([*SMALL, "out=x"])
     for changed in ("dataset.seed=1", "k=[1,6]", "oversample=[0,3]", "normalize=false", "metric=[overlap]"):

@@ -17,7 +17,7 @@ from vqbench.errors import VqbenchError
 from vqbench.store import read_results
 
 RUN = ["dataset=synthetic", "dataset.n=500", "dataset.d=24", "dataset.queries=400", "k=[10]", "oversample=[0,2]",
-       "metric=[overlap,mse]", "figures=false", "cache=off",
+       "metric=[overlap,mse]", "figures=false", "doctor=false", "report=false", "cache=off",
        "quantizer=[float32,offset_int8,binary_rotated]"]  # fmt: skip
 
 

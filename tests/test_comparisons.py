@@ -18,7 +18,8 @@ from vqbench.stats.permutation import sign_flip
 from vqbench.store import read_results
 
 RUN = ["dataset=synthetic", "dataset.n=400", "dataset.d=24", "dataset.queries=60", "k=[1,5]", "oversample=[0,2]",
-       "metric=[overlap,regret,ndcg,kendall,mse]", "figures=false", "cache=off", "out=x"]  # fmt: skip
+       "metric=[overlap,regret,ndcg,kendall,mse]", "figures=false", "doctor=false", "report=false", "cache=off",
+       "out=x"]  # fmt: skip
 NAMES = ["float32", "offset_int8", "binary_rotated", "binary_mean", "binary_median"]
 VARIANTS = f"quantizer=[{','.join(NAMES)}]"
 
@@ -147,7 +148,7 @@ def test_groups_widen_intervals_and_are_written_down(tmp_path: Path, monkeypatch
     np.save("q.npy", (np.repeat(centre, 10, axis=0) + 0.05 * rng.normal(size=(80, 16))).astype(np.float32))
     Path("g.txt").write_text("".join(f"user {at // 10}\n" for at in range(80)))
     run = ["dataset=file", "dataset.path=x.npy", "dataset.queries=q.npy", "quantizer=[float32,binary_zero]", "k=[5]",
-           "metric=[overlap]", "figures=false", "cache=off"]  # fmt: skip
+           "metric=[overlap]", "figures=false", "doctor=false", "report=false", "cache=off"]  # fmt: skip
     assert main([*run, "out=apart"]) == 0
     assert main([*run, "out=together", "dataset.groups=g.txt"]) == 0
     apart, together = (at(read_results(Path(out)).pooled) for out in ("apart", "together"))

@@ -62,7 +62,7 @@ def _synthetic(**more: Any) -> dict[str, Any]:
 def _made(out: Path, datasets: dict[str, Any], **more: Any) -> Path:
     config = {
         "datasets": datasets, "quantizer": VARIANTS, "metric": METRICS, "k": [1, 10], "oversample": [0, 2, 4],
-        "seed": 0, "out": str(out), "cache": "off", **more,
+        "seed": 0, "out": str(out), "cache": "off", "doctor": False, **more,
     }  # fmt: skip
     with Progress(disable=True) as progress:
         return assemble([run(make_plan(config), progress)])

@@ -46,6 +46,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Slice:
     data = {"_target_": "vqbench.datasets.synthetic.Synthetic", "n": 300, "d": 32, "queries": 40, "clusters": 8}
     config = {
         "datasets": {"small": data}, "quantizer": VARIANTS, "k": [10], "oversample": [0, 2], "seed": 0, "cache": "off",
+        "doctor": False,
         "metric": {"overlap": {"_target_": "vqbench.metrics.overlap.Overlap"}},
         "out": str(tmp_path_factory.mktemp("large")),
     }  # fmt: skip

@@ -73,6 +73,8 @@ def _run(folder: Path, *more: str) -> int:
         "dataset.d=16",
         "n_queries=20",
         "figures=false",
+        "doctor=false",
+        "report=false",
         "cache=off",
         "k=[10]",
     ]
@@ -128,7 +130,16 @@ def test_an_edited_plugin_is_evaluated_again(plugin: Path) -> None:
     path.write_text(SOURCE.replace("return ((codes_nb", "return (-(codes_nb"), "utf-8")
     # A process imports a plugin once; a new command is a new process.
     script = "import sys; from vqbench.cli import main; sys.exit(main(sys.argv[1:]))"
-    base = ["dataset=synthetic", "dataset.n=200", "dataset.d=16", "n_queries=20", "figures=false", "cache=off"]
+    base = [
+        "dataset=synthetic",
+        "dataset.n=200",
+        "dataset.d=16",
+        "n_queries=20",
+        "figures=false",
+        "doctor=false",
+        "report=false",
+        "cache=off",
+    ]
     more = ["k=[10]", "oversample=[0]", "metric=[overlap]", f"out={plugin.parent / 'out'}", *told]
     assert subprocess.run([sys.executable, "-c", script, *base, *more], capture_output=True).returncode == 0
     assert before > 0.5

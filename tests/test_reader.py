@@ -24,6 +24,8 @@ SMALL = [
     "dataset.queries=20",
     "k=[5]",
     "figures=false",
+    "doctor=false",
+    "report=false",
     "cache=off",
 ]
 
@@ -62,7 +64,15 @@ def test_without_the_codes_own_result_only_the_rescored_is_shown(capsys: pytest.
 
 def test_components_outside_the_range_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("pixels.npy", np.random.default_rng(0).integers(0, 255, (300, 16)))
-    given = ["dataset=file", "dataset.path=pixels.npy", "k=[5]", "quantizer=[float32,offset_int8]", "figures=false"]
+    given = [
+        "dataset=file",
+        "dataset.path=pixels.npy",
+        "k=[5]",
+        "quantizer=[float32,offset_int8]",
+        "figures=false",
+        "doctor=false",
+        "report=false",
+    ]
     assert main([*given, "normalize=false", "cache=off", "out=x"]) == 0
     assert "note: pixels, offset_int8: 99." in capsys.readouterr().out
     assert main([*given, "cache=off", "out=x"]) == 0
@@ -108,7 +118,21 @@ def test_rows_of_signs_have_keys_of_their_own() -> None:
 
 def test_ratios_to_float_search_can_be_computed_again() -> None:
     """Even where float32 was not among the variants."""
-    assert main(["quantizer=[binary_mean]", "n_queries=50", "k=[10]", "figures=false", "cache=off", "out=x"]) == 0
+    assert (
+        main(
+            [
+                "quantizer=[binary_mean]",
+                "n_queries=50",
+                "k=[10]",
+                "figures=false",
+                "doctor=false",
+                "report=false",
+                "cache=off",
+                "out=x",
+            ]
+        )
+        == 0
+    )
     each = pd.read_parquet("x/per_query.parquet")
     mean = each[each["oversample"] == 0].groupby("metric", observed=True)["value"].mean()
     table = pd.read_csv("x/metrics.csv").query("oversample == 0").set_index("metric")["value"]

@@ -337,7 +337,7 @@ def test_the_command_runs_and_gives_the_same_numbers(tmp_path: Path, monkeypatch
     vectors = np.random.default_rng(3).normal(size=(200, 16)).astype(np.float32)
     np.save("my vectors.npy", vectors)
     common = ["dataset=file", "dataset.path='my vectors.npy'", "k=[5]", "n_queries=50", "oversample=[0,4]", "cache=off",
-              "metric=[overlap]", "figures=false", "seed=3"]  # fmt: skip
+              "metric=[overlap]", "figures=false", "doctor=false", "report=false", "seed=3"]  # fmt: skip
     changed = "quantizer.binary_mean.quantizer.threshold=median"
     assert main([*common, "quantizer=[float32,binary_mean]", changed, "out=first"]) == 0
     results = read_results(Path("first"))
@@ -348,7 +348,12 @@ def test_the_command_runs_and_gives_the_same_numbers(tmp_path: Path, monkeypatch
     assert "threshold: median" in str(yaml_of(results.meta, rec.chosen.variant))
     words = shlex.split(line)
     assert words[0] == "vqbench"
-    assert main([*words[1:], "out=second", "figures=false", "cache=off", "metric=[overlap]"]) == 0
+    assert (
+        main(
+            [*words[1:], "out=second", "figures=false", "doctor=false", "report=false", "cache=off", "metric=[overlap]"]
+        )
+        == 0
+    )
     again = read_results(Path("second"))
     rec_again = recommend(again, dataset=rec.dataset, target=0.5)
     assert rec_again.chosen == rec.chosen

@@ -21,6 +21,8 @@ from vqbench.scaling.forecast import courses
 from vqbench.scaling.show import show
 from vqbench.store import read_results
 
+pytestmark = pytest.mark.slow  # each folder of nested sizes takes seconds to make
+
 SIZES = (100, 200, 400, 800)
 
 

@@ -24,7 +24,16 @@ from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = names(conf_folder(), "experiment")
-LARGE = {"bits", "calibration", "matryoshka", "presets", "rotation", "scale"}  # dozens of cells each
+LARGE = {
+    "bits",
+    "calibration",
+    "matryoshka",
+    "presets",
+    "rotation",
+    "scoring",
+    "thresholds",
+    "scale",
+}  # dozens of cells each
 TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
 
 
@@ -46,7 +55,7 @@ def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(  # a hundredth of the rows that a nested subsample has
         "vqbench.run.prepare", lambda *source, rows, **more: prepare(*source, rows=rows and rows // 100, **more)
     )
-    told = ["n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "out=x"]
+    told = ["n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "doctor=false", "report=false", "out=x"]
     example = ["example=null"] if name == "notebook" else []
     assert main([f"experiment={name}", *told, *example]) == 0
     table = pd.read_csv("x/metrics.csv", keep_default_na=False)
