@@ -66,19 +66,12 @@ def plugin(tmp_path: Path) -> Path:
     return folder
 
 
+SMALL = ["dataset=synthetic", "dataset.n=200", "dataset.d=16", "n_queries=20", "figures=false", "doctor=false",
+         "report=false", "cache=off", "k=[10]", "oversample=[0]", "metric=[overlap]"]  # fmt: skip
+
+
 def _run(folder: Path, *more: str) -> int:
-    base = [
-        "dataset=synthetic",
-        "dataset.n=200",
-        "dataset.d=16",
-        "n_queries=20",
-        "figures=false",
-        "doctor=false",
-        "report=false",
-        "cache=off",
-        "k=[10]",
-    ]
-    return main([*base, "oversample=[0]", "metric=[overlap]", f"out={folder.parent / 'out'}", *more])
+    return main([*SMALL, f"out={folder.parent / 'out'}", *more])
 
 
 def test_one_file_and_one_yaml_add_a_quantizer(plugin: Path) -> None:
@@ -130,18 +123,8 @@ def test_an_edited_plugin_is_evaluated_again(plugin: Path) -> None:
     path.write_text(SOURCE.replace("return ((codes_nb", "return (-(codes_nb"), "utf-8")
     # A process imports a plugin once; a new command is a new process.
     script = "import sys; from vqbench.cli import main; sys.exit(main(sys.argv[1:]))"
-    base = [
-        "dataset=synthetic",
-        "dataset.n=200",
-        "dataset.d=16",
-        "n_queries=20",
-        "figures=false",
-        "doctor=false",
-        "report=false",
-        "cache=off",
-    ]
-    more = ["k=[10]", "oversample=[0]", "metric=[overlap]", f"out={plugin.parent / 'out'}", *told]
-    assert subprocess.run([sys.executable, "-c", script, *base, *more], capture_output=True).returncode == 0
+    told = [*SMALL, f"out={plugin.parent / 'out'}", *told]
+    assert subprocess.run([sys.executable, "-c", script, *told], capture_output=True).returncode == 0
     assert before > 0.5
     assert _overlap(plugin) < 0.1
 
