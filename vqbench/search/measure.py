@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS, Floats, row_dots, row_norms
+from vqbench.arrays import SCORE_DECIMALS, Codes, Floats, Ints
 from vqbench.errors import VqbenchError
+from vqbench.packing import unpack_bits
+from vqbench.search.lanes import lane_cosines, lane_dots, rough_norms
 
 
 @dataclass(frozen=True)
@@ -22,18 +24,26 @@ class Cosine:
 
     def prepare(self, x_nd: Floats) -> Floats:
         """Rows whose plain products approximate the score."""
-        norms_n = row_norms(x_nd)
+        x_nd, scale_n = self.parts(x_nd)
+        return (x_nd * scale_n[:, None]).astype(self.dtype, copy=False)
+
+    def parts(self, x_nd: Floats) -> tuple[Floats, Floats]:
+        """Rows in ``dtype``, and what their products are to be multiplied by ``(n,)`` float64."""
+        norms_n = rough_norms(x_nd)
         if not np.isfinite(norms_n).all():
             row = int(np.flatnonzero(~np.isfinite(norms_n))[0])
             raise VqbenchError(f"row {row} of {len(x_nd)} is NaN or infinite: every component must be finite")
-        return (x_nd / np.where(norms_n == 0, 1, norms_n)[:, None]).astype(self.dtype, copy=False)
+        scale_n = 1 / np.where(norms_n == 0, 1, norms_n)
+        if not (scale_n.min(initial=1) > 1e-9 and scale_n.max(initial=1) < 1e9):  # float32 could run out of range
+            return (x_nd * scale_n[:, None]).astype(self.dtype, copy=False), np.ones(len(x_nd))
+        return x_nd.astype(self.dtype, copy=False), scale_n
 
     def error(self, d: int) -> float:
         """Bound on |product - score|, whatever the order of summation.
 
         Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5: |error| <=
         d u / (1 - d u) sum |x_i y_i|, and the sum is at most 1 for unit rows. Two units of roundoff
-        come from rounding the rows, the rest is slack. The score's own error in float64 and half a
+        come from rounding the rows or their scale, the rest is slack. The score's own error in float64 and half a
         unit of its last kept decimal are added.
         """
         product, score = (
@@ -49,13 +59,14 @@ class Cosine:
         """Exact scores where products tell them; here they only come near."""
         return None
 
+    def scores(self, x_md: Floats, queries_qd: Floats, at_m: Ints) -> Floats:
+        """Exact scores ``(m,)`` float64 of row i with query ``at_m[i]``."""
+        cosines_m = lane_cosines(x_md, queries_qd, at_m)
+        return np.round(cosines_m, SCORE_DECIMALS) + 0.0  # + 0.0: no negative zero
+
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query, row by row."""
-        x_md, query_d = x_md.astype(np.float64), query_d.astype(np.float64)
-        norms_m = row_norms(x_md) * row_norms(query_d[None, :])[0]
-        dots_m = row_dots(x_md, query_d)
-        cosines_m = np.divide(dots_m, norms_m, out=np.zeros(len(x_md)), where=norms_m > 0)
-        return np.round(cosines_m, SCORE_DECIMALS) + 0.0  # + 0.0: no negative zero
+        return self.scores(x_md, query_d[None, :], np.zeros(len(x_md), dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,10 @@ class Hamming:
         """Rows whose plain products order as the score does: d - 2 * distance."""
         return x_nd.astype(np.float32, copy=False)
 
+    def parts(self, x_nd: Floats) -> tuple[Floats, None]:
+        """Rows as ``prepare`` makes them; their products need no scale."""
+        return self.prepare(x_nd), None
+
     def error(self, d: int) -> float:
         """Integers: none."""
         return 0.0
@@ -81,28 +96,74 @@ class Hamming:
         """Exact scores: a product is d - 2 * distance."""
         return (products_f - d) / 2
 
+    def scores(self, x_md: Floats, queries_qd: Floats, at_m: Ints) -> Floats:
+        """Exact scores ``(m,)`` float64 of row i with query ``at_m[i]``."""
+        return -np.count_nonzero(x_md != queries_qd[at_m], axis=1).astype(np.float64)
+
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query."""
-        return -np.count_nonzero(x_md != query_d, axis=1).astype(np.float64)
+        return self.scores(x_md, query_d[None, :], np.zeros(len(x_md), dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class PackedHamming(Hamming):
+    """The same for rows of packed bits ``(n, ceil(bits / 8))`` uint8, of which the first ``bits`` count."""
+
+    bits: int
+
+    def prepare(self, x_nd: Codes) -> Floats:
+        """The bits as -1 and 1, float32."""
+        return unpack_bits(x_nd, self.bits).astype(np.float32) * 2 - 1
+
+    def least_product(self, scores_q: Floats, d: int) -> Floats:
+        return super().least_product(scores_q, self.bits)
+
+    def from_products(self, products_f: Floats, d: int) -> Floats | None:
+        return super().from_products(products_f, self.bits)
+
+    def scores(self, x_md: Codes, queries_qd: Codes, at_m: Ints) -> Floats:
+        differing_mb = self.masked(x_md) ^ self.masked(queries_qd)[at_m]
+        return -np.bitwise_count(differing_mb).sum(axis=1, dtype=np.int64).astype(np.float64)
+
+    def masked(self, codes_nb: Codes) -> Codes:
+        """The bytes that hold the bits, what pads the last of them set to zero."""
+        used_nb = np.ascontiguousarray(codes_nb[:, : -(-self.bits // 8)])
+        if self.bits % 8:
+            used_nb = used_nb.copy()
+            used_nb[:, -1] &= np.uint8(256 - 2 ** (8 - self.bits % 8))
+        return used_nb
 
 
 @dataclass(frozen=True)
 class Inner:
     """Inner product in float64, rounded: the estimate of codes that are made for it.
 
-    reach: at least the norm of any query times the norm of any row.
+    reach: at least the norm of any query times the norm of any row. dtype: as in ``Cosine``; float32 is for
+    norms that are far from its limits (see ``fits_float32``).
     """
 
     reach: float
+    dtype: type[np.floating] = np.float64
+
+    @staticmethod
+    def fits_float32(*longest: float) -> bool:
+        """Whether what float32 rounds to zero, or cannot hold, is far below its relative error."""
+        return all(1e-9 < norm < 1e9 for norm in longest)
 
     def prepare(self, x_nd: Floats) -> Floats:
-        """The rows themselves, in float64: estimates of near rows lie close together."""
-        return x_nd.astype(np.float64, copy=False)
+        """The rows themselves."""
+        return x_nd.astype(self.dtype, copy=False)
+
+    def parts(self, x_nd: Floats) -> tuple[Floats, None]:
+        """Rows as ``prepare`` makes them; their products need no scale."""
+        return self.prepare(x_nd), None
 
     def error(self, d: int) -> float:
-        """Bound on |product - score|; see ``Cosine.error``. The score's own error is one more of the same."""
-        u = float(np.finfo(np.float64).eps) / 2
-        return 2.2 * (d + 8) * u / (1 - d * u) * self.reach + 10.0**-SCORE_DECIMALS
+        """Bound on |product - score|; see ``Cosine.error``."""
+        product, score = (
+            1.1 * (d + 8) * u / (1 - d * u) for u in (float(np.finfo(t).eps) / 2 for t in (self.dtype, np.float64))
+        )
+        return (product + score) * self.reach + 10.0**-SCORE_DECIMALS
 
     def least_product(self, scores_q: Floats, d: int) -> Floats:
         """The smallest product that a row of this score or more can have."""
@@ -112,9 +173,13 @@ class Inner:
         """Exact scores where products tell them; here they only come near."""
         return None
 
+    def scores(self, x_md: Floats, queries_qd: Floats, at_m: Ints) -> Floats:
+        """Exact scores ``(m,)`` float64 of row i with query ``at_m[i]``."""
+        return np.round(lane_dots(x_md, queries_qd, at_m), SCORE_DECIMALS) + 0.0
+
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query, row by row."""
-        return np.round(row_dots(x_md, query_d), SCORE_DECIMALS) + 0.0
+        return self.scores(x_md, query_d[None, :], np.zeros(len(x_md), dtype=np.int64))
 
 
 Measure = Cosine | Hamming | Inner

@@ -10,9 +10,8 @@ import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
-from vqbench.search.measure import Cosine, Hamming, Inner, Measure
+from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
 
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
@@ -73,11 +72,6 @@ class Sides:
     measure: Measure
 
 
-def signs(codes_nb: Codes, d: int) -> Floats:
-    """Packed bits as -1 and 1 ``(n, d)`` float32."""
-    return unpack_bits(codes_nb, d).astype(np.float32) * 2 - 1
-
-
 def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Similarity) -> Sides:
     """Queries ``(q, d)`` float32 and codes under one similarity.
 
@@ -113,10 +107,11 @@ def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     longest = max(
         float(row_norms(core.estimate_rows(codes.block(start, stop))).max()) for start, stop in blocks(codes.n, _BLOCK)
     )
-    reach = longest * float(row_norms(queries_qw).max())
-    return Sides(queries_qw, CodeRows(codes, core.estimate_rows, queries_qw.shape[1]), Inner(reach))
+    asking = float(row_norms(queries_qw).max())
+    dtype = np.float32 if Inner.fits_float32(longest, asking) else np.float64
+    return Sides(queries_qw, CodeRows(codes, core.estimate_rows, queries_qw.shape[1]), Inner(longest * asking, dtype))
 
 
 def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, bits: int) -> Sides:
     """Packed bits on both sides."""
-    return Sides(signs(query_codes_qb, bits), CodeRows(codes, lambda codes_nb: signs(codes_nb, bits), bits), Hamming())
+    return Sides(query_codes_qb, CodeRows(codes, lambda codes_nb: codes_nb, bits), PackedHamming(bits))

@@ -1,0 +1,132 @@
+"""Whether compiled kernels do the work, and how many threads share it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Literal, TypeVar, get_args
+
+from threadpoolctl import ThreadpoolController
+
+from vqbench.arrays import processors
+from vqbench.errors import VqbenchError
+
+S = TypeVar("S")
+Kernels = Literal["auto", "numba", "numpy"]
+
+#: Set to one of ``Kernels`` where no option is at hand, as in a notebook.
+VARIABLE = "VQBENCH_KERNELS"
+
+#: Loading numba costs about half a second: below so many multiplications numpy is done sooner.
+WORTH = 2e10
+
+_ANNOUNCED_AFTER = 1.0  # seconds
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+_kernels: ContextVar[Kernels | None] = ContextVar("kernels", default=None)
+
+
+def threads() -> int:
+    """How many threads work at a time: what ``working`` was told, else one for each processor."""
+    return _threads.get() or processors()
+
+
+@contextmanager
+def working(*, threads: int | None = None, kernels: Kernels | None = None) -> Iterator[None]:
+    """Within: so many threads in all, BLAS' own included (None: one for each processor), and these kernels."""
+    if threads is not None and threads < 1:
+        raise VqbenchError(f"threads = {threads}: must be at least 1, or null for one on each processor")
+    before = _threads.set(threads), _kernels.set(kernels)
+    try:
+        with nullcontext() if threads is None else blas_threads(threads):
+            yield
+    finally:
+        _threads.reset(before[0])
+        _kernels.reset(before[1])
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """What controls BLAS; made once, since it looks through every library that is loaded."""
+    import numpy as np
+
+    np.ones((2, 2), np.float32) @ np.ones((2, 2), np.float32)  # BLAS is loaded by now
+    return ThreadpoolController()
+
+
+def blas_threads(count: int) -> Any:
+    """A context in which a matrix product uses at most so many threads."""
+    return _controller().limit(limits=count, user_api="blas")
+
+
+def chosen() -> Kernels:
+    """What ``working`` or the environment says. Raises VqbenchError for an unknown name."""
+    found = _kernels.get() or os.environ.get(VARIABLE, "auto")
+    if found not in get_args(Kernels):
+        raise VqbenchError(f"kernels = {found!r}: must be one of {', '.join(get_args(Kernels))}")
+    return found  # pyright: ignore[reportReturnType]
+
+
+def compiled(name: str, work: float = float("inf")) -> Any | None:
+    """The module ``vqbench.kernels.NAME``, or None where numpy is to do the work.
+
+    work: about how many multiplications lie ahead. Results are the same either way.
+    """
+    how = chosen()
+    if how == "numpy" or (how == "auto" and work < WORTH and "numba" not in sys.modules):
+        return None
+    if find_spec("numba") is None:
+        if how == "numba":
+            raise VqbenchError("kernels = numba: numba is not installed: pip install 'vqbench[fast]'")
+        return None
+    return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> Any:
+    with announced(f"compiling the kernels ({name}): once, then they are kept"):
+        module = importlib.import_module(f"vqbench.kernels.{name}")
+        module.warm()
+    return module
+
+
+@contextmanager
+def announced(words: str) -> Iterator[None]:
+    """Say what is going on if it takes longer than a second."""
+    timer = threading.Timer(_ANNOUNCED_AFTER, lambda: print(f"vqbench: {words}", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def shared(n: int, size: int, state: Callable[[], S], step: Callable[[S, int, int], None]) -> list[S]:
+    """``step(state, start, stop)`` for every block of ``range(n)``; each thread has a state of its own.
+
+    Returns the states. BLAS works with one thread inside, so that threads never outnumber processors.
+    """
+    starts = iter(range(0, n, size))
+    lock = threading.Lock()
+
+    def work(own: S) -> S:
+        while True:
+            with lock:
+                start = next(starts, None)
+            if start is None:
+                return own
+            step(own, start, min(start + size, n))
+
+    count = min(threads(), -(-n // size))
+    if count <= 1:
+        return [work(state())]
+    with blas_threads(1), ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, [state() for _ in range(count)]))

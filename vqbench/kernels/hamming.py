@@ -1,0 +1,206 @@
+"""Compiled: the exact top k of packed bits by the number of bits that differ, with ties counted."""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+TILE = 256  # codes whose distances are held at a time: they stay in the first-level cache
+CHUNK = 16  # distances of a tile that are compared with the bound at a time
+SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority
+NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@intrinsic
+def _popcount(context, word):
+    """The number of ones in a 64-bit word, as one instruction of the processor where it has one."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@njit(cache=True, nogil=True)
+def _transpose(words_bw, start, stop, tile_wt):
+    """Codes ``start`` to ``stop``, a column each, so that one instruction works on several codes."""
+    for j in range(words_bw.shape[1]):
+        for t in range(stop - start):
+            tile_wt[j, t] = words_bw[start + t, j]
+
+
+@njit(cache=True, nogil=True)
+def _distances(query_w, tile_wt, bound, distance_t):
+    """Distances of one query to a tile; returns whether any is at most ``bound``."""
+    w = len(query_w)
+    distance_t[:] = 0
+    last = (w - 1) // 4 * 4  # the last group of words, 1 to 4, also compares
+    for j in range(0, last, 4):
+        a, b, c, d = query_w[j], query_w[j + 1], query_w[j + 2], query_w[j + 3]
+        for t in range(TILE):
+            distance_t[t] += (_popcount(tile_wt[j, t] ^ a) + _popcount(tile_wt[j + 1, t] ^ b)
+                              + _popcount(tile_wt[j + 2, t] ^ c) + _popcount(tile_wt[j + 3, t] ^ d))  # fmt: skip
+    reached = np.uint64(0)
+    rest = w - last
+    a = query_w[last]
+    if rest == 1:
+        for t in range(TILE):
+            distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a)
+            distance_t[t] = distance
+            reached |= np.uint64(distance <= bound)
+    elif rest == 2:
+        b = query_w[last + 1]
+        for t in range(TILE):
+            distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
+            distance_t[t] = distance
+            reached |= np.uint64(distance <= bound)
+    elif rest == 3:
+        b, c = query_w[last + 1], query_w[last + 2]
+        for t in range(TILE):
+            distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
+                        + _popcount(tile_wt[last + 2, t] ^ c))  # fmt: skip
+            distance_t[t] = distance
+            reached |= np.uint64(distance <= bound)
+    else:
+        b, c, d = query_w[last + 1], query_w[last + 2], query_w[last + 3]
+        for t in range(TILE):
+            distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
+                        + _popcount(tile_wt[last + 2, t] ^ c) + _popcount(tile_wt[last + 3, t] ^ d))  # fmt: skip
+            distance_t[t] = distance
+            reached |= np.uint64(distance <= bound)
+    return reached > 0
+
+
+@njit(cache=True, nogil=True)
+def _kth_smallest(keys, k):
+    """The k-th smallest of ``keys``, which are put into another order (Hoare's selection)."""
+    low, high, at = 0, len(keys) - 1, k - 1
+    while low < high:
+        pivot = keys[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                i += 1
+                j -= 1
+        if at <= j:
+            high = j
+        elif at >= i:
+            low = i
+        else:
+            break
+    return keys[at]
+
+
+@njit(cache=True, nogil=True)
+def _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i):
+    """Keep the k smallest keys; count those dropped at the distance of the k-th."""
+    count = count_q[i]
+    worst = _kth_smallest(keys_qc[i, :count].copy(), k)
+    if worst >> SHIFT != worst_q[i] >> SHIFT:
+        ties_q[i] = 0  # what was dropped before lies farther away
+    kept = 0
+    for c in range(count):
+        key = keys_qc[i, c]
+        if key <= worst:
+            keys_qc[i, kept] = key
+            rows_qc[i, kept] = rows_qc[i, c]
+            kept += 1
+        elif key >> SHIFT == worst >> SHIFT:
+            ties_q[i] += 1
+    count_q[i] = kept
+    worst_q[i] = worst
+
+
+@njit(cache=True, nogil=True)
+def top(queries_qw, words_bw, first, own_q, priority_b, k, keys_qc, rows_qc, count_q, worst_q, ties_q):
+    """Take the codes of one block into the lists of the k best.
+
+    words_bw: code j is row ``first + j``, its priority ``priority_b[j]``. own_q: the row that a query may not
+    find, or -1. keys_qc, rows_qc, count_q: the lists, unsorted between two squeezes; worst_q: the key of the k-th
+    best of the last squeeze (``NONE`` before the first); ties_q: rows left out that are as far as it.
+    """
+    q, w = queries_qw.shape
+    b, room = len(words_bw), keys_qc.shape[1]
+    tile_wt = np.zeros((w, TILE), np.uint64)
+    distance_t = np.zeros(TILE, np.uint64)
+    for start in range(0, b, TILE):
+        stop = min(start + TILE, b)
+        _transpose(words_bw, start, stop, tile_wt)
+        for i in range(q):
+            bound = worst_q[i] >> SHIFT
+            if not _distances(queries_qw[i], tile_wt, bound, distance_t):
+                continue
+            for chunk in range(0, stop - start, CHUNK):
+                distance_c, reached = distance_t[chunk : chunk + CHUNK], np.uint64(0)
+                for t in range(CHUNK):
+                    reached |= np.uint64(distance_c[t] <= bound)
+                if reached == 0:
+                    continue
+                for t in range(chunk, min(chunk + CHUNK, stop - start)):
+                    distance = distance_t[t]
+                    if distance > bound or first + start + t == own_q[i]:
+                        continue
+                    key = (distance << SHIFT) | np.uint64(priority_b[start + t])
+                    if key > worst_q[i]:
+                        ties_q[i] += 1
+                        continue
+                    count = count_q[i]
+                    keys_qc[i, count] = key
+                    rows_qc[i, count] = first + start + t
+                    count_q[i] = count + 1
+                    if count + 1 == room:
+                        _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
+                        bound = worst_q[i] >> SHIFT
+
+
+@njit(cache=True, nogil=True)
+def finish(k, keys_qc, rows_qc, count_q, worst_q, ties_q):
+    """Squeeze every list that holds at least k."""
+    for i in range(len(count_q)):
+        if count_q[i] >= k:
+            _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
+
+
+@njit(cache=True, nogil=True)
+def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
+    """Codes at most ``bound_q`` away, from a tile and query on, as long as there is room.
+
+    Returns (tile, query, how many were found): where to go on; a tile past the end when all is done.
+    """
+    q, w = queries_qw.shape
+    b, found = len(words_bw), 0
+    tile_wt = np.zeros((w, TILE), np.uint64)
+    distance_t = np.zeros(TILE, np.uint64)
+    while tile * TILE < b:
+        start = tile * TILE
+        stop = min(start + TILE, b)
+        _transpose(words_bw, start, stop, tile_wt)
+        while query < q:
+            if found + TILE > len(at_q):
+                return tile, query, found
+            if _distances(queries_qw[query], tile_wt, bound_q[query], distance_t):
+                for t in range(stop - start):
+                    if distance_t[t] <= bound_q[query]:
+                        at_q[found] = query
+                        at_b[found] = start + t
+                        found += 1
+            query += 1
+        tile, query = tile + 1, 0
+    return tile, query, found
+
+
+def warm() -> None:
+    """Compile, or load what was compiled before."""
+    words, rows, count = np.zeros((1, 1), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    lists = np.zeros((1, 2), np.uint64), np.zeros((1, 2), np.int64), count, np.full(1, NONE), np.zeros(1, np.int64)
+    top(words, words, 0, np.full(1, -1), rows, 1, *lists)
+    finish(1, *lists)
+    within(words, words, np.zeros(1, np.uint64), 0, 0, rows, rows)

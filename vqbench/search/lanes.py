@@ -1,0 +1,68 @@
+"""Dot products in float64, in an order of summation that is ours: the same with and without compiled kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vqbench.arrays import Floats, Ints
+from vqbench.kernels.choice import compiled
+
+_LANES = 32
+
+
+def lane_dots(x_md: Floats, y_qd: Floats, at_m: Ints) -> Floats:
+    """The dot product ``(m,)`` float64 of each row of ``x_md`` with row ``at_m`` of ``y_qd``.
+
+    Component j is added to running sum j mod 32; then the second half of the sums is added to the first,
+    and so on: a result depends on its two rows alone, on any machine.
+    """
+    x_md, y_qd = _plain(x_md), _plain(y_qd)
+    rows = compiled("rows", work=x_md.size)
+    out_m = np.empty(len(x_md))
+    if rows is not None:
+        rows.dots(x_md, y_qd, at_m, out_m)
+        return out_m
+    x_md, y_md = x_md.astype(np.float64, copy=False), y_qd.astype(np.float64, copy=False)[at_m]
+    sum_ml = np.zeros((len(x_md), _LANES))
+    for j in range(0, x_md.shape[1], _LANES):
+        product_ml = x_md[:, j : j + _LANES] * y_md[:, j : j + _LANES]
+        sum_ml[:, : product_ml.shape[1]] += product_ml
+    while sum_ml.shape[1] > 1:
+        half = sum_ml.shape[1] // 2
+        sum_ml = sum_ml[:, :half] + sum_ml[:, half:]
+    return sum_ml[:, 0]
+
+
+def lane_norms(x_md: Floats) -> Floats:
+    """Euclidean norms ``(m,)`` in float64, added up as ``lane_dots`` does."""
+    return np.sqrt(lane_dots(x_md, x_md, np.arange(len(x_md))))
+
+
+def rough_norms(x_md: Floats) -> Floats:
+    """Euclidean norms ``(m,)`` in float64, the last bits in no certain order: for products with an error bound."""
+    rows = compiled("rows", work=x_md.size)
+    if rows is None:
+        return np.sqrt(np.einsum("ij,ij->i", x_md, x_md, dtype=np.float64))
+    out_m = np.empty(len(x_md))
+    rows.squares(_plain(x_md), out_m)
+    return np.sqrt(out_m)
+
+
+def lane_cosines(x_md: Floats, y_qd: Floats, at_m: Ints) -> Floats:
+    """Cosines ``(m,)`` float64 of each row of ``x_md`` with row ``at_m`` of ``y_qd``; 0 where one of them is zero."""
+    x_md, y_qd = _plain(x_md), _plain(y_qd)
+    rows = compiled("rows", work=x_md.size)
+    if rows is None:
+        dots_m, norms_m = lane_dots(x_md, y_qd, at_m), lane_norms(x_md)
+    else:
+        dots_m, norms_m = np.empty(len(x_md)), np.empty(len(x_md))
+        rows.dots_and_squares(x_md, y_qd, at_m, dots_m, norms_m)
+        np.sqrt(norms_m, out=norms_m)
+    norms_m *= lane_norms(y_qd)[at_m]
+    return np.divide(dots_m, norms_m, out=np.zeros(len(x_md)), where=norms_m > 0)
+
+
+def _plain(x_md: Floats) -> Floats:
+    """float32 or float64 in C order, as the kernels know them."""
+    wanted = np.float32 if x_md.dtype == np.float32 else np.float64
+    return np.ascontiguousarray(x_md, dtype=wanted)
