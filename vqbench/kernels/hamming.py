@@ -33,45 +33,54 @@ def _transpose(words_bw, start, stop, tile_wt):
 
 
 @njit(cache=True, nogil=True)
-def _distances(query_w, tile_wt, bound, distance_t):
-    """Distances of one query to a tile; returns whether any is at most ``bound``."""
-    w = len(query_w)
+def _distances(queries_qw, i, tile_wt, bound, distance_t):
+    """Distances of query ``i`` to a tile; returns whether any is at most ``bound``."""
+    w = queries_qw.shape[1]
     distance_t[:] = 0
     last = (w - 1) // 4 * 4  # the last group of words, 1 to 4, also compares
     for j in range(0, last, 4):
-        a, b, c, d = query_w[j], query_w[j + 1], query_w[j + 2], query_w[j + 3]
+        a, b, c, d = queries_qw[i, j], queries_qw[i, j + 1], queries_qw[i, j + 2], queries_qw[i, j + 3]
         for t in range(TILE):
             distance_t[t] += (_popcount(tile_wt[j, t] ^ a) + _popcount(tile_wt[j + 1, t] ^ b)
                               + _popcount(tile_wt[j + 2, t] ^ c) + _popcount(tile_wt[j + 3, t] ^ d))  # fmt: skip
     reached = np.uint64(0)
     rest = w - last
-    a = query_w[last]
+    a = queries_qw[i, last]
     if rest == 1:
         for t in range(TILE):
             distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a)
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     elif rest == 2:
-        b = query_w[last + 1]
+        b = queries_qw[i, last + 1]
         for t in range(TILE):
             distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     elif rest == 3:
-        b, c = query_w[last + 1], query_w[last + 2]
+        b, c = queries_qw[i, last + 1], queries_qw[i, last + 2]
         for t in range(TILE):
             distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
                         + _popcount(tile_wt[last + 2, t] ^ c))  # fmt: skip
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     else:
-        b, c, d = query_w[last + 1], query_w[last + 2], query_w[last + 3]
+        b, c, d = queries_qw[i, last + 1], queries_qw[i, last + 2], queries_qw[i, last + 3]
         for t in range(TILE):
             distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
                         + _popcount(tile_wt[last + 2, t] ^ c) + _popcount(tile_wt[last + 3, t] ^ d))  # fmt: skip
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     return reached > 0
+
+
+@njit(cache=True, nogil=True)
+def _any_within(distance_t, chunk, bound):
+    """Whether any distance of a chunk is at most ``bound``; unsigned indices save the check for negative ones."""
+    reached = np.uint64(0)
+    for t in range(chunk, chunk + np.uint64(CHUNK)):
+        reached |= np.uint64(distance_t[t] <= bound)
+    return reached != 0
 
 
 @njit(cache=True, nogil=True)
@@ -136,13 +145,10 @@ def top(queries_qw, words_bw, first, own_q, priority_b, k, keys_qc, rows_qc, cou
         _transpose(words_bw, start, stop, tile_wt)
         for i in range(q):
             bound = worst_q[i] >> SHIFT
-            if not _distances(queries_qw[i], tile_wt, bound, distance_t):
+            if not _distances(queries_qw, i, tile_wt, bound, distance_t):
                 continue
             for chunk in range(0, stop - start, CHUNK):
-                distance_c, reached = distance_t[chunk : chunk + CHUNK], np.uint64(0)
-                for t in range(CHUNK):
-                    reached |= np.uint64(distance_c[t] <= bound)
-                if reached == 0:
+                if not _any_within(distance_t, np.uint64(chunk), bound):
                     continue
                 for t in range(chunk, min(chunk + CHUNK, stop - start)):
                     distance = distance_t[t]
@@ -186,7 +192,7 @@ def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
         while query < q:
             if found + TILE > len(at_q):
                 return tile, query, found
-            if _distances(queries_qw[query], tile_wt, bound_q[query], distance_t):
+            if _distances(queries_qw, query, tile_wt, bound_q[query], distance_t):
                 for t in range(stop - start):
                     if distance_t[t] <= bound_q[query]:
                         at_q[found] = query

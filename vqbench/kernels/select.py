@@ -58,16 +58,15 @@ def _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, spare_c, i):
         floor_q[i] = np.inf
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _reached(products_c, scale_c, floor):
-    """Whether any product reaches the floor; without a branch, so that many are compared at a time."""
+@njit(cache=True, nogil=True)
+def _reached(products_qb, scale_b, i, start, floor):
+    """Whether any product of a chunk reaches the floor; without a branch, so that many are compared at a time.
+
+    Indices are unsigned, which saves the check for one that counts from the end; slices would be counted references.
+    """
     reached = np.uint32(0)
-    if len(products_c) == _CHUNK:
-        for j in range(_CHUNK):
-            reached |= np.uint32(products_c[j] * scale_c[j] >= floor)
-    else:
-        for j in range(len(products_c)):
-            reached |= np.uint32(products_c[j] * scale_c[j] >= floor)
+    for j in range(start, start + np.uint64(_CHUNK)):
+        reached |= np.uint32(products_qb[i, j] * scale_b[j] >= floor)
     return reached != 0
 
 
@@ -78,20 +77,21 @@ def collect(products_qb, scale_b, first, k, slack, limit, floor_q, scores_qc, ro
     products_qb, scale_b: float32 or float64; column j belongs to row ``first + j``. floor_q, scores_qc, rows_qc,
     count_q: the lists, changed in place. A given-up query has the floor +inf.
     """
-    room = scores_qc.shape[1]
+    (q, b), room = products_qb.shape, scores_qc.shape[1]
     spare_c = np.empty(room, scores_qc.dtype)
-    for i in range(len(products_qb)):
+    for i in range(q):
         floor = floor_q[i]
         if floor == np.inf:
             continue
-        row_b = products_qb[i]
-        for start in range(0, len(row_b), _CHUNK):
-            if not _reached(row_b[start : start + _CHUNK], scale_b[start : start + _CHUNK], floor):
+        for chunk in range(-(-b // _CHUNK)):
+            start, stop = chunk * _CHUNK, min(chunk * _CHUNK + _CHUNK, b)
+            if stop - start == _CHUNK and not _reached(products_qb, scale_b, np.uint64(i), np.uint64(start), floor):
                 continue
-            for j in range(start, min(start + _CHUNK, len(row_b))):
-                if row_b[j] * scale_b[j] >= floor:
+            for j in range(start, stop):
+                product = products_qb[i, j] * scale_b[j]
+                if product >= floor:
                     count = count_q[i]
-                    scores_qc[i, count] = row_b[j] * scale_b[j]
+                    scores_qc[i, count] = product
                     rows_qc[i, count] = first + j
                     count_q[i] = count + 1
                     if count + 1 == room:
@@ -112,12 +112,13 @@ def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
     for i in range(from_query, q):
         if found + b > len(at_q):
             return i, found
-        floor, row_b = floor_q[i], products_qb[i]
-        for start in range(0, b, _CHUNK):
-            if not _reached(row_b[start : start + _CHUNK], scale_b[start : start + _CHUNK], floor):
+        floor = floor_q[i]
+        for chunk in range(-(-b // _CHUNK)):
+            start, stop = chunk * _CHUNK, min(chunk * _CHUNK + _CHUNK, b)
+            if stop - start == _CHUNK and not _reached(products_qb, scale_b, np.uint64(i), np.uint64(start), floor):
                 continue
-            for j in range(start, min(start + _CHUNK, b)):
-                if row_b[j] * scale_b[j] >= floor:
+            for j in range(start, stop):
+                if products_qb[i, j] * scale_b[j] >= floor:
                     at_q[found] = i
                     at_b[found] = j
                     found += 1
