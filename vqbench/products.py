@@ -33,13 +33,18 @@ def exact_product(x_nd: Floats, matrix_dm: Floats) -> Floats:
     matrix_dm = np.asarray(matrix_dm, dtype=np.float64)
     product_nm = np.empty((len(x_nd), matrix_dm.shape[1]))
     for start, stop in blocks(len(x_nd), _BLOCK):
-        rows_bd = np.array(x_nd[start:stop], dtype=np.float64)
-        unit_b1 = np.exp2(_exponents(row_norms(rows_bd)) - _ROW_BITS)[:, None]
-        rows_bd /= unit_b1
-        np.rint(rows_bd, out=rows_bd)
-        rows_bd *= unit_b1
-        np.matmul(rows_bd, matrix_dm, out=product_nm[start:stop])
+        np.matmul(rows_on_grid(x_nd[start:stop]), matrix_dm, out=product_nm[start:stop])
     return product_nm
+
+
+def rows_on_grid(x_nd: Floats) -> Floats:
+    """Rows ``(n, d)`` float64 as ``exact_product`` rounds them, each by its own norm."""
+    rows_nd = np.array(x_nd, dtype=np.float64)
+    unit_n1 = np.exp2(_exponents(row_norms(rows_nd)) - _ROW_BITS)[:, None]
+    rows_nd /= unit_n1
+    np.rint(rows_nd, out=rows_nd)
+    rows_nd *= unit_n1
+    return rows_nd
 
 
 def _exponents(norms_n: Floats) -> Floats:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, Literal, TypeVar, get_args
@@ -29,27 +29,36 @@ VARIABLE = "VQBENCH_KERNELS"
 WORTH = 2e10
 
 _ANNOUNCED_AFTER = 1.0  # seconds
-_threads: ContextVar[int | None] = ContextVar("threads", default=None)
-_kernels: ContextVar[Kernels | None] = ContextVar("kernels", default=None)
+
+
+@dataclass
+class _Process:
+    """What this process was told; of the process, not of a context, since pools of threads do not inherit those."""
+
+    threads: int | None = None
+    kernels: Kernels | None = None
+
+
+_told = _Process()
 
 
 def threads() -> int:
     """How many threads work at a time: what ``working`` was told, else one for each processor."""
-    return _threads.get() or processors()
+    return _told.threads or processors()
 
 
 @contextmanager
 def working(*, threads: int | None = None, kernels: Kernels | None = None) -> Iterator[None]:
-    """Within: so many threads in all, BLAS' own included (None: one for each processor), and these kernels."""
+    """Within, for the whole process: so many threads, BLAS' own included, and these kernels; None: as before."""
     if threads is not None and threads < 1:
         raise VqbenchError(f"threads = {threads}: must be at least 1, or null for one on each processor")
-    before = _threads.set(threads), _kernels.set(kernels)
+    before = _told.threads, _told.kernels
+    _told.threads, _told.kernels = threads or before[0], kernels or before[1]
     try:
         with nullcontext() if threads is None else blas_threads(threads):
             yield
     finally:
-        _threads.reset(before[0])
-        _kernels.reset(before[1])
+        _told.threads, _told.kernels = before
 
 
 @cache
@@ -68,7 +77,7 @@ def blas_threads(count: int) -> Any:
 
 def chosen() -> Kernels:
     """What ``working`` or the environment says. Raises VqbenchError for an unknown name."""
-    found = _kernels.get() or os.environ.get(VARIABLE, "auto")
+    found = _told.kernels or os.environ.get(VARIABLE, "auto")
     if found not in get_args(Kernels):
         raise VqbenchError(f"kernels = {found!r}: must be one of {', '.join(get_args(Kernels))}")
     return found  # pyright: ignore[reportReturnType]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, processors, row_dots
+from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_levels, unpack_levels
-from vqbench.products import exact_product, on_grid
+from vqbench.kernels.choice import compiled, threads
+from vqbench.products import exact_product, on_grid, rows_on_grid
 from vqbench.quantizers.base import Codec, Quantizer
 
 # A block's product stays below the size from which BLAS calls its threads together, which costs more than it
 # brings; the pieces are shared among threads instead.
 _SMALL = 2**18
+_RIVAL = 20  # how many times slower than a large product of BLAS the small ones here are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,13 @@ class ProductQuantization(Quantizer):
         rows = drawn(content_keys(sample_nd), k * self.sample_per_centroid, int(rng.integers(2**31)), "codebooks")
         rngs = rng.spawn(m)
 
+        kernels = compiled("centroids", work=float(len(rows)) * d * k * self.iterations * _RIVAL)
+
         def train(piece: int) -> Floats:
             piece_nw = np.ascontiguousarray(sample_nd[rows, piece * (d // m) : (piece + 1) * (d // m)])
-            return k_means(piece_nw, k, self.iterations, rngs[piece])
+            return k_means(piece_nw, k, self.iterations, rngs[piece], kernels)
 
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(threads()) as pool:
             codebooks_mkw = np.stack(list(pool.map(train, range(m))))
         return ProductCodec(d=d, bits=self.bits, codebooks_mkw=codebooks_mkw)
 
@@ -85,12 +90,13 @@ class ProductCodec(Codec):
     def encode(self, x_nd: Floats) -> Codes:
         m, _, width = self.codebooks_mkw.shape
         levels_nm = np.empty((len(x_nd), m), np.uint8)
+        kernels = compiled("centroids", work=float(len(x_nd)) * self.codebooks_mkw.size * _RIVAL)
 
         def code(piece: int) -> None:
             piece_nw = x_nd[:, piece * width : (piece + 1) * width]
-            levels_nm[:, piece] = nearest(piece_nw, self.codebooks_mkw[piece])
+            levels_nm[:, piece] = nearest(piece_nw, self.codebooks_mkw[piece], kernels)
 
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(threads()) as pool:
             list(pool.map(code, range(m)))
         return pack_levels(levels_nm, self.bits)
 
@@ -104,7 +110,7 @@ class ProductCodec(Codec):
         return Ledger.of_bits(bits=self.bits * len(self.codebooks_mkw), once=once)
 
 
-def nearest(x_nw: Floats, centroids_kw: Floats) -> Ints:
+def nearest(x_nw: Floats, centroids_kw: Floats, kernels: Any = None) -> Ints:
     """For each row the nearest centroid ``(n,)``, the first of equals.
 
     |x - c|^2 is least where x.c - |c|^2 / 2 is greatest. Centroids are rounded to within 2**-23 of the
@@ -112,25 +118,55 @@ def nearest(x_nw: Floats, centroids_kw: Floats) -> Ints:
     up squares of whole numbers to at most 2**44. So only their difference is rounded, in the same way
     whatever rows stand beside this one.
     """
+    if kernels is not None:
+        return _raced(_on_grid(x_nw), centroids_kw, kernels)
+    return _argmax(x_nw, *_gridded(centroids_kw))
+
+
+def _gridded(centroids_kw: Floats) -> tuple[Floats, Floats]:
+    """Centroids ``(w, k)`` float32 on the grid of products, and half of their squared norms ``(k,)`` float64."""
     grid_wk = on_grid(centroids_kw.T)
-    halves_k = row_dots(grid_wk.T, grid_wk.T) / 2
+    return grid_wk, row_dots(grid_wk.T, grid_wk.T) / 2
+
+
+def _argmax(x_nw: Floats, grid_wk: Floats, halves_k: Floats) -> Ints:
     index_n = np.empty(len(x_nw), np.intp)
-    for start, stop in blocks(len(x_nw), max(32, _SMALL // centroids_kw.size)):
+    for start, stop in blocks(len(x_nw), max(32, _SMALL // grid_wk.size)):
         scores_nk = exact_product(x_nw[start:stop], grid_wk)
         scores_nk -= halves_k
         index_n[start:stop] = scores_nk.argmax(axis=1)
     return index_n
 
 
-def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator) -> Floats:
+def _on_grid(x_nw: Floats) -> Floats:
+    """Rows as products round them, float32: nothing is lost, since they came as float32, on that grid or coarser."""
+    return rows_on_grid(x_nw).astype(np.float32)
+
+
+def _raced(rows_nw: Floats, centroids_kw: Floats, kernels: Any) -> Ints:
+    """``nearest`` with compiled kernels: float32 first, float64 where it cannot tell two scores apart.
+
+    A score is a sum of w + 1 terms, of which |x| |c| + |c|^2 / 2 bounds the magnitudes (Higham, eq. 3.5).
+    """
+    grid_wk, halves_k = _gridded(centroids_kw)
+    longest, centroid = float(np.sqrt((rows_nw * rows_nw).sum(axis=1).max())), float(np.sqrt(2 * halves_k.max()))
+    if not (1e-9 < longest < 1e9 and 1e-9 < centroid < 1e9):  # float32 could run out of range
+        return _argmax(rows_nw, grid_wk, halves_k)
+    doubt = np.float32(2.5 * (rows_nw.shape[1] + 12) * 2.0**-24 * (longest * centroid + centroid**2 / 2))
+    index_n = np.empty(len(rows_nw), np.intp)
+    kernels.nearest(rows_nw, np.ascontiguousarray(grid_wk.T), halves_k, doubt, index_n)
+    return index_n
+
+
+def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator, kernels: Any = None) -> Floats:
     """``k`` centroids ``(k, w)`` float32, the same on any number of threads."""
     distinct_uw = np.unique(x_nw, axis=0)
     if len(distinct_uw) <= k:  # each value is its own centroid, the last one several times
         return distinct_uw[np.minimum(np.arange(k), len(distinct_uw) - 1)]
     centroids_kw = distinct_uw[rng.choice(len(distinct_uw), k, replace=False)]
-    before_n = np.full(len(x_nw), -1)
+    before_n, rows_nw = np.full(len(x_nw), -1), None if kernels is None else _on_grid(x_nw)
     for _ in range(iterations):
-        index_n = nearest(x_nw, centroids_kw)
+        index_n = nearest(x_nw, centroids_kw) if rows_nw is None else _raced(rows_nw, centroids_kw, kernels)
         if np.array_equal(index_n, before_n):
             break
         before_n = index_n
