@@ -12,9 +12,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import mid_binomial, root, t_quantile, t_quantiles
 from vqbench.stats.groups import Groups
 
 CONFIDENCE = 0.95
@@ -111,7 +111,7 @@ def student(values_q: Floats, confidence: float) -> tuple[float, float]:
     """Student's interval of the mean."""
     n, centre = len(values_q), mean(values_q)
     error = math.sqrt(math.fsum((values_q - centre) ** 2) / (n - 1) / n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
+    half = t_quantile((1 + confidence) / 2, n - 1) * error
     return centre - half, centre + half
 
 
@@ -136,7 +136,7 @@ def studentised_columns(values_nm: Floats, confidences: tuple[float, ...]) -> tu
     centre_m = np.array([mean(column) for column in values_nm.T])
     spread_m = np.array([math.sqrt(math.fsum(column) / (n - 1) / n) for column in (values_nm - centre_m).T ** 2])
     tails = [tail for confidence in confidences for tail in ((1 - confidence) / 2, (1 + confidence) / 2)]
-    found_em = np.repeat(stats.t.ppf(tails, n - 1)[:, None], m, axis=1)
+    found_em = np.repeat(t_quantiles(tails, n - 1)[:, None], m, axis=1)
     if n >= 10 and m:
         drawn_em = np.quantile(
             _bootstrapped(np.sort(values_nm, axis=0) - centre_m), tails, axis=0, method="inverted_cdf"
@@ -185,7 +185,7 @@ def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -
     count, size = len(sizes), mean(sizes)
     low, high = mid_p(count, n, confidence)
     scatter = math.fsum((sizes / size - 1) ** 2) / (count - 1) if count > 1 else 1.0
-    half = min(float(stats.t.ppf((1 + confidence) / 2, max(count - 1, 1))), 4.3) * math.sqrt(scatter / count)
+    half = min(t_quantile((1 + confidence) / 2, max(count - 1, 1)), 4.3) * math.sqrt(scatter / count)
     share = count / n
     down, up = math.hypot(math.log(share / low), half), math.hypot(math.log(high / share), half)
     return share * size * math.exp(-down), min(share * size * math.exp(up), high * reach)
@@ -195,10 +195,6 @@ def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -
 def mid_p(count: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Mid-P interval of a share, ``count`` of ``n`` with 0 < count < n: half the tail's first term counts."""
     tail = (1 - confidence) / 2
-
-    def below(share: float) -> float:
-        return float(stats.binom.cdf(count - 1, n, share) + stats.binom.pmf(count, n, share) / 2)
-
-    low = optimize.brentq(lambda share: 1 - below(share) - tail, 0, count / n, xtol=1e-15)
-    high = optimize.brentq(lambda share: below(share) - tail, count / n, 1, xtol=1e-15)
-    return float(low), float(high)
+    low = root(lambda share: 1 - mid_binomial(count, n, share) - tail, 0, count / n)
+    high = root(lambda share: mid_binomial(count, n, share) - tail, count / n, 1)
+    return low, high

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import root, t_quantile
 from vqbench.stats.groups import Groups
 from vqbench.stats.intervals import (
     CONFIDENCE,
@@ -183,7 +183,7 @@ def _joined(part: _Part, ends: Sequence[tuple[float, float]], p: float, reach: f
 
 def _both(error: float, free: int, seeds: SeedSpread, quantile: float) -> float:
     """Student's half width over queries and the one over seeds, joined as their squares."""
-    return math.hypot(float(stats.t.ppf(quantile, free)) * error, seeds.half_width(2 * quantile - 1))
+    return math.hypot(t_quantile(quantile, free) * error, seeds.half_width(2 * quantile - 1))
 
 
 def _with_seeds(centre: float, error: float, free: int, seeds: SeedSpread) -> float:
@@ -192,4 +192,4 @@ def _with_seeds(centre: float, error: float, free: int, seeds: SeedSpread) -> fl
     def beyond(p: float) -> float:
         return _both(error, free, seeds, 1 - p / 2) - centre
 
-    return 1.0 if centre == 0 else float(optimize.brentq(beyond, 1e-15, 1.0)) if beyond(1e-15) > 0 else 0.0
+    return 1.0 if centre == 0 else root(beyond, 1e-15, 1.0) if beyond(1e-15) > 0 else 0.0
