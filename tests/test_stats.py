@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from vqbench.stats import intervals as stats
+from vqbench.stats.few import mid_p
 
 WIDE = {"lowest": -math.inf, "highest": math.inf}
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
@@ -69,7 +70,7 @@ def test_mean_interval_stays_in_the_range() -> None:
 
 @given(st.integers(1, 14), st.integers(30, 3000))
 def test_mid_p_is_where_half_the_first_term_leaves_a_fortieth(count: int, n: int) -> None:
-    low, high = stats.mid_p(count, n)
+    low, high = mid_p(count, n)
     pmf = scipy_stats.binom.pmf
     assert sum(pmf(np.arange(count), n, high)) + pmf(count, n, high) / 2 == pytest.approx(0.025, rel=1e-6)
     assert sum(pmf(np.arange(count), n, low)) + pmf(count, n, low) / 2 == pytest.approx(0.975, rel=1e-6)
@@ -80,7 +81,7 @@ def test_mid_p_is_where_half_the_first_term_leaves_a_fortieth(count: int, n: int
 def test_few_that_lose_alike_have_the_interval_of_their_share() -> None:
     values = np.array([0.9] * 6 + [1.0] * 194)
     low, high = stats.mean_interval(values, lowest=0, highest=1)
-    share = stats.mid_p(6, 200)
+    share = mid_p(6, 200)
     assert (low, high) == pytest.approx((1 - 0.1 * share[1], 1 - 0.1 * share[0]), rel=1e-12)
     mirrored = stats.mean_interval(1 - values, lowest=0, highest=1)
     assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
@@ -92,10 +93,10 @@ def test_few_that_lose_alike_have_the_interval_of_their_share() -> None:
 def test_one_that_loses_does_not_say_how_much_others_would() -> None:
     values = np.array([0.9] + [1.0] * 199)
     low, _ = stats.mean_interval(values, lowest=0, highest=1)
-    assert 1 - low > 0.1 * stats.mid_p(1, 200)[1]
-    assert 1 - low <= stats.mid_p(1, 200)[1] + 1e-12, "no more than if all that lose lost everything"
+    assert 1 - low > 0.1 * mid_p(1, 200)[1]
+    assert 1 - low <= mid_p(1, 200)[1] + 1e-12, "no more than if all that lose lost everything"
     _, high = stats.mean_interval(1 - values, lowest=0, highest=0.2)
-    assert high <= 0.2 * stats.mid_p(1, 200)[1] + 1e-12
+    assert high <= 0.2 * mid_p(1, 200)[1] + 1e-12
 
 
 @pytest.mark.parametrize(

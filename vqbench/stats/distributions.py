@@ -12,6 +12,8 @@ from scipy import special
 
 from vqbench.arrays import Floats
 
+CONFIDENCE = 0.95  # of intervals, where nothing else is said
+
 
 def t_quantile(p: float, free: float) -> float:
     """The value below which Student's t with ``free`` degrees of freedom lies with probability ``p``."""
