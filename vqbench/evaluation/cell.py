@@ -15,7 +15,7 @@ from vqbench.arrays import Floats, Ints, blocks
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.evaluation.samples import take_samples
+from vqbench.evaluation.samples import ask, take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
 from vqbench.evaluation.views import Found, views
@@ -23,7 +23,8 @@ from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
 from vqbench.search.placement import boundary_means
-from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.search.similarity import CodeBlocks
+from vqbench.search.topk import Hits
 from vqbench.stats import intervals as stats
 from vqbench.stats.groups import Groups
 from vqbench.variant import Variant
@@ -57,25 +58,25 @@ def evaluate_variant(
     row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
     encoded = encode_corpus(codec, data.corpus, row_metrics)
     clock.lap("encode", advance)
-    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure)
     deepest = settings.fetched(max(settings.k), max(settings.oversample), data.findable)
-    hits = search.top(sides.queries_qd, deepest)
-    code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
+    answered = ask(bench, codec, encoded.codes, variant.similarity, deepest)
+    search, asked_qd, q = answered.search, answered.queries_qd, len(data.query_ids)
+    hits = Hits(*(each[:q] for each in vars(answered.hits).values()))
+    code_f = search.pairs(asked_qd, bench.truth.query_f, bench.truth.row_f)
     clock.lap("search", advance)
     query_f = np.repeat(np.arange(len(hits.ids_qk)), deepest)
     true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
     clock.lap("rescore", advance)
     last_q = np.full(len(hits.ids_qk), np.nan)
     if any(isinstance(metric, QueryMetric) and metric.listed for metric in settings.metrics):
-        last_q = boundary_means(search, sides.queries_qd, hits, bench.search, data.queries_qd)
+        last_q = boundary_means(search, asked_qd, hits, bench.search, data.queries_qd)
     bound_f = None
     if variant.similarity == "estimate" and any(isinstance(m, QueryMetric) and m.bounded for m in settings.metrics):
         bound_f = _bounds(bench, codec, encoded.codes)
     measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q, bound_f)))
     per_query, metrics = _tables(measured, data.query_ids, data.groups_q)
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
-    samples = take_samples(bench, codec, encoded, variant.similarity, _worst(measured, settings, data.query_ids))
+    samples = take_samples(bench, codec, encoded, answered, _worst(measured, settings, data.query_ids))
     clock.lap("metrics", advance)
     return Cell(pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds)
 

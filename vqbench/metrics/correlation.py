@@ -82,7 +82,7 @@ def _tau_b(true_qr: Floats, code_qr: Floats) -> Floats:
     true_qr, code_qr = (np.take_along_axis(x_qr, order_qr, axis=1) for x_qr in (true_qr, code_qr))
     size = true_qr.shape[1]
     torn = bool((true_qr[:, 1:] == true_qr[:, :-1]).any())
-    agree_qr, right_qr, left_qr = np.zeros((3, *true_qr.shape), dtype=np.int32)
+    agree_qr, right_qr, left_qr = (np.zeros(true_qr.shape, dtype=np.int32) for _ in range(3))
     for apart in range(1, size):
         first_qs, second_qs = code_qr[:, :-apart], code_qr[:, apart:]
         above_qs, below_qs = (first_qs > second_qs).view(np.int8), (first_qs < second_qs).view(np.int8)
