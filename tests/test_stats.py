@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 
 from vqbench.stats import intervals as stats
 from vqbench.stats.few import mid_p
+from vqbench.stats.groups import Groups
 
 WIDE = {"lowest": -math.inf, "highest": math.inf}
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
@@ -155,3 +156,21 @@ def test_a_ratio_without_any_loss_is_not_certain() -> None:
     ratio, low, _ = stats.ratio_interval(values, values)
     assert ratio == 1
     assert low < 1
+
+
+def test_many_intervals_at_once_are_those_one_by_one() -> None:
+    """Samples of several sizes, with and without groups, few and many that differ: the same numbers to the bit."""
+    rng = np.random.default_rng(3)
+    samples, ratios = [], []
+    for at in range(stats._COLUMNS + 9):  # pyright: ignore[reportPrivateUsage]
+        n = (40, 40, 60)[at % 3]
+        groups = (None, Groups(np.arange(n) // 4, n // 4), Groups(np.minimum(np.arange(n) // 3, 9), 10))[at % 4 % 3]
+        values = rng.random(n) if at % 5 else np.where(np.arange(n) < at % 3, 0.5, 1.0)
+        samples.append(stats.Sample(values, 0, 1, groups))
+        ratios.append(stats.RatioSample(values, np.ones(n) if at % 5 == 0 else rng.random(n) + 0.1, 1, groups))
+    assert stats.mean_intervals(samples) == [
+        stats.mean_interval(each.values_q, lowest=0, highest=1, groups=each.groups) for each in samples
+    ]
+    assert stats.ratio_intervals(ratios) == [
+        stats.ratio_interval(each.values_q, each.base_q, groups=each.groups) for each in ratios
+    ]
