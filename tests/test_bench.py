@@ -35,9 +35,9 @@ TINY = [(arrays, "_KEPT", 0), (arrays, "_TAKEN", 3), (encoding, "_BLOCK", 7), (t
         (topk, "PAIRS", 300)]  # fmt: skip
 
 
-def _data(x_nd: np.ndarray, **fields) -> Data:
+def _data(x_nd: np.ndarray, n_queries: int | None = None, **fields) -> Data:
     source = Source("a test", x_nd, **fields)
-    return prepare(source, "test", queries=None, n_queries=None, normalize=True)
+    return prepare(source, "test", queries=None, n_queries=n_queries, normalize=True)
 
 
 def _cell(data: Data, variant: vqbench.Variant, settings: Settings, cache: Path | None = None) -> Cell:
@@ -58,7 +58,7 @@ def test_block_sizes_do_not_matter(
             for module, name, size in TINY:
                 monkeypatch.setattr(module, name, size)
         settings = Settings([1, 10, 40], [0, 2], METRICS, block_mb=1e-9 if tiny else 64)
-        cells.append(_cell(_data(x_nd, queries_qd=queries_qd), variant, settings))
+        cells.append(_cell(_data(x_nd, 43, queries_qd=queries_qd), variant, settings))  # 8 blocks of 5, and 3
     for name in ("metrics", "ledger", "per_query", "samples"):
         left, right = (getattr(cell, name) for cell in cells)
         pd.testing.assert_frame_equal(left, right, check_exact=True)

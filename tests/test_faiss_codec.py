@@ -22,8 +22,9 @@ from vqbench.quantizers.faiss_codec import FaissCodec, FaissIndex, FaissSigns
 faiss = pytest.importorskip("faiss")
 
 D = 64
+TURNED = pytest.param("OPQ{d/8}_32,PQ8x4", marks=pytest.mark.slow)  # its rotation takes seconds to train
 EVERY = [
-    "PQ{d/8}x8", "PQ{d/32}x6", "PQ{d/8}x4fs", "OPQ{d/8}_32,PQ8x4", "RQ3x6", "PRQ{d/32}x2x5", "SQ8", "SQ6", "SQ4",
+    "PQ{d/8}x8", "PQ{d/32}x6", "PQ{d/8}x4fs", TURNED, "RQ3x6", "PRQ{d/32}x2x5", "SQ8", "SQ6", "SQ4",
     "SQfp16", "SQbf16", "RR{d},SQ4", "PCA{d/2},SQ8", "RaBitQ", "RR{d},RaBitQ", "LSH", "LSHrt", "LSH{d*2}r",
     "ITQ{d/2},LSH",
 ]  # fmt: skip

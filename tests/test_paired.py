@@ -172,3 +172,15 @@ def test_groups_of_different_sizes_weigh_by_size() -> None:
     assert (high - low) / 2 == pytest.approx(scipy_stats.t.ppf(0.975, 4) * error)
     assert (high + low) / 2 == pytest.approx(centre)
     assert groups.largest == pytest.approx(3 * 5 / 9)
+
+
+def test_differences_of_several_metrics_at_once_are_those_one_by_one() -> None:
+    """Each column with a reach of its own: the same numbers to the bit."""
+    rng = np.random.default_rng(4)
+    columns = [rng.normal(0, 0.3, 80)[None], np.zeros((1, 80)), np.where(np.arange(80) < 3, -0.5, 0)[None],
+               rng.normal(0.1, 0.2, 50)[None]]  # fmt: skip
+    reaches = [1.0, 2.0, 0.5, 1.0]
+    together = differences(columns, reach=reaches)
+    alone = [differences([d], reach=reach)[0] for d, reach in zip(columns, reaches, strict=True)]
+    assert together == alone
+    assert [each.high for each in together][1] == 2.0 * 3 / 80

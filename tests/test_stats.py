@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from vqbench.stats import intervals as stats
+from vqbench.stats.few import mid_p
+from vqbench.stats.groups import Groups
 
 WIDE = {"lowest": -math.inf, "highest": math.inf}
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
@@ -69,7 +71,7 @@ def test_mean_interval_stays_in_the_range() -> None:
 
 @given(st.integers(1, 14), st.integers(30, 3000))
 def test_mid_p_is_where_half_the_first_term_leaves_a_fortieth(count: int, n: int) -> None:
-    low, high = stats.mid_p(count, n)
+    low, high = mid_p(count, n)
     pmf = scipy_stats.binom.pmf
     assert sum(pmf(np.arange(count), n, high)) + pmf(count, n, high) / 2 == pytest.approx(0.025, rel=1e-6)
     assert sum(pmf(np.arange(count), n, low)) + pmf(count, n, low) / 2 == pytest.approx(0.975, rel=1e-6)
@@ -80,7 +82,7 @@ def test_mid_p_is_where_half_the_first_term_leaves_a_fortieth(count: int, n: int
 def test_few_that_lose_alike_have_the_interval_of_their_share() -> None:
     values = np.array([0.9] * 6 + [1.0] * 194)
     low, high = stats.mean_interval(values, lowest=0, highest=1)
-    share = stats.mid_p(6, 200)
+    share = mid_p(6, 200)
     assert (low, high) == pytest.approx((1 - 0.1 * share[1], 1 - 0.1 * share[0]), rel=1e-12)
     mirrored = stats.mean_interval(1 - values, lowest=0, highest=1)
     assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
@@ -92,10 +94,10 @@ def test_few_that_lose_alike_have_the_interval_of_their_share() -> None:
 def test_one_that_loses_does_not_say_how_much_others_would() -> None:
     values = np.array([0.9] + [1.0] * 199)
     low, _ = stats.mean_interval(values, lowest=0, highest=1)
-    assert 1 - low > 0.1 * stats.mid_p(1, 200)[1]
-    assert 1 - low <= stats.mid_p(1, 200)[1] + 1e-12, "no more than if all that lose lost everything"
+    assert 1 - low > 0.1 * mid_p(1, 200)[1]
+    assert 1 - low <= mid_p(1, 200)[1] + 1e-12, "no more than if all that lose lost everything"
     _, high = stats.mean_interval(1 - values, lowest=0, highest=0.2)
-    assert high <= 0.2 * stats.mid_p(1, 200)[1] + 1e-12
+    assert high <= 0.2 * mid_p(1, 200)[1] + 1e-12
 
 
 @pytest.mark.parametrize(
@@ -154,3 +156,21 @@ def test_a_ratio_without_any_loss_is_not_certain() -> None:
     ratio, low, _ = stats.ratio_interval(values, values)
     assert ratio == 1
     assert low < 1
+
+
+def test_many_intervals_at_once_are_those_one_by_one() -> None:
+    """Samples of several sizes, with and without groups, few and many that differ: the same numbers to the bit."""
+    rng = np.random.default_rng(3)
+    samples, ratios = [], []
+    for at in range(stats._COLUMNS + 9):  # pyright: ignore[reportPrivateUsage]
+        n = (40, 40, 60)[at % 3]
+        groups = (None, Groups(np.arange(n) // 4, n // 4), Groups(np.minimum(np.arange(n) // 3, 9), 10))[at % 4 % 3]
+        values = rng.random(n) if at % 5 else np.where(np.arange(n) < at % 3, 0.5, 1.0)
+        samples.append(stats.Sample(values, 0, 1, groups))
+        ratios.append(stats.RatioSample(values, np.ones(n) if at % 5 == 0 else rng.random(n) + 0.1, 1, groups))
+    assert stats.mean_intervals(samples) == [
+        stats.mean_interval(each.values_q, lowest=0, highest=1, groups=each.groups) for each in samples
+    ]
+    assert stats.ratio_intervals(ratios) == [
+        stats.ratio_interval(each.values_q, each.base_q, groups=each.groups) for each in ratios
+    ]

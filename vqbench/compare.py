@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from vqbench.alignment import aligned, failed, missing, shared_datasets
 from vqbench.arrays import Floats
 from vqbench.by_query import Values, by_query
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.stats.distributions import normal_below, normal_quantile
 from vqbench.stats.groups import Groups
 from vqbench.stats.multiple import holm
 from vqbench.stats.paired import differences, p_values
@@ -204,9 +204,9 @@ def _apart(x: dict, better: int, max_drop: float) -> dict:
     difference = x["value_after"] - x["value_before"]
     down = math.hypot(x["value_after"] - x["ci_low_after"], x["ci_high_before"] - x["value_before"])
     up = math.hypot(x["ci_high_after"] - x["value_after"], x["value_before"] - x["ci_low_before"])
-    error = max(down, up, 1e-12) / float(stats.norm.ppf(0.975))
-    p = float(2 * stats.norm.sf(abs(difference) / error))
-    p_drop = float(stats.norm.cdf((difference * better + max_drop) / error))
+    error = max(down, up, 1e-12) / normal_quantile(0.975)
+    p = 2 * normal_below(-abs(difference) / error)
+    p_drop = normal_below((difference * better + max_drop) / error)
     return {"difference": difference, "ci_low": difference - down, "ci_high": difference + up, "p": p,
             "p_drop": p_drop, "paired": False}  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ COMPARISONS = [
     "detectable", "margin", "verdict", "letters", "n_queries", "n_seeds",
 ]  # fmt: skip
 _LETTERED = "overlap"  # all pairs take several times as long as the baseline's
+_TOGETHER = 1 << 22  # differences that are held at a time: 32 MiB
 BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
 
 
@@ -40,39 +42,95 @@ def comparisons(
     either way, even if it is real; else ``better`` or ``worse`` where p_holm is at most 5 %; else ``unclear``.
     letters: two variants share one where their overlaps cannot be told apart (all pairs, Holm).
     """
-    rows = [
-        row
-        for values in by_query(per_query)
-        if not values.metric.endswith(FLOAT)
-        for row in _family(values, described[values.metric], baseline, margin)
-    ]
+    rows: list[dict[str, Any]] = []
+    for families in _batches(by_query(per_query), described, baseline):
+        rows += _rows(families, baseline, margin)
     return pd.DataFrame(rows, columns=[name for name in COMPARISONS if name != "dataset"])
 
 
-def _family(values: Values, about: Mapping[str, Any], baseline: str, margin: float) -> list[dict[str, Any]]:
-    present = [name for name in values.variants if len(values.of(name))]
-    if baseline not in present:
-        return []
-    others = [name for name in present if name != baseline]
-    reach = float(about["highest"]) - float(about["lowest"])
-    columns = [_paired(values, name, baseline) for name in others]
-    found = differences(columns, reach=reach, groups=values.groups)
+@dataclass(frozen=True)
+class _Family:
+    """All that is compared at one metric, k and oversample factor: the others with the baseline, and all pairs.
+
+    columns: differences ``(seeds, queries)`` of each of the others; pairs: of every two of ``present``, where
+    letters are given.
+    """
+
+    values: Values
+    present: list[str]
+    others: list[str]
+    columns: list[Floats]
+    pairs: list[Floats]
+    lowest: float
+    highest: float
+    better: int
+
+    @classmethod
+    def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family | None:
+        present = [name for name in values.variants if len(values.of(name))]
+        if baseline not in present:
+            return None
+        others = [name for name in present if name != baseline]
+        lettered = values.metric == _LETTERED and 1 < len(present) <= len(ALPHABET)
+        return cls(
+            values, present, others, [_paired(values, name, baseline) for name in others],
+            [_paired(values, *two) for two in combinations(present, 2)] if lettered else [],
+            float(about["lowest"]), float(about["highest"]), 1 if about["higher_is_better"] else -1,
+        )  # fmt: skip
+
+
+def _batches(
+    found: Iterable[Values], described: Mapping[str, Mapping[str, Any]], baseline: str
+) -> Iterator[list[_Family]]:
+    """Families in order, so many at a time as share their draws without taking much memory."""
+    batch: list[_Family] = []
+    for values in found:
+        family = None if values.metric.endswith(FLOAT) else _Family.of(values, described[values.metric], baseline)
+        if family is not None:
+            batch.append(family)
+        if sum(column.size for each in batch for column in (*each.columns, *each.pairs)) > _TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _rows(families: Sequence[_Family], baseline: str, margin: float) -> list[dict[str, Any]]:
+    """The rows of some families, which share the draws of their intervals and tests."""
+    groups = families[0].values.groups
+    found = iter(differences(
+        [column for family in families for column in family.columns], groups=groups,
+        reach=[family.highest - family.lowest for family in families for _ in family.columns],
+    ))  # fmt: skip
+    p_pairs = iter(p_values([column for family in families for column in family.pairs], groups=groups))
+    return [
+        row
+        for family in families
+        for row in _family(family, list(islice(found, len(family.columns))),
+                           np.array(list(islice(p_pairs, len(family.pairs)))), baseline, margin)
+    ]  # fmt: skip
+
+
+def _family(
+    family: _Family, found: Sequence[Difference], p_pairs: Floats, baseline: str, margin: float
+) -> list[dict[str, Any]]:
+    """The rows of one family, from its differences and the p of its pairs."""
+    values = family.values
     corrected_m = holm(np.array([each.p for each in found]))
-    room = _room(_defined(values.of(baseline)), float(about["lowest"]), float(about["highest"]))
-    better = 1 if about["higher_is_better"] else -1
-    lettered = _letters(values, present, better)
+    room = _room(_defined(values.of(baseline)), family.lowest, family.highest)
+    lettered = _letters(family, p_pairs)
     shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
     rows = {}
-    for name, column, each, p_holm in zip(others, columns, found, corrected_m, strict=True):
+    for name, column, each, p_holm in zip(family.others, family.columns, found, corrected_m, strict=True):
         rows[name] = {
             "difference": each.mean, "ci_low": max(each.low, room[0]), "ci_high": min(each.high, room[1]),
             "p": each.p, "p_holm": p_holm, "detectable": each.detectable, "margin": margin,
-            "verdict": _verdict(each, p_holm, margin, better), "n_queries": each.n, "n_seeds": len(column),
+            "verdict": _verdict(each, p_holm, margin, family.better), "n_queries": each.n, "n_seeds": len(column),
         }  # fmt: skip
     own = values.of(baseline)
     rows[baseline] = {"difference": 0.0, "margin": margin, "verdict": BASELINE, "n_seeds": len(own),
                       "n_queries": int(np.isfinite(own).all(axis=0).sum())}  # fmt: skip
-    return [{"variant": name, **shared, **rows[name], "letters": lettered[name]} for name in present]
+    return [{"variant": name, **shared, **rows[name], "letters": lettered[name]} for name in family.present]
 
 
 def _paired(values: Values, name: str, baseline: str) -> Floats:
@@ -101,16 +159,14 @@ def _verdict(found: Difference, p_holm: float, margin: float, better: int) -> st
     return UNCLEAR
 
 
-def _letters(values: Values, names: Sequence[str], better: int) -> dict[str, str]:
-    """Letters by name, "a" for the best."""
-    if values.metric != _LETTERED or not 1 < len(names) <= len(ALPHABET):
+def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
+    """Letters by name, "a" for the best; empty where no pairs were compared."""
+    names = family.present
+    if not len(p_pairs):
         return dict.fromkeys(names, "")
-    pairs = list(combinations(range(len(names)), 2))
-    columns = [_paired(values, names[left], names[right]) for left, right in pairs]
-    p_m = holm(p_values(columns, groups=values.groups))
     apart_mm = np.zeros((len(names), len(names)), dtype=bool)
-    for (left, right), p in zip(pairs, p_m, strict=True):
+    for (left, right), p in zip(combinations(range(len(names)), 2), holm(p_pairs), strict=True):
         apart_mm[left, right] = p <= LEVEL
-    means = [mean(_defined(values.of(name))) for name in names]
-    order = sorted(range(len(names)), key=lambda at: (-better * means[at], names[at]))
+    means = [mean(_defined(family.values.of(name))) for name in names]
+    order = sorted(range(len(names)), key=lambda at: (-family.better * means[at], names[at]))
     return dict(zip(names, letters(apart_mm, order), strict=True))

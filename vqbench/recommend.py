@@ -15,10 +15,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from vqbench.errors import VqbenchError
 from vqbench.measured import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
+from vqbench.stats.distributions import normal_quantile, t_quantile
 from vqbench.stats.intervals import CONFIDENCE
 from vqbench.store import Results
 
@@ -144,13 +143,13 @@ def corrected(setting: Setting, tried: int) -> float:
     grows by the ratio of the logarithms. Of skewed losses the tail is heavier than either: take it as a guide.
     """
     tail = 1 - CONFIDENCE
-    wider = stats.norm.isf(tail / 2 / tried) / stats.norm.isf(tail / 2)
+    wider = normal_quantile(tail / 2 / tried) / normal_quantile(tail / 2)
     if setting.seeds > 1:
         free = setting.seeds - 1
-        wider = stats.t.isf(tail / 2 / tried, free) / stats.t.isf(tail / 2, free)
+        wider = t_quantile(tail / 2 / tried, free) / t_quantile(tail / 2, free)
     if setting.ci_high <= setting.value:
         wider = math.log(tail / tried) / math.log(tail)
-    return setting.value - float(wider) * (setting.value - setting.ci_low)
+    return setting.value - wider * (setting.value - setting.ci_low)
 
 
 def _cheaper(small: Sequence[Setting], chosen: Setting | None, n: int, floats: Floats) -> Setting | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vqbench.arrays import Floats, row_norms
+from vqbench.arrays import Bools, Floats, row_norms
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
@@ -54,7 +54,9 @@ PROBES: Mapping[str, Variant] = {
 
 def cosines(queries_qd: Floats, rows_md: Floats) -> Floats:
     """Cosines ``(q, m)`` in float64, rounded, of every query with every row; 0 with a row of zeros."""
-    return np.round(_unit(queries_qd) @ _unit(rows_md).T, _DECIMALS)
+    rows_md, same = _unit(rows_md), queries_qd is rows_md
+    found_qm = (rows_md if same else _unit(queries_qd)) @ rows_md.T  # of one set with itself BLAS takes half as long
+    return np.round(found_qm, _DECIMALS, out=found_qm)
 
 
 def code_scores(variant: Variant, rows_md: Floats, queries_qd: Floats) -> Floats:
@@ -69,16 +71,24 @@ def _scores(sides: Sides) -> Floats:
     if isinstance(sides.measure, Cosine):
         return cosines(sides.queries_qd, rows_mw)
     reach = sides.measure.reach if isinstance(sides.measure, Inner) else 1.0
-    return np.round(sides.queries_qd.astype(np.float64) @ rows_mw.T.astype(np.float64) / (reach or 1.0), _DECIMALS)
+    found_qm = sides.queries_qd.astype(np.float64) @ rows_mw.T.astype(np.float64)
+    found_qm /= reach or 1.0
+    return np.round(found_qm, _DECIMALS, out=found_qm)
 
 
-def overlaps(true_qm: Floats, code_qm: Floats, k: int = K) -> Floats:
+def best(true_qm: Floats, k: int = K) -> Bools:
+    """Which rows have one of the ``k`` best true scores, or the last of them too, ``(q, m)``."""
+    return true_qm >= np.partition(true_qm, -k, axis=1)[:, -k, None]
+
+
+def overlaps(true_qm: Floats, code_qm: Floats, k: int = K, relevant_qm: Bools | None = None) -> Floats:
     """Expected overlap@k of each query ``(q,)``: over all ways of breaking ties, as in the metric of that name.
 
-    A row that a query may not find has the true score -inf.
+    A row that a query may not find has the true score -inf. relevant_qm: ``best`` of the true scores, where it is
+    known already.
     """
+    relevant_qm = best(true_qm, k) if relevant_qm is None else relevant_qm
     code_qm = np.where(np.isneginf(true_qm), -np.inf, code_qm)
-    relevant_qm = true_qm >= np.partition(true_qm, -k, axis=1)[:, -k, None]
     edge_q1 = np.partition(code_qm, -k, axis=1)[:, -k, None]
     above_qm, tied_qm = code_qm > edge_q1, code_qm == edge_q1
     open_q = k - above_qm.sum(axis=1)

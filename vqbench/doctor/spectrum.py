@@ -116,4 +116,5 @@ def truncation(subject: Subject) -> Finding:
 
 def _cut(subject: Subject, part: slice) -> Floats:
     """Overlap@10 of each query if only some dimensions are kept, in float."""
-    return overlaps(subject.true_qm, cosines(subject.queries_qd[:, part], subject.rows_md[:, part]))
+    scores_qm = cosines(subject.queries_qd[:, part], subject.rows_md[:, part])
+    return overlaps(subject.true_qm, scores_qm, relevant_qm=subject.best_qm)

@@ -11,7 +11,7 @@ import numpy as np
 from vqbench.arrays import Bools, Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, row_norms
 from vqbench.datasets.base import Data
 from vqbench.doctor.base import Gain
-from vqbench.doctor.probes import PROBES, code_scores, cosines, overlaps
+from vqbench.doctor.probes import PROBES, best, code_scores, cosines, overlaps
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 
@@ -128,11 +128,17 @@ class Subject:
         found_qm[own, self.own_q[own]] = -np.inf
         return found_qm
 
+    @cached_property
+    def best_qm(self) -> Bools:
+        """Which rows of the sample are among a query's true 10 ``(q, m)``."""
+        return best(self.true_qm)
+
     def overlap(self, name: str) -> Floats:
         """Overlap@10 of each query ``(q,)`` under the variant of that name, on the sample."""
         if name not in self._overlaps:
             self.advance(f"trying {name}")
-            self._overlaps[name] = overlaps(self.true_qm, code_scores(PROBES[name], self.rows_md, self.queries_qd))
+            scores_qm = code_scores(PROBES[name], self.rows_md, self.queries_qd)
+            self._overlaps[name] = overlaps(self.true_qm, scores_qm, relevant_qm=self.best_qm)
         return self._overlaps[name]
 
     def gain(self, before: str, after: str) -> Gain:

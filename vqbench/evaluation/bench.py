@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vqbench.arrays import drawn
+from vqbench.arrays import Ints, drawn
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
@@ -20,13 +20,14 @@ from vqbench.search.topk import Search
 class Bench:
     """A dataset with its truth. search: exact cosine search of the float corpus, ties ordered by a draw.
 
-    example: the corpus row that figures show.
+    example: the corpus row that figures show. by_id_n: the place of each corpus row in the order of ids.
     """
 
     data: Data
     truth: Truth
     search: Search
     example: int
+    by_id_n: Ints
 
 
 def open_bench(data: Data, settings: Settings, *, example: str | None = None, cache: Path | None = None) -> Bench:
@@ -37,4 +38,5 @@ def open_bench(data: Data, settings: Settings, *, example: str | None = None, ca
     row = int(drawn(data.keys_n, 1, 0, "example")[0]) if example is None else list(data.ids).index(example)
     search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)
-    return Bench(data, truth, search, row)
+    by_id_n = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
+    return Bench(data, truth, search, row, by_id_n)

@@ -11,11 +11,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, blocks
+from vqbench.arrays import Floats, Ints, blocks
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.evaluation.samples import take_samples
+from vqbench.evaluation.samples import ask, take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
 from vqbench.evaluation.views import Found, views
@@ -23,7 +23,8 @@ from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
 from vqbench.search.placement import boundary_means
-from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.search.similarity import CodeBlocks
+from vqbench.search.topk import Hits
 from vqbench.stats import intervals as stats
 from vqbench.stats.groups import Groups
 from vqbench.variant import Variant
@@ -57,25 +58,25 @@ def evaluate_variant(
     row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
     encoded = encode_corpus(codec, data.corpus, row_metrics)
     clock.lap("encode", advance)
-    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure)
     deepest = settings.fetched(max(settings.k), max(settings.oversample), data.findable)
-    hits = search.top(sides.queries_qd, deepest)
-    code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
+    answered = ask(bench, codec, encoded.codes, variant.similarity, deepest)
+    search, asked_qd, q = answered.search, answered.queries_qd, len(data.query_ids)
+    hits = Hits(*(each[:q] for each in vars(answered.hits).values()))
+    code_f = search.pairs(asked_qd, bench.truth.query_f, bench.truth.row_f)
     clock.lap("search", advance)
     query_f = np.repeat(np.arange(len(hits.ids_qk)), deepest)
     true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
     clock.lap("rescore", advance)
     last_q = np.full(len(hits.ids_qk), np.nan)
     if any(isinstance(metric, QueryMetric) and metric.listed for metric in settings.metrics):
-        last_q = boundary_means(search, sides.queries_qd, hits, bench.search, data.queries_qd)
+        last_q = boundary_means(search, asked_qd, hits, bench.search, data.queries_qd)
     bound_f = None
     if variant.similarity == "estimate" and any(isinstance(m, QueryMetric) and m.bounded for m in settings.metrics):
         bound_f = _bounds(bench, codec, encoded.codes)
     measured = list(_measured(bench, settings, Found(hits, code_f, true_qm, last_q, bound_f)))
     per_query, metrics = _tables(measured, data.query_ids, data.groups_q)
     metrics += [_row(m.name, value=encoded.means[m.name], n=data.corpus.n) for m in row_metrics]
-    samples = take_samples(bench, codec, encoded, variant.similarity, _worst(measured, settings, data.query_ids))
+    samples = take_samples(bench, codec, encoded, answered, _worst(measured, settings, data.query_ids))
     clock.lap("metrics", advance)
     return Cell(pd.DataFrame(metrics), _ledger(codec, bench, settings), per_query, samples, clock.seconds)
 
@@ -144,41 +145,67 @@ def _worst(measured: Sequence[_Measured], settings: Settings, query_ids: Sequenc
     return []
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Rows of the per-query table: the values of some queries under one metric, k and oversample."""
+
+    metric: str
+    k: int
+    oversample: int
+    at_d: Ints
+    value_d: Floats
+    low_d: Floats
+    high_d: Floats
+
+
 def _tables(
     measured: Sequence[_Measured], query_ids: Sequence[str], groups_q: Sequence[str] | None
 ) -> tuple[pd.DataFrame, list[dict]]:
     """The per-query table and the rows of the summary."""
-    frames, rows = [], []
+    parts: list[_Part] = []
+    samples: list[stats.Sample] = []
+    ratios: list[stats.RatioSample] = []
     whole = None if groups_q is None else Groups.of(groups_q)
-    grouped = {} if groups_q is None else {"group": pd.Categorical(groups_q)}
     for m in measured:
-        defined = np.isfinite(m.values_q)
-        low_q, high_q = (np.full(len(defined), np.nan) if x is None else x for x in (m.low_q, m.high_q))
-        frames.append(
-            pd.DataFrame(
-                {
-                    "query": pd.Categorical(query_ids, categories=query_ids),
-                    "metric": m.metric.name, "k": m.k, "oversample": m.oversample,
-                    "value": m.values_q, "low": low_q, "high": high_q, **grouped,
-                }
-            )[defined]
-        )  # fmt: skip
+        at_d = np.flatnonzero(np.isfinite(m.values_q))
+        none_d = np.full(len(at_d), np.nan)
+        values_d, low_d, high_d = (none_d if x is None else x[at_d] for x in (m.values_q, m.low_q, m.high_q))
+        groups = None if whole is None else whole.only(np.isfinite(m.values_q))
+        samples.append(stats.Sample(values_d, m.metric.lowest, m.metric.highest, groups))
+        parts.append(_Part(m.metric.name, m.k, m.oversample, at_d, values_d, low_d, high_d))
         if m.float_q is not None:  # what the ratio to float search is made of
-            own = {"metric": f"{m.metric.name}_float", "value": m.float_q[defined], "low": np.nan, "high": np.nan}
-            frames.append(frames[-1].assign(**own))
-        values_q = m.values_q[defined]
-        groups = None if whole is None else whole.only(defined)
-        interval = stats.mean_interval(values_q, lowest=m.metric.lowest, highest=m.metric.highest, groups=groups)
-        bounds = (stats.mean(low_q[defined]), stats.mean(high_q[defined]))
-        row = partial(_row, k=m.k, oversample=m.oversample, n=len(values_q))
-        rows.append(row(m.metric.name, value=stats.mean(values_q), interval=interval, bounds=bounds))
+            ratios.append(stats.RatioSample(values_d, m.float_q[at_d], m.metric.highest - m.metric.lowest, groups))
+            parts.append(_Part(f"{m.metric.name}_float", m.k, m.oversample, at_d, m.float_q[at_d], none_d, none_d))
+    rows, kept = [], iter(stats.ratio_intervals(ratios))
+    own = [part for part in parts if not part.metric.endswith("_float")]
+    for m, part, interval in zip(measured, own, stats.mean_intervals(samples), strict=True):
+        row = partial(_row, k=m.k, oversample=m.oversample, n=len(part.at_d))
+        bounds = (stats.mean(part.low_d), stats.mean(part.high_d))
+        rows.append(row(part.metric, value=stats.mean(part.value_d), interval=interval, bounds=bounds))
         if m.float_q is not None:
-            ratio, *interval = stats.ratio_interval(
-                values_q, m.float_q[defined], reach=m.metric.highest - m.metric.lowest, groups=groups
-            )
-            rows.append(row(f"{m.metric.name}_kept", value=ratio, interval=interval))
-    none = pd.DataFrame(columns=["query", "metric", "k", "oversample", "value", "low", "high"])
-    return pd.concat(frames, ignore_index=True) if frames else none, rows
+            ratio, *interval = next(kept)
+            rows.append(row(f"{part.metric}_kept", value=ratio, interval=interval))
+    return _per_query(parts, query_ids, groups_q), rows
+
+
+def _per_query(parts: Sequence[_Part], query_ids: Sequence[str], groups_q: Sequence[str] | None) -> pd.DataFrame:
+    """All parts as one table, made at once: a frame for each would take longer than measuring."""
+    if not parts:
+        return pd.DataFrame(columns=["query", "metric", "k", "oversample", "value", "low", "high"])
+    at = np.concatenate([part.at_d for part in parts])
+    part_at = np.repeat(np.arange(len(parts)), [len(part.at_d) for part in parts])
+    frame = pd.DataFrame(
+        {
+            "query": pd.Categorical.from_codes(at, categories=query_ids),
+            "metric": pd.Series([part.metric for part in parts]).take(part_at).array,
+            "k": np.array([part.k for part in parts])[part_at],
+            "oversample": np.array([part.oversample for part in parts])[part_at],
+            "value": np.concatenate([part.value_d for part in parts]),
+            "low": np.concatenate([part.low_d for part in parts]),
+            "high": np.concatenate([part.high_d for part in parts]),
+        }
+    )
+    return frame if groups_q is None else frame.assign(group=pd.Categorical(groups_q).take(at))
 
 
 def _row(

@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from vqbench.arrays import Floats, Ints, named
-from vqbench.datasets.base import Data
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
-from vqbench.evaluation.truth import Truth
 from vqbench.quantizers.base import Codec
-from vqbench.search.similarity import Similarity, meet
+from vqbench.search.similarity import CodeBlocks, Similarity, meet
+from vqbench.search.topk import Hits, Search
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
 _LISTED = 10
 
 
+@dataclass(frozen=True)
+class Answered:
+    """One deep search of the codes, for all queries and, behind them, the example row.
+
+    queries_qd: ``(queries + 1, w)``, as ``search`` takes them. hits: of each, or of the queries alone where the
+    example cannot find so many rows.
+    """
+
+    search: Search
+    queries_qd: Floats
+    hits: Hits
+
+
+def ask(bench: Bench, codec: Codec, codes: CodeBlocks, similarity: Similarity, deepest: int) -> Answered:
+    """Search the codes for all queries, and for the example in the same pass: figures show its list."""
+    data = bench.data
+    example_1d = data.corpus.take(np.array([bench.example]))
+    sides = meet(codec, np.concatenate([data.queries_qd, example_1d]), codes, similarity)
+    own_q = np.full(len(data.query_ids), -1) if data.exclude_q is None else data.exclude_q
+    own_q = np.append(own_q, bench.example)
+    search = replace(bench.search, rows=sides.rows, measure=sides.measure, exclude_q=own_q)
+    # The example is left out of its own list, so it may not find as many rows as the queries do.
+    count = len(own_q) - (deepest == data.corpus.n)
+    hits = replace(search, exclude_q=own_q[:count]).top(sides.queries_qd[:count], deepest)
+    return Answered(search, sides.queries_qd, hits)
+
+
 def take_samples(
-    bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity, worst: Sequence[int] = ()
+    bench: Bench, codec: Codec, encoded: Encoded, answered: Answered, worst: Sequence[int] = ()
 ) -> pd.DataFrame:
     """Tidy rows ``kind, id, index, other, value, code``.
 
@@ -40,36 +66,29 @@ def take_samples(
     if encoded.balance_d is not None:
         frames.append(_frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
 
-    sides = meet(codec, data.queries_qd[:_QUERIES], encoded.codes, similarity)
-    coded = replace(search, rows=sides.rows, measure=sides.measure)
-    query_f, row_f, rank_f = _pairs(data, bench.truth)
+    query_f, row_f, rank_f = _pairs(bench)
     frames.append(_frame(
         "pair", named(data.query_ids, query_f), index=rank_f, other=named(data.ids, row_f),
-        value=search.pairs(data.queries_qd, query_f, row_f), code=coded.pairs(sides.queries_qd, query_f, row_f),
+        value=search.pairs(data.queries_qd, query_f, row_f),
+        code=answered.search.pairs(answered.queries_qd, query_f, row_f),
     ))  # fmt: skip
 
-    frames += _lists(bench, codec, encoded, similarity, list(worst))
+    frames += _lists(bench, answered, list(worst))
     return pd.concat(frames, ignore_index=True)
 
 
-def _lists(
-    bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity, worst: list[int]
-) -> list[pd.DataFrame]:
+def _lists(bench: Bench, answered: Answered, worst: list[int]) -> list[pd.DataFrame]:
     """The nearest rows of the example and of the worst queries, equal scores by id."""
-    data, rows = bench.data, np.array([bench.example])
-    own_q = np.full(len(worst), -1) if data.exclude_q is None else data.exclude_q[worst]
-    k = min(_LISTED, data.corpus.n - 1)
+    data, k = bench.data, min(_LISTED, bench.data.corpus.n - 1)
     if k < 1:
         return []
-    queries_qd = np.concatenate([data.corpus.take(rows), data.queries_qd[worst]])
-    by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
-    float_search = replace(bench.search, exclude_q=np.concatenate([rows, own_q]), priority_n=by_id)
-    sides = meet(codec, queries_qd, encoded.codes, similarity)
-    coded = replace(float_search, rows=sides.rows, measure=sides.measure).top(sides.queries_qd, k)
-    names = [data.ids[bench.example], *named(data.query_ids, np.array(worst, dtype=np.int64))]
+    at = np.array([len(data.query_ids), *worst])  # the example stands behind the queries
+    coded = _by_id(bench, answered, at, k)
+    queries_qd = np.concatenate([data.corpus.take(np.array([bench.example])), data.queries_qd[worst]])
+    names = [data.ids[bench.example], *named(data.query_ids, at[1:])]
     kinds = ["nearest"] + ["worst"] * len(worst)
     query_f = np.repeat(np.arange(len(names)), k)
-    cosine_qk = float_search.pairs(queries_qd, query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
+    cosine_qk = bench.search.pairs(queries_qd, query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
     found = [
         _frame(kind, name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=cosine_k, code=scores_k)
         for kind, name, ids_k, cosine_k, scores_k in zip(
@@ -77,12 +96,39 @@ def _lists(
         )
     ]
     if worst:
-        true = replace(float_search, exclude_q=own_q).top(queries_qd[1:], k)
+        true = _by_id(bench, Answered(bench.search, data.queries_qd, bench.truth.hits), at[1:], k)
         found += [
             _frame("worst_float", name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=scores_k)
             for name, ids_k, scores_k in zip(names[1:], true.ids_qk, true.scores_qk, strict=True)
         ]
     return found
+
+
+def _by_id(bench: Bench, answered: Answered, at: Ints, k: int) -> Hits:
+    """The best ``k`` of the queries numbered ``at``, equal scores by id.
+
+    From the deep search where it listed every row that ties with the k-th, which spares a pass over the corpus.
+    """
+    hits, by_id_n = answered.hits, bench.by_id_n
+    rows_ak, scores_ak = np.empty((len(at), k), dtype=np.int64), np.empty((len(at), k))
+    whole = np.zeros(len(at), dtype=bool)
+    if hits.ids_qk.shape[1] >= k:
+        there = at < len(hits.ids_qk)
+        some = np.where(there, at, 0)
+        edge = hits.scores_qk[some, k - 1]
+        whole = there & ((hits.scores_qk[some, -1] < edge) | (hits.dropped_ties_q[some] == 0))
+        ids_am, scores_am = hits.ids_qk[at[whole]], hits.scores_qk[at[whole]]
+        order_ak = np.lexsort((by_id_n[ids_am], -scores_am))[:, :k]
+        rows_ak[whole], scores_ak[whole] = (np.take_along_axis(x, order_ak, axis=1) for x in (ids_am, scores_am))
+    if not whole.all():
+        left = at[~whole]
+        own_q = np.append(np.full(len(bench.data.query_ids), -1), bench.example)
+        if bench.data.exclude_q is not None:
+            own_q[:-1] = bench.data.exclude_q
+        search = replace(answered.search, exclude_q=own_q[left], priority_n=by_id_n)
+        found = search.top(answered.queries_qd[left], k)
+        rows_ak[~whole], scores_ak[~whole] = found.ids_qk, found.scores_qk
+    return Hits(rows_ak, scores_ak, np.zeros(len(at), dtype=np.int64))
 
 
 def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
@@ -93,10 +139,12 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
         return codec.decode(codes_nb).astype(np.float64)
 
 
-def _pairs(data: Data, truth: Truth) -> tuple[Ints, Ints, Floats]:
+def _pairs(bench: Bench) -> tuple[Ints, Ints, Floats]:
     """For the first queries: their nearest rows with their true ranks, and rows drawn by key, without a rank."""
+    data, truth = bench.data, bench.truth
     q, near = min(_QUERIES, len(data.query_ids)), min(_EACH, truth.hits.ids_qk.shape[1])
-    by_priority = np.argsort(data.priority(0))
+    assert bench.search.priority_n is not None
+    by_priority = np.argsort(bench.search.priority_n)
     others_qe = by_priority[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
     rows_f = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1).ravel()
     rank_f = np.tile(np.concatenate([np.arange(1.0, near + 1), np.full(_EACH, np.nan)]), q)

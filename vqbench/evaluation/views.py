@@ -40,11 +40,10 @@ def views(bench: Bench, settings: Settings, found: Found) -> Iterator[View]:
     for k in settings.k:
         for oversample in settings.oversample:
             fetched = settings.fetched(k, oversample, bench.data.findable)
-            candidates_qm = found.true_qm[:, :fetched]
             final, listed_qk = coded, tied_qm[:, :k]
             if oversample:
-                final = rescored(candidates_qm, truth.query_f, truth.true_f, rank_f)
-                listed_qk = -np.sort(-candidates_qm, axis=1)[:, :k]
+                best_qm = -np.sort(-found.true_qm[:, :fetched], axis=1)
+                final, listed_qk = rescored(best_qm, truth.query_f, truth.true_f, rank_f), best_qm[:, :k]
             yield View(
                 q=len(hits.ids_qk), k=k, oversample=oversample, fetched=fetched,
                 query_f=truth.query_f, truth=truth.placed, coded=coded, final=final,

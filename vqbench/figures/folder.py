@@ -102,7 +102,12 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
 def _save(figure: Figure, stem: Path) -> list[Path]:
     """Write both formats, without a date: the same results give the same bytes."""
     paths = [stem.with_name(stem.name + ending) for ending in _FORMATS]
+    # Laid out here: savefig would draw everything once more for each file, unseen, only to lay it out.
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     write_atomically(paths[0], lambda path: figure.savefig(path, dpi=DPI))
-    figure.set_layout_engine("none")  # laid out by now; to do it again would take as long as drawing
     write_atomically(paths[1], lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}))
     return paths

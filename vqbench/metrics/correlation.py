@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import rankdata
 
-from vqbench.arrays import Floats, blocks
+from vqbench.arrays import Floats
 from vqbench.metrics.base import PerQuery, QueryMetric, View
 
-_SIGNS = 2**22  # pairs of documents that are compared at a time
+_HELD = 2**22  # documents whose pairs are counted at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def _by_size(view: View, correlate: Callable[[Floats, Floats], Floats]) -> Float
     values_q = np.full(view.q, np.nan)
     for size in np.unique(sizes_q[sizes_q > 1]):
         queries = np.flatnonzero(sizes_q == size)
-        for some in np.array_split(queries, max(1, len(queries) * size**2 // _SIGNS)):
+        for some in np.array_split(queries, max(1, len(queries) * size // _HELD)):
             at = starts_q[some, None] + np.arange(size)
             values_q[some] = correlate(true_f[at], code_f[at])
     values_q[~np.isfinite(values_q)] = np.nan
@@ -74,19 +73,47 @@ def _ratio(top_q: Floats, left_q: Floats, right_q: Floats) -> Floats:
 
 
 def _tau_b(true_qr: Floats, code_qr: Floats) -> Floats:
-    """Concordance of all pairs, counted in whole numbers, some documents against all at a time."""
-    counts_3q = np.zeros((3, len(true_qr)), dtype=np.int64)
-    for start, stop in blocks(true_qr.shape[1], max(1, _SIGNS // true_qr.size)):
-        true_sign, code_sign = (
-            np.sign(x_qr[:, start:stop, None] - x_qr[:, None, :]).astype(np.int8) for x_qr in (true_qr, code_qr)
-        )
-        for at, product in enumerate((true_sign * code_sign, true_sign**2, code_sign**2)):
-            counts_3q[at] += product.sum(axis=(1, 2), dtype=np.int64)
-    return _ratio(*counts_3q.astype(np.float64))
+    """Concordance of all pairs, counted in whole numbers: documents in true order, each with those after it.
+
+    Pairs are taken by how far apart they stand, so that one comparison of two slices does for all documents and
+    queries. ``right`` counts pairs whose code scores differ; equal true scores agree with no order.
+    """
+    order_qr = np.argsort(-true_qr, axis=1, kind="stable")
+    true_qr, code_qr = (np.take_along_axis(x_qr, order_qr, axis=1) for x_qr in (true_qr, code_qr))
+    size = true_qr.shape[1]
+    torn = bool((true_qr[:, 1:] == true_qr[:, :-1]).any())
+    agree_qr, right_qr, left_qr = (np.zeros(true_qr.shape, dtype=np.int32) for _ in range(3))
+    for apart in range(1, size):
+        first_qs, second_qs = code_qr[:, :-apart], code_qr[:, apart:]
+        above_qs, below_qs = (first_qs > second_qs).view(np.int8), (first_qs < second_qs).view(np.int8)
+        right_qr[:, apart:] += above_qs + below_qs
+        sign_qs = above_qs - below_qs
+        if torn:
+            differ_qs = (true_qr[:, :-apart] > true_qr[:, apart:]).view(np.int8)
+            left_qr[:, apart:] += differ_qs
+            sign_qs *= differ_qs
+        agree_qr[:, apart:] += sign_qs
+    agree_q, right_q, left_q = (x_qr.sum(axis=1, dtype=np.float64) for x_qr in (agree_qr, right_qr, left_qr))
+    return _ratio(agree_q, left_q if torn else np.full(len(true_qr), size * (size - 1) / 2), right_q)
 
 
 def _rho(true_qr: Floats, code_qr: Floats) -> Floats:
-    true_rank, code_rank = (rankdata(x_qr, axis=1) for x_qr in (true_qr, code_qr))
+    true_rank, code_rank = (_mid_ranks(x_qr) for x_qr in (true_qr, code_qr))
     true_rank -= true_rank.mean(axis=1, keepdims=True)
     code_rank -= code_rank.mean(axis=1, keepdims=True)
     return _ratio((true_rank * code_rank).sum(1), (true_rank**2).sum(1), (code_rank**2).sum(1))
+
+
+def _mid_ranks(x_qr: Floats) -> Floats:
+    """Ranks from 1 in each row, ascending; equal numbers share the mean of their ranks."""
+    order_qr = np.argsort(x_qr, axis=1, kind="stable")
+    sorted_qr = np.take_along_axis(x_qr, order_qr, axis=1)
+    place_qr = np.broadcast_to(np.arange(x_qr.shape[1]), x_qr.shape)
+    new_qr = np.ones(x_qr.shape, dtype=bool)
+    new_qr[:, 1:] = sorted_qr[:, 1:] != sorted_qr[:, :-1]
+    first_qr = np.maximum.accumulate(np.where(new_qr, place_qr, 0), axis=1)
+    ends_qr = np.roll(new_qr, -1, axis=1)  # where the next one is new, or there is none: the first always is
+    last_qr = np.minimum.accumulate(np.where(ends_qr, place_qr, x_qr.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    ranks_qr = np.empty(x_qr.shape)
+    np.put_along_axis(ranks_qr, order_qr, (first_qr + last_qr) / 2 + 1, axis=1)
+    return ranks_qr

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import hypergeom
 
-from vqbench.arrays import Floats
+from vqbench.arrays import Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.metrics.base import Cut, PerQuery, QueryMetric, View
 
@@ -41,10 +40,36 @@ def _expected(cut: Cut, k: int) -> Floats:
     expected_q = cut.expected_q.astype(np.float64)
     for at in np.flatnonzero(cut.most_q > k):  # true ties: more relevant candidates than places
         found = np.arange(cut.least_q[at] - cut.sure_q[at], cut.most_q[at] - cut.sure_q[at] + 1)
-        weight = hypergeom.pmf(found, cut.tied_q[at], cut.torn_q[at], cut.room_q[at])
+        weight = _chances(found, int(cut.tied_q[at]), int(cut.torn_q[at]), int(cut.room_q[at]))
         lost = np.maximum(0, cut.sure_q[at] + found - k)
         expected_q[at] = min(k, expected_q[at] - weight @ lost) if cut.least_q[at] < k else k
     return expected_q
+
+
+def _chances(found: Ints, tied: int, torn: int, room: int) -> Floats:
+    """Of all counts ``found`` that there can be, ascending: the chance that so many of the torn documents get a place.
+
+    Hypergeometric: ``room`` of ``tied`` documents are drawn, ``torn`` of which count. Each chance is that of the
+    count before times a ratio of whole numbers.
+    """
+    before = found[:-1].astype(np.float64)
+    ratio = (torn - before) * (room - before) / ((before + 1) * (tied - torn - room + before + 1))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(ratio))])
+    weight = np.exp(logs - logs.max())
+    return weight / weight.sum()
+
+
+def _none(tied_q: Ints, torn_q: Ints, room_q: Ints) -> Floats:
+    """The chance that none of the torn documents gets a place, ``(q,)``: 1 where there are none.
+
+    C(tied - torn, room) / C(tied, room), a product of min(torn, room) fractions.
+    """
+    few_q, many_q = np.minimum(torn_q, room_q), np.maximum(torn_q, room_q)
+    chance_q = np.ones(len(tied_q))
+    for step in range(int(few_q.max(initial=0))):
+        at_q = np.flatnonzero(step < few_q)
+        chance_q[at_q] *= np.maximum(tied_q[at_q] - many_q[at_q] - step, 0) / (tied_q[at_q] - step)
+    return chance_q
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +89,7 @@ class Recall(QueryMetric):
 
     def measure(self, view: View) -> PerQuery:
         cut = view.cut(view.truth.above_f == 0, view.coded, view.fetched)
-        missed_q = hypergeom.pmf(0, np.maximum(cut.tied_q, 1), cut.torn_q, cut.room_q)
+        missed_q = _none(cut.tied_q, cut.torn_q, cut.room_q)
         sure_q = cut.sure_q > 0
         return PerQuery(
             np.where(sure_q, 1.0, 1 - np.where(cut.torn_q > 0, missed_q, 1.0)),

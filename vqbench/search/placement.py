@@ -15,23 +15,22 @@ def _spans(query_f: Ints, q: int) -> list[tuple[int, int]]:
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _count(descending: Floats, scores: Floats) -> tuple[Ints, Ints]:
-    """How many of ``descending`` lie above each score, and how many equal it."""
-    above = np.searchsorted(-descending, -scores, side="left")
-    return above, np.searchsorted(-descending, -scores, side="right") - above
+def _counts(ascending_qk: Floats, query_f: Ints, score_f: Floats) -> tuple[Ints, Ints]:
+    """How many of a query's sorted scores lie below each of its documents' scores, and how many equal it."""
+    below_f, upto_f = np.empty((2, len(query_f)), dtype=np.int64)
+    for scores_k, (start, stop) in zip(ascending_qk, _spans(query_f, len(ascending_qk)), strict=True):
+        below_f[start:stop] = scores_k.searchsorted(score_f[start:stop], side="left")
+        upto_f[start:stop] = scores_k.searchsorted(score_f[start:stop], side="right")
+    return below_f, upto_f - below_f
 
 
 def place(hits: Hits, query_f: Ints, score_f: Floats) -> Placement:
     """Places of documents with these exact scores among all rows, as far down as ``hits`` reach."""
-    above_f = np.full(len(query_f), BELOW, dtype=np.int64)
-    tied_f = np.ones(len(query_f), dtype=np.int64)
-    for query, (start, stop) in enumerate(_spans(query_f, len(hits.ids_qk))):
-        listed_k, some = hits.scores_qk[query], slice(start, stop)
-        above, tied = _count(listed_k, score_f[some])
-        tied += np.where(score_f[some] == listed_k[-1], hits.dropped_ties_q[query], 0)
-        reached = score_f[some] >= listed_k[-1]
-        above_f[some], tied_f[some] = np.where(reached, above, BELOW), np.where(reached, tied, 1)
-    return Placement(above_f, tied_f)
+    above_f, tied_f = _counts(-hits.scores_qk, query_f, -score_f)
+    last_f = hits.scores_qk[query_f, -1]
+    reached_f = score_f >= last_f
+    tied_f += np.where(score_f == last_f, hits.dropped_ties_q[query_f], 0)
+    return Placement(np.where(reached_f, above_f, BELOW), np.where(reached_f, tied_f, 1))
 
 
 def ranks(hits: Hits, query_f: Ints, row_f: Ints) -> Ints:
@@ -45,19 +44,14 @@ def ranks(hits: Hits, query_f: Ints, row_f: Ints) -> Ints:
     return rank_f
 
 
-def rescored(true_qm: Floats, query_f: Ints, true_f: Floats, rank_f: Ints) -> Placement:
-    """Places after the candidates, whose float scores are ``true_qm``, are put in float order.
+def rescored(best_qm: Floats, query_f: Ints, true_f: Floats, rank_f: Ints) -> Placement:
+    """Places after the candidates are put in float order, in which their float scores are ``best_qm``.
 
-    rank_f: where each document stands in the candidates' list (``ranks``).
+    rank_f: where each document stands in the candidates' list as the code orders it (``ranks``).
     """
-    above_f = np.full(len(query_f), BELOW, dtype=np.int64)
-    tied_f = np.ones(len(query_f), dtype=np.int64)
-    descending_qm = -np.sort(-true_qm, axis=1)
-    for query, (start, stop) in enumerate(_spans(query_f, len(true_qm))):
-        above, tied = _count(descending_qm[query], true_f[start:stop])
-        fetched = rank_f[start:stop] < true_qm.shape[1]
-        above_f[start:stop], tied_f[start:stop] = np.where(fetched, above, BELOW), np.where(fetched, tied, 1)
-    return Placement(above_f, tied_f)
+    above_f, tied_f = _counts(-best_qm, query_f, -true_f)
+    fetched_f = rank_f < best_qm.shape[1]
+    return Placement(np.where(fetched_f, above_f, BELOW), np.where(fetched_f, tied_f, 1))
 
 
 def boundary_means(coded: Search, coded_qd: Floats, hits: Hits, true: Search, true_qd: Floats) -> Floats:

@@ -9,19 +9,41 @@ lose; none does: the rule of three. Queries that come in groups count by group (
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import CONFIDENCE, t_quantile, t_quantiles
+from vqbench.stats.few import few_interval, is_few, rule_of_three
 from vqbench.stats.groups import Groups
 
-CONFIDENCE = 0.95
 _RESAMPLES = 2000
-_FEW = 15  # so many queries that differ, and a bootstrap has enough to draw from
 _SEED = 20240607
+_COLUMNS = 64  # samples that are resampled together: more would not be faster, and take memory
 _GRID_BITS = 30  # numbers so rounded, times counts, add up without rounding: no sum depends on threads
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values ``(q,)`` of one metric, which lie between ``lowest`` and ``highest``, and the groups of its queries."""
+
+    values_q: Floats
+    lowest: float
+    highest: float
+    groups: Groups | None = None
+
+
+@dataclass(frozen=True)
+class RatioSample:
+    """Paired values ``(q,)`` the ratio of whose means is asked for; no two can differ by more than ``reach``."""
+
+    values_q: Floats
+    base_q: Floats
+    reach: float = 1
+    groups: Groups | None = None
 
 
 def mean(values_q: Floats) -> float:
@@ -36,8 +58,24 @@ def mean_interval(
 
     Where all n values are the same the sample says nothing about spread, but at most 3 / n of all
     queries can differ (rule of three: Hanley and Lippman-Hand, JAMA 249(13), 1983); the interval
-    then reaches as far as such a share of worst or best values could move the mean.
+    interval then reaches as far as such a share of worst or best values could move the mean.
     """
+    return mean_intervals([Sample(values_q, lowest, highest, groups)], confidence)[0]
+
+
+def mean_intervals(samples: Sequence[Sample], confidence: float = CONFIDENCE) -> list[tuple[float, float]]:
+    """``mean_interval`` of each sample, the same numbers; those of one size share their resamples' sums."""
+    found = [_unusual(sample, confidence) for sample in samples]
+    left = [at for at, ends in enumerate(found) if ends is None]
+    usual_ends = usual([(samples[at].values_q, samples[at].groups) for at in left], confidence)
+    for at, (low, high) in zip(left, usual_ends, strict=True):
+        found[at] = max(samples[at].lowest, low), min(samples[at].highest, high)
+    return [ends for ends in found if ends is not None]
+
+
+def _unusual(sample: Sample, confidence: float) -> tuple[float, float] | None:
+    """The interval where none or only few values differ; None where many do."""
+    values_q, lowest, highest, groups = sample.values_q, sample.lowest, sample.highest, sample.groups
     units, centre = len(values_q) if groups is None else groups.count, mean(values_q)
     if units < 2 or len(values_q) < 2:
         return math.nan, math.nan
@@ -54,8 +92,7 @@ def mean_interval(
     if is_few(away):
         low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
         return lowest + low, min(highest, lowest + high)
-    low, high = usual(values_q, groups, confidence)
-    return max(lowest, low), min(highest, high)
+    return None
 
 
 def ratio_interval(
@@ -68,6 +105,26 @@ def ratio_interval(
     Where few queries lose and none gains, the interval of their losses; where none differs, the rule of
     three: at most a share of 3 / n could, by ``reach`` each. NaN where the base is 0.
     """
+    return ratio_intervals([RatioSample(values_q, base_q, reach, groups)])[0]
+
+
+def ratio_intervals(samples: Sequence[RatioSample]) -> list[tuple[float, float, float]]:
+    """``ratio_interval`` of each sample, the same numbers; those of one size share their resamples' sums."""
+    found = [_unusual_ratio(sample) for sample in samples]
+    left = [at for at, ends in enumerate(found) if ends is None]
+    ratios, errors = [], []
+    for sample in (samples[at] for at in left):
+        base = mean(sample.base_q)
+        ratios.append(mean(sample.values_q) / base)
+        errors.append(((sample.values_q - ratios[-1] * sample.base_q) / base, sample.groups))
+    for at, ratio, (low, high) in zip(left, ratios, usual(errors, CONFIDENCE), strict=True):
+        found[at] = ratio, ratio + low, ratio + high
+    return [ends for ends in found if ends is not None]
+
+
+def _unusual_ratio(sample: RatioSample) -> tuple[float, float, float] | None:
+    """Ratio and interval where none or only few lose; None where many differ."""
+    values_q, base_q, reach, groups = sample.values_q, sample.base_q, sample.reach, sample.groups
     units, base = len(values_q) if groups is None else groups.count, mean(base_q)
     if units < 2 or base == 0:
         return math.nan, math.nan, math.nan
@@ -80,13 +137,7 @@ def ratio_interval(
     if (lost_q >= 0).all() and is_few(lost):
         low, high = few_interval(lost, _reach(reach, groups))
         return ratio, 1 - high / base, 1 - low / base
-    low, high = usual((values_q - ratio * base_q) / base, groups, CONFIDENCE)
-    return ratio, ratio + low, ratio + high
-
-
-def rule_of_three(n: int) -> float:
-    """The share of all queries that can differ where none of ``n`` does (95 %, one-sided)."""
-    return min(1.0, 3 / n)
+    return None
 
 
 def summed(values_q: Floats, groups: Groups | None) -> Floats:
@@ -99,19 +150,28 @@ def independent(values_q: Floats, groups: Groups | None) -> Floats:
     return values_q if groups is None else groups.pseudo_values(values_q)
 
 
-def usual(values_q: Floats, groups: Groups | None, confidence: float) -> tuple[float, float]:
-    """Interval where many differ: studentised bootstrap; of groups of different sizes Student's over the jackknife."""
-    units = independent(values_q, groups)
-    if groups is None or groups.equal:
-        return studentised(units, confidence)
-    return student(units, confidence)
+def usual(samples: Sequence[tuple[Floats, Groups | None]], confidence: float) -> list[tuple[float, float]]:
+    """Intervals where many differ: studentised bootstrap; of groups of different sizes Student's over the jackknife."""
+    found = [(math.nan, math.nan)] * len(samples)
+    alike: dict[int, list[tuple[int, Floats]]] = {}
+    for at, (values_q, groups) in enumerate(samples):
+        units = independent(values_q, groups)
+        if groups is None or groups.equal:
+            alike.setdefault(len(units), []).append((at, units))
+        else:
+            found[at] = student(units, confidence)
+    for same in alike.values():
+        low_cm, high_cm = studentised_columns(np.stack([units for _, units in same], axis=1), (confidence,))
+        for (at, _), low, high in zip(same, low_cm[0].tolist(), high_cm[0].tolist(), strict=True):
+            found[at] = low, high
+    return found
 
 
 def student(values_q: Floats, confidence: float) -> tuple[float, float]:
     """Student's interval of the mean."""
     n, centre = len(values_q), mean(values_q)
     error = math.sqrt(math.fsum((values_q - centre) ** 2) / (n - 1) / n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
+    half = t_quantile((1 + confidence) / 2, n - 1) * error
     return centre - half, centre + half
 
 
@@ -133,10 +193,14 @@ def studentised(values_q: Floats, confidence: float = CONFIDENCE) -> tuple[float
 def studentised_columns(values_nm: Floats, confidences: tuple[float, ...]) -> tuple[Floats, Floats]:
     """The same of each column; low and high ends ``(confidences, m)``."""
     n, m = values_nm.shape
+    if m > _COLUMNS:
+        parts = [studentised_columns(values_nm[:, at : at + _COLUMNS], confidences) for at in range(0, m, _COLUMNS)]
+        low_parts, high_parts = zip(*parts, strict=True)
+        return np.concatenate(low_parts, axis=1), np.concatenate(high_parts, axis=1)
     centre_m = np.array([mean(column) for column in values_nm.T])
     spread_m = np.array([math.sqrt(math.fsum(column) / (n - 1) / n) for column in (values_nm - centre_m).T ** 2])
     tails = [tail for confidence in confidences for tail in ((1 - confidence) / 2, (1 + confidence) / 2)]
-    found_em = np.repeat(stats.t.ppf(tails, n - 1)[:, None], m, axis=1)
+    found_em = np.repeat(t_quantiles(tails, n - 1)[:, None], m, axis=1)
     if n >= 10 and m:
         drawn_em = np.quantile(
             _bootstrapped(np.sort(values_nm, axis=0) - centre_m), tails, axis=0, method="inverted_cdf"
@@ -166,39 +230,3 @@ def resamples(n: int) -> tuple[Floats, ...]:
     rng = np.random.default_rng(_SEED)
     parts = np.array_split(np.arange(_RESAMPLES), max(1, _RESAMPLES * n // 2**22))
     return tuple(rng.multinomial(n, np.full(n, 1 / n), size=len(part)).astype(np.float64) for part in parts)
-
-
-def is_few(away_q: Floats) -> bool:
-    """Do only few values, and at most half of them, differ?"""
-    count = int(np.count_nonzero(away_q))
-    return bool(np.isfinite(away_q).all()) and count < _FEW and 2 * count <= len(away_q)
-
-
-def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of the mean of values of which some, but few, are not 0, and none is more than ``reach``.
-
-    The mean is a share times a size. The share's interval is binomial, mid-P (Lancaster, JASA 56, 1961);
-    the size's is Student's on a log scale, with a relative deviation of 1 assumed where only one is seen;
-    their half widths, as logs, add in squares (Zou and Donner, Statistics in Medicine 27, 2008).
-    """
-    n, sizes = len(away_q), np.sort(away_q[away_q != 0])
-    count, size = len(sizes), mean(sizes)
-    low, high = mid_p(count, n, confidence)
-    scatter = math.fsum((sizes / size - 1) ** 2) / (count - 1) if count > 1 else 1.0
-    half = min(float(stats.t.ppf((1 + confidence) / 2, max(count - 1, 1))), 4.3) * math.sqrt(scatter / count)
-    share = count / n
-    down, up = math.hypot(math.log(share / low), half), math.hypot(math.log(high / share), half)
-    return share * size * math.exp(-down), min(share * size * math.exp(up), high * reach)
-
-
-@lru_cache(maxsize=1024)
-def mid_p(count: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Mid-P interval of a share, ``count`` of ``n`` with 0 < count < n: half the tail's first term counts."""
-    tail = (1 - confidence) / 2
-
-    def below(share: float) -> float:
-        return float(stats.binom.cdf(count - 1, n, share) + stats.binom.pmf(count, n, share) / 2)
-
-    low = optimize.brentq(lambda share: 1 - below(share) - tail, 0, count / n, xtol=1e-15)
-    high = optimize.brentq(lambda share: below(share) - tail, count / n, 1, xtol=1e-15)
-    return float(low), float(high)

@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import CONFIDENCE, root, t_quantile
+from vqbench.stats.few import few_interval, is_few, rule_of_three
 from vqbench.stats.groups import Groups
 from vqbench.stats.intervals import (
-    CONFIDENCE,
-    few_interval,
     independent,
-    is_few,
     mean,
     mean_interval,
-    rule_of_three,
     studentised_columns,
     summed,
 )
@@ -54,9 +51,15 @@ class Difference:
 
 
 def differences(
-    columns: Sequence[Floats], *, reach: float, groups: Groups | None = None, seeds: SeedSpread | None = None
+    columns: Sequence[Floats],
+    *,
+    reach: float | Sequence[float],
+    groups: Groups | None = None,
+    seeds: SeedSpread | None = None,
 ) -> list[Difference]:
     """What each column ``(seeds, queries)`` of differences, none beyond +-``reach``, says of the mean difference.
+
+    reach: of all columns, or one for each. Columns share their resamples, so many at once are faster than one by one.
 
     Intervals as in ``intervals.py``: a studentised bootstrap; where few queries differ, the intervals of gains and
     of losses joined; the rule of three where none does. p by sign flips; with several seeds also by Student's t over
@@ -65,14 +68,15 @@ def differences(
     cannot tell because the two sides ran with different ones.
     """
     parts = [_Part.of(d_sq, groups, seeds) for d_sq in columns]
+    reaches = [float(reach)] * len(parts) if isinstance(reach, float | int) else list(reach)
     found: list[Difference | None] = [None] * len(parts)
     for same in _alike(parts):
         units_nm = np.stack([parts[at].units for at in same], axis=1)
         p_m = sign_flip(units_nm)
-        low_cm, high_cm = _intervals([parts[at] for at in same], units_nm, reach)
+        low_cm, high_cm = _intervals([parts[at] for at in same], units_nm, np.array([reaches[at] for at in same]))
         for place, at in enumerate(same):
             ends = list(zip(low_cm[:, place].tolist(), high_cm[:, place].tolist(), strict=True))
-            found[at] = _joined(parts[at], ends, float(p_m[place]), reach)
+            found[at] = _joined(parts[at], ends, float(p_m[place]), reaches[at])
     return [each for each in found if each is not None]
 
 
@@ -131,7 +135,7 @@ class _Part:
         return max(flipped, both if two_sided else both / 2 if mean(self.d_q) < 0 else 1 - both / 2)
 
 
-def _intervals(parts: Sequence[_Part], units_nm: Floats, reach: float) -> tuple[Floats, Floats]:
+def _intervals(parts: Sequence[_Part], units_nm: Floats, reach_m: Floats) -> tuple[Floats, Floats]:
     """Ends at 95 and 90 %, ``(2, m)``."""
     low_cm, high_cm = np.full((2, 2, len(parts)), np.nan)
     if len(units_nm) < 2:
@@ -146,8 +150,8 @@ def _intervals(parts: Sequence[_Part], units_nm: Floats, reach: float) -> tuple[
         low_cm[:, usual], high_cm[:, usual] = studentised_columns(np.stack(around, axis=1), levels)
     for at in sorted(set(range(len(parts))) - set(usual)):
         for row, level in enumerate(levels):
-            low_cm[row, at], high_cm[row, at] = _unusual(parts[at], units_nm[:, at], reach, level)
-    return np.maximum(low_cm, -reach), np.minimum(high_cm, reach)
+            low_cm[row, at], high_cm[row, at] = _unusual(parts[at], units_nm[:, at], float(reach_m[at]), level)
+    return np.maximum(low_cm, -reach_m), np.minimum(high_cm, reach_m)
 
 
 def _unusual(part: _Part, units: Floats, reach: float, level: float) -> tuple[float, float]:
@@ -183,7 +187,7 @@ def _joined(part: _Part, ends: Sequence[tuple[float, float]], p: float, reach: f
 
 def _both(error: float, free: int, seeds: SeedSpread, quantile: float) -> float:
     """Student's half width over queries and the one over seeds, joined as their squares."""
-    return math.hypot(float(stats.t.ppf(quantile, free)) * error, seeds.half_width(2 * quantile - 1))
+    return math.hypot(t_quantile(quantile, free) * error, seeds.half_width(2 * quantile - 1))
 
 
 def _with_seeds(centre: float, error: float, free: int, seeds: SeedSpread) -> float:
@@ -192,4 +196,4 @@ def _with_seeds(centre: float, error: float, free: int, seeds: SeedSpread) -> fl
     def beyond(p: float) -> float:
         return _both(error, free, seeds, 1 - p / 2) - centre
 
-    return 1.0 if centre == 0 else float(optimize.brentq(beyond, 1e-15, 1.0)) if beyond(1e-15) > 0 else 0.0
+    return 1.0 if centre == 0 else root(beyond, 1e-15, 1.0) if beyond(1e-15) > 0 else 0.0

@@ -11,9 +11,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import t_below
 
 FLIPS = 9_999  # and the assignment that was seen is one more
 _ALL = 12  # up to so many differences that are not 0, each of the 2^m assignments is tried
@@ -57,7 +57,7 @@ def _student(d_n: Floats, two_sided: bool) -> float:
     if spread == 0:
         return _LEAST
     t = float(d_n.mean()) / spread * n**0.5
-    return max(_LEAST, float(2 * stats.t.sf(abs(t), n - 1) if two_sided else stats.t.cdf(t, n - 1)))
+    return max(_LEAST, 2 * t_below(-abs(t), n - 1) if two_sided else t_below(t, n - 1))
 
 
 def _bits(n: int) -> int:

@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from vqbench.arrays import Floats
+from vqbench.stats.distributions import t_quantile
 from vqbench.stats.groups import Groups
 from vqbench.stats.intervals import CONFIDENCE, mean, mean_interval, ratio_interval, summed
 
@@ -57,7 +57,7 @@ class SeedSpread:
         """Student's half width of the seeds' part."""
         if self.variance == 0:
             return 0.0
-        return float(stats.t.ppf((1 + confidence) / 2, self.count - 1)) * math.sqrt(self.variance)
+        return t_quantile((1 + confidence) / 2, self.count - 1) * math.sqrt(self.variance)
 
     def widened(self, centre: float, low: float, high: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval around ``centre`` of the queries alone, joined with the seeds' part."""
