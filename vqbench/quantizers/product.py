@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots, row_norms
+from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.kernels.choice import compiled, threads
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_levels, unpack_levels
-from vqbench.kernels.choice import compiled, threads
 from vqbench.products import exact_product, on_grid, rows_on_grid
 from vqbench.quantizers.base import Codec, Quantizer
 
