@@ -99,9 +99,16 @@ class Vectors:
     kept in memory; a larger corpus is read, converted and normalised again whenever it is needed.
     """
 
-    def __init__(self, array_nd: NDArray[np.generic], *, normalize: bool, rows: Ints | None = None):
-        self._array, self._rows, self.normalize = array_nd, rows, normalize
+    def __init__(self, array_nd: NDArray[np.generic] | Mapped, *, normalize: bool, rows: Ints | None = None):
+        self._source, self._rows, self.normalize = array_nd, rows, normalize
         self._finished: Floats | None = None
+
+    @property
+    def _array(self) -> NDArray[np.generic]:
+        """The array; what came by its place on disk is opened on first use, where an error can be told."""
+        if isinstance(self._source, Mapped):
+            self._source = self._source.open()
+        return self._source
 
     @property
     def n(self) -> int:
@@ -158,15 +165,13 @@ class Vectors:
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: the place on disk, or of an array in memory these rows alone."""
-        place = Mapped.of(self._array)
+        place = self._source if isinstance(self._source, Mapped) else Mapped.of(self._source)
         if place is None and self._rows is not None:
             return {"array": self._array[self._rows], "rows": None, "normalize": self.normalize}
         return {"array": place or self._array, "rows": self._rows, "normalize": self.normalize}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        array = state["array"]
-        opened = array.open() if isinstance(array, Mapped) else array
-        self.__init__(opened, normalize=state["normalize"], rows=state["rows"])
+        self.__init__(state["array"], normalize=state["normalize"], rows=state["rows"])
 
 
 def mixed(keys_n: Keys, seed: int) -> Keys:

@@ -43,9 +43,13 @@ class Mapped:
             return None
         low, high = byte_bounds(array)
         path = str(whole.filename)
+        try:
+            size = os.path.getsize(path)
+        except OSError:  # removed since it was mapped: its content is all that is left
+            return None
         return cls(
             path, low - byte_bounds(whole)[0] + whole.offset, high - low, array.ctypes.data - low,
-            array.dtype.str, array.shape, array.strides, os.path.getsize(path), _probe(array),
+            array.dtype.str, array.shape, array.strides, size, _probe(array),
         )  # fmt: skip
 
     def open(self) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
 import sys
 from abc import ABC, abstractmethod
@@ -111,7 +112,8 @@ class Pool(ABC):
     ) -> Iterator[tuple[int, R]]:
         import joblib  # pyright: ignore[reportMissingImports]
 
-        calls = [joblib.delayed(_numbered)(common, function, at, piece, told) for at, piece in missing.items()]
+        seal = self.pickling().dumps if self.remote else lambda piece: piece
+        calls = [joblib.delayed(_numbered)(common, function, at, seal(piece), told) for at, piece in missing.items()]
         yield from self.crew(common)(calls)
 
     def crew(self, common: object) -> Any:
@@ -132,8 +134,15 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("vqbench", "numpy")}
 
 
-def _numbered(common: C, function: Callable[[C, P], R], at: int, piece: P, told: dict[str, str]) -> tuple[int, R]:
-    """A piece's number and its result; what a worker runs."""
+def _numbered(
+    common: C, function: Callable[[C, P], R], at: int, piece: P | bytes, told: dict[str, str]
+) -> tuple[int, R]:
+    """A piece's number and its result; what a worker runs.
+
+    A piece for another machine comes as bytes. A scheduler that has to pickle it, or a worker before it runs this, has
+    no good way to say what went wrong: Dask's client would wait for ever.
+    """
+    opened: P = pickle.loads(piece) if isinstance(piece, bytes) else piece
     here = versions() if told else {}
     for name, wanted in told.items():
         if here[name] != wanted:
@@ -141,7 +150,7 @@ def _numbered(common: C, function: Callable[[C, P], R], at: int, piece: P, told:
                 f"a worker on {platform.node()} has {name} {here[name]}, this run {wanted}: "
                 "install the same versions where the workers run"
             )
-    return at, function(common, piece)
+    return at, function(common, opened)
 
 
 def checked_counts(name: str, **counts: int | None) -> None:

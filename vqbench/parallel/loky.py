@@ -29,6 +29,7 @@ class Loky(Parallel):
 
     def open(self) -> Pool:
         try:
+            import cloudpickle  # noqa: F401  # pyright: ignore[reportMissingImports]
             import joblib  # noqa: F401  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise missing_extra("loky", error, "joblib") from None
@@ -53,8 +54,10 @@ class LokyPool(Pool):
         return (BrokenProcessPool,)
 
     def pickling(self) -> ModuleType:
-        from joblib.externals import cloudpickle  # pyright: ignore[reportMissingImports]
-
+        try:
+            from joblib.externals import cloudpickle  # pyright: ignore  # joblib's own copy, before 1.6
+        except ImportError:
+            import cloudpickle  # pyright: ignore[reportMissingImports]
         return cloudpickle
 
     def close(self) -> None:
