@@ -33,6 +33,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
+  vqbench parallel=dask parallel.address=tcp://HOST:8786
+                                               shards of the corpus on a cluster; or parallel=loky, ray
   vqbench ... out=DIR                          write there instead of results/NAME
 
   vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
