@@ -82,7 +82,8 @@ def test_a_cluster_by_the_address_of_its_scheduler(corpus: Path) -> None:
     from distributed import Client, LocalCluster
 
     here = _run(corpus, "here")
-    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address="") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address="") as made:
+        cluster: Any = made
         for out in ("first", "second"):
             assert _run(corpus, out, "parallel=dask", f"parallel.address={cluster.scheduler_address}") == here
         with Client(cluster) as client:
@@ -292,4 +293,4 @@ def test_hydras_joblib_launcher_gives_the_same_bytes(corpus: Path, capfd: pytest
     assert main(told) == 2
     assert capfd.readouterr().err.count("vqbench: k = 9999: a query of mine can find only 899 rows") == 1
     assert set(pd.read_csv("bad/metrics.csv")["k"].dropna()) == {1}
-    assert not Path("results").exists()
+    assert not Path("results/.sweeps").exists()

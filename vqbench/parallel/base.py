@@ -142,7 +142,7 @@ def _numbered(
     A piece for another machine comes as bytes. A scheduler that has to pickle it, or a worker before it runs this, has
     no good way to say what went wrong: Dask's client would wait for ever.
     """
-    opened: P = pickle.loads(piece) if isinstance(piece, bytes) else piece
+    opened: Any = pickle.loads(piece) if isinstance(piece, bytes) else piece
     here = versions() if told else {}
     for name, wanted in told.items():
         if here[name] != wanted:
