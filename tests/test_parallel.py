@@ -48,6 +48,8 @@ def _needs(name: str) -> None:
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # Ray's workers take neither the path nor the folder of this process.
+    monkeypatch.setenv("PYTHONPATH", str(Path(vqbench.__file__).parents[1]))
 
 
 @pytest.fixture

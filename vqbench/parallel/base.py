@@ -95,9 +95,11 @@ class Pool(ABC):
             except self.lost() as error:
                 why = type(error).__name__
                 self.dismiss()
-            except ImportError as error:
+            except Exception as error:  # Ray and Dask wrap what happens before a worker runs our code
+                if not (isinstance(error, ImportError) or "No module named" in str(error)):
+                    raise
                 raise VqbenchError(
-                    f"parallel={self.name}: a worker cannot import what it needs ({error}): "
+                    f"parallel={self.name}: a worker cannot import what it needs ({_last_line(error)}): "
                     "install the same vqbench, with the same extras, where the workers run"
                 ) from error
             empty_handed = 0 if len(missing) < before else empty_handed + 1
@@ -113,8 +115,9 @@ class Pool(ABC):
         import joblib  # pyright: ignore[reportMissingImports]
 
         seal = self.pickling().dumps if self.remote else lambda piece: piece
-        calls = [joblib.delayed(_numbered)(common, function, at, seal(piece), told) for at, piece in missing.items()]
-        yield from self.crew(common)(calls)
+        shared = seal(common)
+        calls = [joblib.delayed(_numbered)(shared, function, at, seal(piece), told) for at, piece in missing.items()]
+        yield from self.crew(shared)(calls)
 
     def crew(self, common: object) -> Any:
         """The ``joblib.Parallel`` of one round of work."""
@@ -135,14 +138,13 @@ def versions() -> dict[str, str]:
 
 
 def _numbered(
-    common: C, function: Callable[[C, P], R], at: int, piece: P | bytes, told: dict[str, str]
+    common: C | bytes, function: Callable[[C, P], R], at: int, piece: P | bytes, told: dict[str, str]
 ) -> tuple[int, R]:
     """A piece's number and its result; what a worker runs.
 
-    A piece for another machine comes as bytes. A scheduler that has to pickle it, or a worker before it runs this, has
+    What goes to another machine comes as bytes. A scheduler that has to pickle it, or a worker before it runs this, has
     no good way to say what went wrong: Dask's client would wait for ever.
     """
-    opened: Any = pickle.loads(piece) if isinstance(piece, bytes) else piece
     here = versions() if told else {}
     for name, wanted in told.items():
         if here[name] != wanted:
@@ -150,7 +152,12 @@ def _numbered(
                 f"a worker on {platform.node()} has {name} {here[name]}, this run {wanted}: "
                 "install the same versions where the workers run"
             )
-    return at, function(common, opened)
+    opened: list[Any] = [pickle.loads(each) if isinstance(each, bytes) else each for each in (common, piece)]
+    return at, function(*opened)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
 
 
 def checked_counts(name: str, **counts: int | None) -> None:

@@ -86,9 +86,10 @@ class RayPool(Pool):
         self._crew.close()
 
     def lost(self) -> tuple[type[BaseException], ...]:
-        from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]
+        from ray import exceptions  # pyright: ignore[reportMissingImports]
 
-        return (RayError,)
+        return (exceptions.WorkerCrashedError, exceptions.RayActorError, exceptions.NodeDiedError,
+                exceptions.ObjectLostError, exceptions.OutOfMemoryError)  # fmt: skip
 
     def pickling(self) -> ModuleType:
         from ray import cloudpickle  # pyright: ignore[reportMissingImports]
