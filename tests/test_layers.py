@@ -21,13 +21,14 @@ GROUND = {
         "gaussian",
         "grid",
         "ledger",
+        "mapped",
         "orthonormal",
         "packing",
         "products",
         "ranges",
     )
 }
-GROUPS = ("transforms", "quantizers", "metrics", "datasets")
+GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
 
 
@@ -91,6 +92,23 @@ def test_search_imports_the_floors_below() -> None:
     allowed = GROUND | BASES | set(_in("search"))
     for name in _in("search"):
         assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+
+
+def test_search_knows_no_way_of_spreading() -> None:
+    """Shards go to whatever has ``shards`` and ``map``: a pool of workers, or a loop in a test."""
+    assert not any(module.startswith("vqbench.parallel") for name in _in("search") for module in IMPORTS[name])
+
+
+def test_only_parallel_knows_workers() -> None:
+    """And only inside functions: they are extras."""
+    extras = {"joblib", "dask", "distributed", "ray", "cloudpickle"}
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in tree.body if module.startswith("vqbench.parallel.") else ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert not extras & {alias.name.split(".")[0] for alias in node.names}, module
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in extras, module
 
 
 @pytest.mark.parametrize("name", _in("stats"))

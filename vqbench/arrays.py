@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vqbench.mapped import Mapped
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -75,8 +77,13 @@ def as_float32(x_nd: NDArray[np.generic]) -> Floats:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may use.
+
+    OMP_NUM_THREADS counts too: it is how joblib, Dask and Ray tell a worker that others share the machine.
+    """
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(here, int(told)) if told.isdecimal() and int(told) > 0 else here
 
 
 def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
@@ -92,9 +99,16 @@ class Vectors:
     kept in memory; a larger corpus is read, converted and normalised again whenever it is needed.
     """
 
-    def __init__(self, array_nd: NDArray[np.generic], *, normalize: bool, rows: Ints | None = None):
-        self._array, self._rows, self.normalize = array_nd, rows, normalize
+    def __init__(self, array_nd: NDArray[np.generic] | Mapped, *, normalize: bool, rows: Ints | None = None):
+        self._source, self._rows, self.normalize = array_nd, rows, normalize
         self._finished: Floats | None = None
+
+    @property
+    def _array(self) -> NDArray[np.generic]:
+        """The array; what came by its place on disk is opened on first use, where an error can be told."""
+        if isinstance(self._source, Mapped):
+            self._source = self._source.open()
+        return self._source
 
     @property
     def n(self) -> int:
@@ -137,6 +151,27 @@ class Vectors:
     def only(self, rows: Ints) -> Vectors:
         """Those of the vectors that ``rows`` names, in that order."""
         return Vectors(self._array, normalize=self.normalize, rows=rows if self._rows is None else self._rows[rows])
+
+    def span(self, start: int, stop: int) -> Vectors:
+        """Rows ``start`` to ``stop`` as vectors of their own, without a copy."""
+        if self._rows is not None:
+            return self.only(np.arange(start, stop))
+        return Vectors(self._array[start:stop], normalize=self.normalize)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether another process can read the rows from a file."""
+        return Mapped.of(self._array) is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the place on disk, or of an array in memory these rows alone."""
+        place = self._source if isinstance(self._source, Mapped) else Mapped.of(self._source)
+        if place is None and self._rows is not None:
+            return {"array": self._array[self._rows], "rows": None, "normalize": self.normalize}
+        return {"array": place or self._array, "rows": self._rows, "normalize": self.normalize}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["array"], normalize=state["normalize"], rows=state["rows"])
 
 
 def mixed(keys_n: Keys, seed: int) -> Keys:

@@ -27,6 +27,16 @@ def save_note(folder: Path, job: int, note: Note) -> None:
     write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
 
 
+def save_mistake(folder: Path, job: int, text: str) -> None:
+    """Leave what stopped a multirun's job; the job may run in another process, or on another machine."""
+    write_atomically(folder / f"job-{job:06}.txt", lambda path: write_text(path, text))
+
+
+def load_mistakes(folder: Path) -> list[str]:
+    """What stopped jobs of a multirun, in the order of the jobs."""
+    return [path.read_text("utf-8") for path in sorted(folder.glob("job-*.txt"))]
+
+
 def load_notes(folder: Path) -> list[Note]:
     """The notes of a multirun's jobs, in the order of the jobs."""
     notes = []

@@ -33,6 +33,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
+  vqbench parallel=dask parallel.address=tcp://HOST:8786
+                                               shards of the corpus on a cluster; or parallel=loky, ray
   vqbench ... out=DIR                          write there instead of results/NAME
 
   vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
@@ -112,6 +114,9 @@ def _sweep(overrides: list[str]) -> int:
         try:
             status.append(_job(config))
         except VqbenchError as error:  # caught here, since Hydra would print its own words first
+            if many:
+                _leave(error)
+                return
             print(f"vqbench: {error}", file=sys.stderr)
             status.append(2)
 
@@ -123,7 +128,7 @@ def _sweep(overrides: list[str]) -> int:
         raise VqbenchError(explained(error, conf_folder())) from None
     finally:
         sys.argv = before
-    return max([*status, _finish_sweep(notes_folder)] if many else status, default=0)
+    return _finish_sweep(notes_folder) if many else max(status, default=0)
 
 
 def _job(config: DictConfig) -> int:
@@ -147,14 +152,29 @@ def _job(config: DictConfig) -> int:
     return _finish([note])
 
 
+def _leave(error: VqbenchError) -> None:
+    """Leave a job's mistake where the multirun finds it: a launcher may run the job anywhere."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from vqbench.assemble import save_mistake
+
+    hydra = HydraConfig.get()
+    save_mistake(Path(hydra.sweep.dir), hydra.job.num, str(error))
+
+
 def _finish_sweep(folder: Path) -> int:
-    """Tables and figures of the folders that the jobs of a multirun wrote into."""
+    """What stopped jobs of a multirun; tables and figures of the folders that the others wrote into."""
     import shutil
 
-    from vqbench.assemble import load_notes
+    from vqbench.assemble import load_mistakes, load_notes
 
-    notes = load_notes(folder)
-    status = [_finish([note for note in notes if note.out == out]) for out in dict.fromkeys(note.out for note in notes)]
+    notes, mistakes = load_notes(folder), load_mistakes(folder)
+    for mistake in mistakes:
+        print(f"vqbench: {mistake}", file=sys.stderr)
+    status = [2] * bool(mistakes)
+    status += [
+        _finish([note for note in notes if note.out == out]) for out in dict.fromkeys(note.out for note in notes)
+    ]
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # another multirun may be at work beside this one
         folder.parent.rmdir()

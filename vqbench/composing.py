@@ -15,7 +15,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 
-_GROUPS = ("quantizer", "metric", "dataset", "experiment")
+_GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel")
+
+#: Launchers of Hydra that are plugins, and the extras that install them.
+_LAUNCHERS = {"joblib": "joblib", "submitit": "slurm"}
 
 
 def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
@@ -35,7 +38,7 @@ def opened(override: str) -> str:
     Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
     fields that there are.
     """
-    groups = ("quantizer.", "metric.", "dataset.", "datasets.")
+    groups = ("quantizer.", "metric.", "dataset.", "datasets.", "parallel.")
     return f"++{override}" if override.startswith(groups) and "=" in override else override
 
 
@@ -77,6 +80,9 @@ def explained(error: Exception, conf: Path) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and name.partition("_")[0] in _LAUNCHERS:
+            extra = _LAUNCHERS[name.partition("_")[0]]
+            return f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'"
         return f"{group or 'config'}={name}: no such {group or 'config'}; {nearest(name, names(conf, group))}"
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in", text)
     if unknown:

@@ -14,6 +14,7 @@ from vqbench.config import build, checked, nearest, whole_numbers
 from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
+from vqbench.parallel.base import Parallel
 from vqbench.store import slug
 from vqbench.variant import Variant
 
@@ -72,9 +73,10 @@ class Plan:
     seeds: Sequence[int]
     options: Options
     config: Mapping[str, Any]
+    parallel: Parallel
 
 
-_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed", "figures")
+_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed", "figures", "parallel")
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -112,7 +114,8 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
     title = experiment or next(iter(datasets))
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
-    return Plan(title, out, datasets, variants, settings, seeds, options, config)
+    parallel: Parallel = build(config.get("parallel"), "parallel", "parallel", plugins)
+    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel)
 
 
 def _check_own_file(overrides: Sequence[str]) -> None:

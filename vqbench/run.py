@@ -19,6 +19,7 @@ from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.plan import Plan
+from vqbench.search.shards import Spread
 from vqbench.store import CellName, check_writable, has_cell, save_cell
 
 _STEPS = 5  # of evaluate_variant
@@ -50,8 +51,9 @@ def run(plan: Plan, progress: Progress) -> Note:
         _check(plan, data)
     check_writable(plan.out)
     noted: list[Noted] = []
-    for name, data in datasets.items():
-        noted += _dataset(plan, name, data, progress)
+    with plan.parallel.open() as spread:
+        for name, data in datasets.items():
+            noted += _dataset(plan, name, data, progress, spread)
     meta = provenance.describe(plan, datasets)
     if plan.options.doctor:
         for name, data in datasets.items():
@@ -89,7 +91,7 @@ def _check(plan: Plan, data: Data) -> None:
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids)}")
 
 
-def _dataset(plan: Plan, name: str, data: Data, progress: Progress) -> list[Noted]:
+def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None) -> list[Noted]:
     """All cells of one dataset; truth is only found if a cell is missing."""
     cells = [(variant, seed) for variant in plan.variants for seed in plan.seeds]
     task = progress.add_task(f"{name}: truth", total=_STEPS * (len(cells) + 1))
@@ -99,17 +101,17 @@ def _dataset(plan: Plan, name: str, data: Data, progress: Progress) -> list[Note
         if has_cell(plan.out, named) and not plan.options.force:
             noted.append(Noted(named, similarity, "reused"))
         else:
-            bench = bench or _bench(plan, data)
+            bench = bench or _bench(plan, data, spread)
             progress.update(task, description=f"{name}: {variant}", completed=_STEPS * (len(noted) + 1))
             noted.append(_evaluate(plan, bench, named, lambda: progress.advance(task)))
     progress.update(task, description=name, completed=_STEPS * (len(cells) + 1))
     return noted
 
 
-def _bench(plan: Plan, data: Data) -> Bench:
+def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench:
     """With several datasets the example row belongs to the one that has it."""
     example = plan.options.example if plan.options.example in set(data.ids) else None
-    return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder)
+    return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder, spread=spread)
 
 
 def _name(plan: Plan, data: Data, variant: str, seed: int) -> CellName:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.tables import labelled
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.parallel.base import Parallel
 from vqbench.variant import Variant
 
 
@@ -33,12 +35,14 @@ def evaluate(
     n_queries: int | None = None,
     normalize: bool = True,
     seed: int = 0,
+    parallel: Parallel | None = None,
 ) -> pd.DataFrame:
     """The tidy table of metrics.csv for vectors in memory.
 
     corpus_nd: ``(n, d)`` real numbers. queries_qd: ``(q, d)``; without them each corpus row is a query
     (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``). groups: the group of each
-    query (of each row where rows are the queries); intervals then count groups.
+    query (of each row where rows are the queries); intervals then count groups. parallel: who searches, as in
+    ``vqbench.parallel.loky.Loky(workers=4)``; none: this process.
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
     for name, variant in variants.items():
@@ -51,13 +55,12 @@ def evaluate(
     data = prepare(source, "array", queries=queries, n_queries=n_queries, normalize=normalize)
     ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))
     settings = Settings(ks, factors, metrics)
-    bench = open_bench(data, settings)
-    return pd.concat(
-        [
+    with nullcontext() if parallel is None else parallel.open() as spread:
+        bench = open_bench(data, settings, spread=spread)
+        tables = [
             labelled(
                 evaluate_variant(bench, variant, seed, settings).metrics, data.name, name, variant.similarity, seed
             )
             for name, variant in variants.items()
-        ],
-        ignore_index=True,
-    )
+        ]
+    return pd.concat(tables, ignore_index=True)

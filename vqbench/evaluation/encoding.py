@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,6 +35,45 @@ class Recoded:
 
     def take(self, rows: Ints) -> Codes:
         return self.codec.encode(self.corpus.take(rows))
+
+    def span(self, start: int, stop: int) -> Recoded:
+        return Recoded(self.codec, self.corpus.span(start, stop))
+
+
+@dataclass(frozen=True)
+class Made:
+    """Codes that whoever searches them makes first, and then keeps: a worker receives a path and the codec."""
+
+    codec: Codec
+    corpus: Vectors
+
+    @property
+    def n(self) -> int:
+        return self.corpus.n
+
+    def block(self, start: int, stop: int) -> Codes:
+        return self._codes_nb[start:stop]
+
+    def take(self, rows: Ints) -> Codes:
+        return self._codes_nb[rows]
+
+    def span(self, start: int, stop: int) -> Made:
+        return Made(self.codec, self.corpus.span(start, stop))
+
+    @cached_property
+    def _codes_nb(self) -> Codes:
+        return np.concatenate([self.codec.encode(self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
+
+
+@dataclass(frozen=True)
+class Kept(CodeArray):
+    """Codes in memory here, of a corpus on disk. Part of them travels as the way to make it, in fewer bytes."""
+
+    codec: Codec
+    corpus: Vectors
+
+    def span(self, start: int, stop: int) -> CodeBlocks:
+        return Made(self.codec, self.corpus.span(start, stop))
 
 
 @dataclass(frozen=True)
@@ -66,8 +106,9 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
             ones_d += unpack_bits(block_nb, codec.core.code_bits).sum(axis=0, dtype=np.int64)
         if keep:
             codes_nb[start:stop] = block_nb
+    held = Kept(codes_nb, codec, corpus) if corpus.on_disk else CodeArray(codes_nb)
     return Encoded(
-        CodeArray(codes_nb) if keep else Recoded(codec, corpus),
+        held if keep else Recoded(codec, corpus),
         {name: mean(values_n) for name, values_n in values.items()},
         ones_d / corpus.n if codec.is_binary else None,
     )

@@ -25,6 +25,7 @@ class CodeBlocks(Protocol):
     def n(self) -> int: ...
     def block(self, start: int, stop: int) -> Codes: ...
     def take(self, rows: Ints) -> Codes: ...
+    def span(self, start: int, stop: int) -> CodeBlocks: ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class CodeArray:
 
     def take(self, rows: Ints) -> Codes:
         return self.codes_nb[rows]
+
+    def span(self, start: int, stop: int) -> CodeBlocks:
+        """Codes ``start`` to ``stop`` as codes of their own."""
+        return CodeArray(self.codes_nb[start:stop])
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class CodeRows:
 
     def take(self, rows: Ints) -> Floats:
         return self.view(self.codes.take(rows))
+
+    def span(self, start: int, stop: int) -> CodeRows:
+        """Rows ``start`` to ``stop`` as rows of their own."""
+        return CodeRows(self.codes.span(start, stop), self.view, self.d)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,263 @@
+"""A search cut into shards is the whole search: any cut, any order, many ties, own rows left out."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqbench.arrays import Vectors, processors
+from vqbench.errors import VqbenchError
+from vqbench.mapped import Mapped
+from vqbench.search.measure import Cosine, Hamming, Measure
+from vqbench.search.shards import Best, Common, Part, Sharded, shard_top
+from vqbench.search.similarity import CodeArray, hamming_sides
+from vqbench.search.topk import Hits, Search
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Shards between given cuts, worked on here, one after the other in a given order, each sent through pickle."""
+
+    cuts: tuple[int, ...]
+    order: tuple[int, ...] | None = None
+
+    def shards(self, n: int) -> list[tuple[int, int]]:
+        edges = [0, *self.cuts, n]
+        return list(zip(edges, edges[1:], strict=False))
+
+    def map(self, function, common, pieces) -> Iterator:
+        for at in self.order or range(len(pieces)):
+            sent = common, pieces[at]
+            yield function(*pickle.loads(pickle.dumps(sent)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A corpus of few different rows, so that most scores tie, and a way to cut it."""
+
+    x_nd: np.ndarray
+    queries: np.ndarray
+    exclude_q: np.ndarray | None
+    priority_n: np.ndarray | None
+    k: int
+    loop: Loop
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    n = draw(st.integers(2, 24))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x_nd = rng.choice([-1.0, 1.0], size=(n, draw(st.integers(1, 4)))).astype(np.float32)
+    queries = rng.integers(0, n, size=draw(st.integers(1, 5)))
+    leave_out = draw(st.booleans())
+    exclude_q = np.where(rng.random(len(queries)) < 0.7, queries, -1) if leave_out else None
+    priority_n = rng.permutation(n) if draw(st.booleans()) else None
+    cuts = tuple(sorted(draw(st.sets(st.integers(1, n - 1)))))
+    order = tuple(draw(st.permutations(range(len(cuts) + 1))))
+    return Case(x_nd, queries, exclude_q, priority_n, draw(st.integers(1, n - leave_out)), Loop(cuts, order))
+
+
+def _sharded(case: Case, measure: Measure) -> Sharded:
+    rows = Vectors(case.x_nd, normalize=False)
+    return Sharded(rows, measure, case.exclude_q, case.priority_n, spread=case.loop)
+
+
+@given(cases(), st.sampled_from([Cosine(), Hamming()]))
+def test_any_cut_and_any_order_give_the_naive_result(case: Case, measure: Measure) -> None:
+    queries_qd = case.x_nd[case.queries]
+    hits = _sharded(case, measure).top(queries_qd, case.k)
+    score = oracles.hamming if isinstance(measure, Hamming) else oracles.cosines
+    for query, scores_n in enumerate(score(queries_qd, case.x_nd)):
+        exclude = -1 if case.exclude_q is None else int(case.exclude_q[query])
+        ids, scores, dropped = oracles.top(scores_n, case.k, exclude=exclude, priority_n=case.priority_n)
+        assert hits.ids_qk[query].tolist() == ids
+        assert hits.scores_qk[query].tolist() == scores
+        assert hits.dropped_ties_q[query] == dropped
+
+
+@settings(max_examples=50)
+@given(cases(), st.integers(-4, 0))
+def test_all_rows_at_a_score_or_above(case: Case, least: int) -> None:
+    queries_qd = case.x_nd[case.queries]
+    part = np.unique(np.arange(len(queries_qd)) // 2 * 2)
+    found = _sharded(case, Hamming()).at_least(queries_qd, part, np.full(len(queries_qd), float(least)))
+    whole = Search(Vectors(case.x_nd, normalize=False), Hamming(), case.exclude_q, case.priority_n)
+    wanted = whole.at_least(queries_qd, part, np.full(len(queries_qd), float(least)))
+    for mine, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def _bests(case: Case) -> list[Best]:
+    sharded = _sharded(case, Hamming())
+    common = Common(case.x_nd[case.queries], case.exclude_q, {"measure": Hamming(), "block_mb": 64}, k=case.k)
+    return [sharded._placed(*shard_top(common, part), case.k) for part in sharded._parts()]
+
+
+def _same(left: Best, right: Best) -> None:
+    for name in ("scores_qk", "ids_qk", "dropped_q"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+
+
+@given(cases(), st.data())
+def test_the_merge_is_associative_and_commutative(case: Case, data: st.DataObject) -> None:
+    """Over every tree: the leaves in any order, any two neighbours joined first, either side first."""
+    leaves = _bests(case)
+    straight = Best.empty(len(case.queries), case.k)
+    for leaf in leaves:
+        straight = straight.plus(leaf)
+    heap = [leaves[at] for at in data.draw(st.permutations(range(len(leaves))))]
+    while len(heap) > 1:
+        at = data.draw(st.integers(0, len(heap) - 2))
+        left, right = heap[at : at + 2]
+        heap[at : at + 2] = [right.plus(left) if data.draw(st.booleans()) else left.plus(right)]
+    _same(heap[0], straight)
+    _same(Best.empty(len(case.queries), case.k).plus(straight), straight)
+
+
+def test_ties_are_counted_across_shards_by_hand() -> None:
+    """Six rows of one score in three shards, k = 2: four are dropped, whichever shard they lie in."""
+    x_nd = np.ones((6, 3), dtype=np.float32)
+    sharded = Sharded(Vectors(x_nd, normalize=False), Cosine(), priority_n=np.array([5, 4, 3, 2, 1, 0]),
+                      spread=Loop((1, 4)))  # fmt: skip
+    hits = sharded.top(x_nd[:1], 2)
+    assert hits.ids_qk.tolist() == [[5, 4]]
+    assert hits.dropped_ties_q.tolist() == [4]
+
+
+def test_a_worse_shard_with_ties_of_its_own_drops_nothing() -> None:
+    x_nd = np.array([[1, 1], [1, 1], [1, -1], [1, -1], [1, -1]], dtype=np.float32)
+    sharded = Sharded(Vectors(x_nd, normalize=False), Hamming(), spread=Loop((2,), (1, 0)))
+    hits = sharded.top(x_nd[:1], 2)
+    assert hits.ids_qk.tolist() == [[0, 1]]
+    assert hits.dropped_ties_q.tolist() == [0]
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_codes_in_memory_travel_as_their_slice(copy: bool) -> None:
+    codes_nb = np.random.default_rng(1).integers(0, 256, size=(4000, 4), dtype=np.uint8)
+    sides = hamming_sides(codes_nb[:20], CodeArray(codes_nb.copy() if copy else codes_nb), 30)
+    whole = Search(sides.rows, sides.measure).top(sides.queries_qd, 50)
+    sharded = Sharded(sides.rows, sides.measure, spread=_Plain((1000, 1001, 3000)))
+    _hits_equal(sharded.top(sides.queries_qd, 50), whole)
+    sent: Any = sharded._parts()[1].rows
+    assert len(sent.codes.codes_nb) == sent.n == 1
+
+
+class _Plain(Loop):
+    """Without pickling, as some views are closures."""
+
+    def map(self, function, common, pieces) -> Iterator:
+        return (function(common, piece) for piece in pieces)
+
+
+class _Indivisible:
+    """Rows as others may write them, without ``span``."""
+
+    def __init__(self, x_nd: np.ndarray):
+        self.x_nd, (self.n, self.d) = x_nd, x_nd.shape
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        return self.x_nd[start:stop]
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return self.x_nd[rows]
+
+
+def test_rows_that_cannot_be_divided_are_searched_in_spans(gaussian: np.ndarray) -> None:
+    own, rows = np.arange(10), _Indivisible(gaussian)
+    whole = Search(rows, Cosine(), own).top(gaussian[:10], 7)
+    _hits_equal(Sharded(rows, Cosine(), own, spread=Loop((3, 250))).top(gaussian[:10], 7), whole)
+
+
+def _hits_equal(left: Hits, right: Hits) -> None:
+    for name in ("ids_qk", "scores_qk", "dropped_ties_q"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+
+
+VIEWS = {
+    "whole": lambda x: x,
+    "rows": lambda x: x[100:200],
+    "steps": lambda x: x[5:900:7, 2:],
+    "backwards": lambda x: x[::-1],
+    "turned": lambda x: x.T[:3],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_view_of_an_array_on_disk_travels_by_path(tmp_path: Path, view, order: str) -> None:
+    x_nd = np.asarray(np.random.default_rng(2).random((1000, 6), dtype=np.float32), order=order)
+    np.save(tmp_path / "x.npy", x_nd)
+    seen = view(np.lib.format.open_memmap(tmp_path / "x.npy", mode="r"))
+    place = Mapped.of(seen)
+    assert len(pickle.dumps(place)) < 600
+    opened = pickle.loads(pickle.dumps(place)).open()
+    np.testing.assert_array_equal(opened, view(x_nd))
+    assert not opened.flags.writeable
+
+
+def test_what_is_not_on_disk_as_it_stands_has_no_place(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.eye(3))
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", mode="r")
+    private = np.load(tmp_path / "x.npy", mmap_mode="c")
+    for array in (np.eye(3), mapped[[0, 2]], mapped * 2, private, mapped[:0]):
+        assert Mapped.of(array) is None
+
+
+@pytest.mark.parametrize("rows", [None, np.array([7, 3, 900, 3])])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_vectors_on_disk_travel_in_few_bytes(tmp_path: Path, rows, normalize: bool) -> None:
+    x_nd = np.random.default_rng(3).random((1000, 64)).astype(np.float16)
+    np.save(tmp_path / "x.npy", x_nd)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", mode="r")
+    there, here = (Vectors(array, normalize=normalize, rows=rows) for array in (mapped, x_nd))
+    there.block(0, 2)  # what is kept in memory stays here
+    sent = pickle.dumps(there)
+    assert there.on_disk
+    assert not here.on_disk
+    assert len(sent) < 1500
+    for vectors in (pickle.loads(sent), pickle.loads(pickle.dumps(here)), pickle.loads(pickle.dumps(here.span(0, 4)))):
+        np.testing.assert_array_equal(vectors.block(0, 4), here.block(0, 4))
+    np.testing.assert_array_equal(there.span(1, 4).block(0, 3), here.block(1, 4))
+    assert len(pickle.dumps(here.span(0, 4))) < 2000
+
+
+def test_a_worker_without_the_file_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.eye(3, dtype=np.float32))
+    sent = pickle.dumps(Vectors(np.lib.format.open_memmap(path, mode="r"), normalize=False))
+    np.save(path, np.eye(3, dtype=np.float32)[::-1])
+    with pytest.raises(VqbenchError, match=r"x.npy: a worker on .* sees another file .* share"):
+        pickle.loads(sent).block(0, 1)
+    path.write_bytes(b"short")
+    with pytest.raises(VqbenchError, match=r"sees another file under this path \(5 bytes\)"):
+        pickle.loads(sent).block(0, 1)
+    path.unlink()
+    with pytest.raises(VqbenchError, match=r"x.npy: a worker on .* cannot read it \(No such file.*\): put the file"):
+        pickle.loads(sent).take(np.array([0]))
+
+
+def test_a_part_holds_no_more_than_its_rows(tmp_path: Path) -> None:
+    """A hundredth of the corpus: a hundredth of the bytes in memory, next to nothing on disk."""
+    x_nd = np.random.default_rng(4).random((10_000, 32), dtype=np.float32)
+    np.save(tmp_path / "x.npy", x_nd)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", mode="r")
+    for array, most in ((x_nd, 100 * 32 * 4 + 1000), (mapped, 1000)):
+        assert len(pickle.dumps(Part(0, Vectors(array, normalize=True).span(0, 100), None))) < most
+
+
+def test_processors_heed_what_a_worker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    everything = processors()
+    for told, wanted in (("1", 1), ("1,2", 1), ("100000", everything), ("", everything), ("0", everything)):
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+        assert processors() == wanted

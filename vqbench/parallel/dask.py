@@ -1,0 +1,108 @@
+"""Workers of a Dask cluster: one that runs already, by its scheduler's address, or one made here.
+
+Extra: ``pip install 'vqbench[dask]'``; imported only where it is used.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from vqbench.arrays import processors
+from vqbench.errors import VqbenchError
+from vqbench.parallel.base import Parallel, Pool, checked_counts, missing_extra
+
+_WAIT = 30  # seconds for a scheduler to answer, and for its first worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dask(Parallel):
+    """address: of the scheduler, as in tcp://host:8786; null makes a cluster of processes on this machine.
+
+    workers: processes of that cluster (null: one a processor); an address brings its own. shards: parts of
+    the corpus (null: four for each thread of a worker). Workers must see the files of the corpus under the same paths.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    shards: int | None = None
+
+    def __post_init__(self) -> None:
+        checked_counts("dask", workers=self.workers, shards=self.shards)
+        if self.address is not None and self.workers is not None:
+            raise VqbenchError(
+                f"parallel.workers = {self.workers}: the cluster at {self.address} brings its own workers: "
+                "leave workers out, or leave address out for a cluster on this machine"
+            )
+
+    def open(self) -> Pool:
+        try:
+            import distributed  # noqa: F401  # pyright: ignore[reportMissingImports]
+            import joblib  # noqa: F401  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise missing_extra("dask", error, "dask") from None
+        return DaskPool(self)
+
+
+class DaskPool(Pool):
+    def __init__(self, spec: Dask):
+        super().__init__("dask", spec.shards)
+        self._spec, self._open = spec, ExitStack()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """Connected on first use."""
+        if self._client is None:
+            self._client = self._connected()
+        return self._client
+
+    def _connected(self) -> Any:
+        from distributed import Client, LocalCluster  # pyright: ignore[reportMissingImports]
+
+        address: Any = self._spec.address
+        if address is None:
+            count = self._spec.workers or processors()
+            address = self._open.enter_context(
+                LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address="")
+            )
+        try:
+            client = self._open.enter_context(Client(address, timeout=_WAIT, set_as_default=False))
+            client.wait_for_workers(1, timeout=_WAIT)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise VqbenchError(
+                f"parallel.address = {address}: no Dask scheduler with a worker answers there "
+                f"({type(error).__name__}): start one with 'dask scheduler' and 'dask worker {address}'"
+            ) from None
+        return client
+
+    def workers(self) -> int:
+        return max(1, sum(self.client.ncores().values()))
+
+    def backend(self, common: object) -> dict[str, Any]:
+        from joblib._dask import DaskDistributedBackend  # pyright: ignore[reportMissingImports]
+
+        class OnWorkers(DaskDistributedBackend):
+            """joblib would do the work of a single free thread in this process; it belongs on that worker."""
+
+            def effective_n_jobs(self, n_jobs: int) -> int:
+                return max(2, super().effective_n_jobs(n_jobs))
+
+        backend = OnWorkers(client=self.client, scatter=[common], wait_for_workers_timeout=_WAIT)
+        return {"backend": backend, "n_jobs": -1}
+
+    def lost(self) -> tuple[type[BaseException], ...]:
+        from distributed.scheduler import KilledWorker  # pyright: ignore[reportMissingImports]
+
+        return (KilledWorker, CancelledError)
+
+    def pickling(self) -> ModuleType:
+        import cloudpickle  # pyright: ignore[reportMissingImports]
+
+        return cloudpickle
+
+    def close(self) -> None:
+        self._open.close()
