@@ -15,7 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 
-_GROUPS = ("quantizer", "metric", "dataset", "experiment")
+_GROUPS = ("quantizer", "metric", "dataset", "experiment", "backend")
 
 
 def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
@@ -35,7 +35,7 @@ def opened(override: str) -> str:
     Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
     fields that there are.
     """
-    groups = ("quantizer.", "metric.", "dataset.", "datasets.")
+    groups = ("quantizer.", "metric.", "dataset.", "datasets.", "backend.")
     return f"++{override}" if override.startswith(groups) and "=" in override else override
 
 

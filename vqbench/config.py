@@ -29,6 +29,7 @@ BASES = {
     "transforms": {"Transform"},
     "metrics": {"QueryMetric", "RowMetric"},
     "datasets": {"Dataset"},
+    "backends": {"Backend"},
 }
 
 

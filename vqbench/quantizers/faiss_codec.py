@@ -9,9 +9,7 @@ Extra: ``pip install 'vqbench[faiss]'``. Factory strings: https://github.com/fac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -21,9 +19,11 @@ from vqbench.arrays import Codes, Floats, content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.faiss_index import (
     BEYOND,
+    PLACEHOLDER,
     Step,
     check_rows,
     codes_rows_alone,
+    filled,
     inner_of,
     load_faiss,
     made,
@@ -38,7 +38,6 @@ from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
-_PLACEHOLDER = re.compile(r"\{d((?:[*/][1-9]\d*)*)\}")
 _HALF = float(np.finfo(np.float16).max)
 
 
@@ -56,7 +55,7 @@ class FaissCodec(Quantizer):
     train: int = 65_536
 
     def __post_init__(self) -> None:
-        if not self.factory or set(_PLACEHOLDER.sub("", self.factory)) & set("{}"):
+        if not self.factory or set(PLACEHOLDER.sub("", self.factory)) & set("{}"):
             raise VqbenchError(f"factory = {self.factory!r}: in braces it takes d, * and / by whole numbers: PQ{{d/8}}")
         if self.train < 1:
             raise VqbenchError(f"train = {self.train}: must be at least 1")
@@ -86,16 +85,7 @@ class FaissCodec(Quantizer):
 
     def at(self, d: int) -> str:
         """The factory string for ``d`` dimensions."""
-
-        def worth(found: re.Match[str]) -> str:
-            value = Fraction(d)
-            for sign, number in re.findall(r"([*/])(\d+)", found[1]):
-                value = value * int(number) if sign == "*" else value / int(number)
-            if value.denominator != 1:
-                raise NotApplicableError(f"factory = {self.factory!r}: {found[0]} is no whole number at d = {d}")
-            return str(value)
-
-        return _PLACEHOLDER.sub(worth, self.factory)
+        return filled(self.factory, d)
 
 
 @dataclass(frozen=True, kw_only=True)
