@@ -83,9 +83,10 @@ def filled(factory: str, d: int) -> str:
 
 
 def made(faiss: Any, d: int, factory: str, metric: int | None = None) -> Any:
-    """What the factory builds; metric: none for its default, L2."""
+    """What the factory builds. metric: none for L2; for RaBitQ, whose codes differ by it, inner product."""
+    usual = faiss.METRIC_INNER_PRODUCT if "RaBitQ" in factory else faiss.METRIC_L2
     try:
-        return faiss.index_factory(d, factory, faiss.METRIC_L2 if metric is None else metric)
+        return faiss.index_factory(d, factory, usual if metric is None else metric)
     except RuntimeError as error:
         kind = VqbenchError if "could not parse" in str(error) else NotApplicableError
         raise kind(f"factory {factory} at d = {d}: faiss says: {said(error)}") from None
