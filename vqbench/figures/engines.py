@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from vqbench.figures.slices import Slice
 from vqbench.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VERMILION, below, canvas, grid, share
@@ -14,6 +17,8 @@ from vqbench.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VE
 _LINE = 0.19  # inches an engine's setting
 #: By engine, in the order of their names; after Okabe and Ito (2008).
 _COLORS = (BLUE, VERMILION, GREEN, "#B35C8E", "#C08A00", "#56B4E9", INK)
+_TICKS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+_BYTES = ["bytes_predicted", "bytes_codes", "bytes_disk"]
 _REAL = 0.999  # agreement from which two lists count as the same but for rounding
 
 
@@ -48,13 +53,16 @@ def engine_bytes(part: Slice) -> Figure | None:
     if rows.empty:
         return None
     rows = rows.iloc[np.lexsort((rows["backend"], -rows["bytes_disk"], -rows["bytes_predicted"]))]
+    rounded = rows[["engine", *_BYTES]].round(dict.fromkeys(_BYTES, 0))
+    rows = rows[~rounded.duplicated()]
     most = rows.loc[(rows["bytes_disk"] / rows["bytes_predicted"]).idxmax()]
     figure = canvas(
         _LINE * len(rows) + 0.9,
         f"What an engine keeps can be {most['bytes_disk'] / most['bytes_predicted']:.0f} times its code: "
         f"{most['backend']} {most['bytes_disk']:,.0f} bytes a vector for {most['bytes_predicted']:,.0f}",
         "Ring: the code by vqbench's ledger. Dot: the codes as the engine stores them. Square: all that it would keep "
-        "on disk: codebooks, ids, graphs, and the float vectors that some engines hold on to.",
+        "on disk: codebooks, ids, graphs, and the float vectors that some engines hold on to. Settings of an engine "
+        "that come to the same bytes share a line.",
         part.facts(
             "bytes for each vector, what is stored once spread over all", "memory that engines reserve: not shown"
         ),
@@ -67,9 +75,13 @@ def engine_bytes(part: Slice) -> Figure | None:
         ax.plot(row["bytes_disk"], at, marker="s", color=color, ms=5, ls="", zorder=2)
         ax.plot(row["bytes_codes"], at, marker="o", color=color, ms=4, ls="", zorder=3)
         ax.plot(row["bytes_predicted"], at, marker="o", mfc="none", mec=INK, ms=8, ls="", zorder=4)
-        text = f"{row['bytes_predicted']:,.0f}   {row['bytes_codes']:,.0f}   {row['bytes_disk']:,.0f}"
-        ax.annotate(text, (1.01, at), xycoords=("axes fraction", "data"), va="center", fontsize=TINY, color=GREY)
+        _right(ax, at, [f"{row[name]:,.0f}" for name in _BYTES], (16, 44, 74))
+    _heads(ax, ("code", "codes", "disk"), (16, 44, 74))
     ax.set_xscale("log")
+    ticks = [x for x in _TICKS if rows["bytes_predicted"].min() / 1.3 <= x <= rows["bytes_disk"].max() * 1.3]
+    ax.set_xticks(ticks)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("bytes a vector (log scale)")
     _names(ax, rows)
     marks = (("o", "none", INK, 8, "predicted: the ledger's code"), ("o", GREY, GREY, 4, "codes as stored"),
@@ -124,10 +136,25 @@ def _differences(ax: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
         error = [[row["difference"] - row["ci_low"]], [row["ci_high"] - row["difference"]]]
         ax.errorbar([row["difference"]], [at], xerr=np.maximum(error, 0), color=colors[row["engine"]], marker="o", ms=4,
                     mfc=_face(row, colors), elinewidth=1, zorder=2)  # fmt: skip
-        text = f"{row['difference']:+.3f}  {row['agreement']:.3f}".replace("-", MINUS)
-        ax.annotate(text, (1.01, at), xycoords=("axes fraction", "data"), va="center", fontsize=TINY, color=GREY)
-    ax.set_xlabel("obtained less predicted; at the right also the agreement")
+        change = "0.000" if abs(row["difference"]) < 0.0005 else f"{row['difference']:+.3f}".replace("-", MINUS)
+        _right(ax, at, (change, f"{row['agreement']:.3f}"), (16, 52))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel("obtained less predicted (share of the top)")
+    _heads(ax, ("difference", "agree"), (16, 52))
     _names(ax, rows)
+
+
+def _heads(ax: Axes, texts: Sequence[str], points: Sequence[int]) -> None:
+    """Heads of the columns right of the axes, each so many points away."""
+    for text, x in zip(texts, points, strict=True):
+        ax.annotate(text, (1, 1), (x, 4), xycoords="axes fraction", textcoords="offset points", ha="center",
+                    va="bottom", fontsize=TINY, color=INK, weight="bold")  # fmt: skip
+
+
+def _right(ax: Axes, at: int, texts: Sequence[str], points: Sequence[int]) -> None:
+    for text, x in zip(texts, points, strict=True):
+        ax.annotate(text, (1, at), (x, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                    ha="center", va="center", fontsize=TINY, color=GREY)  # fmt: skip
 
 
 def _face(row: dict, colors: dict[str, str]) -> str:
