@@ -97,7 +97,10 @@ class LanceEngine(Engine):
             return (Held("table", "disk", data, codes=True),)
         return (
             Held(
-                "auxiliary.idx: codes and row ids", "disk", _bytes(self.folder, "_indices/*/auxiliary.idx"), codes=True
+                "auxiliary.idx: codes, codebook, row ids",
+                "disk",
+                _bytes(self.folder, "_indices/*/auxiliary.idx"),
+                codes=True,
             ),
             Held("index.idx: partitions", "disk", _bytes(self.folder, "_indices/*/index.idx")),
             Held("table: float vectors", "disk", data),

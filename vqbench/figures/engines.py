@@ -140,7 +140,7 @@ def _differences(ax: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
         _right(ax, at, (change, f"{row['agreement']:.3f}"), (16, 52))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("obtained less predicted (share of the top)")
-    _heads(ax, ("difference", "agree"), (16, 52))
+    _heads(ax, ("differs", "agrees"), (16, 52))
     _names(ax, rows)
 
 
