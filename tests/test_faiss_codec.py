@@ -220,7 +220,7 @@ def test_the_estimate_of_rabitq_is_as_good_as_the_reference(reference: tuple[np.
 def test_the_estimate_of_rabitq_is_the_one_that_faiss_ranks_by(factory: str, one_thread: None) -> None:
     """Inner product, float queries: every row's score, also of rows that have no unit length."""
     x_nd, queries_qd = rows() * np.linspace(0.5, 2, 600, dtype=np.float32)[:, None], rows(20, seed=1)
-    codec = fit(factory, x_nd)
+    codec: Any = fit(factory, x_nd)
     index = faiss.IndexRaBitQ(D, faiss.METRIC_INNER_PRODUCT)
     mapped_nd, mapped_qd = (codec._mapped(y) for y in (x_nd, queries_qd))
     index.train(mapped_nd)

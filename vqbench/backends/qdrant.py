@@ -26,7 +26,8 @@ class Qdrant(Backend):
     """Cosine, one of Qdrant's quantizations, nothing rescored.
 
     quantile: of scalar. bits: of binary (1, 1.5, 2) and turbo (also 4, 8). query: how binary codes meet the query, as
-    bits or in 4 or 8 bits. ratio: of product, float32's bytes to the code's. The k-means of product takes no seed.
+    bits or in 4 or 8 bits. ratio: of product, float32's bytes to the code's. All but binary learn from a random sample of larger segments (scalar: of
+    5,000 rows) and take no seed.
     """
 
     quantization: Literal["scalar", "binary", "product", "turbo"]
@@ -41,7 +42,7 @@ class Qdrant(Backend):
 
     @property
     def repeats(self) -> bool:
-        return self.quantization != "product"
+        return self.quantization == "binary"
 
     def build(self, corpus: Rows, rng: np.random.Generator, folder: Path) -> Engine:
         qdrant = self.load()

@@ -68,8 +68,8 @@ def engine_bytes(part: Slice) -> Figure | None:
         ),
     )
     ax = figure.subplots()
-    colors, y = _colors(rows), np.arange(len(rows))
-    for at, row in zip(y, rows.to_dict("records"), strict=True):
+    colors = _colors(rows)
+    for at, row in enumerate(rows.to_dict("records")):
         color = colors[row["engine"]]
         ax.plot([row["bytes_predicted"], row["bytes_disk"]], [at, at], color=FAINT, lw=1, zorder=1)
         ax.plot(row["bytes_disk"], at, marker="s", color=color, ms=5, ls="", zorder=2)
