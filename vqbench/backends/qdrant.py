@@ -26,8 +26,8 @@ class Qdrant(Backend):
     """Cosine, one of Qdrant's quantizations, nothing rescored.
 
     quantile: of scalar. bits: of binary (1, 1.5, 2) and turbo (also 4, 8). query: how binary codes meet the query, as
-    bits or in 4 or 8 bits. ratio: of product, float32's bytes to the code's. All but binary learn from a random sample of larger segments (scalar: of
-    5,000 rows) and take no seed.
+    bits or in 4 or 8 bits. ratio: of product, float32's bytes to the code's. All but binary learn from a random sample
+    of larger segments (scalar: of 5,000 rows) and take no seed.
     """
 
     quantization: Literal["scalar", "binary", "product", "turbo"]
