@@ -20,10 +20,7 @@ from vqbench.store import CellName, load_cell, write_atomically, write_csv, writ
 
 def save_note(folder: Path, job: int, note: Note) -> None:
     """Leave a multirun job's note where the whole multirun finds it."""
-    cells = [
-        {**vars(cell), "name": vars(cell.name)}
-        for cell in note.cells
-    ]
+    cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
     text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
     write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
 
