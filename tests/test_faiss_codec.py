@@ -48,7 +48,8 @@ def fit(factory: str, x_nd: np.ndarray, seed: int = 0, **spec: int) -> Codec:
 
 def trained(factory: str, x_nd: np.ndarray) -> Any:
     """faiss alone: factory, seed, train."""
-    index = faiss.index_factory(x_nd.shape[1], factory)
+    metric = faiss.METRIC_INNER_PRODUCT if factory == "RaBitQ" else faiss.METRIC_L2
+    index = faiss.index_factory(x_nd.shape[1], factory, metric)
     for part in ("pq", "rq"):
         if hasattr(index, part):
             getattr(index, part).cp.seed = seed_of()
@@ -209,11 +210,27 @@ def test_the_estimate_of_rabitq_is_as_good_as_the_reference(reference: tuple[np.
     """Recall .2224; over pairs of queries and rows the estimate's error has mean -.0009 and deviation .0662."""
     x_nd, queries_qd = reference
     codec = fit("RR{d},RaBitQ", x_nd)
-    estimated_qn = queries_qd.astype(np.float64) @ codec.estimate_rows(codec.encode(x_nd)).T
+    estimated_qn = codec.estimate_queries(queries_qd) @ codec.estimate_rows(codec.encode(x_nd)).T
     true_qk, found_qk = (np.argsort(-s, axis=1)[:, :10] for s in (queries_qd @ x_nd.T, estimated_qn))
     got = float(np.mean([len(set(t) & set(f)) / 10 for t, f in zip(true_qk, found_qk, strict=True)]))
     assert got == pytest.approx(0.2224, abs=0.02)
     assert (estimated_qn - queries_qd @ x_nd.T).std() == pytest.approx(0.06622, rel=0.03)
+
+
+@pytest.mark.parametrize("factory", ["RaBitQ", "RR{d},RaBitQ"])
+def test_the_estimate_of_rabitq_is_the_one_that_faiss_ranks_by(factory: str, one_thread: None) -> None:
+    """Inner product, float queries: every row's score, also of rows that have no unit length."""
+    x_nd, queries_qd = rows() * np.linspace(0.5, 2, 600, dtype=np.float32)[:, None], rows(20, seed=1)
+    codec: Any = fit(factory, x_nd)
+    index = faiss.IndexRaBitQ(D, faiss.METRIC_INNER_PRODUCT)
+    mapped_nd, mapped_qd = (codec._mapped(y) for y in (x_nd, queries_qd))
+    index.train(mapped_nd)
+    index.qb = 0
+    index.add(mapped_nd)
+    theirs_qn, at_qn = index.search(mapped_qd, len(x_nd))
+    ours_qn = codec.estimate_queries(queries_qd) @ codec.estimate_rows(codec.encode(x_nd)).T
+    scale = np.abs(theirs_qn).max()
+    np.testing.assert_allclose(np.take_along_axis(ours_qn, at_qn, axis=1), theirs_qn, rtol=0, atol=1e-5 * scale)
 
 
 # Bytes of faiss.serialize_index on an empty index that describe it (type, d, metric, sizes, seeds of training), found

@@ -51,7 +51,8 @@ ALONE = {
     "overlap_vs_bytes", "differences", "overlap_by_k", "metrics_heatmap", "per_query", "score_calibration",
     "bit_balance", "oversampling", "vector_bars", "vector_histogram", "vector_int8", "vector_binary", "nearest",
 }  # fmt: skip
-LARGE = {"frontier", "overlap_by_variant", "calibration"}  # for sweeps over many variants
+# For sweeps over many variants, and over real engines.
+LARGE = {"frontier", "overlap_by_variant", "calibration", "engine_overlap", "engine_bytes"}
 
 
 def _synthetic(**more: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ GROUND = {
         "ranges",
     )
 }
-GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel")
+GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel", "backends")
 BASES = {f"vqbench.{group}.base" for group in GROUPS}
 
 
@@ -119,11 +119,18 @@ def test_stats_knows_arrays_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*_in("stats"), "vqbench.variant", *_in("evaluation")])
 def test_evaluation_knows_base_classes_only(name: str) -> None:
-    """No concrete quantizer, transform, dataset or metric; only the API names its default metrics."""
+    """No concrete quantizer, transform, dataset or engine; of metrics, the API names its defaults, engines overlap."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
-    if name == "vqbench.evaluation.api":
+    if name in ("vqbench.evaluation.api", "vqbench.evaluation.engines"):
         concrete -= set(_in("metrics"))
     assert not IMPORTS[name] & concrete
+
+
+def test_engines_are_met_in_one_place() -> None:
+    """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
+    users = {name for name in MODULES if any(x.startswith("vqbench.backends") for x in IMPORTS[name])}
+    assert users <= {"vqbench.evaluation.engines", *_in("backends")}
+    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.store", "vqbench.terminal"}
 
 
 def test_results_are_read_without_the_machinery() -> None:

@@ -25,6 +25,7 @@ from vqbench.datasets.synthetic import Synthetic
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = names(conf_folder(), "experiment")
 LARGE = {
+    "backends",
     "bits",
     "calibration",
     "matryoshka",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vqbench.by_query import over_seeds
 from vqbench.comparisons import COMPARISONS, chosen_baseline, comparisons
+from vqbench.engine_tables import write_engines
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, labelled, without_result
 from vqbench.run import Note, Noted
@@ -19,10 +20,7 @@ from vqbench.store import CellName, load_cell, write_atomically, write_csv, writ
 
 def save_note(folder: Path, job: int, note: Note) -> None:
     """Leave a multirun job's note where the whole multirun finds it."""
-    cells = [
-        {"name": vars(cell.name), "similarity": cell.similarity, "status": cell.status, "reason": cell.reason}
-        for cell in note.cells
-    ]
+    cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
     text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
     write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
 
@@ -50,7 +48,7 @@ def load_notes(folder: Path) -> list[Note]:
 def assemble(notes: Sequence[Note]) -> Path:
     """Write metrics.csv, ledger.csv and the rest for the cells of ``notes``, which share one folder."""
     out, meta = notes[0].out, _merged([note.meta for note in notes])
-    noted = {cell.name: cell for note in notes for cell in note.cells}
+    noted = {cell.name: cell for note in notes for cell in note.cells if not cell.backend}
     tables: dict[str, list[pd.DataFrame]] = {
         name: [] for name in ("metrics", "ledger", "timings", "per_query", "samples")
     }
@@ -65,6 +63,7 @@ def assemble(notes: Sequence[Note]) -> Path:
     for name, frame in (("per_query", per_query), ("samples", _joined(tables["samples"]))):
         text = [column for column in ("dataset", "variant", "query", "metric", "kind", "group") if column in frame]
         write_parquet(out, f"{name}.parquet", frame.astype(dict.fromkeys(text, "category")))
+    write_engines(out, [cell for note in notes for cell in note.cells if cell.backend])
     write_json(out, "meta.json", meta)
     return out
 

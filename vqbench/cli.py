@@ -32,6 +32,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench quantizer.binary_mean.quantizer.threshold=median
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
+  vqbench 'backend=[usearch_i8,faiss_sq8]'       the real engines beside what is predicted of them (extra backends)
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
                                                shards of the corpus on a cluster; or parallel=loky, ray
@@ -198,4 +199,8 @@ def _finish(notes: Sequence[Note]) -> int:
         write_report([out])
     cells = [cell for note in notes for cell in note.cells]
     summary(out, reused=sum(cell.status == "reused" for cell in cells))
+    if any(cell.backend for cell in cells):
+        from vqbench.engine_screen import print_engines
+
+        print_engines(out)
     return int(any(cell.status == "failed" for cell in cells))

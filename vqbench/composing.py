@@ -15,7 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 
-_GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel")
+_GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
 #: Launchers of Hydra that are plugins, and the extras that install them.
 _LAUNCHERS = {"joblib": "joblib", "submitit": "slurm"}
@@ -38,7 +38,7 @@ def opened(override: str) -> str:
     Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
     fields that there are.
     """
-    groups = ("quantizer.", "metric.", "dataset.", "datasets.", "parallel.")
+    groups = ("quantizer.", "metric.", "dataset.", "datasets.", "parallel.", "backend.")
     return f"++{override}" if override.startswith(groups) and "=" in override else override
 
 

@@ -30,6 +30,7 @@ BASES = {
     "metrics": {"QueryMetric", "RowMetric"},
     "datasets": {"Dataset"},
     "parallel": {"Parallel"},
+    "backends": {"Backend"},
 }
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vqbench.arrays import Floats, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.products import exact_product, on_grid
 
+PLACEHOLDER = re.compile(r"\{d((?:[*/][1-9]\d*)*)\}")
 BEYOND = 1e15  # faiss squares in float32: larger components are cut off before it sees them
 
 
@@ -66,9 +68,25 @@ def one_thread(faiss: Any) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def made(faiss: Any, d: int, factory: str) -> Any:
+def filled(factory: str, d: int) -> str:
+    """The factory string for ``d`` dimensions: ``{d}`` stands for them, as in ``PQ{d/8}x8``."""
+
+    def worth(found: re.Match[str]) -> str:
+        value = Fraction(d)
+        for sign, number in re.findall(r"([*/])(\d+)", found[1]):
+            value = value * int(number) if sign == "*" else value / int(number)
+        if value.denominator != 1:
+            raise NotApplicableError(f"factory = {factory!r}: {found[0]} is no whole number at d = {d}")
+        return str(value)
+
+    return PLACEHOLDER.sub(worth, factory)
+
+
+def made(faiss: Any, d: int, factory: str, metric: int | None = None) -> Any:
+    """What the factory builds. metric: none for L2; for RaBitQ, whose codes differ by it, inner product."""
+    usual = faiss.METRIC_INNER_PRODUCT if "RaBitQ" in factory else faiss.METRIC_L2
     try:
-        return faiss.index_factory(d, factory)
+        return faiss.index_factory(d, factory, usual if metric is None else metric)
     except RuntimeError as error:
         kind = VqbenchError if "could not parse" in str(error) else NotApplicableError
         raise kind(f"factory {factory} at d = {d}: faiss says: {said(error)}") from None

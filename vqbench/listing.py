@@ -17,7 +17,7 @@ from vqbench.headers import first_comment, read_header
 from vqbench.terminal import console
 
 _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments",
-           "parallel": "Where shards are searched"}  # fmt: skip
+           "parallel": "Where shards are searched", "backend": "Real engines"}  # fmt: skip
 #: The order in which families are shown; presets follow, by product.
 _FAMILIES = (
     "float", "scalar", "lloyd-max", "binary", "rabitq", "turboquant", "osq", "product", "faiss", "truncated",

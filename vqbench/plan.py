@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+import yaml
 
-from vqbench.config import build, checked, nearest, whole_numbers
+from vqbench.config import build, checked, conf_folder, nearest, whole_numbers
 from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.parallel.base import Parallel
 from vqbench.store import slug
@@ -63,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run: what is evaluated, how, and where the results go."""
+    """A checked run: what is evaluated, how, and where the results go. backends: engines to run beside it, by name."""
 
     title: str
     out: Path
@@ -74,9 +76,11 @@ class Plan:
     options: Options
     config: Mapping[str, Any]
     parallel: Parallel
+    backends: Mapping[str, Pairing] = field(default_factory=dict)
 
 
-_TABLES = ("dataset", "datasets", "quantizer", "metric", "experiment", "k", "oversample", "seed", "figures", "parallel")
+_TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
+           "parallel")  # fmt: skip
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -115,7 +119,8 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     title = experiment or next(iter(datasets))
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
     parallel: Parallel = build(config.get("parallel"), "parallel", "parallel", plugins)
-    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel)
+    backends = _backends(config.get("backend") or {}, overrides, plugins)
+    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends)
 
 
 def _check_own_file(overrides: Sequence[str]) -> None:
@@ -170,6 +175,31 @@ def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple
     }
 
 
+def _backends(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Pairing]:
+    """The engines by name, each with the variant that predicts it: named, or written out."""
+    found = {}
+    for name, node in nodes.items():
+        place = f"backend.{name}"
+        if not isinstance(node, Mapping) or not {"engine", "variant"} == set(node):
+            raise VqbenchError(f"{place}: needs the keys engine and variant; choose with 'backend=[NAME,...]'")
+        engine = build(node["engine"], "backends", f"{place}.engine", plugins)
+        own, predicted = _renamed(name, overrides, f"{place}."), node["variant"]
+        if isinstance(predicted, str):
+            found[own] = Pairing(engine=engine, predicted=predicted, variant=_named(predicted, place, plugins))
+        else:
+            variant = build_variant(predicted, f"{place}.variant", plugins)
+            found[own] = Pairing(engine=engine, predicted=own, variant=variant)
+    return found
+
+
+def _named(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
+    """A variant of conf/quantizer, or of a plugin."""
+    paths = {path.stem: path for folder in (conf_folder(), *plugins) for path in (folder / "quantizer").glob("*.yaml")}
+    if name not in paths:
+        raise VqbenchError(f"{place}.variant = {name}: no such variant; {nearest(name, paths)}")
+    return build_variant(yaml.safe_load(paths[name].read_text("utf-8"))[name], f"{place}.variant", plugins)
+
+
 def _has_target(node: Mapping[str, Any]) -> bool:
     return isinstance(node.get("quantizer"), Mapping) and "_target_" in node["quantizer"]
 
@@ -194,5 +224,5 @@ def build_variant(node: object, place: str, plugins: tuple[Path, ...] = ()) -> V
 def _renamed(name: str, overrides: Sequence[str], prefix: str) -> str:
     """The name with what the command line changed: ``binary_mean(threshold=median)``."""
     changed = [x.removeprefix(prefix) for x in overrides if x.startswith(prefix)]
-    short = sorted(x.removeprefix("quantizer.") for x in changed)
+    short = sorted(x.removeprefix("quantizer.").removeprefix("engine.") for x in changed)
     return f"{name}({','.join(short)})" if short else name

@@ -17,22 +17,30 @@ from vqbench.doctor.examine import examine
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
+from vqbench.evaluation.engines import evaluate_engine
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.plan import Plan
 from vqbench.search.shards import Spread
 from vqbench.store import CellName, check_writable, has_cell, save_cell
 
 _STEPS = 5  # of evaluate_variant
+_ENGINE_STEPS = 2  # of evaluate_engine
 
 
 @dataclass(frozen=True)
 class Noted:
-    """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``."""
+    """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``.
+
+    backend, predicted, engine: of an engine's cell its name, the variant that predicts it and the product's name.
+    """
 
     name: CellName
     similarity: str
     status: str
     reason: str = ""
+    backend: str = ""
+    predicted: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,11 @@ def _check(plan: Plan, data: Data) -> None:
 
 
 def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None) -> list[Noted]:
-    """All cells of one dataset; truth is only found if a cell is missing."""
+    """All cells of one dataset, then its engines; truth is only found if a cell is missing."""
     cells = [(variant, seed) for variant in plan.variants for seed in plan.seeds]
-    task = progress.add_task(f"{name}: truth", total=_STEPS * (len(cells) + 1))
+    engines = [(backend, seed) for backend in plan.backends for seed in plan.seeds]
+    total = _STEPS * (len(cells) + 1) + _ENGINE_STEPS * len(engines)
+    task = progress.add_task(f"{name}: truth", total=total)
     noted, bench = [], None
     for variant, seed in cells:
         named, similarity = _name(plan, data, variant, seed), plan.variants[variant].similarity
@@ -104,7 +114,15 @@ def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spre
             bench = bench or _bench(plan, data, spread)
             progress.update(task, description=f"{name}: {variant}", completed=_STEPS * (len(noted) + 1))
             noted.append(_evaluate(plan, bench, named, lambda: progress.advance(task)))
-    progress.update(task, description=name, completed=_STEPS * (len(cells) + 1))
+    for backend, seed in engines:
+        named = _engine_name(plan, data, backend, seed)
+        if has_cell(plan.out, named) and not plan.options.force:
+            noted.append(_noted_engine(plan, named, backend, "reused"))
+        else:
+            bench = bench or _bench(plan, data, spread)
+            progress.update(task, description=f"{name}: {backend}")
+            noted.append(_evaluate_engine(plan, bench, named, backend, lambda: progress.advance(task)))
+    progress.update(task, description=name, completed=total)
     return noted
 
 
@@ -140,3 +158,29 @@ def _evaluate(plan: Plan, bench: Bench, name: CellName, advance: Callable[[], No
         return Noted(name, spec.similarity, "failed", f"{type(error).__name__}: {error}")
     save_cell(plan.out, name, cell)
     return Noted(name, spec.similarity, "ok")
+
+
+def _engine_name(plan: Plan, data: Data, backend: str, seed: int) -> CellName:
+    pairing = plan.backends[backend]
+    depends_on = (
+        ARITHMETIC, data.fingerprint, data.corpus.normalize, pairing, pairing.engine.version, seed,
+        tuple(plan.settings.k), plan.settings.calibration, *_sources(plan),
+    )  # fmt: skip
+    return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))
+
+
+def _noted_engine(plan: Plan, name: CellName, backend: str, status: str, reason: str = "") -> Noted:
+    pairing = plan.backends[backend]
+    about = {"backend": backend, "predicted": pairing.predicted, "engine": pairing.engine.engine}
+    return Noted(name, pairing.variant.similarity, status, reason, **about)
+
+
+def _evaluate_engine(plan: Plan, bench: Bench, name: CellName, backend: str, advance: Callable[[], None]) -> Noted:
+    try:
+        cell = evaluate_engine(bench, plan.backends[backend], name.seed, plan.settings, advance)
+    except NotApplicableError as reason:
+        return _noted_engine(plan, name, backend, "skipped", str(reason))
+    except Exception as error:  # one engine's fault must not lose the others
+        return _noted_engine(plan, name, backend, "failed", f"{type(error).__name__}: {error}")
+    save_cell(plan.out, name, cell)
+    return _noted_engine(plan, name, backend, "ok")

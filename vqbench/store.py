@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -143,7 +143,7 @@ class Results:
     """A results folder as it was written.
 
     per_query, samples, timings, comparisons are empty where the folder lacks them: committed results hold the
-    small tables alone.
+    small tables alone. backends: real engines beside their prediction, where any ran.
     """
 
     folder: Path
@@ -154,6 +154,7 @@ class Results:
     samples: pd.DataFrame
     timings: pd.DataFrame
     meta: dict
+    backends: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def pooled(self) -> pd.DataFrame:
@@ -185,6 +186,7 @@ def read_results(folder: Path) -> Results:
             folder, _csv(folder / "metrics.csv"), _csv(folder / "ledger.csv"),
             _optional(folder / "comparisons.csv", _csv), _optional(folder / "per_query.parquet", pd.read_parquet),
             _optional(folder / "samples.parquet", pd.read_parquet), _optional(folder / "timings.csv", _csv), meta,
+            _optional(folder / "backends.csv", _backends_csv),
         )  # fmt: skip
     except OSError as error:
         raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
@@ -196,6 +198,12 @@ def _csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(
         path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
     )
+
+
+def _backends_csv(path: Path) -> pd.DataFrame:
+    text = ("dataset", "backend", "variant", "similarity", "engine", "version", "seed", "status", "reason")
+    frame = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    return frame.fillna(dict.fromkeys(text, ""))
 
 
 def _optional(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:

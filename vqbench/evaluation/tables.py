@@ -17,6 +17,14 @@ METRICS = [
 
 LEDGER = ["dataset", "variant", "item", "scope", "bytes"]
 
+#: A real engine beside its prediction; see ``evaluation/engines.py``.
+BACKENDS = [
+    "dataset", "backend", "variant", "similarity", "engine", "version", "repeats", "seed", "k", "predicted",
+    "predicted_low", "predicted_high", "obtained", "difference", "ci_low", "ci_high", "agreement", "shortfall",
+    "absent", "n_queries", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory",
+    "status", "reason",
+]  # fmt: skip
+
 
 def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
     """Metrics of one cell with the columns of metrics.csv."""

@@ -14,6 +14,7 @@ from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
 from vqbench.figures.codes import bit_balance, score_calibration
 from vqbench.figures.differences import differences
+from vqbench.figures.engines import engine_bytes, engine_overlap
 from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
 from vqbench.figures.league import overlap_by_variant
@@ -47,6 +48,8 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
     "vector_int8": vector_int8,
     "vector_binary": vector_binary,
     "nearest": nearest,
+    "engine_overlap": engine_overlap,
+    "engine_bytes": engine_bytes,
 }
 ACROSS = "overlap_by_dataset"
 SCALE = "scale"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ class Slice:
 
     metrics: one row a variant, metric, k and oversample, over all seeds. lost: variants without a result.
     samples: those of the first seed. nodes: the variants' configs. comparisons: with the baseline.
+    backends: real engines, where any ran.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Slice:
     seeds: int
     nodes: Mapping[str, Any]
     comparisons: pd.DataFrame
+    backends: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def k(self) -> int:
@@ -124,10 +126,11 @@ def slices(results: Results) -> list[Slice]:
 
 
 def _slice(results: Results, dataset: str) -> Slice:
-    metrics, ok, ledger, per_query, samples, comparisons = (
+    metrics, ok, ledger, per_query, samples, comparisons, backends = (
         frame[frame["dataset"] == dataset] if "dataset" in frame else frame
         for frame in (
-            results.metrics, results.pooled, results.ledger, results.per_query, results.samples, results.comparisons
+            results.metrics, results.pooled, results.ledger, results.per_query, results.samples, results.comparisons,
+            results.backends,
         )
     )  # fmt: skip
     lost = metrics[metrics["status"].isin(["skipped", "failed"])].drop_duplicates("variant")
@@ -140,7 +143,7 @@ def _slice(results: Results, dataset: str) -> Slice:
         dataset, about, results.meta["metrics"], ok, lost[~lost["variant"].isin(ok["variant"])], sizes,
         per_query, samples, _looks(metrics, sizes, samples, int(about.get("d", 0))),
         metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
-        _nodes(results.meta["config"]), comparisons,
+        _nodes(results.meta["config"]), comparisons, backends,
     )  # fmt: skip
 
 

@@ -9,21 +9,21 @@ Extra: ``pip install 'vqbench[faiss]'``. Factory strings: https://github.com/fac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, content_keys, drawn
+from vqbench.arrays import Codes, Floats, content_keys, drawn, row_dots
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.faiss_index import (
     BEYOND,
+    PLACEHOLDER,
     Step,
     check_rows,
     codes_rows_alone,
+    filled,
     inner_of,
     load_faiss,
     made,
@@ -38,7 +38,6 @@ from vqbench.ledger import Item, Ledger
 from vqbench.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
-_PLACEHOLDER = re.compile(r"\{d((?:[*/][1-9]\d*)*)\}")
 _HALF = float(np.finfo(np.float16).max)
 
 
@@ -56,7 +55,7 @@ class FaissCodec(Quantizer):
     train: int = 65_536
 
     def __post_init__(self) -> None:
-        if not self.factory or set(_PLACEHOLDER.sub("", self.factory)) & set("{}"):
+        if not self.factory or set(PLACEHOLDER.sub("", self.factory)) & set("{}"):
             raise VqbenchError(f"factory = {self.factory!r}: in braces it takes d, * and / by whole numbers: PQ{{d/8}}")
         if self.train < 1:
             raise VqbenchError(f"train = {self.train}: must be at least 1")
@@ -86,16 +85,7 @@ class FaissCodec(Quantizer):
 
     def at(self, d: int) -> str:
         """The factory string for ``d`` dimensions."""
-
-        def worth(found: re.Match[str]) -> str:
-            value = Fraction(d)
-            for sign, number in re.findall(r"([*/])(\d+)", found[1]):
-                value = value * int(number) if sign == "*" else value / int(number)
-            if value.denominator != 1:
-                raise NotApplicableError(f"factory = {self.factory!r}: {found[0]} is no whole number at d = {d}")
-            return str(value)
-
-        return _PLACEHOLDER.sub(worth, self.factory)
+        return filled(self.factory, d)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +184,31 @@ class FaissIndex(_Fitted):
     def decode(self, codes_nb: Codes) -> Floats:
         with one_thread(load_faiss()):
             return self._restored(self._index[0].sa_decode(np.ascontiguousarray(codes_nb)))
+
+    @property
+    def _centre_d(self) -> Floats | None:
+        """RaBitQ's centre; None for other codes, whose estimate is the product with the decoded vector."""
+        return self.parts[0].astype(np.float64) if "RaBitQ" in self.factory else None
+
+    def estimate_queries(self, met_qd: Floats) -> Floats:
+        """RaBitQ: with a 1 behind, for the term of a row alone."""
+        queries_qd = met_qd.astype(np.float64)
+        return queries_qd if self._centre_d is None else np.pad(queries_qd, ((0, 0), (0, 1)), constant_values=1)
+
+    def estimate_rows(self, codes_nb: Codes) -> Floats:
+        """RaBitQ of x around c knows x . c exactly: the first float behind its bits is |x - c|^2 - |x|^2.
+
+        Its estimate (RaBitQuantizer.cpp of faiss, metric inner product) is q . y + x . c - y . c, y the decoded row.
+        """
+        rows_nd, centre_d = self.decode(codes_nb).astype(np.float64), self._centre_d
+        if centre_d is None:
+            return rows_nd
+        bits = -(-len(centre_d) // 8)
+        known_n = np.ascontiguousarray(codes_nb[:, bits : bits + 4]).view(np.float32)[:, 0].astype(np.float64)
+        with one_thread(load_faiss()):
+            inner_nd = self._index[0].sa_decode(np.ascontiguousarray(codes_nb))
+        along_n = (row_dots(centre_d[None, :], centre_d)[0] - known_n) / 2 - row_dots(inner_nd, centre_d)
+        return np.column_stack([rows_nd, along_n])
 
     def ledger(self) -> Ledger:
         return Ledger.of_bits(bits=8 * self.code_bytes, once=self._once(self.parts))
