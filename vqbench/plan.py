@@ -16,6 +16,7 @@ from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
+from vqbench.kernels.choice import Kernels
 from vqbench.parallel.base import Parallel
 from vqbench.store import slug
 from vqbench.variant import Variant
@@ -34,6 +35,8 @@ class Options:
     out: str | None = None
     cache: str = "auto"
     block_mb: float = 64
+    threads: int | None = None
+    kernels: Kernels = "auto"
     force: bool = False
     getsizeof: bool = False
     baseline: str | None = None
@@ -45,6 +48,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+        if self.threads is not None and self.threads < 1:
+            raise VqbenchError(f"threads = {self.threads}: must be at least 1, or null for one on each processor")
         if not 0 < self.margin < math.inf:
             raise VqbenchError(
                 f"margin = {self.margin}: must be above 0; differences below it count as none that matters"

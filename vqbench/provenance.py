@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import vqbench
-from vqbench.arrays import drawn, named, processors
+from vqbench.arrays import drawn, named
 from vqbench.datasets.base import Data
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.evaluation.truth import ARITHMETIC
+from vqbench.kernels.choice import threads
 from vqbench.metrics.base import Metric
 from vqbench.plan import Plan
 
@@ -34,7 +36,8 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
-        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": processors()},
+        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": threads(),
+                    "kernels": "numba" if "numba" in sys.modules else "numpy"},
         "git_commit": _commit(),
     }
 

@@ -19,6 +19,7 @@ from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.engines import evaluate_engine
 from vqbench.evaluation.truth import ARITHMETIC
+from vqbench.kernels.choice import working
 from vqbench.plan import Plan
 from vqbench.search.shards import Spread
 from vqbench.store import CellName, check_writable, has_cell, save_cell
@@ -54,6 +55,11 @@ class Note:
 
 def run(plan: Plan, progress: Progress) -> Note:
     """Evaluate every cell of the plan that is not in the store. Bad input is found before anything is written."""
+    with working(threads=plan.options.threads, kernels=plan.options.kernels):
+        return _run(plan, progress)
+
+
+def _run(plan: Plan, progress: Progress) -> Note:
     datasets = prepared(plan)
     for data in datasets.values():
         _check(plan, data)

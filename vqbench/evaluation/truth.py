@@ -19,7 +19,7 @@ from vqbench.search.placement import place
 from vqbench.search.topk import Hits, Search
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.
-ARITHMETIC = 2
+ARITHMETIC = 3
 _ARRAYS = ("ids", "scores", "dropped", "tied_query", "tied_row")
 
 
