@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vqbench.arrays import Bools, Codes, Floats, Ints
+from vqbench.kernels.choice import compiled
 
 
 def pack_bits(bits_nd: Bools) -> Codes:
@@ -15,6 +16,24 @@ def pack_bits(bits_nd: Bools) -> Codes:
 def unpack_bits(codes_nb: Codes, d: int) -> Codes:
     """The first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
     return np.unpackbits(codes_nb, axis=-1, count=d)
+
+
+def expand_bits(codes_nb: Codes, d: int, low: float, high: float) -> Floats:
+    """``low`` and ``high`` in the place of zeros and ones: ``(n, d)`` float32, eight at a time from a table."""
+    bits_8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    table_8 = np.where(bits_8, np.float32(high), np.float32(low))
+    wide_nd = np.take(table_8, codes_nb[:, : -(-d // 8)], axis=0).reshape(len(codes_nb), -1)
+    return wide_nd if wide_nd.shape[1] == d else np.ascontiguousarray(wide_nd[:, :d])
+
+
+def plus_minus(codes_nb: Codes, size_n: Floats, out_nd: Floats) -> None:
+    """Fill ``out_nd``: for each bit of row i ``size_n[i]`` where it is set, else the negative of that."""
+    rows = compiled("rows", work=8.0 * out_nd.size)
+    if rows is None:
+        out_nd[:] = expand_bits(codes_nb, out_nd.shape[1], -1.0, 1.0)
+        out_nd *= size_n[:, None]
+    else:
+        rows.plus_minus(np.ascontiguousarray(codes_nb), size_n, out_nd)
 
 
 def packed_bytes(d: int, bits: int) -> int:

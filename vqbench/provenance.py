@@ -36,8 +36,12 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
-        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": threads(),
-                    "kernels": "numba" if "numba" in sys.modules else "numpy"},
+        "machine": {
+            "cpu": _cpu(),
+            "system": platform.system(),
+            "threads": threads(),
+            "kernels": "numba" if "numba" in sys.modules else "numpy",
+        },
         "git_commit": _commit(),
     }
 

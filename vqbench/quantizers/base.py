@@ -79,6 +79,10 @@ class Codec(ABC):
         """The other side of the estimate: ``(n, w)`` float64. By default the decoded vectors."""
         return self.decode(codes_nb).astype(np.float64)
 
+    def rough_rows(self, codes_nb: Codes) -> Floats:
+        """``estimate_rows`` in float32, each number within one unit of its roundoff: ``(n, w)``, to nominate with."""
+        return self.estimate_rows(codes_nb).astype(np.float32)
+
     def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
         """How far each estimate may be off, ``(q,)`` float64, for codes that promise it: query i with code i."""
         raise NotApplicableError(f"{type(self).__name__} states no error bound")

@@ -10,7 +10,7 @@ import numpy as np
 from vqbench.arrays import Codes, Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import pack_bits, unpack_bits
+from vqbench.packing import expand_bits, pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
 
@@ -118,8 +118,12 @@ class BinaryCodec(Codec):
         return pack_bits(x_nd > self.threshold)
 
     def decode(self, codes_nb: Codes) -> Floats:
-        bits_nd = unpack_bits(codes_nb, self.d)
-        return np.where(bits_nd, np.asarray(self.high, np.float32), np.asarray(self.low, np.float32))
+        if np.ndim(self.low) == np.ndim(self.high) == 0:
+            return expand_bits(codes_nb, self.d, float(self.low), float(self.high))
+        decoded_nd = np.empty((len(codes_nb), self.d), np.float32)
+        decoded_nd[:] = self.low
+        np.copyto(decoded_nd, np.asarray(self.high, np.float32), where=unpack_bits(codes_nb, self.d).view(bool))
+        return decoded_nd
 
     def integers(self, codes_nb: Codes) -> Ints:
         return unpack_bits(codes_nb, self.d)

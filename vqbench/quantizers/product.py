@@ -101,9 +101,9 @@ class ProductCodec(Codec):
         return pack_levels(levels_nm, self.bits)
 
     def decode(self, codes_nb: Codes) -> Floats:
-        m = len(self.codebooks_mkw)
-        levels_nm = unpack_levels(codes_nb, m, self.bits)
-        return self.codebooks_mkw[np.arange(m), levels_nm].reshape(len(codes_nb), self.d)
+        m, k, width = self.codebooks_mkw.shape
+        at_nm = unpack_levels(codes_nb, m, self.bits) + np.arange(0, m * k, k)
+        return np.take(self.codebooks_mkw.reshape(m * k, width), at_nm, axis=0).reshape(len(codes_nb), self.d)
 
     def ledger(self) -> Ledger:
         once = [Item("codebooks", "once", self.codebooks_mkw.nbytes)]

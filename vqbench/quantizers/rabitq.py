@@ -10,7 +10,7 @@ import numpy as np
 from vqbench.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
+from vqbench.packing import append_floats, pack_levels, packed_bytes, plus_minus, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
 
 #: Standard deviations of the error that the bound allows: the paper's epsilon_0 (section 5.2.4).
@@ -123,9 +123,20 @@ class RaBitQCodec(Codec):
 
     def _parts(self, codes_nb: Codes) -> tuple[Floats, dict[str, Floats]]:
         """The estimates f y of x - c ``(n, d)`` float64, and the stored numbers ``(n,)`` by name."""
+        return self._scaled(codes_nb, np.empty((len(codes_nb), self.d)))
+
+    def _scaled(self, codes_nb: Codes, into_nd: Floats) -> tuple[Floats, dict[str, Floats]]:
+        """The same, f y in the precision of ``into_nd``. Codewords are exact in either: a product is rounded once."""
         packed_nb, kept_nf = split_floats(codes_nb, len(self._names))
         kept = dict(zip(self._names, kept_nf.T.astype(np.float64), strict=True))
-        return self._codewords(unpack_levels(packed_nb, self.d, self.spec.bits)) * kept["factor"][:, None], kept
+        factor_n = kept["factor"].astype(into_nd.dtype)
+        if self.spec.bits == 1:
+            plus_minus(packed_nb, factor_n / 2, into_nd)
+            return into_nd, kept
+        levels_nd = unpack_levels(packed_nb, self.d, self.spec.bits)
+        np.subtract(levels_nd, into_nd.dtype.type((2.0**self.spec.bits - 1) / 2), out=into_nd)
+        into_nd *= factor_n[:, None]
+        return into_nd, kept
 
     def decode(self, codes_nb: Codes) -> Floats:
         return _float32(self._parts(codes_nb)[0] + self.mean_d)
@@ -137,9 +148,17 @@ class RaBitQCodec(Codec):
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """f y, <c, x>, 1: ``(n, d + 2)``."""
-        estimate_nd, kept = self._parts(codes_nb)
-        ones_n = np.ones(len(codes_nb))
-        return np.column_stack([estimate_nd, kept.get("<mean, x>", 0 * ones_n), ones_n])
+        return self._rows(codes_nb, np.float64)
+
+    def rough_rows(self, codes_nb: Codes) -> Floats:
+        return self._rows(codes_nb, np.float32)
+
+    def _rows(self, codes_nb: Codes, dtype: type[np.floating]) -> Floats:
+        rows_nw = np.empty((len(codes_nb), self.d + 2), dtype)
+        _, kept = self._scaled(codes_nb, rows_nw[:, : self.d])
+        rows_nw[:, self.d] = kept.get("<mean, x>", 0.0)
+        rows_nw[:, self.d + 1] = 1
+        return rows_nw
 
     def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
         """``|q - c| |f y - r| EPSILON / sqrt(d - 1)``: theorem 3.2 (2024), rewritten; ``(q,)``.

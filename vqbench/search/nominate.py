@@ -38,7 +38,8 @@ class Products:
 
         With the span of the queries, and the scale ``(stop - start,)`` that the products are to be multiplied by.
         """
-        block_bd, scale_b = self.measure.parts(self.rows.block(start, stop))
+        block = getattr(self.rows, "rough", self.rows.block)
+        block_bd, scale_b = self.measure.parts(block(start, stop))
         scale_b = np.ones(stop - start, buffer.dtype) if scale_b is None else scale_b.astype(buffer.dtype)
         for first, last in blocks(len(self.queries_qd), self.at_once):
             products_qb = buffer[: (last - first) * (stop - start)].reshape(last - first, stop - start)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.kernels.choice import shared
 from vqbench.quantizers.base import Codec
+from vqbench.search.lanes import rough_norms
 from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
 
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
@@ -51,11 +54,15 @@ class CodeArray:
 
 @dataclass(frozen=True)
 class CodeRows:
-    """Codes seen as rows of numbers, a block at a time."""
+    """Codes seen as rows of numbers, a block at a time.
+
+    quick: the same rows in float32, each number rounded once, where that is faster.
+    """
 
     codes: CodeBlocks
     view: Callable[[Codes], Floats]
     d: int
+    quick: Callable[[Codes], Floats] | None = None
 
     @property
     def n(self) -> int:
@@ -67,9 +74,13 @@ class CodeRows:
     def take(self, rows: Ints) -> Floats:
         return self.view(self.codes.take(rows))
 
+    def rough(self, start: int, stop: int) -> Floats:
+        """A block for products that only nominate."""
+        return (self.quick or self.view)(self.codes.block(start, stop))
+
     def span(self, start: int, stop: int) -> CodeRows:
         """Rows ``start`` to ``stop`` as rows of their own."""
-        return CodeRows(self.codes.span(start, stop), self.view, self.d)
+        return replace(self, codes=self.codes.span(start, stop))
 
 
 @dataclass(frozen=True)
@@ -113,12 +124,19 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
 def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     """Rows as the codec's own estimate takes them; one pass finds the longest."""
     queries_qw = core.estimate_queries(met_qd)
-    longest = max(
-        float(row_norms(core.estimate_rows(codes.block(start, stop))).max()) for start, stop in blocks(codes.n, _BLOCK)
-    )
-    asking = float(row_norms(queries_qw).max())
-    dtype = np.float32 if Inner.fits_float32(longest, asking) else np.float64
-    return Sides(queries_qw, CodeRows(codes, core.estimate_rows, queries_qw.shape[1]), Inner(longest * asking, dtype))
+    rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows)
+
+    def longer(longest: list[float], start: int, stop: int) -> None:
+        longest.append(float(rough_norms(rows.rough(start, stop)).max()))
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = shared(codes.n, _BLOCK, list, longer)
+    # As they are in float32, and a little more.
+    longest, asking = 1.00001 * max(itertools.chain(*found)), 1.00001 * float(row_norms(queries_qw).max())
+    if Inner.fits_float32(longest, asking):
+        return Sides(queries_qw, rows, Inner(longest * asking, np.float32))
+    longest = max(float(row_norms(rows.block(start, stop)).max()) for start, stop in blocks(codes.n, _BLOCK))
+    return Sides(queries_qw, replace(rows, quick=None), Inner(longest * asking))
 
 
 def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, bits: int) -> Sides:
