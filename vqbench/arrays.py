@@ -7,9 +7,10 @@ f "flat" (one entry for each (query, document) pair, sorted by query).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,27 @@ SCORE_DECIMALS = 12
 
 # einsum buffers rows beyond 8192 elements, and where it cuts them depends on the other rows.
 _CHUNK = 4096
-_TAKEN = 8192  # rows that are normalised at a time
+_CACHED = 1 << 15  # numbers whose float64 copy stays in a second-level cache
+_TAKEN = 8192  # rows that are read at a time
+_BLOCK = 1 << 22  # numbers that are read at a time: 16 MiB as float32
 _KEPT = 64 * 2**20
+
+
+class Stored(Protocol):
+    """Rows ``(n, d)`` that do not lie in memory, indexed like an array with a slice or with row numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, picked: slice | Ints, /) -> NDArray[Any]: ...
+
+
+#: Rows as they come, of any dtype: an array, or what a reader made of a file.
+Table = NDArray[np.generic] | Stored
 
 
 class Rows(Protocol):
@@ -64,9 +84,14 @@ def row_norms(x_nd: Floats) -> Floats:
 
 def unit_rows(x_nd: Floats) -> Floats:
     """Rows divided by their float64 norm and rounded to float32; a zero row stays zero."""
-    x_nd = np.asarray(x_nd, dtype=np.float64)
-    norms_n = row_norms(x_nd)
-    return (x_nd / np.where(norms_n == 0, 1, norms_n)[:, None]).astype(np.float32)
+    x_nd = np.asarray(x_nd)
+    unit_nd = np.empty(x_nd.shape, dtype=np.float32)
+    # A few rows at a time: their float64 copies then stay in the processor's cache.
+    for start, stop in blocks(len(x_nd), max(1, _CACHED // max(1, x_nd.shape[1]))):
+        some_bd = np.asarray(x_nd[start:stop], dtype=np.float64)
+        norms_b = row_norms(some_bd)
+        np.divide(some_bd, np.where(norms_b == 0, 1, norms_b)[:, None], out=unit_nd[start:stop], casting="same_kind")
+    return unit_nd
 
 
 def as_float32(x_nd: NDArray[np.generic]) -> Floats:
@@ -85,6 +110,11 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, n)
 
 
+def block_rows(d: int) -> int:
+    """How many rows of ``d`` numbers are read at a time: memory stays bounded however wide they are."""
+    return max(1, min(_TAKEN, _BLOCK // max(1, d)))
+
+
 class Vectors:
     """Float rows over an array that may lie on disk: float32, optionally unit length, read in blocks.
 
@@ -92,7 +122,7 @@ class Vectors:
     kept in memory; a larger corpus is read, converted and normalised again whenever it is needed.
     """
 
-    def __init__(self, array_nd: NDArray[np.generic], *, normalize: bool, rows: Ints | None = None):
+    def __init__(self, array_nd: Table, *, normalize: bool, rows: Ints | None = None):
         self._array, self._rows, self.normalize = array_nd, rows, normalize
         self._finished: Floats | None = None
 
@@ -119,10 +149,17 @@ class Vectors:
         """The given rows: ``(len(rows), d)`` float32."""
         if self._kept is not None:
             return self._kept[rows]
+        return self._take(rows, self._finish)
+
+    def take_raw(self, rows: Ints) -> Floats:
+        """The given rows as float32, not yet normalised."""
+        return self._take(rows, as_float32)
+
+    def _take(self, rows: Ints, finish: Callable[[NDArray[np.generic]], Floats]) -> Floats:
         taken_nd = np.empty((len(rows), self.d), dtype=np.float32)
-        for start, stop in blocks(len(rows), _TAKEN):
+        for start, stop in blocks(len(rows), block_rows(self.d)):
             some = rows[start:stop] if self._rows is None else self._rows[rows[start:stop]]
-            taken_nd[start:stop] = self._finish(self._array[some])
+            taken_nd[start:stop] = finish(self._array[some])
         return taken_nd
 
     def _finish(self, x_nd: NDArray[np.generic]) -> Floats:
@@ -134,6 +171,10 @@ class Vectors:
             self._finished = self._finish(self._array[slice(None) if self._rows is None else self._rows])
         return self._finished
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What lies in a file is read there again by another process, not sent to it."""
+        return {**self.__dict__, "_finished": None}
+
     def only(self, rows: Ints) -> Vectors:
         """Those of the vectors that ``rows`` names, in that order."""
         return Vectors(self._array, normalize=self.normalize, rows=rows if self._rows is None else self._rows[rows])
@@ -141,23 +182,33 @@ class Vectors:
 
 def mixed(keys_n: Keys, seed: int) -> Keys:
     """Keys scrambled by a seed (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
-    z = np.asarray(keys_n, dtype=np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed_n = np.empty(len(keys_n), dtype=np.uint64)
+    added = np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
+    for start, stop in blocks(len(keys_n), _CACHED):  # no copies of all keys on the way
+        z = np.asarray(keys_n[start:stop], dtype=np.uint64) + added
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed_n[start:stop] = z ^ (z >> np.uint64(31))
+    return mixed_n
 
 
 def id_keys(ids: Sequence[str]) -> Keys:
     """A 64-bit key for each id, the same wherever the row stands."""
-    digests = (hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    return _keys(len(ids), (i.encode() for i in ids))
 
 
 def content_keys(x_nd: Floats) -> Keys:
     """A 64-bit key for each float32 row, from its bytes."""
     rows = np.ascontiguousarray(x_nd, dtype="<f4")
-    digests = (hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    return _keys(len(rows), (row.data for row in rows))
+
+
+def _keys(n: int, contents: Iterator[bytes | memoryview]) -> Keys:
+    keys_n = np.empty(n, dtype=np.uint64)
+    for start, stop in blocks(n, _CACHED):
+        digests = (hashlib.blake2b(x, digest_size=8).digest() for x in itertools.islice(contents, stop - start))
+        keys_n[start:stop] = np.frombuffer(b"".join(digests), dtype="<u8")
+    return keys_n
 
 
 def named(ids: Sequence[str], rows: Ints) -> list[str]:
@@ -165,10 +216,20 @@ def named(ids: Sequence[str], rows: Ints) -> list[str]:
     return [ids[int(row)] for row in rows]
 
 
-def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
-    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order.
+def draw_keys(keys_n: Keys, seed: int, purpose: str) -> Keys:
+    """What a draw goes by: keys, seed and purpose alone.
 
     The purpose keeps draws apart: queries must not be just the rows that calibrate.
     """
     salted = int.from_bytes(hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=8).digest(), "little")
-    return np.argsort(mixed(keys_n, salted), kind="stable")[:count]
+    return mixed(keys_n, salted)
+
+
+def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
+    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order."""
+    mixed_n = draw_keys(keys_n, seed, purpose)
+    if count >= len(mixed_n):
+        return np.argsort(mixed_n, kind="stable")
+    # Few of many: only those up to the count-th smallest need be put in order.
+    few = np.flatnonzero(mixed_n <= np.partition(mixed_n, count)[count])
+    return few[np.argsort(mixed_n[few], kind="stable")][:count]

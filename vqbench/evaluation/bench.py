@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from vqbench.arrays import drawn
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth
+from vqbench.ids import positions
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 
@@ -32,9 +31,10 @@ class Bench:
 def open_bench(data: Data, settings: Settings, *, example: str | None = None, cache: Path | None = None) -> Bench:
     """Find the truth for the largest k. Raises VqbenchError where k exceeds what a query can find."""
     settings.check_depth(data.name, data.findable)
-    if example is not None and example not in data.ids:
+    if example is None:
+        row = int(drawn(data.keys_n, 1, 0, "example")[0])
+    elif (row := positions(data.ids, [example]).get(example, -1)) < 0:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
-    row = int(drawn(data.keys_n, 1, 0, "example")[0]) if example is None else list(data.ids).index(example)
-    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb)
+    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0), settings.block_mb)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)
     return Bench(data, truth, search, row)
