@@ -17,6 +17,7 @@ GROUND = {
         "arrays",
         "checks",
         "errors",
+        "exact_sum",
         "faiss_index",
         "gaussian",
         "grid",

@@ -110,9 +110,9 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, n)
 
 
-def block_rows(d: int) -> int:
-    """How many rows of ``d`` numbers are read at a time: memory stays bounded however wide they are."""
-    return max(1, min(_TAKEN, _BLOCK // max(1, d)))
+def block_rows(d: int, most: int) -> int:
+    """How many rows of ``d`` numbers are read at a time, at most ``most``: memory stays bounded if they are wide."""
+    return max(1, min(most, _BLOCK // max(1, d)))
 
 
 class Vectors:
@@ -157,7 +157,7 @@ class Vectors:
 
     def _take(self, rows: Ints, finish: Callable[[NDArray[np.generic]], Floats]) -> Floats:
         taken_nd = np.empty((len(rows), self.d), dtype=np.float32)
-        for start, stop in blocks(len(rows), block_rows(self.d)):
+        for start, stop in blocks(len(rows), block_rows(self.d, _TAKEN)):
             some = rows[start:stop] if self._rows is None else self._rows[rows[start:stop]]
             taken_nd[start:stop] = finish(self._array[some])
         return taken_nd

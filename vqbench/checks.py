@@ -11,6 +11,7 @@ import numpy as np
 from vqbench.arrays import Bools, Keys, Table, Vectors, block_rows, blocks, content_keys, id_keys
 from vqbench.errors import VqbenchError
 
+_BLOCK = 8192  # rows at a time
 _SHOWN = 5  # bad rows named in a message
 
 
@@ -21,12 +22,12 @@ def checked_rows(array_nd: Table, ids: Sequence[str] | None, place: str, normali
     keys_n = np.empty(vectors.n if ids is None else 0, dtype=np.uint64)
     digest, not_finite, zero = hashlib.sha256(), _Bad(), _Bad()
     with ThreadPoolExecutor(1) as pool:
-        for start, stop in blocks(vectors.n, block_rows(vectors.d)):
+        for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
             with np.errstate(over="ignore"):
                 x_nd = vectors.raw(start, stop)
-            hashed = pool.submit(digest.update, memoryview(np.ascontiguousarray(x_nd, dtype="<f4")).cast("B"))
-            not_finite.note(start, ~np.isfinite(x_nd).all(axis=1))
-            zero.note(start, ~x_nd.any(axis=1))
+            hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
+            not_finite.note(start, ~np.all(np.isfinite(x_nd), axis=1))
+            zero.note(start, ~np.any(x_nd, axis=1))
             if ids is None:
                 keys_n[start:stop] = content_keys(x_nd)
             hashed.result()
@@ -75,7 +76,7 @@ def _checked_ids(ids: Sequence[str], n: int, place: str) -> Keys:
     equal_n = np.flatnonzero(keys_n[order_n[1:]] == keys_n[order_n[:-1]])
     seen: dict[str, int] = {}
     for row in np.unique(np.concatenate([order_n[equal_n], order_n[equal_n + 1]])).tolist():
-        i = ids[row]
+        i = str(ids[row])
         if i in seen:
             raise VqbenchError(
                 f"{place}: id {i!r} stands at rows {seen[i]} and {row}: ids must be unique, "

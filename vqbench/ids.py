@@ -14,7 +14,7 @@ from typing import overload
 
 import numpy as np
 
-from vqbench.arrays import Ints, blocks
+from vqbench.arrays import Ints, blocks, named
 from vqbench.errors import VqbenchError
 from vqbench.scratch import Temporary
 
@@ -81,9 +81,9 @@ class PickedIds(_Ids):
         rows = self._rows[start:stop]
         first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
         if last - first < _DENSE * len(rows):  # near together: one read for all
-            near = self._ids[first : last + 1]
+            near = list(self._ids[first : last + 1])
             return [near[row - first] for row in rows.tolist()]
-        return [self._ids[row] for row in rows.tolist()]
+        return named(self._ids, rows)
 
 
 class PackedIds(_Ids):
@@ -109,7 +109,7 @@ class PackedIds(_Ids):
         try:
             found = [content[a:b].decode() for a, b in zip(at, at[1:], strict=False)]
         except UnicodeDecodeError:
-            raise VqbenchError(f"{self._path}: has changed since it was opened: leave it alone while it is read") from None
+            raise VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile") from None
         return [i.rstrip(self._strip) for i in found] if self._strip else found
 
     def __getstate__(self) -> dict[str, object]:
@@ -117,7 +117,7 @@ class PackedIds(_Ids):
 
     @classmethod
     def lines(cls, path: Path) -> PackedIds:
-        """The lines of a text file; they end with ``\\n``, ``\\r\\n`` or ``\\r``. Raises VqbenchError if it is no UTF-8."""
+        """The lines of a text file, with ends of any kind. Raises VqbenchError if it is no UTF-8."""
         decoder, found, begun, last = codecs.getincrementaldecoder("utf-8")(), [np.zeros(1, np.int64)], 0, 0
         with open(path, "rb") as file:
             while chunk := file.read(_READ):

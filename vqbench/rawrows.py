@@ -66,19 +66,22 @@ class RawRows:
 
     def _check_unchanged(self, file: FileIO) -> None:
         if self.stamp is not None and self.stamp != stamp_of(os.fstat(file.fileno())):
-            raise VqbenchError(f"{self.path}: has changed since it was opened: leave it alone while it is read")
+            raise VqbenchError(f"{self.path}: has changed since it was opened: do not write to it meanwhile")
 
     def _span(self, file: FileIO, start: int, stop: int) -> NDArray[np.uint8]:
         """The bytes of rows ``start`` to ``stop``: ``(stop - start, stride)``."""
         bytes_ns = np.empty((stop - start, self.stride), dtype=np.uint8)
-        view = memoryview(bytes_ns).cast("B") if bytes_ns.size else memoryview(b"")
-        file.seek(self.offset + start * self.stride)
-        while view:
-            got = file.readinto(view)
-            if not got:
-                raise VqbenchError(f"{self.path}: ends within row {stop - 1 - len(view) // self.stride}: it was cut off")
-            view = view[got:]
+        self._fill(file, bytes_ns.reshape(-1).data, start)
         return bytes_ns
+
+    def _fill(self, file: FileIO, view: memoryview, start: int) -> None:
+        """Bytes from row ``start`` on, until ``view`` is full."""
+        at = self.offset + start * self.stride
+        while view:
+            got = _read_at(file, view, at)
+            if not got:
+                raise VqbenchError(f"{self.path}: ends before row {start} or soon after it: it was cut off")
+            view, at = view[got:], at + got
 
     def _gather(self, file: FileIO, rows: Ints) -> NDArray[Any]:
         """Rows in any order, repeated ones too: in the order of the file, neighbours in one read."""
@@ -87,15 +90,20 @@ class RawRows:
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)}")
         order = np.argsort(rows, kind="stable")
         sorted_m = rows[order]
-        bytes_ms = np.empty((len(rows), self.stride), dtype=np.uint8)
         far_m = np.diff(sorted_m) > 1 + _GAP // self.stride
         # A run ends at the next full span too, counted from the start of the file, so that a read stays bounded.
         far_m |= np.diff(sorted_m // max(1, _SPAN // self.stride)) > 0
         edges = [0, *(np.flatnonzero(far_m) + 1).tolist(), len(rows)] if len(rows) else []
+        read_ms = np.empty((len(rows), self.stride), dtype=np.uint8)
+        flat, low_m, stride = read_ms.reshape(-1).data, sorted_m.tolist(), self.stride
         for first, last in zip(edges, edges[1:], strict=False):
-            low = int(sorted_m[first])
-            span_ns = self._span(file, low, int(sorted_m[last - 1]) + 1)
-            bytes_ms[order[first:last]] = span_ns[sorted_m[first:last] - low]
+            if last == first + 1:
+                self._fill(file, flat[first * stride : last * stride], low_m[first])
+            else:
+                span_ns = self._span(file, low_m[first], low_m[last - 1] + 1)
+                read_ms[first:last] = span_ns[sorted_m[first:last] - low_m[first]]
+        bytes_ms = np.empty_like(read_ms)
+        bytes_ms[order] = read_ms
         return self._numbers(bytes_ms, rows)
 
     def _numbers(self, bytes_ms: NDArray[np.uint8], rows: int | Ints) -> NDArray[Any]:
@@ -112,6 +120,14 @@ class RawRows:
             )
         strides = (self.stride, self.dtype.itemsize)
         return np.ndarray((len(bytes_ms), self.shape[1]), self.dtype, bytes_ms, lead, strides)
+
+
+def _read_at(file: FileIO, view: memoryview, at: int) -> int:
+    """Fill ``view`` from byte ``at`` on; how many bytes there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file.fileno(), [view], at)
+    file.seek(at)  # Windows
+    return file.readinto(view) or 0
 
 
 def stamp_of(stat: os.stat_result) -> tuple[int, int]:

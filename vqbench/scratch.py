@@ -53,8 +53,8 @@ class Scratch:
         if not has_room(expected):
             free = shutil.disk_usage(folder).free
             raise VqbenchError(
-                f"{folder}: {expected / 1e9:.1f} GB are needed for a while, {max(0, free - _SPARE) / 1e9:.1f} GB can be "
-                "used: name a folder with more room in the environment variable TMPDIR"
+                f"{folder}: {expected / 1e9:.1f} GB are needed for a while, {max(0, free - _SPARE) / 1e9:.1f} GB "
+                "are free: name a folder with more room in the environment variable TMPDIR"
             )
         self._kept, self._d, self._dtype, self._n = Temporary(".rows"), d, dtype, 0
 
@@ -68,7 +68,7 @@ class Scratch:
 
     def write(self, block_nd: NDArray[Any]) -> None:
         """Add rows ``(m, d)``."""
-        self._kept.write(memoryview(np.ascontiguousarray(block_nd, dtype=self._dtype)).cast("B"))
+        self._kept.write(np.ascontiguousarray(block_nd, dtype=self._dtype).data)
         self._n += len(block_nd)
 
     def rows(self) -> RawRows:

@@ -16,6 +16,7 @@ from vqbench.checks import checked_rows
 from vqbench.errors import VqbenchError
 from vqbench.ids import Numbered, PickedIds, positions
 
+_BLOCK = 8192  # rows at a time
 _TEXTS = 1 << 14  # that are hashed at a time
 
 Judgement = tuple[str, str, float]
@@ -119,7 +120,7 @@ class Data:
     def _smallest_first(self, count: int, seed: int) -> Ints:
         """The rows with the smallest first component, equal ones in the order of the draw."""
         first_n = np.empty(self.corpus.n, dtype=np.float32)
-        for start, stop in blocks(self.corpus.n, block_rows(self.corpus.d)):
+        for start, stop in blocks(self.corpus.n, block_rows(self.corpus.d, _BLOCK)):
             first_n[start:stop] = self.corpus.block(start, stop)[:, 0]
         some = np.arange(self.corpus.n)
         if count < self.corpus.n:
@@ -196,7 +197,7 @@ def _fingerprint(parts: Iterable[str]) -> str:
 
 
 def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:
-    """Those of the ``kept`` rows (None: all) that are searched, in the order of the file: all, or the first of a draw."""
+    """Those of the ``kept`` rows (None: all) that are searched, in the file's order: all, or the first of a draw."""
     if rows is None:
         return kept
     if seed < 0:

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, Ints, named
+from vqbench.arrays import Floats, Ints, drawn, named
 from vqbench.datasets.base import Data
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
 from vqbench.evaluation.truth import Truth
 from vqbench.quantizers.base import Codec
+from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import Similarity, meet
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
@@ -62,10 +63,10 @@ def _lists(
     if k < 1:
         return []
     queries_qd = np.concatenate([data.corpus.take(rows), data.queries_qd[worst]])
-    by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
-    float_search = replace(bench.search, exclude_q=np.concatenate([rows, own_q]), priority_n=by_id)
+    float_search = replace(bench.search, exclude_q=np.concatenate([rows, own_q]))
     sides = meet(codec, queries_qd, encoded.codes, similarity)
-    coded = replace(float_search, rows=sides.rows, measure=sides.measure).top(sides.queries_qd, k)
+    code_search = replace(float_search, rows=sides.rows, measure=sides.measure)
+    coded = top_by_id(code_search, sides.queries_qd, k, data.ids)
     names = [data.ids[bench.example], *named(data.query_ids, np.array(worst, dtype=np.int64))]
     kinds = ["nearest"] + ["worst"] * len(worst)
     query_f = np.repeat(np.arange(len(names)), k)
@@ -77,7 +78,7 @@ def _lists(
         )
     ]
     if worst:
-        true = replace(float_search, exclude_q=own_q).top(queries_qd[1:], k)
+        true = top_by_id(replace(float_search, exclude_q=own_q), queries_qd[1:], k, data.ids)
         found += [
             _frame("worst_float", name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=scores_k)
             for name, ids_k, scores_k in zip(names[1:], true.ids_qk, true.scores_qk, strict=True)
@@ -96,8 +97,8 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
 def _pairs(data: Data, truth: Truth) -> tuple[Ints, Ints, Floats]:
     """For the first queries: their nearest rows with their true ranks, and rows drawn by key, without a rank."""
     q, near = min(_QUERIES, len(data.query_ids)), min(_EACH, truth.hits.ids_qk.shape[1])
-    by_priority = np.argsort(data.priority(0))
-    others_qe = by_priority[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
+    first = drawn(data.keys_n, q * _EACH, 0, "ties")  # in the order of ``data.priority``
+    others_qe = first[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
     rows_f = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1).ravel()
     rank_f = np.tile(np.concatenate([np.arange(1.0, near + 1), np.full(_EACH, np.nan)]), q)
     query_f = np.repeat(np.arange(q), near + _EACH)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from vqbench.readers.base import Content, Wanted, refusal
 
@@ -14,7 +14,9 @@ _LINE = 1 << 20  # characters of a line that are looked at to find header and id
 
 
 def read(path: Path, wanted: Wanted) -> Content:
-    """Ids are a first column that is called ``id`` (or as ``id_column`` says) or whose first value is no number."""
+    """Ids are a first column that ``id_column`` names, that is called ``id``, or whose first value is no number."""
+    import pandas as pd
+
     size = path.stat().st_size
     if size > _MOST:
         raise refusal(
@@ -22,21 +24,15 @@ def read(path: Path, wanted: Wanted) -> Content:
             remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
         )  # fmt: skip
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            first, second = (file.readline(_LINE).strip().split(",") for _ in range(2))
-        header = not all(_is_number(x) for x in first[1:]) or (len(first) == 1 and not _is_number(first[0]))
-        header = header or (first[0].strip('"').lower() == (wanted.id_column or "id").lower())
-        named = header and first[0].strip('"').lower() == (wanted.id_column or "id").lower()
-        with_ids = named or not _is_number((second if header else first)[0])
+        header, with_ids = _layout(path, (wanted.id_column or "id").lower())
         frame = pd.read_csv(
-            path, header=0 if header else None, keep_default_na=False, float_precision="round_trip",
-            skip_blank_lines=False, dtype={0: str} if with_ids and not header else {first[0].strip('"'): str}
-            if with_ids else None, index_col=False, encoding="utf-8", low_memory=False,
+            path, header=0 if header else None, converters={0: str} if with_ids else None, keep_default_na=False,
+            float_precision="round_trip", skip_blank_lines=False, encoding="utf-8-sig", low_memory=False,
         )  # fmt: skip
-    except (ValueError, OverflowError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise refusal(
-            path, found=f"cannot be read as .csv ({str(error).strip()})", rule="needs as many fields in each line, with commas between",
-            remedy="write it again, in UTF-8",
+            path, found=f"cannot be read as .csv ({str(error).strip()})",
+            rule="needs as many fields in each line, with commas between", remedy="write it again, in UTF-8",
         ) from None  # fmt: skip
     numbers = frame.iloc[:, 1:] if with_ids else frame
     for at, dtype in enumerate(numbers.dtypes):
@@ -46,7 +42,20 @@ def read(path: Path, wanted: Wanted) -> Content:
     return Content(rows_nd=numbers.to_numpy(dtype=np.float64), ids=ids)
 
 
-def _not_a_number(path: Path, column: pd.Series, at: int, header: bool) -> Exception:
+def _layout(path: Path, id_name: str) -> tuple[bool, bool]:
+    """Whether the first line is a header, and whether the first column holds ids."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        lines = [file.readline(_LINE).strip() for _ in range(2)]
+    first, second = ([x.strip().strip('"') for x in line.split(",")] for line in lines)
+    named = first[0].lower() == id_name
+    header = named or not all(map(_is_number, first[1:] or first))
+    data = second if header else first
+    if header and len(first) != len(second):
+        raise ValueError(f"{len(first)} names for {len(second)} fields")
+    return header, named or not _is_number(data[0])
+
+
+def _not_a_number(path: Path, column: Any, at: int, header: bool) -> Exception:
     line = next((row for row, x in enumerate(column.tolist()) if not _is_number(str(x))), 0)
     return refusal(
         path, place=f"line {line + 1 + header}, field {at + 1}", found=repr(str(column.iloc[line]))[:40],
@@ -56,7 +65,7 @@ def _not_a_number(path: Path, column: pd.Series, at: int, header: bool) -> Excep
 
 def _is_number(text: str) -> bool:
     try:
-        float(text.strip('"'))
+        float(text)
     except ValueError:
         return False
     return True

@@ -91,8 +91,8 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
     most = path.stat().st_size * (_PACKED if at.chunks else 1)
     if stored == 0 or claimed > most:
         raise refusal(
-            path, place=place, found=f"{at.dtype} {at.shape}, {claimed} bytes", rule=f"the file holds {stored} bytes of it",
-            remedy="it was never written whole: write it again",
+            path, place=place, found=f"{at.dtype} {at.shape}, {claimed} bytes",
+            rule=f"the file holds {stored} bytes of it", remedy="it was never written whole: write it again",
         )  # fmt: skip
     if at.chunks and math.prod(at.chunks) * at.dtype.itemsize > _CHUNK:
         raise refusal(path, place=place, found=f"chunks of {at.chunks}", rule=f"a chunk may have up to {_CHUNK} bytes",

@@ -40,8 +40,8 @@ def read(path: Path, wanted: Wanted) -> Content:
             return Content(rows_nd=rows_nd, ids=None if ids is None else ids.ids())
     except (pa.ArrowException, OSError) as error:
         raise refusal(
-            path, found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})", rule="needs a whole Parquet file",
-            remedy="write it again",
+            path, found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})",
+            rule="needs a whole Parquet file", remedy="write it again",
         ) from None  # fmt: skip
 
 
@@ -62,7 +62,8 @@ def _vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
                       remedy="choose one with dataset.key=NAME" if fits else "")  # fmt: skip
     if len(fits) != 1:
         raise refusal(
-            path, found=f"columns of lists of numbers: {', '.join(fits) or 'none'}", rule="needs exactly one, or its name",
+            path, found=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
+            rule="needs exactly one, or its name",
             remedy="choose one with dataset.key=NAME" if fits else "store each vector as a list in one column",
         )  # fmt: skip
     return fits[0]
@@ -115,7 +116,8 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
         )  # fmt: skip
     values = lists.flatten()
     if values.null_count:
-        raise refusal(path, place=f"row {start + _first_null(values) // max(1, d)}", found="null among its numbers", rule=rule)
+        row = start + _first_null(values) // max(1, d)
+        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule)
     return values.to_numpy(zero_copy_only=False).reshape(len(lists), d), d
 
 
