@@ -6,6 +6,7 @@ mantissa * 2**exponent with 53 bits of mantissa.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -34,8 +35,8 @@ class ExactSum:
         mantissa = np.ldexp(fraction, 53).astype(np.int64)
         order = np.argsort(exponent, kind="stable")
         exponent, mantissa = exponent[order], mantissa[order]
-        starts = np.flatnonzero(np.diff(exponent, prepend=exponent[:1] - 1)) if len(values) else []
-        for start, stop in zip(starts, [*starts[1:], len(values)], strict=True):
+        edges = [0, *(np.flatnonzero(np.diff(exponent)) + 1).tolist(), len(values)] if len(values) else []
+        for start, stop in itertools.pairwise(edges):
             some = mantissa[start:stop]
             high = int((some >> _LOW).sum())
             total = (high << _LOW) + int((some & ((1 << _LOW) - 1)).sum())

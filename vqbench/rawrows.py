@@ -118,6 +118,8 @@ class RawRows:
                 f"{self.path}: row {row} (byte {self.offset + row * self.stride}): {found} dimensions, the first row "
                 f"has {wanted}: all rows must have the same number; write the file again"
             )
+        if not len(bytes_ms):
+            return np.empty((0, self.shape[1]), self.dtype)
         strides = (self.stride, self.dtype.itemsize)
         return np.ndarray((len(bytes_ms), self.shape[1]), self.dtype, bytes_ms, lead, strides)
 

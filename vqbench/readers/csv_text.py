@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+from array import array
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vqbench.readers.base import Content, Wanted, refusal
 
-_MOST = 1 << 28  # bytes: text takes several times its size in memory while it is parsed
-_LINE = 1 << 20  # characters of a line that are looked at to find header and ids
+_MOST = 1 << 28  # bytes: the numbers may take several times as much in memory as their text
 
 
 def read(path: Path, wanted: Wanted) -> Content:
     """Ids are a first column that ``id_column`` names, that is called ``id``, or whose first value is no number."""
-    import pandas as pd
-
     size = path.stat().st_size
     if size > _MOST:
         raise refusal(
@@ -24,43 +24,40 @@ def read(path: Path, wanted: Wanted) -> Content:
             remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
         )  # fmt: skip
     try:
-        header, with_ids = _layout(path, (wanted.id_column or "id").lower())
-        frame = pd.read_csv(
-            path, header=0 if header else None, converters={0: str} if with_ids else None, keep_default_na=False,
-            float_precision="round_trip", skip_blank_lines=False, encoding="utf-8-sig", low_memory=False,
-        )  # fmt: skip
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return _content(path, csv.reader(file, strict=True), (wanted.id_column or "id").lower())
+    except (csv.Error, UnicodeError) as error:
         raise refusal(
-            path, found=f"cannot be read as .csv ({str(error).strip()})",
-            rule="needs as many fields in each line, with commas between", remedy="write it again, in UTF-8",
+            path, found=f"cannot be read as .csv ({error})", rule="needs UTF-8 text with commas between numbers",
+            remedy="write it again",
         ) from None  # fmt: skip
-    numbers = frame.iloc[:, 1:] if with_ids else frame
-    for at, dtype in enumerate(numbers.dtypes):
-        if dtype.kind not in "fiu":
-            raise _not_a_number(path, numbers.iloc[:, at], at + with_ids, header)
-    ids = frame.iloc[:, 0].tolist() if with_ids else None
-    return Content(rows_nd=numbers.to_numpy(dtype=np.float64), ids=ids)
 
 
-def _layout(path: Path, id_name: str) -> tuple[bool, bool]:
-    """Whether the first line is a header, and whether the first column holds ids."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        lines = [file.readline(_LINE).strip() for _ in range(2)]
-    first, second = ([x.strip().strip('"') for x in line.split(",")] for line in lines)
-    named = first[0].lower() == id_name
+def _content(path: Path, lines: Iterator[list[str]], id_name: str) -> Content:
+    first = next(lines, [])
+    named = bool(first) and first[0].strip().lower() == id_name
     header = named or not all(map(_is_number, first[1:] or first))
-    data = second if header else first
-    if header and len(first) != len(second):
-        raise ValueError(f"{len(first)} names for {len(second)} fields")
-    return header, named or not _is_number(data[0])
-
-
-def _not_a_number(path: Path, column: Any, at: int, header: bool) -> Exception:
-    line = next((row for row, x in enumerate(column.tolist()) if not _is_number(str(x))), 0)
-    return refusal(
-        path, place=f"line {line + 1 + header}, field {at + 1}", found=repr(str(column.iloc[line]))[:40],
-        rule="every field must be a number, except a header and ids in the first column", remedy="mend that line",
-    )  # fmt: skip
+    second = next(lines, []) if header else first
+    with_ids = named or not _is_number(second[0] if second else "")
+    ids, numbers = list[str](), array("d")
+    for at, fields in enumerate(chain([second], lines), start=1 + header):
+        if len(fields) != len(first):
+            raise refusal(
+                path, place=f"row {at}", found=f"{len(fields)} fields, the first row has {len(first)}",
+                rule="all rows must have the same number", remedy="mend that row (1 is the first, be it a header)",
+            )  # fmt: skip
+        try:
+            numbers.extend(map(float, fields[with_ids:]))
+        except ValueError:
+            field = next(i for i in range(with_ids, len(fields)) if not _is_number(fields[i]))
+            raise refusal(
+                path, place=f"row {at}, field {field + 1}", found=repr(fields[field][:40]),
+                rule="every field must be a number, except a header and ids in the first column",
+                remedy="mend that row (1 is the first, be it a header)",
+            ) from None  # fmt: skip
+        ids += fields[:with_ids]
+    rows_nd = np.frombuffer(numbers, np.float64).reshape(-1, len(first) - with_ids)
+    return Content(rows_nd=rows_nd, ids=ids if with_ids else None)
 
 
 def _is_number(text: str) -> bool:

@@ -102,12 +102,14 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
 
 def _rows(path: Path, dataset: Any) -> Table:
     """Rows that lie plainly in the file are read from there, chunked ones unpacked."""
+    import h5py
+
     offset, dtype = dataset.id.get_offset(), dataset.dtype
-    if dataset.chunks is None and offset is not None:
+    plain = h5py.h5t.py_create(dtype) == dataset.id.get_type()  # a dtype may stand in the file otherwise than in memory
+    if plain and dataset.chunks is None and offset is not None:
         stat = os.stat(path)
         if offset + math.prod(dataset.shape) * dtype.itemsize <= stat.st_size:
             rows = RawRows(path=path, offset=offset, shape=dataset.shape, dtype=dtype, stamp=stamp_of(stat))
-            # A dtype may stand in the file otherwise than in memory; then the file's bytes are not the numbers.
             ends = (0, len(rows) - 1)
             if all(rows[at : at + 1].tobytes() == dataset[at : at + 1].tobytes() for at in ends):
                 return rows
