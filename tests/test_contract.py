@@ -82,7 +82,7 @@ def test_every_class_has_a_yaml() -> None:
     groups = ("quantizers", "transforms", "metrics")
     defined = {target.rpartition(".")[2] for group in groups for target in allowed_targets(group)}
     assert used == defined
-    assert set(BASES) == {*groups, "datasets"}
+    assert set(BASES) == {*groups, "datasets", "parallel", "backends"}
 
 
 def test_metric_configs_build_metrics_of_their_name() -> None:

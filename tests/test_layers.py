@@ -17,9 +17,11 @@ GROUND = {
         "arrays",
         "checks",
         "errors",
+        "exact_sum",
         "faiss_index",
         "gaussian",
         "grid",
+        "ids",
         "kernels.centroids",
         "kernels.choice",
         "kernels.hamming",
@@ -31,6 +33,8 @@ GROUND = {
         "packing",
         "products",
         "ranges",
+        "rawrows",
+        "scratch",
     )
 }
 GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel", "backends")
@@ -89,8 +93,18 @@ def test_siblings_never_import_each_other(group: str) -> None:
     allowed = GROUND | {f"vqbench.{group}.base"}
     if group == "metrics":
         allowed |= {"vqbench.quantizers.base"}
+    if group == "datasets":
+        allowed |= set(_in("readers"))
     for name in _in(group):
         assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+
+
+def test_readers_know_files_only() -> None:
+    """A format's module knows none of the other formats; only the list of them does."""
+    shared = GROUND | {"vqbench.readers.base", "vqbench.readers.unpack"}
+    assert len(_in("readers")) > 5
+    for name in set(_in("readers")) - {"vqbench.readers.formats"}:
+        assert IMPORTS[name] <= shared, f"{name} imports {IMPORTS[name] - shared}"
 
 
 def test_search_imports_the_floors_below() -> None:

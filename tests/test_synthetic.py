@@ -17,12 +17,18 @@ def test_it_is_reproducible() -> None:
     assert first.queries_qd.shape == (7, 8)
     assert first.corpus_nd.dtype == np.float32
     other = Synthetic(n=50, d=8, queries=7, seed=4).load()
-    assert (other.corpus_nd != first.corpus_nd).mean() > 0.99
+    assert np.mean(np.not_equal(other.corpus_nd, first.corpus_nd)) > 0.99
+
+
+def _rows(spec: Synthetic) -> np.ndarray:
+    rows_nd = spec.load().corpus_nd
+    assert isinstance(rows_nd, np.ndarray)
+    return rows_nd
 
 
 def test_decay_scales_the_dimensions() -> None:
     """Standard deviation (i + 1) ** -decay, in a ratio to dimension 0."""
-    x_nd = Synthetic(n=20_000, d=5, queries=1, clusters=5000, decay=1.5).load().corpus_nd
+    x_nd = _rows(Synthetic(n=20_000, d=5, queries=1, clusters=5000, decay=1.5))
     deviations = x_nd.std(axis=0)
     wanted = np.arange(1, 6) ** -1.5
     np.testing.assert_allclose(deviations / deviations[0], wanted, rtol=0.05)
@@ -30,9 +36,9 @@ def test_decay_scales_the_dimensions() -> None:
 
 def test_spread_is_the_noise_around_the_centres() -> None:
     """One cluster: what is left around the mean is noise of that deviation; none without spread."""
-    x_nd = Synthetic(n=20_000, d=4, queries=1, clusters=1, spread=0.3).load().corpus_nd
+    x_nd = _rows(Synthetic(n=20_000, d=4, queries=1, clusters=1, spread=0.3))
     np.testing.assert_allclose(x_nd.std(axis=0), 0.3, rtol=0.03)
-    x_nd = Synthetic(n=500, d=4, queries=1, clusters=3, spread=0).load().corpus_nd
+    x_nd = _rows(Synthetic(n=500, d=4, queries=1, clusters=3, spread=0))
     assert len(np.unique(x_nd, axis=0)) == 3
 
 
@@ -40,6 +46,7 @@ def test_offset_is_shared_by_all_rows() -> None:
     """Its length, in units of the root mean square length of the rows without it; queries have it too."""
     plain, moved = (Synthetic(n=5000, d=20, queries=500, clusters=2000, offset=o).load() for o in (0, 2))
     for left, right in ((plain.corpus_nd, moved.corpus_nd), (plain.queries_qd, moved.queries_qd)):
+        assert isinstance(left, np.ndarray)
         shift_nd = right - left
         np.testing.assert_allclose(shift_nd, np.broadcast_to(shift_nd[0], shift_nd.shape), atol=1e-5)
         unit = np.sqrt((left.astype(float) ** 2).sum(axis=1).mean())

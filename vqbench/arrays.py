@@ -7,8 +7,9 @@ f "flat" (one entry for each (query, document) pair, sorted by query).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,8 +28,30 @@ SCORE_DECIMALS = 12
 
 # einsum buffers rows beyond 8192 elements, and where it cuts them depends on the other rows.
 _CHUNK = 4096
-_TAKEN = 8192  # rows that are normalised at a time
+_CACHED = 1 << 15  # numbers whose float64 copy stays in a second-level cache
+_TAKEN = 8192  # rows that are read at a time
+_BLOCK = 1 << 22  # numbers that are read at a time: 16 MiB as float32
 _KEPT = 64 * 2**20
+
+
+class Stored(Protocol):
+    """Rows ``(n, d)`` that do not lie in memory, indexed like an array with a slice or with row numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, picked: slice | Ints, /) -> NDArray[Any]: ...
+    def span(self, start: int, stop: int) -> Stored: ...
+    @property
+    def lasting(self) -> bool: ...
+
+
+#: Rows as they come, of any dtype: an array, or what a reader made of a file.
+Table = NDArray[np.generic] | Stored
 
 
 class Rows(Protocol):
@@ -66,9 +89,14 @@ def row_norms(x_nd: Floats) -> Floats:
 
 def unit_rows(x_nd: Floats) -> Floats:
     """Rows divided by their float64 norm and rounded to float32; a zero row stays zero."""
-    x_nd = np.asarray(x_nd, dtype=np.float64)
-    norms_n = row_norms(x_nd)
-    return (x_nd / np.where(norms_n == 0, 1, norms_n)[:, None]).astype(np.float32)
+    x_nd = np.asarray(x_nd)
+    unit_nd = np.empty(x_nd.shape, dtype=np.float32)
+    # A few rows at a time: their float64 copies then stay in the processor's cache.
+    for start, stop in blocks(len(x_nd), max(1, _CACHED // max(1, x_nd.shape[1]))):
+        some_bd = np.asarray(x_nd[start:stop], dtype=np.float64)
+        norms_b = row_norms(some_bd)
+        np.divide(some_bd, np.where(norms_b == 0, 1, norms_b)[:, None], out=unit_nd[start:stop], casting="same_kind")
+    return unit_nd
 
 
 def as_float32(x_nd: NDArray[np.generic]) -> Floats:
@@ -92,6 +120,11 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, n)
 
 
+def block_rows(d: int, most: int) -> int:
+    """How many rows of ``d`` numbers are read at a time, at most ``most``: memory stays bounded if they are wide."""
+    return max(1, min(most, _BLOCK // max(1, d)))
+
+
 class Vectors:
     """Float rows over an array that may lie on disk: float32, optionally unit length, read in blocks.
 
@@ -99,12 +132,12 @@ class Vectors:
     kept in memory; a larger corpus is read, converted and normalised again whenever it is needed.
     """
 
-    def __init__(self, array_nd: NDArray[np.generic] | Mapped, *, normalize: bool, rows: Ints | None = None):
+    def __init__(self, array_nd: Table | Mapped, *, normalize: bool, rows: Ints | None = None):
         self._source, self._rows, self.normalize = array_nd, rows, normalize
         self._finished: Floats | None = None
 
     @property
-    def _array(self) -> NDArray[np.generic]:
+    def _array(self) -> Table:
         """The array; what came by its place on disk is opened on first use, where an error can be told."""
         if isinstance(self._source, Mapped):
             self._source = self._source.open()
@@ -133,10 +166,17 @@ class Vectors:
         """The given rows: ``(len(rows), d)`` float32."""
         if self._kept is not None:
             return self._kept[rows]
+        return self._take(rows, self._finish)
+
+    def take_raw(self, rows: Ints) -> Floats:
+        """The given rows as float32, not yet normalised."""
+        return self._take(rows, as_float32)
+
+    def _take(self, rows: Ints, finish: Callable[[NDArray[np.generic]], Floats]) -> Floats:
         taken_nd = np.empty((len(rows), self.d), dtype=np.float32)
-        for start, stop in blocks(len(rows), _TAKEN):
+        for start, stop in blocks(len(rows), block_rows(self.d, _TAKEN)):
             some = rows[start:stop] if self._rows is None else self._rows[rows[start:stop]]
-            taken_nd[start:stop] = self._finish(self._array[some])
+            taken_nd[start:stop] = finish(self._array[some])
         return taken_nd
 
     def _finish(self, x_nd: NDArray[np.generic]) -> Floats:
@@ -156,19 +196,24 @@ class Vectors:
         """Rows ``start`` to ``stop`` as vectors of their own, without a copy."""
         if self._rows is not None:
             return self.only(np.arange(start, stop))
-        return Vectors(self._array[start:stop], normalize=self.normalize)
+        array = self._array
+        part = array[start:stop] if isinstance(array, np.ndarray) else array.span(start, stop)
+        return Vectors(part, normalize=self.normalize)
 
     @property
     def on_disk(self) -> bool:
         """Whether another process can read the rows from a file."""
-        return Mapped.of(self._array) is not None
+        array = self._array
+        return Mapped.of(array) is not None if isinstance(array, np.ndarray) else array.lasting
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: the place on disk, or of an array in memory these rows alone."""
-        place = self._source if isinstance(self._source, Mapped) else Mapped.of(self._source)
-        if place is None and self._rows is not None:
-            return {"array": self._array[self._rows], "rows": None, "normalize": self.normalize}
-        return {"array": place or self._array, "rows": self._rows, "normalize": self.normalize}
+        array = self._source
+        if isinstance(array, np.ndarray):
+            array = Mapped.of(array) or array
+            if self._rows is not None and isinstance(array, np.ndarray):
+                return {"array": array[self._rows], "rows": None, "normalize": self.normalize}
+        return {"array": array, "rows": self._rows, "normalize": self.normalize}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["array"], normalize=state["normalize"], rows=state["rows"])
@@ -176,23 +221,33 @@ class Vectors:
 
 def mixed(keys_n: Keys, seed: int) -> Keys:
     """Keys scrambled by a seed (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
-    z = np.asarray(keys_n, dtype=np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed_n = np.empty(len(keys_n), dtype=np.uint64)
+    added = np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
+    for start, stop in blocks(len(keys_n), _CACHED):  # no copies of all keys on the way
+        z = np.asarray(keys_n[start:stop], dtype=np.uint64) + added
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed_n[start:stop] = z ^ (z >> np.uint64(31))
+    return mixed_n
 
 
 def id_keys(ids: Sequence[str]) -> Keys:
     """A 64-bit key for each id, the same wherever the row stands."""
-    digests = (hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    return _keys(len(ids), (i.encode() for i in ids))
 
 
 def content_keys(x_nd: Floats) -> Keys:
     """A 64-bit key for each float32 row, from its bytes."""
     rows = np.ascontiguousarray(x_nd, dtype="<f4")
-    digests = (hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    return _keys(len(rows), (row.data for row in rows))
+
+
+def _keys(n: int, contents: Iterator[bytes | memoryview]) -> Keys:
+    keys_n = np.empty(n, dtype=np.uint64)
+    for start, stop in blocks(n, _CACHED):
+        digests = (hashlib.blake2b(x, digest_size=8).digest() for x in itertools.islice(contents, stop - start))
+        keys_n[start:stop] = np.frombuffer(b"".join(digests), dtype="<u8")
+    return keys_n
 
 
 def named(ids: Sequence[str], rows: Ints) -> list[str]:
@@ -200,10 +255,20 @@ def named(ids: Sequence[str], rows: Ints) -> list[str]:
     return [ids[int(row)] for row in rows]
 
 
-def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
-    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order.
+def draw_keys(keys_n: Keys, seed: int, purpose: str) -> Keys:
+    """What a draw goes by: keys, seed and purpose alone.
 
     The purpose keeps draws apart: queries must not be just the rows that calibrate.
     """
     salted = int.from_bytes(hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=8).digest(), "little")
-    return np.argsort(mixed(keys_n, salted), kind="stable")[:count]
+    return mixed(keys_n, salted)
+
+
+def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
+    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order."""
+    mixed_n = draw_keys(keys_n, seed, purpose)
+    if count >= len(mixed_n):
+        return np.argsort(mixed_n, kind="stable")
+    # Few of many: only those up to the count-th smallest need be put in order.
+    few = np.flatnonzero(mixed_n <= np.partition(mixed_n, count)[count])
+    return few[np.argsort(mixed_n[few], kind="stable")][:count]

@@ -23,6 +23,7 @@ from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.plan import build_variant
+from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search
 from vqbench.variant import Variant
@@ -43,17 +44,15 @@ def neighbours(
     """Search one row's neighbours under each variant. Raises VqbenchError for unknown names."""
     specs = {name: _variant(name) for name in variants}
     spec = _dataset(dataset, ids)
-    data = prepare(spec.load(), spec.title, queries="self", n_queries=None, normalize=True)
+    data = prepare(spec.load(), spec.title, queries="self", n_queries=1, normalize=True)
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
         raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}")
-    # Equal scores stand in the order of their ids.
-    by_id = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
     task = progress.add_task(f"neighbours of {data.ids[row]}", total=len(specs))
-    float_rank = {hit: rank for rank, (hit, _) in enumerate(_search(data, row, _variant("float32"), top, by_id), 1)}
+    float_rank = {hit: rank for rank, (hit, _) in enumerate(_search(data, row, _variant("float32"), top), 1)}
     lists = {}
     for name, variant in specs.items():
-        found = _search(data, row, variant, top, by_id)
+        found = _search(data, row, variant, top)
         bits = variant.similarity == "hamming"
         lists[name] = [
             (float_rank.get(hit), data.ids[hit], f"{-score:.0f} bits" if bits else f"{score:.4f}")
@@ -63,11 +62,11 @@ def neighbours(
     return Neighbours(data.ids[row], data.name, lists)
 
 
-def _search(data: Data, row: int, variant: Variant, top: int, by_id: np.ndarray) -> list[tuple[int, float]]:
+def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int, float]]:
     codec = variant.fit(data.sample(variant.calibration or 100_000, 0, variant.draw), 0)
     encoded = encode_corpus(codec, data.corpus, [])
     sides = meet(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
-    hits = Search(sides.rows, sides.measure, np.array([row]), by_id).top(sides.queries_qd, top)
+    hits = top_by_id(Search(sides.rows, sides.measure, np.array([row])), sides.queries_qd, top, data.ids)
     return list(zip(hits.ids_qk[0].tolist(), hits.scores_qk[0].tolist(), strict=True))
 
 

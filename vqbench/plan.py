@@ -160,7 +160,7 @@ def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tupl
         nodes = config["datasets"].items()
         return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes}
     spec: Dataset = build(config.get("dataset"), "datasets", "dataset", plugins)
-    skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key")
+    skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key", "id_column")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
     return {_renamed(spec.title, told, "dataset."): spec}
 

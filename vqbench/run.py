@@ -19,11 +19,13 @@ from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.engines import evaluate_engine
 from vqbench.evaluation.truth import ARITHMETIC
+from vqbench.ids import positions
 from vqbench.kernels.choice import working
 from vqbench.plan import Plan
 from vqbench.search.shards import Spread
 from vqbench.store import CellName, check_writable, has_cell, save_cell
 
+_NAMED = 100_000  # ids that a mistyped one is compared with
 _STEPS = 5  # of evaluate_variant
 _ENGINE_STEPS = 2  # of evaluate_engine
 
@@ -101,8 +103,8 @@ def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]
 def _check(plan: Plan, data: Data) -> None:
     plan.settings.check_depth(data.name, data.findable)
     example = plan.options.example
-    if example is not None and len(plan.datasets) == 1 and example not in set(data.ids):
-        raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids)}")
+    if example is not None and len(plan.datasets) == 1 and not positions(data.ids, [example]):
+        raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids[:_NAMED])}")
 
 
 def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None) -> list[Noted]:
@@ -134,7 +136,8 @@ def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spre
 
 def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench:
     """With several datasets the example row belongs to the one that has it."""
-    example = plan.options.example if plan.options.example in set(data.ids) else None
+    named = plan.options.example
+    example = named if named is not None and positions(data.ids, [named]) else None
     return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder, spread=spread)
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vqbench.arrays import Floats, Ints, Keys, Vectors, blocks, drawn, named
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named
 from vqbench.checks import checked_rows
 from vqbench.errors import VqbenchError
+from vqbench.ids import Numbered, PickedIds, positions
 
-_BLOCK = 8192
+_BLOCK = 8192  # rows at a time
+_TEXTS = 1 << 14  # that are hashed at a time
 
 Judgement = tuple[str, str, float]
 QueryMode = Literal["self", "holdout"]
@@ -25,15 +27,15 @@ QueryMode = Literal["self", "holdout"]
 class Source:
     """What was read: rows as they came, ids where there are any, queries and relevance likewise.
 
-    corpus_nd: ``(n, d)`` of any real dtype, possibly a memory map. judgements: (query id,
+    corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
     corpus where its rows are the queries. origin names the place for messages.
     """
 
     origin: str
-    corpus_nd: NDArray[np.generic]
+    corpus_nd: Table
     ids: Sequence[str] | None = None
-    queries_qd: NDArray[np.generic] | None = None
+    queries_qd: Table | None = None
     query_ids: Sequence[str] | None = None
     judgements: Sequence[Judgement] | None = None
     groups: Sequence[str] | None = None
@@ -109,13 +111,22 @@ class Data:
         uniform: drawn by key and seed, in an order of the keys' own. For the harm they do: prefix, the first
         rows in the file's order; sorted, those with the smallest first component (ties in the keys' order).
         """
-        order_n = drawn(self.keys_n, self.corpus.n, seed, "calibration")
         if draw == "prefix":
-            order_n = np.arange(self.corpus.n)
-        elif draw == "sorted":
-            first_n = np.concatenate([self.corpus.block(*part)[:, 0] for part in blocks(self.corpus.n, _BLOCK)])
-            order_n = order_n[np.argsort(first_n[order_n], kind="stable")]
-        return self.corpus.take(order_n[:count])
+            return self.corpus.take(np.arange(min(count, self.corpus.n)))
+        if draw == "sorted":
+            return self.corpus.take(self._smallest_first(count, seed))
+        return self.corpus.take(drawn(self.keys_n, count, seed, "calibration"))
+
+    def _smallest_first(self, count: int, seed: int) -> Ints:
+        """The rows with the smallest first component, equal ones in the order of the draw."""
+        first_n = np.empty(self.corpus.n, dtype=np.float32)
+        for start, stop in blocks(self.corpus.n, block_rows(self.corpus.d, _BLOCK)):
+            first_n[start:stop] = self.corpus.block(start, stop)[:, 0]
+        some = np.arange(self.corpus.n)
+        if count < self.corpus.n:
+            some = np.flatnonzero(first_n <= np.partition(first_n, count)[count])
+        key_s = draw_keys(self.keys_n[some], seed, "calibration")
+        return some[np.lexsort((some, key_s, first_n[some]))][:count]
 
 
 def prepare(
@@ -139,7 +150,7 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
-    ids = source.ids if source.ids is not None else [str(row) for row in range(corpus.n)]
+    ids = source.ids if source.ids is not None else Numbered(corpus.n)
     if queries is None and source.queries_qd is not None:
         own, own_keys_q, own_digest = checked_rows(
             source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize
@@ -148,8 +159,7 @@ def prepare(
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
         available = own.n
         picked = drawn(own_keys_q, _count(n_queries, available), query_seed, "queries")
-        all_ids = source.query_ids or [f"q{row}" for row in range(own.n)]
-        query_ids = named(all_ids, picked)
+        query_ids = named(source.query_ids or Numbered(own.n, "q"), picked)
         exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
         queries_qd, digest = own.take(picked), digest + own_digest
     else:
@@ -158,38 +168,47 @@ def prepare(
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
     groups_q = _groups(source, picked, available)
     given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
-    parts = [digest, *given, *ids, *query_ids, *map(repr, source.judgements or ()), str(queries)]
-    parts += ["groups", *groups_q] if groups_q is not None else []
-    whole, known = _fingerprint(parts), set(ids)
-    kept = np.arange(corpus.n)
+    parts = itertools.chain(
+        [digest, *given], ids, query_ids, map(repr, source.judgements or ()), [str(queries)],
+        ["groups", *groups_q] if groups_q is not None else [],
+    )  # fmt: skip
+    whole, whole_ids = _fingerprint(parts), ids
+    kept = None
     if queries == "holdout":
         if len(picked) >= corpus.n:
             raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
-        kept, exclude_q = np.delete(kept, picked), None
+        kept, exclude_q = np.delete(np.arange(corpus.n), picked), None
     searched = _subsample(kept, keys_n, rows, rows_seed, source.origin)
-    fingerprint = whole if len(searched) == len(kept) else _fingerprint([whole, str(rows), str(rows_seed)])
-    if len(searched) < corpus.n:
+    partly = searched is not None and len(searched) < (corpus.n if kept is None else len(kept))
+    fingerprint = _fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole
+    if searched is not None and len(searched) < corpus.n:
         exclude_q = _moved(exclude_q, searched, corpus.n)
-        ids, keys_n, corpus = named(ids, searched), keys_n[searched], corpus.only(searched)
-    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, known, len(searched) < len(kept))
+        ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
+    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, whole_ids, partly)
     return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
 
 
-def _fingerprint(parts: Sequence[str]) -> str:
+def _fingerprint(parts: Iterable[str]) -> str:
     """SHA-256 of texts, no two lists alike."""
-    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
+    digest, parts = hashlib.sha256(), iter(parts)
+    while some := "".join(f"{len(part)}:{part}" for part in itertools.islice(parts, _TEXTS)):
+        digest.update(some.encode())
+    return digest.hexdigest()
 
 
-def _subsample(kept: Ints, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints:
-    """Those of the ``kept`` rows that are searched, in the order of the file: all, or the first of a draw."""
+def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:
+    """Those of the ``kept`` rows (None: all) that are searched, in the file's order: all, or the first of a draw."""
     if rows is None:
         return kept
     if seed < 0:
         raise VqbenchError(f"rows_seed = {seed}: must not be negative")
-    if not 1 <= rows <= len(kept):
+    available = len(keys_n) if kept is None else len(kept)
+    if not 1 <= rows <= available:
         raise VqbenchError(
-            f"rows = {rows}: {origin} has {len(kept)} rows to search: set rows between 1 and that, or null for all"
+            f"rows = {rows}: {origin} has {available} rows to search: set rows between 1 and that, or null for all"
         )
+    if kept is None:
+        return np.sort(drawn(keys_n, rows, seed, "rows"))
     return np.sort(kept[drawn(keys_n[kept], rows, seed, "rows")])
 
 
@@ -205,7 +224,7 @@ def _moved(exclude_q: Ints | None, searched: Ints, n: int) -> Ints | None:
 
 def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
     """The corpus row that has the query's own id, or -1; None where no query is a corpus row."""
-    row_at = {i: row for row, i in enumerate(ids)}
+    row_at = positions(ids, query_ids)
     exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
     return exclude_q if (exclude_q >= 0).any() else None
 
@@ -234,14 +253,16 @@ def _count(n_queries: int | None, available: int) -> int:
 
 
 def _qrels(
-    source: Source, query_ids: Sequence[str], ids: Sequence[str], known: Container[str], partly: bool
+    source: Source, query_ids: Sequence[str], ids: Sequence[str], whole_ids: Sequence[str], partly: bool
 ) -> Qrels | None:
     """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused.
 
     None where ``partly``, that is after a draw of rows, none is left.
     """
     query_at = {i: at for at, i in enumerate(query_ids)}
-    row_at = {i: at for at, i in enumerate(ids)}
+    documents = {document for _, document, _ in source.judgements or ()}
+    row_at = positions(ids, documents)
+    known = row_at if ids is whole_ids else positions(whole_ids, documents)
     found: dict[tuple[int, int], float] = {}
     judged: set[tuple[str, str]] = set()
     for query, document, gain in source.judgements or ():

@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints, Keys, Vectors, blocks, content_keys, drawn, row_norms
+from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, content_keys, drawn, row_norms
 from vqbench.datasets.base import Data
 from vqbench.doctor.base import Gain
 from vqbench.doctor.probes import PROBES, best, code_scores, cosines, overlaps
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 
-_BLOCK = 8192
+_BLOCK = 8192  # rows at a time
 _ROWS = 4096  # of the sample
 _NUMBERS = 1 << 22  # in the sample at most: 32 MiB in float64
 _QUERIES = 256  # that try the sample
@@ -149,8 +149,8 @@ class Subject:
 def look(data: Data, advance: Advance = lambda _: None) -> Subject:
     """Read all rows once and draw the sample."""
     advance("reading all rows")
-    whole, norms_n = _whole(data.corpus)
-    drawn_n = drawn(data.keys_n, data.corpus.n, 0, "doctor")
+    whole = _whole(data.corpus)
+    drawn_n = drawn(data.keys_n, max(_SEARCHED, LEAST, _ROWS), 0, "doctor")
     sample_m = drawn_n[: max(LEAST, min(_ROWS, _NUMBERS // data.corpus.d))]
     rows_md = data.corpus.take(sample_m)
     apart = data.exclude_q is None or bool((data.exclude_q < 0).any())
@@ -163,26 +163,26 @@ def look(data: Data, advance: Advance = lambda _: None) -> Subject:
     asking_ad = data.queries_qd[:_ASKING]
     nearest_ak, searched = _nearest(data, drawn_n, asking_ad)
     return Subject(
-        whole, data.corpus.normalize, rows_md, norms_n[sample_m], queries_qd, own_q, apart, asking_ad,
-        nearest_ak, searched, advance,
+        whole, data.corpus.normalize, rows_md, row_norms(data.corpus.take_raw(sample_m)), queries_qd, own_q, apart,
+        asking_ad, nearest_ak, searched, advance,
     )  # fmt: skip
 
 
-def _whole(corpus: Vectors) -> tuple[Whole, Floats]:
-    """The facts, and the norm of every row as it came ``(n,)``."""
+def _whole(corpus: Vectors) -> Whole:
+    """The facts, from one pass."""
     low_d, high_d, beyond = np.full(corpus.d, np.inf), np.full(corpus.d, -np.inf), 0
-    norms_n = np.empty(corpus.n)
-    keys: list[Keys] = []
-    for start, stop in blocks(corpus.n, _BLOCK):
-        raw_nd = corpus.raw(start, stop)
-        norms_n[start:stop] = row_norms(raw_nd)
+    shortest, longest = np.inf, -np.inf
+    keys_n = np.empty(corpus.n, dtype=np.uint64)
+    for start, stop in blocks(corpus.n, block_rows(corpus.d, _BLOCK)):
+        norms_b = row_norms(corpus.raw(start, stop))
+        shortest, longest = min(shortest, float(norms_b.min())), max(longest, float(norms_b.max()))
         x_nd = corpus.block(start, stop)
         low_d, high_d = np.minimum(low_d, x_nd.min(axis=0)), np.maximum(high_d, x_nd.max(axis=0))
         beyond += int(np.count_nonzero(np.abs(x_nd) > 1))
-        keys.append(content_keys(x_nd))
-    distinct = len(np.unique(np.concatenate(keys)))
-    shortest, longest = float(norms_n.min()), float(norms_n.max())
-    return Whole(corpus.n, corpus.d, shortest, longest, low_d, high_d, beyond, distinct), norms_n
+        keys_n[start:stop] = content_keys(x_nd)
+    keys_n.sort()
+    distinct = 1 + int(np.count_nonzero(keys_n[1:] != keys_n[:-1]))
+    return Whole(corpus.n, corpus.d, shortest, longest, low_d, high_d, beyond, distinct)
 
 
 def _places(sample_m: Ints, exclude_q: Ints | None, q: int) -> Ints:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from vqbench.arrays import Ints, drawn
+from vqbench.arrays import drawn
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth
+from vqbench.ids import positions
 from vqbench.search.measure import Cosine
 from vqbench.search.shards import Sharded, Spread
 from vqbench.search.topk import Search
@@ -21,14 +20,13 @@ from vqbench.search.topk import Search
 class Bench:
     """A dataset with its truth. search: exact cosine search of the float corpus, ties ordered by a draw.
 
-    example: the corpus row that figures show. by_id_n: the place of each corpus row in the order of ids.
+    example: the corpus row that figures show.
     """
 
     data: Data
     truth: Truth
     search: Search
     example: int
-    by_id_n: Ints
 
 
 def open_bench(
@@ -44,12 +42,12 @@ def open_bench(
     spread: who searches the shards of the corpus and of its codes; None: this process, undivided.
     """
     settings.check_depth(data.name, data.findable)
-    if example is not None and example not in data.ids:
+    if example is None:
+        row = int(drawn(data.keys_n, 1, 0, "example")[0])
+    elif (row := positions(data.ids, [example]).get(example, -1)) < 0:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
-    row = int(drawn(data.keys_n, 1, 0, "example")[0]) if example is None else list(data.ids).index(example)
-    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0).astype(np.int64), settings.block_mb)
+    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0), settings.block_mb)
     if spread is not None:
         search = Sharded(**vars(search), spread=spread)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)
-    by_id_n = np.argsort(np.argsort(np.array(data.ids, dtype=object), kind="stable"))
-    return Bench(data, truth, search, row, by_id_n)
+    return Bench(data, truth, search, row)

@@ -8,20 +8,23 @@ from functools import cached_property
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Vectors, blocks
+from vqbench.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
 from vqbench.errors import VqbenchError
+from vqbench.exact_sum import ExactSum
 from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
+from vqbench.rawrows import RawRows
+from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks
-from vqbench.stats.intervals import mean
 
-_BLOCK = 8192
+_BLOCK = 8192  # rows at a time
+_HELD = 512 * 2**20  # bytes of codes that are kept in memory
 
 
 @dataclass(frozen=True)
 class Recoded:
-    """Codes as large as the vectors themselves: made again whenever they are read, never all held."""
+    """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
 
     codec: Codec
     corpus: Vectors
@@ -77,6 +80,55 @@ class Kept(CodeArray):
 
 
 @dataclass(frozen=True)
+class CodeFile:
+    """Codes in a scratch file, which is removed when they are no longer used."""
+
+    rows_nb: RawRows
+    codec: Codec
+    corpus: Vectors
+
+    @property
+    def n(self) -> int:
+        return len(self.rows_nb)
+
+    def block(self, start: int, stop: int) -> Codes:
+        return self.rows_nb[start:stop]
+
+    def take(self, rows: Ints) -> Codes:
+        return self.rows_nb[rows]
+
+    def span(self, start: int, stop: int) -> CodeBlocks:
+        """Others may not see the scratch file: part of the codes travels as the way to make it."""
+        return Made(self.codec, self.corpus.span(start, stop))
+
+
+class _Held:
+    """Where codes go, block by block: memory, a scratch file, or nowhere, if they are as quickly made again."""
+
+    def __init__(self, codec: Codec, corpus: Vectors, width: int):
+        self._codec, self._corpus, size = codec, corpus, width * corpus.n
+        self._codes_nb, self._scratch = None, None
+        if size <= _HELD and width < 4 * corpus.d:
+            self._codes_nb = np.empty((corpus.n, width), dtype=np.uint8)
+        elif width <= corpus.d and has_room(size):  # longer codes are casts, which take little to make again
+            self._scratch = Scratch(width, np.dtype(np.uint8), size)
+
+    def put(self, start: int, block_nb: Codes) -> None:
+        if self._codes_nb is not None:
+            self._codes_nb[start : start + len(block_nb)] = block_nb
+        elif self._scratch is not None:
+            self._scratch.write(block_nb)
+
+    def codes(self) -> CodeBlocks:
+        if self._codes_nb is not None:
+            on_disk = self._corpus.on_disk
+            return Kept(self._codes_nb, self._codec, self._corpus) if on_disk else CodeArray(self._codes_nb)
+        if self._scratch is not None:
+            return CodeFile(self._scratch.rows(), self._codec, self._corpus)
+        return Recoded(self._codec, self._corpus)
+
+
+@dataclass(frozen=True)
 class Encoded:
     """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(code_bits,)``."""
 
@@ -92,23 +144,20 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         raise VqbenchError(
             f"a code has {width} bytes, its ledger says {codec.ledger().total('vector'):g}: count what is stored"
         )
-    keep = width < 4 * corpus.d
-    codes_nb = np.empty((corpus.n if keep else 0, width), dtype=np.uint8)
-    values = {metric.name: np.empty(corpus.n) for metric in metrics}
+    held = _Held(codec, corpus, width)
+    sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
-    for start, stop in blocks(corpus.n, _BLOCK):
+    for start, stop in blocks(corpus.n, block_rows(corpus.d, _BLOCK)):
         x_nd = corpus.block(start, stop)
         block_nb = codec.encode(x_nd)
-        decoded_nd = codec.decode(block_nb)
+        decoded_nd = codec.decode(block_nb) if metrics else x_nd
         for metric in metrics:
-            values[metric.name][start:stop] = metric.measure(x_nd, decoded_nd, codec)
+            sums[metric.name].add(metric.measure(x_nd, decoded_nd, codec))
         if codec.is_binary:
             ones_d += unpack_bits(block_nb, codec.core.code_bits).sum(axis=0, dtype=np.int64)
-        if keep:
-            codes_nb[start:stop] = block_nb
-    held = Kept(codes_nb, codec, corpus) if corpus.on_disk else CodeArray(codes_nb)
+        held.put(start, block_nb)
     return Encoded(
-        held if keep else Recoded(codec, corpus),
-        {name: mean(values_n) for name, values_n in values.items()},
+        held.codes(),
+        {name: total.mean for name, total in sums.items()},
         ones_d / corpus.n if codec.is_binary else None,
     )

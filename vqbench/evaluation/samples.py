@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, Ints, named
+from vqbench.arrays import Floats, Ints, drawn, named
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
 from vqbench.quantizers.base import Codec
+from vqbench.search.by_id import sorted_by_id, top_by_id
 from vqbench.search.similarity import CodeBlocks, Similarity, meet
 from vqbench.search.topk import Hits, Search
 
@@ -109,7 +110,7 @@ def _by_id(bench: Bench, answered: Answered, at: Ints, k: int) -> Hits:
 
     From the deep search where it listed every row that ties with the k-th, which spares a pass over the corpus.
     """
-    hits, by_id_n = answered.hits, bench.by_id_n
+    hits, ids = answered.hits, bench.data.ids
     rows_ak, scores_ak = np.empty((len(at), k), dtype=np.int64), np.empty((len(at), k))
     whole = np.zeros(len(at), dtype=bool)
     if hits.ids_qk.shape[1] >= k:
@@ -117,16 +118,16 @@ def _by_id(bench: Bench, answered: Answered, at: Ints, k: int) -> Hits:
         some = np.where(there, at, 0)
         edge = hits.scores_qk[some, k - 1]
         whole = there & ((hits.scores_qk[some, -1] < edge) | (hits.dropped_ties_q[some] == 0))
-        ids_am, scores_am = hits.ids_qk[at[whole]], hits.scores_qk[at[whole]]
-        order_ak = np.lexsort((by_id_n[ids_am], -scores_am))[:, :k]
-        rows_ak[whole], scores_ak[whole] = (np.take_along_axis(x, order_ak, axis=1) for x in (ids_am, scores_am))
+        for each in np.flatnonzero(whole):
+            near = hits.scores_qk[at[each]] >= edge[each]
+            found = sorted_by_id(hits.ids_qk[at[each]][near], hits.scores_qk[at[each]][near], ids)
+            rows_ak[each], scores_ak[each] = found[0][:k], found[1][:k]
     if not whole.all():
         left = at[~whole]
         own_q = np.append(np.full(len(bench.data.query_ids), -1), bench.example)
         if bench.data.exclude_q is not None:
             own_q[:-1] = bench.data.exclude_q
-        search = replace(answered.search, exclude_q=own_q[left], priority_n=by_id_n)
-        found = search.top(answered.queries_qd[left], k)
+        found = top_by_id(replace(answered.search, exclude_q=own_q[left]), answered.queries_qd[left], k, ids)
         rows_ak[~whole], scores_ak[~whole] = found.ids_qk, found.scores_qk
     return Hits(rows_ak, scores_ak, np.zeros(len(at), dtype=np.int64))
 
@@ -143,9 +144,8 @@ def _pairs(bench: Bench) -> tuple[Ints, Ints, Floats]:
     """For the first queries: their nearest rows with their true ranks, and rows drawn by key, without a rank."""
     data, truth = bench.data, bench.truth
     q, near = min(_QUERIES, len(data.query_ids)), min(_EACH, truth.hits.ids_qk.shape[1])
-    assert bench.search.priority_n is not None
-    by_priority = np.argsort(bench.search.priority_n)
-    others_qe = by_priority[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
+    first = drawn(data.keys_n, q * _EACH, 0, "ties")  # in the order of ``data.priority``
+    others_qe = first[(np.arange(q * _EACH) % data.corpus.n).reshape(q, _EACH)]
     rows_f = np.concatenate([truth.hits.ids_qk[:q, :near], others_qe], axis=1).ravel()
     rank_f = np.tile(np.concatenate([np.arange(1.0, near + 1), np.full(_EACH, np.nan)]), q)
     query_f = np.repeat(np.arange(q), near + _EACH)

@@ -1,0 +1,269 @@
+"""Every format gives the vectors that were written, whatever is read of them, and says what is wrong with a file."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from vqbench import arrays, rawrows
+from vqbench.cli import main
+from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.file import File
+from vqbench.errors import VqbenchError
+from vqbench.rawrows import RawRows
+from vqbench.readers import unpack
+from vqbench.readers.base import Wanted
+from vqbench.readers.formats import READERS, read
+
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(1, 100, (37, 5)).astype(np.uint8)  # what every format can hold
+IDS = [f"é{row}" for row in range(len(BYTES))]
+
+
+def write_vecs(path: Path, x_nd: np.ndarray) -> None:
+    """A row's dimension before its numbers, row by row as the format is described."""
+    kind = {".fvecs": "<f4", ".bvecs": "u1"}[path.suffix]
+    path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
+
+
+def write_bin(path: Path, x_nd: np.ndarray) -> None:
+    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
+    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
+    path.write_bytes(head + x_nd.astype(kind).tobytes())
+
+
+def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list | None = None, **more) -> None:
+    values = pa.array(x_nd.ravel())
+    offsets = np.arange(len(x_nd) + 1, dtype=np.int32) * x_nd.shape[1]
+    lists = (
+        pa.FixedSizeListArray.from_arrays(values, x_nd.shape[1]) if fixed else pa.ListArray.from_arrays(offsets, values)
+    )
+    columns = {"vector": lists} | ({} if ids is None else {"id": pa.array(ids)})
+    pq.write_table(pa.table(columns), path, **more)
+
+
+def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
+    with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
+        file.create_dataset("train", data=x_nd, **more)
+
+
+def write_csv(path: Path, x_nd: np.ndarray) -> None:
+    pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
+
+
+WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
+    "x.npy": np.save,
+    "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
+    "x.fvecs": write_vecs,
+    "x.bvecs": write_vecs,
+    "x.fbin": write_bin,
+    "x.u8bin": write_bin,
+    "x.i8bin": write_bin,
+    "x.parquet": write_parquet,
+    "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
+    "x.hdf5": write_hdf5,
+    "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
+    "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
+    "x.csv": write_csv,
+    "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
+}
+
+
+def test_every_ending_is_written_here() -> None:
+    assert {Path(name).suffix for name in WRITERS} | {".json"} == set(READERS)
+
+
+@pytest.mark.parametrize("kept", [0, unpack.KEPT])
+@pytest.mark.parametrize("name", WRITERS)
+def test_slices_and_gathers_are_those_of_the_array(
+    name: str, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unsorted, repeated and negative row numbers too; reads that end at a tiny span and leap over gaps."""
+    monkeypatch.setattr(unpack, "KEPT", kept)
+    monkeypatch.setattr(rawrows, "_SPAN", 40)
+    path = tmp_path / name
+    WRITERS[name](path, BYTES)
+    rows_nd = read(path, Wanted()).rows_nd
+    assert (rows_nd.shape, rows_nd.ndim, len(rows_nd)) == (BYTES.shape, 2, len(BYTES))
+    for gap in (0, 12, 4096):
+        monkeypatch.setattr(rawrows, "_GAP", gap)
+        for picked in (slice(None), slice(3, 9), slice(-5, None), slice(9, 3), slice(30, 99), slice(1, 30, 4)):
+            np.testing.assert_array_equal(rows_nd[picked], BYTES[picked])
+        for rows in ([5, 1, 1, 36, 0, 7, 6, 5], [-1, 3], [0], [], list(range(37)), RNG.integers(0, 37, 200)):
+            rows = np.array(rows, dtype=np.int64)
+            np.testing.assert_array_equal(rows_nd[rows], BYTES[rows])
+    if isinstance(rows_nd, RawRows):
+        with pytest.raises(IndexError):
+            rows_nd[np.array([37])]
+
+
+NUMBERS = st.sampled_from(["<f2", ">f2", "<f4", ">f4", "<f8", "i1", "u1", "<i2", ">i4", "<u8"])
+FEW = settings(max_examples=40)
+TABLES = NUMBERS.flatmap(
+    lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
+)
+
+
+@FEW
+@given(x_nd=TABLES, fortran=st.booleans(), rows=st.lists(st.integers(0, 8)))
+def test_npy_of_any_dtype_and_shape(tmp_path: Path, x_nd: np.ndarray, fortran: bool, rows: list[int]) -> None:
+    np.save(tmp_path / "x.npy", np.asfortranarray(x_nd) if fortran else x_nd)
+    rows_nd = read(tmp_path / "x.npy", Wanted()).rows_nd
+    picked = np.array([row % len(x_nd) for row in rows], dtype=np.int64)
+    assert rows_nd.dtype == x_nd.dtype
+    assert rows_nd[:].tobytes() == x_nd.tobytes()
+    assert rows_nd[picked].tobytes() == x_nd[picked].tobytes()
+
+
+@FEW
+@given(x_nd=TABLES, chunked=st.booleans())
+def test_hdf5_of_any_dtype_and_shape(tmp_path: Path, x_nd: np.ndarray, chunked: bool) -> None:
+    write_hdf5(tmp_path / "x.h5", x_nd, chunks=True if chunked else None)
+    found_nd = read(tmp_path / "x.h5", Wanted()).rows_nd[:]
+    assert found_nd.astype(x_nd.dtype).tobytes() == x_nd.tobytes()
+
+
+@FEW
+@given(x_nd=TABLES, fixed=st.booleans(), group=st.integers(1, 9))
+def test_parquet_of_any_dtype_and_shape(tmp_path: Path, x_nd: np.ndarray, fixed: bool, group: int) -> None:
+    x_nd = x_nd.astype(x_nd.dtype.newbyteorder("="))
+    write_parquet(tmp_path / "x.parquet", x_nd, fixed=fixed, row_group_size=group)
+    assert read(tmp_path / "x.parquet", Wanted()).rows_nd[:].tobytes() == x_nd.tobytes()
+
+
+@FEW
+@given(x_nd=hnp.arrays(np.float32, (3, 2), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_csv_gives_the_floats_that_were_written(tmp_path: Path, x_nd: np.ndarray) -> None:
+    write_csv(tmp_path / "x.csv", x_nd.astype(np.float64))
+    np.testing.assert_array_equal(read(tmp_path / "x.csv", Wanted()).rows_nd[:], x_nd.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("1,2\n3,4\n", None),
+        ("a,b\n1,2\n3,4", None),
+        ("id,a,b\n7,1,2\n8,3,4\n", ["7", "8"]),
+        ("name,a,b\nNA,1,2\n,3,4\n", ["NA", ""]),
+        ("x,1,2\ny,3,4\n", ["x", "y"]),
+        ('\ufeffid,a,b\r\n"x, y",1,2\r\n007,3,4\r\n', ["x, y", "007"]),
+    ],
+)
+def test_csv_with_and_without_header_and_ids(tmp_path: Path, text: str, ids: list[str] | None) -> None:
+    (tmp_path / "x.csv").write_text(text, "utf-8", newline="")
+    content = read(tmp_path / "x.csv", Wanted())
+    np.testing.assert_array_equal(content.rows_nd[:], [[1, 2], [3, 4]])
+    assert content.ids == ids
+
+
+def test_rows_in_a_file_are_sent_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those in a scratch file, which the copy does not keep alive."""
+    monkeypatch.setattr(unpack, "KEPT", 0)
+    for name in ("x.fvecs", "x.parquet"):
+        WRITERS[name](tmp_path / name, np.repeat(BYTES, 100, axis=0))
+        rows_nd = read(tmp_path / name, Wanted()).rows_nd
+        assert isinstance(rows_nd, RawRows)
+        sent = pickle.dumps(rows_nd)
+        assert len(sent) < 1000
+        np.testing.assert_array_equal(pickle.loads(sent)[100:200], np.repeat(BYTES[1:2], 100, axis=0))
+        del rows_nd
+        if name == "x.parquet":
+            with pytest.raises(FileNotFoundError):
+                pickle.loads(sent)[:1]
+
+
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.fbin"
+    write_bin(path, BYTES)
+    rows_nd = read(path, Wanted()).rows_nd
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(VqbenchError, match=r"x\.fbin: has changed since it was opened"):
+        rows_nd[:1]
+
+
+def _data(path: Path, **fields) -> Data:
+    source = File(path=str(path), **fields).load()
+    return prepare(source, "test", queries="self", n_queries=5, normalize=True)
+
+
+def test_ids_of_a_column(tmp_path: Path) -> None:
+    for ids in (IDS, list(range(100, 137))):
+        write_parquet(tmp_path / "x.parquet", BYTES, ids=ids)
+        assert _data(tmp_path / "x.parquet").ids == [str(i) for i in ids]
+    table = pq.read_table(tmp_path / "x.parquet").append_column("name", pa.array(IDS)).append_column(
+        "other", pq.read_table(tmp_path / "x.parquet")["vector"])  # fmt: skip
+    pq.write_table(table, tmp_path / "x.parquet")
+    assert _data(tmp_path / "x.parquet", key="vector", id_column="name").ids == IDS
+    for fields, words in (
+        ({}, "vector, other: needs exactly one, or its name; choose one with dataset.key=NAME"),
+        ({"key": "name"}, "column 'name' is string: columns of lists of numbers: vector, other"),
+        ({"key": "no"}, "no column 'no'"),
+        ({"key": "vector", "id_column": "no"}, "dataset.id_column=no: no such column of texts or whole numbers: "),
+    ):
+        with pytest.raises(VqbenchError, match=words):
+            _data(tmp_path / "x.parquet", **fields)
+
+
+def test_an_hdf5_file_brings_its_queries(tmp_path: Path) -> None:
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        file["train"], file["test"], file["more/deep"] = BYTES, BYTES[:3] + 1, BYTES[::2]
+    source = File(path=str(path)).load()
+    assert source.queries_qd is not None
+    np.testing.assert_array_equal(source.queries_qd[:], BYTES[:3] + 1)
+    np.testing.assert_array_equal(File(path=str(path), key="more/deep").load().corpus_nd[:], BYTES[::2])
+    np.save(tmp_path / "x.npy", BYTES)
+    apart = File(path=str(tmp_path / "x.npy"), queries=str(path)).load()
+    assert apart.queries_qd is not None
+    np.testing.assert_array_equal(apart.queries_qd[:], BYTES[:3] + 1)
+
+
+def test_the_same_vectors_have_the_same_fingerprint_and_keys_in_every_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = prepare(Source("here", BYTES), "test", queries="self", n_queries=5, normalize=True)
+    for kept in (0, 64 * 2**20):
+        monkeypatch.setattr(unpack, "KEPT", kept)
+        monkeypatch.setattr(arrays, "_KEPT", kept)
+        for name, writer in WRITERS.items():
+            writer(tmp_path / name, BYTES)
+            data = _data(tmp_path / name)
+            assert data.fingerprint == wanted.fingerprint, name
+            np.testing.assert_array_equal(data.keys_n, wanted.keys_n)
+            np.testing.assert_array_equal(data.queries_qd, wanted.queries_qd)
+            np.testing.assert_array_equal(data.corpus.block(3, 30), wanted.corpus.block(3, 30))
+
+
+@pytest.mark.slow
+def test_the_same_vectors_give_the_same_table_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """metrics.csv byte for byte, whether rows are kept in memory or read again."""
+    monkeypatch.chdir(tmp_path)
+    Path("ids.txt").write_text("\n".join(IDS), "utf-8")
+    tables = {}
+    for name, writer in WRITERS.items():
+        path = Path(name)
+        writer(path, BYTES)
+        if name in ("x.fvecs", "chunks.hdf5"):
+            monkeypatch.setattr("vqbench.arrays._KEPT", 0)
+            monkeypatch.setattr(unpack, "KEPT", 0)
+        told = ["dataset=file", f"dataset.path={name}", "dataset.name=same", "dataset.ids=ids.txt", "n_queries=9"]
+        told += ["quantizer=[offset_int8,binary_mean]", "metric=[overlap,mse]", "k=[5]", "oversample=[0]"]
+        few = ["figures=false", "report=false", "doctor=false", "cache=off", f"out=of-{name}"]
+        assert main([*told, *few]) == 0
+        tables[name] = Path(f"of-{name}", "metrics.csv").read_bytes()
+        monkeypatch.undo()
+        monkeypatch.chdir(tmp_path)
+    assert len(set(tables.values())) == 1
+    assert b"offset_int8" in tables["x.npy"]

@@ -1,0 +1,176 @@
+"""Ids of rows as sequences that do not hold a Python string for each row.
+
+Ten million strings take a gigabyte. Numbered ids are made when they are asked for; others lie in a file, of
+which memory holds only where each id begins, 8 bytes a row.
+"""
+
+from __future__ import annotations
+
+import codecs
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from vqbench.arrays import Ints, blocks, named
+from vqbench.errors import VqbenchError
+from vqbench.scratch import Temporary
+
+_READ = 1 << 20  # bytes of text at a time
+_MANY = 1 << 14  # ids at a time
+_DENSE = 8  # where so many ids are read for one that is wanted, reading them all is faster
+
+
+class _Ids(Sequence[str]):
+    """What the kinds of ids share: equal to any sequence of the same strings."""
+
+    @abstractmethod
+    def some(self, start: int, stop: int) -> list[str]:
+        """Ids ``start`` to ``stop``."""
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            start, stop, step = at.indices(len(self))
+            return self.some(start, max(start, stop)) if step == 1 else [self[i] for i in range(start, stop, step)]
+        row = int(at) + (len(self) if at < 0 else 0)
+        if not 0 <= row < len(self):
+            raise IndexError(f"id {at} of {len(self)}")
+        return self.some(row, row + 1)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        for start, stop in blocks(len(self), _MANY):
+            yield from self.some(start, stop)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Numbered(_Ids):
+    """``prefix0``, ``prefix1``, ... for ``n`` rows that came without ids."""
+
+    def __init__(self, n: int, prefix: str = ""):
+        self._n, self._prefix = n, prefix
+
+    def __len__(self) -> int:
+        return self._n
+
+    def some(self, start: int, stop: int) -> list[str]:
+        return [f"{self._prefix}{row}" for row in range(start, stop)]
+
+
+class PickedIds(_Ids):
+    """Those of other ids that ``rows`` names, in that order."""
+
+    def __init__(self, ids: Sequence[str], rows: Ints):
+        self._ids, self._rows = ids, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def some(self, start: int, stop: int) -> list[str]:
+        rows = self._rows[start:stop]
+        first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
+        if last - first < _DENSE * len(rows):  # near together: one read for all
+            near = list(self._ids[first : last + 1])
+            return [near[row - first] for row in rows.tolist()]
+        return named(self._ids, rows)
+
+
+class PackedIds(_Ids):
+    """UTF-8 texts one after the other in a file, id i from byte ``starts[i]`` to ``starts[i + 1]``.
+
+    ``strip``: line ends, which are no part of an id. The file must stay as it is.
+    """
+
+    def __init__(self, path: Path, starts: Ints, *, strip: str = "", owner: object = None):
+        self._path, self._starts, self._strip, self._owner = path, starts, strip, owner
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def some(self, start: int, stop: int) -> list[str]:
+        edges = self._starts[start : stop + 1]
+        if stop <= start:
+            return []
+        with open(self._path, "rb", buffering=0) as file:
+            file.seek(int(edges[0]))
+            content = file.read(int(edges[-1] - edges[0]))
+        at = (edges - edges[0]).tolist()
+        try:
+            found = [content[a:b].decode() for a, b in zip(at, at[1:], strict=False)]
+        except UnicodeDecodeError:
+            raise VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile") from None
+        return [i.rstrip(self._strip) for i in found] if self._strip else found
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_owner": None}
+
+    @classmethod
+    def lines(cls, path: Path) -> PackedIds:
+        """The lines of a text file, with ends of any kind. Raises VqbenchError if it is no UTF-8."""
+        decoder, found, begun, last = codecs.getincrementaldecoder("utf-8")(), [np.zeros(1, np.int64)], 0, 0
+        with open(path, "rb") as file:
+            while chunk := file.read(_READ):
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError as error:
+                    raise _not_text(path, error) from None
+                # A line begins behind \n, and behind a \r that no \n follows.
+                bytes_b = np.frombuffer(bytes([last]) + chunk, np.uint8)
+                before_b, here_b = bytes_b[:-1], bytes_b[1:]
+                begins_b = (before_b == 10) | ((before_b == 13) & (here_b != 10))
+                found.append(begun + np.flatnonzero(begins_b))
+                begun, last = begun + len(chunk), chunk[-1]
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise _not_text(path, error) from None
+        return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n")
+
+    @staticmethod
+    def writer(n: int) -> _Writer:
+        """Where ``n`` ids can be put that come one batch after the other."""
+        return _Writer(n)
+
+
+def _not_text(path: Path, error: UnicodeDecodeError) -> VqbenchError:
+    return VqbenchError(f"{path}: is not UTF-8 text ({error}): give one id a line")
+
+
+class _Writer:
+    """Puts ids into a temporary file that is removed when nothing refers to them any more."""
+
+    def __init__(self, n: int):
+        self._kept, self._starts, self._count = Temporary(".ids"), np.zeros(n + 1, np.int64), 0
+
+    def add(self, ids: Sequence[str]) -> None:
+        encoded = [i.encode() for i in ids]
+        ends = self._starts[self._count] + np.cumsum([len(i) for i in encoded], dtype=np.int64)
+        self._starts[self._count + 1 : self._count + 1 + len(ids)] = ends
+        self._kept.write(b"".join(encoded))
+        self._count += len(ids)
+
+    def ids(self) -> PackedIds:
+        self._kept.file.close()
+        return PackedIds(self._kept.path, self._starts[: self._count + 1], owner=self._kept)
+
+
+def positions(ids: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
+    """The row of each wanted id that is among ``ids``; one pass, without an index of all."""
+    wanted = set(wanted)
+    found: dict[str, int] = {}
+    if wanted:
+        for row, i in enumerate(ids):
+            if i in wanted:
+                found.setdefault(i, row)
+    return found

@@ -1,0 +1,37 @@
+"""What every reader hands over, and how it refuses a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vqbench.arrays import Table
+from vqbench.errors import VqbenchError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to take from a file that holds more than one thing.
+
+    key: the array, dataset or column with the vectors. id_column: the column with the ids. queries: whether
+    queries are wanted rather than a corpus.
+    """
+
+    key: str | None = None
+    id_column: str | None = None
+    queries: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Vectors ``(n, d)``, their ids where the file has any, and the queries that it brings along."""
+
+    rows_nd: Table
+    ids: Sequence[str] | None = None
+    queries_qd: Table | None = None
+
+
+def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str = "") -> VqbenchError:
+    """The one shape of all refusals: file, place in it, what stands there, what should, what to do."""
+    return VqbenchError(": ".join(x for x in (str(path), place, found, rule) if x) + (f"; {remedy}" if remedy else ""))

@@ -1,0 +1,91 @@
+"""Files that hold what does not fit into memory for as long as it is in use.
+
+They lie in the system's temporary folder (the environment variable TMPDIR names another), and are removed when
+nothing refers to them any more, or when the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqbench.errors import VqbenchError
+from vqbench.rawrows import RawRows, stamp_of
+
+_SPARE = 1 << 28  # bytes of the disk that are left free
+
+
+class Temporary:
+    """A file that is removed when nothing refers to it any more; ``file`` is open for writing."""
+
+    def __init__(self, suffix: str):
+        handle, name = tempfile.mkstemp(prefix="vqbench-", suffix=suffix)
+        self.path, self.file = Path(name), os.fdopen(handle, "wb")
+        weakref.finalize(self, _remove, self.path, os.getpid())
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Add to the end. Raises VqbenchError where the disk has no room."""
+        try:
+            self.file.write(content)
+        except OSError as error:
+            raise VqbenchError(
+                f"{self.path}: cannot be written ({error}): name another folder in the environment variable TMPDIR"
+            ) from None
+
+
+class Scratch:
+    """Rows of ``dtype`` and width ``d``, written block by block and then read like any file.
+
+    Use it as a context manager around writing; raises VqbenchError where the disk has no room.
+    """
+
+    def __init__(self, d: int, dtype: np.dtype[Any], expected: int):
+        """expected: bytes that will be written, which must fit."""
+        folder = Path(tempfile.gettempdir())
+        if not has_room(expected):
+            free = shutil.disk_usage(folder).free
+            raise VqbenchError(
+                f"{folder}: {expected / 1e9:.1f} GB are needed for a while, {max(0, free - _SPARE) / 1e9:.1f} GB "
+                "are free: name a folder with more room in the environment variable TMPDIR"
+            )
+        self._kept, self._d, self._dtype, self._n = Temporary(".rows"), d, dtype, 0
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kept.file.close()
+
+    def write(self, block_nd: NDArray[Any]) -> None:
+        """Add rows ``(m, d)``."""
+        self._kept.write(np.ascontiguousarray(block_nd, dtype=self._dtype).data)
+        self._n += len(block_nd)
+
+    def rows(self) -> RawRows:
+        """What was written; the file lives as long as these rows do."""
+        self._kept.file.close()
+        return RawRows(
+            path=self._kept.path, offset=0, shape=(self._n, self._d), dtype=self._dtype,
+            stamp=stamp_of(self._kept.path.stat()), owner=self._kept,
+        )  # fmt: skip
+
+
+def has_room(expected: int) -> bool:
+    """Whether the temporary folder can hold so many bytes more."""
+    return expected + _SPARE <= shutil.disk_usage(tempfile.gettempdir()).free
+
+
+def _remove(path: Path, process: int) -> None:
+    """Only the process that made a file removes it, not the copies of that process."""
+    if os.getpid() == process:
+        path.unlink(missing_ok=True)
