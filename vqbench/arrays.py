@@ -21,6 +21,7 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 Codes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
+Numbers = NDArray[Any]
 Keys = NDArray[np.uint64]
 
 #: Scores that agree after rounding to this many decimals are equal.
@@ -31,7 +32,7 @@ _CHUNK = 4096
 _CACHED = 1 << 15  # numbers whose float64 copy stays in a second-level cache
 _TAKEN = 8192  # rows that are read at a time
 _BLOCK = 1 << 22  # numbers that are read at a time: 16 MiB as float32
-_KEPT = 64 * 2**20
+_KEPT = 512 * 2**20  # bytes of finished rows that stay in memory
 
 
 class Stored(Protocol):
@@ -172,11 +173,13 @@ class Vectors:
         """The given rows as float32, not yet normalised."""
         return self._take(rows, as_float32)
 
-    def _take(self, rows: Ints, finish: Callable[[NDArray[np.generic]], Floats]) -> Floats:
-        taken_nd = np.empty((len(rows), self.d), dtype=np.float32)
-        for start, stop in blocks(len(rows), block_rows(self.d, _TAKEN)):
-            some = rows[start:stop] if self._rows is None else self._rows[rows[start:stop]]
-            taken_nd[start:stop] = finish(self._array[some])
+    def _take(self, rows: slice | Ints, finish: Callable[[NDArray[np.generic]], Floats]) -> Floats:
+        """Rows, some at a time, so that what is made of them on the way stays small."""
+        count = rows.stop if isinstance(rows, slice) else len(rows)
+        taken_nd = np.empty((count, self.d), dtype=np.float32)
+        for start, stop in blocks(count, block_rows(self.d, _TAKEN)):
+            some = slice(start, stop) if isinstance(rows, slice) else rows[start:stop]
+            taken_nd[start:stop] = finish(self._array[some if self._rows is None else self._rows[some]])
         return taken_nd
 
     def _finish(self, x_nd: NDArray[np.generic]) -> Floats:
@@ -185,7 +188,7 @@ class Vectors:
     @property
     def _kept(self) -> Floats | None:
         if self._finished is None and 4 * self.n * self.d <= _KEPT:
-            self._finished = self._finish(self._array[slice(None) if self._rows is None else self._rows])
+            self._finished = self._take(slice(0, self.n), self._finish)
         return self._finished
 
     def only(self, rows: Ints) -> Vectors:

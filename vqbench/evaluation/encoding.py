@@ -11,6 +11,7 @@ import numpy as np
 from vqbench.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
 from vqbench.errors import VqbenchError
 from vqbench.exact_sum import ExactSum
+from vqbench.kernels.choice import in_order
 from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
@@ -18,7 +19,7 @@ from vqbench.rawrows import RawRows
 from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks
 
-_BLOCK = 8192  # rows at a time
+_BLOCK = 2048  # rows that a thread encodes at a time
 _HELD = 512 * 2**20  # bytes of codes that are kept in memory
 
 
@@ -147,15 +148,19 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
     held = _Held(codec, corpus, width)
     sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
-    for start, stop in blocks(corpus.n, block_rows(corpus.d, _BLOCK)):
-        x_nd = corpus.block(start, stop)
+
+    def encode(span: tuple[int, int]) -> tuple[Codes, list[Floats], Ints]:
+        x_nd = corpus.block(*span)
         block_nb = codec.encode(x_nd)
         decoded_nd = codec.decode(block_nb) if metrics else x_nd
-        for metric in metrics:
-            sums[metric.name].add(metric.measure(x_nd, decoded_nd, codec))
-        if codec.is_binary:
-            ones_d += unpack_bits(block_nb, codec.core.code_bits).sum(axis=0, dtype=np.int64)
+        bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
+        return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
+
+    for start, (block_nb, values, ones) in in_order(encode, blocks(corpus.n, block_rows(corpus.d, _BLOCK))):
         held.put(start, block_nb)
+        ones_d += ones
+        for metric, values_b in zip(metrics, values, strict=True):
+            sums[metric.name].add(values_b)
     return Encoded(
         held.codes(),
         {name: total.mean for name, total in sums.items()},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -116,6 +118,20 @@ def announced(words: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def in_order(work: Callable[[tuple[int, int]], S], spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, S]]:
+    """``(start, work((start, stop)))`` of every span, in their order; threads do as many at a time as there are."""
+    spans, count = iter(spans), threads()
+    if count == 1:
+        yield from ((span[0], work(span)) for span in spans)
+        return
+    with blas_threads(1), ThreadPoolExecutor(count) as pool:
+        ahead = deque((span[0], pool.submit(work, span)) for span in itertools.islice(spans, count + 1))
+        while ahead:
+            start, found = ahead.popleft()
+            yield start, found.result()
+            ahead.extend((span[0], pool.submit(work, span)) for span in itertools.islice(spans, 1))
 
 
 def shared(n: int, size: int, state: Callable[[], S], step: Callable[[S, int, int], None]) -> list[S]:

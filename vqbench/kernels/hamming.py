@@ -1,6 +1,6 @@
 """Compiled: the exact top k of packed bits by the number of bits that differ, with ties counted."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportCallIssue=false
 
 from __future__ import annotations
 

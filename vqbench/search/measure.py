@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS, Codes, Floats, Ints
+from vqbench.arrays import SCORE_DECIMALS, Codes, Floats, Ints, Numbers
 from vqbench.errors import VqbenchError
 from vqbench.packing import unpack_bits
 from vqbench.search.lanes import lane_cosines, lane_dots, rough_norms
@@ -111,7 +111,7 @@ class PackedHamming(Hamming):
 
     bits: int
 
-    def prepare(self, x_nd: Codes) -> Floats:
+    def prepare(self, x_nd: Numbers) -> Floats:
         """The bits as -1 and 1, float32."""
         return unpack_bits(x_nd, self.bits).astype(np.float32) * 2 - 1
 
@@ -121,11 +121,11 @@ class PackedHamming(Hamming):
     def from_products(self, products_f: Floats, d: int) -> Floats | None:
         return super().from_products(products_f, self.bits)
 
-    def scores(self, x_md: Codes, queries_qd: Codes, at_m: Ints) -> Floats:
+    def scores(self, x_md: Numbers, queries_qd: Numbers, at_m: Ints) -> Floats:
         differing_mb = self.masked(x_md) ^ self.masked(queries_qd)[at_m]
         return -np.bitwise_count(differing_mb).sum(axis=1, dtype=np.int64).astype(np.float64)
 
-    def masked(self, codes_nb: Codes) -> Codes:
+    def masked(self, codes_nb: Numbers) -> Codes:
         """The bytes that hold the bits, what pads the last of them set to zero."""
         used_nb = np.ascontiguousarray(codes_nb[:, : -(-self.bits // 8)])
         if self.bits % 8:

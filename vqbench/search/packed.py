@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Codes, Floats, Ints, Rows, blocks
+from vqbench.arrays import Floats, Ints, Numbers, Rows, blocks
 from vqbench.kernels.choice import shared
 from vqbench.search.measure import PackedHamming
 
@@ -26,10 +26,10 @@ class Bits:
     kernels: Any
     rows: Rows
     measure: PackedHamming
-    queries_qb: Codes
+    queries_qb: Numbers
     own_q: Ints
 
-    def words(self, codes_nb: Codes) -> Words:
+    def words(self, codes_nb: Numbers) -> Words:
         """The bits that count, zeros after them, as 64-bit words ``(n, w)``."""
         used_nb = self.measure.masked(codes_nb)
         words_nb = np.zeros((len(used_nb), -(-used_nb.shape[1] // 8) * 8), np.uint8)

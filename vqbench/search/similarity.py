@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, row_norms
+from vqbench.arrays import Codes, Floats, Ints, Numbers, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import shared
 from vqbench.quantizers.base import Codec
@@ -60,7 +60,7 @@ class CodeRows:
     """
 
     codes: CodeBlocks
-    view: Callable[[Codes], Floats]
+    view: Callable[[Codes], Numbers]
     d: int
     quick: Callable[[Codes], Floats] | None = None
 
@@ -87,7 +87,7 @@ class CodeRows:
 class Sides:
     """Both sides of a search: the queries as rows, the codes as rows, the measure between them."""
 
-    queries_qd: Floats
+    queries_qd: Numbers
     rows: CodeRows
     measure: Measure
 
