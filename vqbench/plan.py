@@ -84,6 +84,7 @@ class Plan:
     backends: Mapping[str, Pairing] = field(default_factory=dict)
 
 
+_HERE = "vqbench.parallel.threads.Threads"
 _TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
            "parallel")  # fmt: skip
 
@@ -123,7 +124,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
     title = experiment or next(iter(datasets))
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
-    parallel: Parallel = build(config.get("parallel"), "parallel", "parallel", plugins)
+    parallel = build(config.get("parallel") or {"_target_": _HERE}, "parallel", "parallel", plugins)
     backends = _backends(config.get("backend") or {}, overrides, plugins)
     return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends)
 

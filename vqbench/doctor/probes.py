@@ -17,7 +17,7 @@ from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.quantizers.rabitq import RaBitQ
 from vqbench.quantizers.scalar import Scalar
-from vqbench.search.measure import Cosine, Inner
+from vqbench.search.measure import Cosine, Inner, PackedHamming
 from vqbench.search.similarity import CodeArray, Sides, meet
 from vqbench.transforms.normalize import Normalize
 from vqbench.transforms.pca import PCA
@@ -67,11 +67,13 @@ def code_scores(variant: Variant, rows_md: Floats, queries_qd: Floats) -> Floats
 
 
 def _scores(sides: Sides) -> Floats:
-    rows_mw = sides.rows.block(0, sides.rows.n)
+    rows_mw, queries_qw = sides.rows.block(0, sides.rows.n), sides.queries_qd
+    if isinstance(sides.measure, PackedHamming):  # bits as -1 and 1, whose products order as distances do
+        rows_mw, queries_qw = sides.measure.prepare(rows_mw), sides.measure.prepare(queries_qw)
     if isinstance(sides.measure, Cosine):
-        return cosines(sides.queries_qd, rows_mw)
+        return cosines(queries_qw, rows_mw)
     reach = sides.measure.reach if isinstance(sides.measure, Inner) else 1.0
-    found_qm = sides.queries_qd.astype(np.float64) @ rows_mw.T.astype(np.float64)
+    found_qm = queries_qw.astype(np.float64) @ rows_mw.T.astype(np.float64)
     found_qm /= reach or 1.0
     return np.round(found_qm, _DECIMALS, out=found_qm)
 
