@@ -28,7 +28,7 @@ def expand_bits(codes_nb: Codes, d: int, low: float, high: float) -> Floats:
 
 def plus_minus(codes_nb: Codes, size_n: Floats, out_nd: Floats) -> None:
     """Fill ``out_nd``: for each bit of row i ``size_n[i]`` where it is set, else the negative of that."""
-    rows = compiled("rows", work=8.0 * out_nd.size)
+    rows = compiled("rows", 1e-9 * out_nd.size)
     if rows is None:
         out_nd[:] = expand_bits(codes_nb, out_nd.shape[1], -1.0, 1.0)
         out_nd *= size_n[:, None]

@@ -27,8 +27,8 @@ Kernels = Literal["auto", "numba", "numpy"]
 #: Set to one of ``Kernels`` where no option is at hand, as in a notebook.
 VARIABLE = "VQBENCH_KERNELS"
 
-#: Loading numba costs about half a second: below so many multiplications numpy is done sooner.
-WORTH = 2e10
+#: Seconds that loading numba takes: it is loaded once numpy has worked, or is to work, for longer.
+WORTH = 0.5
 
 _ANNOUNCED_AFTER = 1.0  # seconds
 
@@ -39,6 +39,7 @@ class _Process:
 
     threads: int | None = None
     kernels: Kernels | None = None
+    spent: float = 0.0
 
 
 _told = _Process()
@@ -85,13 +86,15 @@ def chosen() -> Kernels:
     return found  # pyright: ignore[reportReturnType]
 
 
-def compiled(name: str, work: float = float("inf")) -> Any | None:
+def compiled(name: str, seconds: float = float("inf")) -> Any | None:
     """The module ``vqbench.kernels.NAME``, or None where numpy is to do the work.
 
-    work: about how many multiplications lie ahead. Results are the same either way.
+    seconds: about how much longer numpy would take for what lies ahead. Results are the same either way.
     """
     how = chosen()
-    if how == "numpy" or (how == "auto" and work < WORTH and "numba" not in sys.modules):
+    if how == "auto" and "numba" not in sys.modules:
+        _told.spent += seconds
+    if how == "numpy" or (how == "auto" and _told.spent < WORTH and "numba" not in sys.modules):
         return None
     if find_spec("numba") is None:
         if how == "numba":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots
+from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import compiled, threads
 from vqbench.ledger import Item, Ledger
@@ -19,7 +19,7 @@ from vqbench.quantizers.base import Codec, Quantizer
 # A block's product stays below the size from which BLAS calls its threads together, which costs more than it
 # brings; the pieces are shared among threads instead.
 _SMALL = 2**18
-_RIVAL = 20  # how many times slower than a large product of BLAS the small ones here are
+_SLOWER = 2e-10  # seconds that numpy takes longer for a multiplication
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class ProductQuantization(Quantizer):
         rows = drawn(content_keys(sample_nd), k * self.sample_per_centroid, int(rng.integers(2**31)), "codebooks")
         rngs = rng.spawn(m)
 
-        kernels = compiled("centroids", work=float(len(rows)) * d * k * self.iterations * _RIVAL)
+        kernels = compiled("centroids", _SLOWER * len(rows) * d * k * self.iterations)
 
         def train(piece: int) -> Floats:
             piece_nw = np.ascontiguousarray(sample_nd[rows, piece * (d // m) : (piece + 1) * (d // m)])
@@ -90,7 +90,7 @@ class ProductCodec(Codec):
     def encode(self, x_nd: Floats) -> Codes:
         m, _, width = self.codebooks_mkw.shape
         levels_nm = np.empty((len(x_nd), m), np.uint8)
-        kernels = compiled("centroids", work=float(len(x_nd)) * self.codebooks_mkw.size * _RIVAL)
+        kernels = compiled("centroids", _SLOWER * len(x_nd) * self.codebooks_mkw.size)
 
         def code(piece: int) -> None:
             piece_nw = x_nd[:, piece * width : (piece + 1) * width]
@@ -119,7 +119,8 @@ def nearest(x_nw: Floats, centroids_kw: Floats, kernels: Any = None) -> Ints:
     whatever rows stand beside this one.
     """
     if kernels is not None:
-        return _raced(_on_grid(x_nw), centroids_kw, kernels)
+        rows_nw = _on_grid(x_nw)
+        return _raced(rows_nw, _longest(rows_nw), centroids_kw, kernels)
     return _argmax(x_nw, *_gridded(centroids_kw))
 
 
@@ -143,13 +144,17 @@ def _on_grid(x_nw: Floats) -> Floats:
     return rows_on_grid(x_nw).astype(np.float32)
 
 
-def _raced(rows_nw: Floats, centroids_kw: Floats, kernels: Any) -> Ints:
+def _longest(rows_nw: Floats) -> float:
+    return float(row_norms(rows_nw).max(initial=0))
+
+
+def _raced(rows_nw: Floats, longest: float, centroids_kw: Floats, kernels: Any) -> Ints:
     """``nearest`` with compiled kernels: float32 first, float64 where it cannot tell two scores apart.
 
     A score is a sum of w + 1 terms, of which |x| |c| + |c|^2 / 2 bounds the magnitudes (Higham, eq. 3.5).
     """
     grid_wk, halves_k = _gridded(centroids_kw)
-    longest, centroid = float(np.sqrt((rows_nw * rows_nw).sum(axis=1).max())), float(np.sqrt(2 * halves_k.max()))
+    centroid = float(np.sqrt(2 * halves_k.max()))
     if not (1e-9 < longest < 1e9 and 1e-9 < centroid < 1e9):  # float32 could run out of range
         return _argmax(rows_nw, grid_wk, halves_k)
     doubt = np.float32(2.5 * (rows_nw.shape[1] + 12) * 2.0**-24 * (longest * centroid + centroid**2 / 2))
@@ -164,9 +169,10 @@ def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator, ker
     if len(distinct_uw) <= k:  # each value is its own centroid, the last one several times
         return distinct_uw[np.minimum(np.arange(k), len(distinct_uw) - 1)]
     centroids_kw = distinct_uw[rng.choice(len(distinct_uw), k, replace=False)]
-    before_n, rows_nw = np.full(len(x_nw), -1), None if kernels is None else _on_grid(x_nw)
+    before_n, rows_nw = np.full(len(x_nw), -1), x_nw if kernels is None else _on_grid(x_nw)
+    longest = _longest(rows_nw)
     for _ in range(iterations):
-        index_n = nearest(x_nw, centroids_kw) if rows_nw is None else _raced(rows_nw, centroids_kw, kernels)
+        index_n = nearest(x_nw, centroids_kw) if kernels is None else _raced(rows_nw, longest, centroids_kw, kernels)
         if np.array_equal(index_n, before_n):
             break
         before_n = index_n

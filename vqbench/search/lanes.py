@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
+from vqbench.arrays import Floats, Ints, blocks
 from vqbench.kernels.choice import compiled
 
 _LANES = 32
+_CACHED = 1 << 16  # products that are held at a time
+_SLOWER = 2e-9  # seconds that numpy takes longer for a component
 
 
 def lane_dots(x_md: Floats, y_qd: Floats, at_m: Ints) -> Floats:
@@ -17,20 +19,29 @@ def lane_dots(x_md: Floats, y_qd: Floats, at_m: Ints) -> Floats:
     and so on: a result depends on its two rows alone, on any machine.
     """
     x_md, y_qd = _plain(x_md), _plain(y_qd)
-    rows = compiled("rows", work=x_md.size)
+    rows = compiled("rows", _SLOWER * x_md.size)
     out_m = np.empty(len(x_md))
     if rows is not None:
         rows.dots(x_md, y_qd, at_m, out_m)
         return out_m
-    x_md, y_md = x_md.astype(np.float64, copy=False), y_qd.astype(np.float64, copy=False)[at_m]
-    sum_ml = np.zeros((len(x_md), _LANES))
-    for j in range(0, x_md.shape[1], _LANES):
-        product_ml = x_md[:, j : j + _LANES] * y_md[:, j : j + _LANES]
-        sum_ml[:, : product_ml.shape[1]] += product_ml
+    sum_ml = np.empty((len(x_md), _LANES))
+    for start, stop in blocks(len(x_md), max(1, _CACHED // max(1, x_md.shape[1]))):
+        x_bd, y_bd = (some.astype(np.float64, copy=False) for some in (x_md[start:stop], y_qd[at_m[start:stop]]))
+        sum_ml[start:stop] = _lane_sums(x_bd, y_bd)
     while sum_ml.shape[1] > 1:
         half = sum_ml.shape[1] // 2
         sum_ml = sum_ml[:, :half] + sum_ml[:, half:]
     return sum_ml[:, 0]
+
+
+def _lane_sums(x_bd: Floats, y_bd: Floats) -> Floats:
+    """The running sums ``(b, 32)``; numpy adds up along a middle axis one after the other."""
+    product_bd = x_bd * y_bd
+    rest = product_bd.shape[1] % _LANES
+    whole_bjl = product_bd[:, : product_bd.shape[1] - rest].reshape(len(x_bd), -1, _LANES)
+    sum_bl = np.add.reduce(whole_bjl, axis=1)
+    sum_bl[:, :rest] += product_bd[:, product_bd.shape[1] - rest :]
+    return sum_bl
 
 
 def lane_norms(x_md: Floats) -> Floats:
@@ -40,7 +51,7 @@ def lane_norms(x_md: Floats) -> Floats:
 
 def rough_norms(x_md: Floats) -> Floats:
     """Euclidean norms ``(m,)`` in float64, the last bits in no certain order: for products with an error bound."""
-    rows = compiled("rows", work=x_md.size)
+    rows = compiled("rows", _SLOWER * x_md.size)
     if rows is None:
         return np.sqrt(np.einsum("ij,ij->i", x_md, x_md, dtype=np.float64))
     out_m = np.empty(len(x_md))
@@ -51,7 +62,7 @@ def rough_norms(x_md: Floats) -> Floats:
 def lane_cosines(x_md: Floats, y_qd: Floats, at_m: Ints) -> Floats:
     """Cosines ``(m,)`` float64 of each row of ``x_md`` with row ``at_m`` of ``y_qd``; 0 where one of them is zero."""
     x_md, y_qd = _plain(x_md), _plain(y_qd)
-    rows = compiled("rows", work=x_md.size)
+    rows = compiled("rows", _SLOWER * x_md.size)
     if rows is None:
         dots_m, norms_m = lane_dots(x_md, y_qd, at_m), lane_norms(x_md)
     else:

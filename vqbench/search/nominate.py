@@ -24,9 +24,9 @@ class Products:
     at_once: int
 
     @property
-    def work(self) -> float:
-        """How many multiplications a pass takes."""
-        return float(self.rows.n) * len(self.queries_qd) * self.rows.d
+    def slower(self) -> float:
+        """Seconds that numpy takes longer to look through the products of a pass."""
+        return 1e-9 * self.rows.n * len(self.queries_qd)
 
     def buffer(self) -> Floats:
         """Room for the products of one block; every thread has its own."""
@@ -84,7 +84,7 @@ def nominate(products: Products, k: int) -> tuple[Ints, Ints, Floats, Floats, In
     """
     slack = _up(2 * products.measure.error(products.rows.d), products.queries_qd.dtype)
     room, limit = 2 * k + k // 2 + 128, k + k // 2 + 64
-    kernels = compiled("select", products.work)
+    kernels = compiled("select", products.slower)
 
     def step(lists: Lists, start: int, stop: int) -> None:
         for part, products_qb, scale_b in products.of(start, stop, lists.buffer):
@@ -153,7 +153,7 @@ def _collect(
 def reaching(products: Products, floor_q: Floats, most: int) -> Iterator[tuple[Ints, Ints]]:
     """Flat (query, row) pairs whose product reaches the query's floor, at most about ``most`` at a time."""
     buffer = products.buffer()
-    kernels = compiled("select", products.work)
+    kernels = compiled("select", products.slower)
     room = max(most, products.block_rows)
     at_q, at_b = np.empty(room, np.int64), np.empty(room, np.int64)
     for start, stop in blocks(products.rows.n, products.block_rows):

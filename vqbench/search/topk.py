@@ -127,7 +127,7 @@ class Search:
         """Both sides of a search of packed bits, where compiled kernels can do it."""
         if not isinstance(self.measure, PackedHamming):
             return None
-        kernels = compiled("hamming", self.rows.n * len(part) * self.measure.bits / 8)
+        kernels = compiled("hamming", 1e-11 * self.rows.n * len(part) * (self.measure.bits + 100))
         if kernels is None:
             return None
         own_q = np.full(len(part), -1) if self.exclude_q is None else self.exclude_q[part]
