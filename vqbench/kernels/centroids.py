@@ -12,34 +12,44 @@ GROUP = 8  # dimensions that are added up at a time; rows and centroids are padd
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
+def _add_groups(rows_wt, centroids_kw, c, sum_t):
+    """All dimensions but the last group's, where there are more."""
+    sum_t[:] = 0
+    for j in range(0, len(rows_wt) - GROUP, GROUP):
+        c0, c1, c2, c3 = centroids_kw[c, j], centroids_kw[c, j + 1], centroids_kw[c, j + 2], centroids_kw[c, j + 3]
+        c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
+        c7 = centroids_kw[c, j + 7]
+        for t in range(TILE):
+            sum_t[t] += (c0 * rows_wt[j, t] + c1 * rows_wt[j + 1, t] + c2 * rows_wt[j + 2, t]
+                         + c3 * rows_wt[j + 3, t] + c4 * rows_wt[j + 4, t] + c5 * rows_wt[j + 5, t]
+                         + c6 * rows_wt[j + 6, t] + c7 * rows_wt[j + 7, t])  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _race(rows_wt, centroids_kw, halves_k, best_t, second_t, index_t, sum_t):
     """float32: for a tile of rows the greatest ``x . c - |c|^2 / 2``, the next greatest, and where the first was."""
-    w, last = len(rows_wt), len(rows_wt) - GROUP
+    w = len(rows_wt)
+    last_gt = rows_wt[w - GROUP :]
     best_t[:] = -np.inf
     second_t[:] = -np.inf
+    sum_t[:] = 0
     for c in range(len(centroids_kw)):
         half, number = halves_k[c], np.int32(c)
-        sum_t[:] = 0
-        for j in range(0, w, GROUP):
-            c0, c1, c2, c3 = centroids_kw[c, j], centroids_kw[c, j + 1], centroids_kw[c, j + 2], centroids_kw[c, j + 3]
-            c4, c5, c6, c7 = (centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6],
-                              centroids_kw[c, j + 7])  # fmt: skip
-            if j < last:
-                for t in range(TILE):
-                    sum_t[t] += (c0 * rows_wt[j, t] + c1 * rows_wt[j + 1, t] + c2 * rows_wt[j + 2, t]
-                                 + c3 * rows_wt[j + 3, t] + c4 * rows_wt[j + 4, t] + c5 * rows_wt[j + 5, t]
-                                 + c6 * rows_wt[j + 6, t] + c7 * rows_wt[j + 7, t])  # fmt: skip
-                continue
-            for t in range(TILE):
-                score = sum_t[t] - half + (
-                    c0 * rows_wt[j, t] + c1 * rows_wt[j + 1, t] + c2 * rows_wt[j + 2, t]
-                    + c3 * rows_wt[j + 3, t] + c4 * rows_wt[j + 4, t] + c5 * rows_wt[j + 5, t]
-                    + c6 * rows_wt[j + 6, t] + c7 * rows_wt[j + 7, t])  # fmt: skip
-                best = best_t[t]
-                loser = best if score > best else score
-                second_t[t] = loser if loser > second_t[t] else second_t[t]
-                index_t[t] = number if score > best else index_t[t]
-                best_t[t] = score if score > best else best
+        if w > GROUP:
+            _add_groups(rows_wt, centroids_kw, c, sum_t)
+        j = w - GROUP
+        c0, c1, c2, c3 = centroids_kw[c, j], centroids_kw[c, j + 1], centroids_kw[c, j + 2], centroids_kw[c, j + 3]
+        c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
+        c7 = centroids_kw[c, j + 7]
+        for t in range(TILE):
+            score = sum_t[t] - half + (
+                c0 * last_gt[0, t] + c1 * last_gt[1, t] + c2 * last_gt[2, t] + c3 * last_gt[3, t]
+                + c4 * last_gt[4, t] + c5 * last_gt[5, t] + c6 * last_gt[6, t] + c7 * last_gt[7, t])  # fmt: skip
+            best = best_t[t]
+            loser = best if score > best else score
+            second_t[t] = loser if loser > second_t[t] else second_t[t]
+            index_t[t] = number if score > best else index_t[t]
+            best_t[t] = score if score > best else best
 
 
 @njit(cache=True, nogil=True)
