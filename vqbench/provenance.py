@@ -34,8 +34,8 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
-        "machine": {"cpu": _cpu(), "system": platform.system(), "threads": processors()},
-        "git_commit": _commit(),
+        "machine": {"cpu": cpu(), "system": platform.system(), "threads": processors()},
+        "git_commit": commit(),
     }
 
 
@@ -76,7 +76,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _cpu() -> str:
+def cpu() -> str:
     """The processor's name; Linux tells it only in /proc/cpuinfo."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -87,7 +87,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
     folder = Path(__file__).parents[1]
     if not (folder / ".git").exists():
