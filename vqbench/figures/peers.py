@@ -32,12 +32,12 @@ _MARKS = ("o", "D", "s", "^")
 
 def read_timed(folder: Path, name: str) -> pd.DataFrame:
     """A table of a timed comparison; raises VqbenchError where it is none."""
+    text = ("against", "goal", "status", "reason", "version")
     try:
-        table = pd.read_csv(folder / name)
+        table = pd.read_csv(folder / name, dtype=dict.fromkeys(text, str))
     except (OSError, ValueError) as error:
         raise VqbenchError(f"{folder / name}: cannot be read ({error}): run vqbench experiment=peers again") from None
-    text = [column for column in ("against", "goal", "status", "reason", "version") if column in table]
-    return table.fillna(dict.fromkeys(text, "")).astype(dict.fromkeys(text, str))
+    return table.fillna({column: "" for column in text if column in table})
 
 
 def peers(folder: Path, meta: dict) -> Figure | None:

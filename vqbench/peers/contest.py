@@ -77,8 +77,8 @@ class Family:
 def race(runs: Mapping[str, Callable[[], object]], rounds: int, key: Sequence[int]) -> dict[str, list[float]]:
     """Seconds of every run, one a round. In each round everyone runs once, in an order drawn by key and round."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    gc.collect()  # nobody pays for what others have left behind
     for name in (name for turn in orders(list(runs), rounds, key) for name in turn):
-        gc.collect()
         start = time.perf_counter()
         runs[name]()
         seconds[name].append(time.perf_counter() - start)

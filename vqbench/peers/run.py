@@ -37,9 +37,9 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
     check_writable(out)
     count = timed.threads or threads()
     before, found, table = _load(), list[Row](), frame([])
-    parts = list(_parts(timed, count))
-    task = progress.add_task("peers", total=len(parts) + ("linear" in timed.parts))
-    for title, part in parts:
+    total = sum(1 for _ in _parts(timed, count)) + ("linear" in timed.parts)
+    task = progress.add_task("peers", total=total)
+    for title, part in _parts(timed, count):
         progress.update(task, description=title)
         try:
             found += part()
