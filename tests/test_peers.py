@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -172,6 +174,26 @@ def test_a_contestant_that_breaks_costs_only_itself() -> None:
     assert table["status"].tolist() == ["ok", "failed"]
     assert table["reason"].iloc[1] == "RuntimeError: out of paper"
     assert "| failed |" in markdown(table)
+
+
+def test_faiss_is_told_which_processor_this_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody else: what is started later finds the environment as it was."""
+    pools = [{"internal_api": "mkl"}, {"internal_api": "openblas", "architecture": "Haswell"}]
+    monkeypatch.setattr(contest, "threadpool_info", lambda: pools)
+    found: list[str | None] = []
+    faiss = SimpleNamespace(omp_set_num_threads=lambda count: found.append(str(count)))
+
+    def load(module: str, product: str) -> Any:
+        found.append(os.environ.get("OPENBLAS_CORETYPE"))
+        return faiss
+
+    monkeypatch.setattr(contest, "load", load)
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    contest.load_faiss(3)
+    assert "OPENBLAS_CORETYPE" not in os.environ
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    contest.load_faiss(3)
+    assert found == ["Haswell", "3", "Zen", "3"]
 
 
 @given(st.integers(1, 9), st.integers(1, 6), st.integers(0, 2**31))

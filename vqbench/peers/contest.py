@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vqbench.arrays import Floats, Ints
 from vqbench.errors import NotApplicableError
@@ -108,10 +109,30 @@ def load(module: str, product: str) -> Any:
 
 
 def load_faiss(threads: int) -> Any:
-    """faiss, told to work with so many threads."""
-    faiss = load("faiss", "faiss")
+    """faiss, told to work with so many threads, and its BLAS for which processor.
+
+    That is an older OpenBLAS with a build for each kind of processor. Where it does not know a newer kind it takes the
+    slowest build, so it is told the one that numpy's OpenBLAS has found, unless the user names one.
+    """
+    with _coretype():
+        faiss = load("faiss", "faiss")
     faiss.omp_set_num_threads(threads)
     return faiss
+
+
+@contextmanager
+def _coretype() -> Iterator[None]:
+    """Within, OPENBLAS_CORETYPE names the build that an OpenBLAS loaded now is to take."""
+    variable, pools = "OPENBLAS_CORETYPE", threadpool_info()
+    kinds = [pool["architecture"] for pool in pools if pool["internal_api"] == "openblas" and pool.get("architecture")]
+    if variable in os.environ or not kinds:
+        yield
+        return
+    os.environ[variable] = kinds[0]
+    try:
+        yield
+    finally:
+        del os.environ[variable]
 
 
 def version_of(package: str) -> str:

@@ -12,7 +12,7 @@ from vqbench.search.api import exact_topk
 
 _BLOCK = 16_384  # part of the recipe: rows are drawn block by block
 _CLUSTERS = 100
-_DECAY = 0.3
+_DECAY = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,20 @@ class Problem:
 def mixture(n: int, d: int, seed: int, *, stream: int) -> Floats:
     """``n`` unit rows ``(n, d)`` of a Gaussian mixture whose spectrum decays; row i is the same whatever ``n``.
 
+    Turned at random, so that every dimension tells as much, as in embeddings: of 384 dimensions one bit each then finds
+    about half of the top 10.
     stream: 0 for a corpus, 1 for its queries: other draws around the same centres.
     """
     scale_d = (np.arange(1, d + 1) ** -_DECAY).astype(np.float32)
     centres_cd = np.random.default_rng([seed, 2]).standard_normal((_CLUSTERS, d), dtype=np.float32)
+    turn_dd = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((d, d)))[0].astype(np.float32)
     x_nd = np.empty((n, d), dtype=np.float32)
     for at, (start, stop) in enumerate(blocks(n, _BLOCK)):
         rng = np.random.default_rng([seed, stream, at])
-        cluster_n = rng.integers(_CLUSTERS, size=_BLOCK)[: stop - start]
-        noise_nd = rng.standard_normal((stop - start, d), dtype=np.float32)
-        x_nd[start:stop] = unit_rows((centres_cd[cluster_n] + noise_nd) * scale_d)
+        drawn_nd = rng.standard_normal((_BLOCK, d), dtype=np.float32)  # always whole: BLAS rounds by the shape
+        drawn_nd += centres_cd[rng.integers(_CLUSTERS, size=_BLOCK)]
+        drawn_nd *= scale_d
+        x_nd[start:stop] = unit_rows((drawn_nd @ turn_dd)[: stop - start])
     return x_nd
 
 
