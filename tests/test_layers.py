@@ -152,6 +152,20 @@ def test_engines_are_met_in_one_place() -> None:
     assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.store", "vqbench.terminal"}
 
 
+def test_rivals_are_met_in_one_place() -> None:
+    """The timed comparison stands on top: only the command line starts it, only the plan knows its settings."""
+    own = set(_in("peers"))
+    users = {name: imports & own for name, imports in IMPORTS.items() if imports & own and name not in own}
+    assert users == {
+        "vqbench.plan": {"vqbench.peers.settings"},
+        "vqbench.cli": {"vqbench.peers.settings", "vqbench.peers.run", "vqbench.peers.screen"},
+    }
+    assert IMPORTS["vqbench.peers.settings"] <= {"vqbench.errors"}
+    for name in own:  # they are an extra, and asked for by name when a contestant is built
+        imported = [x for x in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))) if isinstance(x, ast.Import)]
+        assert not {alias.name.split(".")[0] for x in imported for alias in x.names} & {"faiss", "usearch"}, name
+
+
 def test_results_are_read_without_the_machinery() -> None:
     """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
     for name in [*_in("stats"), "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:

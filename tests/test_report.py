@@ -203,7 +203,7 @@ def test_a_run_writes_the_report_unless_told_not_to(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.name for path in RESULTS.iterdir() if (path / "meta.json").is_file()))
+@pytest.mark.parametrize("name", sorted(path.name for path in RESULTS.iterdir() if (path / "metrics.csv").is_file()))
 def test_every_committed_folder_makes_a_page(name: str) -> None:
     results = read_results(RESULTS / name)
     page = render([results])

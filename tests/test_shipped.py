@@ -23,7 +23,8 @@ from vqbench.datasets.file import File
 from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
-EXPERIMENTS = names(conf_folder(), "experiment")
+TIMED = "peers"  # a comparison, not a sweep: tests/test_peers.py runs it
+EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name != TIMED]
 LARGE = {
     "backends",
     "bits",
@@ -87,7 +88,7 @@ def test_each_experiment_has_committed_results(name: str) -> None:
     assert set(table["dataset"]) == set(meta["datasets"])
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", [*EXPERIMENTS, TIMED])
 def test_a_write_up_shows_only_figures_that_exist(name: str) -> None:
     folder = ROOT / "results" / name
     text = (folder / "README.md").read_text()

@@ -19,6 +19,8 @@ from vqbench.errors import VqbenchError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from vqbench.peers.settings import Timed
+    from vqbench.plan import Plan
     from vqbench.run import Note
 
 HELP = """\
@@ -34,6 +36,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench 'backend=[usearch_i8,faiss_sq8]'       the real engines beside what is predicted of them (extra backends)
+  vqbench experiment=peers                     our searches timed against faiss and USearch (extra backends)
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
                                                shards of the corpus on a cluster; or parallel=loky, ray
@@ -146,12 +149,32 @@ def _job(config: DictConfig) -> int:
 
     hydra = HydraConfig.get()
     plan = make_plan(plain(config), hydra.overrides.task, hydra.runtime.choices.get("experiment"))
+    if plan.timed is not None:
+        if hydra.mode == RunMode.MULTIRUN:
+            raise VqbenchError("timed: is no part of a multirun (-m): jobs beside each other would time each other")
+        return _timed(plan.timed, plan)
     with progress_bar() as progress:
         note = run(plan, progress)
     if hydra.mode == RunMode.MULTIRUN:
         save_note(Path(hydra.sweep.dir), hydra.job.num, note)
         return 0
     return _finish([note])
+
+
+def _timed(timed: Timed, plan: Plan) -> int:
+    """A comparison with others' searches; 1 where a contestant failed or found other rows."""
+    from vqbench.peers.run import measure
+    from vqbench.peers.screen import show
+    from vqbench.terminal import progress_bar
+
+    with progress_bar() as progress:
+        table = measure(timed, plan.out, progress)
+        if plan.config.get("figures", True):
+            from vqbench.figures.folder import draw_all
+
+            draw_all(plan.out, progress)
+    show(table, plan.out)
+    return int(table["status"].isin(["failed", "differs"]).any())
 
 
 def _leave(error: VqbenchError) -> None:

@@ -18,6 +18,7 @@ from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels
 from vqbench.parallel.base import Parallel
+from vqbench.peers.settings import Timed
 from vqbench.store import slug
 from vqbench.variant import Variant
 
@@ -70,7 +71,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run: what is evaluated, how, and where the results go. backends: engines to run beside it, by name."""
+    """A checked run: what is evaluated, how, and where the results go. backends: engines to run beside it, by name.
+
+    timed: a comparison with others' searches, which takes the place of the sweep.
+    """
 
     title: str
     out: Path
@@ -82,11 +86,12 @@ class Plan:
     config: Mapping[str, Any]
     parallel: Parallel
     backends: Mapping[str, Pairing] = field(default_factory=dict)
+    timed: Timed | None = None
 
 
 _HERE = "vqbench.parallel.threads.Threads"
 _TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
-           "parallel")  # fmt: skip
+           "parallel", "timed")  # fmt: skip
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -126,7 +131,16 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
     parallel = build(config.get("parallel") or {"_target_": _HERE}, "parallel", "parallel", plugins)
     backends = _backends(config.get("backend") or {}, overrides, plugins)
-    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends)
+    timed = _timed(config.get("timed"))
+    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends, timed)
+
+
+def _timed(given: Any) -> Timed | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise VqbenchError(f"timed = {given!r}: must be null or keys with values, as in experiments/peers.yaml")
+    return Timed(**checked(given, Timed, "timed."))
 
 
 def _check_own_file(overrides: Sequence[str]) -> None:
@@ -191,14 +205,14 @@ def _backends(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple
         engine = build(node["engine"], "backends", f"{place}.engine", plugins)
         own, predicted = _renamed(name, overrides, f"{place}."), node["variant"]
         if isinstance(predicted, str):
-            found[own] = Pairing(engine=engine, predicted=predicted, variant=_named(predicted, place, plugins))
+            found[own] = Pairing(engine=engine, predicted=predicted, variant=named_variant(predicted, place, plugins))
         else:
             variant = build_variant(predicted, f"{place}.variant", plugins)
             found[own] = Pairing(engine=engine, predicted=own, variant=variant)
     return found
 
 
-def _named(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
+def named_variant(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
     """A variant of conf/quantizer, or of a plugin."""
     paths = {path.stem: path for folder in (conf_folder(), *plugins) for path in (folder / "quantizer").glob("*.yaml")}
     if name not in paths:

@@ -37,12 +37,12 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
         "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
         "machine": {
-            "cpu": _cpu(),
+            "cpu": cpu(),
             "system": platform.system(),
             "threads": threads(),
             "kernels": "numba" if "numba" in sys.modules else "numpy",
         },
-        "git_commit": _commit(),
+        "git_commit": commit(),
     }
 
 
@@ -83,7 +83,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _cpu() -> str:
+def cpu() -> str:
     """The processor's name; Linux tells it only in /proc/cpuinfo."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -94,7 +94,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
     folder = Path(__file__).parents[1]
     if not (folder / ".git").exists():

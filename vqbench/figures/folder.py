@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,10 @@ from vqbench.figures.engines import engine_bytes, engine_overlap
 from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
 from vqbench.figures.league import overlap_by_variant
+from vqbench.figures.linear import linear
 from vqbench.figures.neighbours import nearest
+from vqbench.figures.peers import TABLE as TIMED
+from vqbench.figures.peers import peers
 from vqbench.figures.queries import per_query
 from vqbench.figures.ranks import overlap_by_k
 from vqbench.figures.rescoring import oversampling
@@ -53,6 +57,8 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
 }
 ACROSS = "overlap_by_dataset"
 SCALE = "scale"
+#: Of a timed comparison, which holds no sweep.
+PEERS: dict[str, Callable[[Path, dict], Figure | None]] = {"peers": peers, "linear": linear}
 _FORMATS = (".png", ".svg")
 
 
@@ -61,6 +67,8 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
 
     Returns their paths. A figure of an earlier run that is not drawn again is deleted.
     """
+    if (folder / TIMED).is_file():
+        return _draw_timed(folder)
     results = read_results(folder)
     if results.samples.empty or results.per_query.empty:  # or the figures made from them would be deleted
         raise VqbenchError(f"{folder}: holds no samples.parquet or per_query.parquet: run vqbench again for figures")
@@ -74,6 +82,24 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
             drawn += [] if figure is None else _save(figure, folder / "figures" / name)
         progress.advance(task)
     for name in {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}:
+        for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
+            if path not in drawn:
+                path.unlink(missing_ok=True)
+    return drawn
+
+
+def _draw_timed(folder: Path) -> list[Path]:
+    """The figures of ``vqbench experiment=peers``."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise VqbenchError(f"{folder / 'meta.json'}: cannot be read ({error}): run vqbench experiment=peers") from None
+    drawn: list[Path] = []
+    for name, draw in PEERS.items():
+        with drawing():
+            figure = draw(folder, meta)
+            if figure is not None:
+                drawn += _save(figure, folder / "figures" / name)
         for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
             if path not in drawn:
                 path.unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""Figures of a timed comparison: what they say against the tables they were drawn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vqbench.cli import main
+from vqbench.errors import VqbenchError
+from vqbench.figures.linear import exponents, linear
+from vqbench.figures.peers import peers
+from vqbench.figures.style import drawing
+from vqbench.peers.contest import Goal
+from vqbench.peers.linear import COLUMNS
+from vqbench.peers.table import Row, frame, spread
+
+META = {
+    "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu"},
+    "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"}, "load": {"before": [0.5, 0, 0]},
+}  # fmt: skip
+
+
+def _row(contestant: str, seconds: list[float], k: int, **more: Any) -> Row:
+    about = {"family": "hamming", "version": "1", "threads": 2, "n": 100_000, "d": 64, "queries": 100, "k": k}
+    return Row(**{**about, "contestant": contestant, "seconds": seconds, **more})
+
+
+def _rows() -> list[Row]:
+    found = []
+    for k in (10, 100):
+        found.append(_row("vqbench a", [1.0, 1.1, 0.9], k))
+        found.append(_row("vqbench b", [2.0, 2.2, 1.8], k))
+        for ours, ratio in (("vqbench a", [5.0, 5.5, 4.5]), ("vqbench b", [2.5, 2.75, 2.25])):
+            found.append(_row("rival", [5.0, 5.0, 5.0], k, against=ours, ratios=ratio, goal=Goal("at least", 3)))
+        found.append(_row("absent", [], k, status="skipped", reason="absent is not installed"))
+    return found
+
+
+def _linear() -> pd.DataFrame:
+    """Seconds that grow as n ** 0.5 and as q ** 1."""
+    rows = [
+        ["rows", "x", n, 8, 10, 10, None, 3, *spread([n**0.5, 1.2 * n**0.5, 0.9 * n**0.5])] for n in (100, 1000, 10_000)
+    ]
+    rows += [["queries", "x", 1000, 8, q, 10, None, 3, *spread([q / 7] * 3)] for q in (5, 10)]
+    rows += [["variants", "y", 1000, 8, 10, 10, v, 3, *spread([1 + v] * 3)] for v in (1, 2, 4)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    frame(_rows()).to_csv(tmp_path / "peers.csv", index=False)
+    _linear().to_csv(tmp_path / "linear.csv", index=False)
+    (tmp_path / "meta.json").write_text(json.dumps(META))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _style() -> Iterator[None]:
+    with drawing():
+        yield
+
+
+def _drawn(figure: Figure | None) -> Figure:
+    assert figure is not None
+    figure.draw_without_rendering()
+    return figure
+
+
+def _texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+def test_marks_stand_at_the_median_and_ratios_beside_rivals(folder: Path) -> None:
+    figure = _drawn(peers(folder, META))
+    (ax,) = figure.axes
+    marks = {str(line.get_label()): np.asarray(line.get_xdata())[0] for line in ax.lines if line.get_marker() != "None"}
+    assert marks == pytest.approx(
+        {"vqbench a 10": 10, "vqbench a 100": 10, "vqbench b 10": 5, "vqbench b 100": 5, "rival 10": 2, "rival 100": 2}
+    )  # 10 million pairs
+    said = _texts(figure)
+    assert "2.50x  2.50x" in said  # against the slower of ours
+    assert "vqbench searches 2.5 to 5 times as fast as others; 2 of 4 goals reached" in said
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["vqbench a", "vqbench b", "rival"]
+
+
+def test_lines_reach_from_the_slowest_to_the_fastest_round(folder: Path) -> None:
+    (ax,) = _drawn(peers(folder, META)).axes
+    spans = [tuple(np.asarray(line.get_xdata())) for line in ax.lines if line.get_marker() == "None"]
+    assert pytest.approx((10 / 1.1, 10 / 0.9)) in spans
+
+
+def test_no_searches_no_figure(folder: Path) -> None:
+    frame([Row(family="startup", contestant="x", version="", threads=1, seconds=[1.0])]).to_csv(folder / "peers.csv")
+    assert peers(folder, META) is None
+
+
+def test_slopes_are_found_again(folder: Path) -> None:
+    found = exponents(_linear())
+    assert found["rows", "x"] == pytest.approx(0.5)
+    assert found["queries", "x"] == pytest.approx(1)
+    figure = _drawn(linear(folder, META))
+    assert "Time grows with the number of rows to the power 0.50 to 0.50: 1 is linear" in _texts(figure)
+    bars = [box for box in figure.axes[0].containers if isinstance(box, ErrorbarContainer)]
+    x, y = bars[0][0].get_data()
+    assert (list(np.asarray(x)), list(np.asarray(y))) == ([100, 1000, 10_000], pytest.approx([10, 1000**0.5, 100]))
+
+
+def test_the_command_draws_them_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["figures", str(folder)]) == 0
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "peers.png", "peers.svg", "linear.png", "linear.svg"
+    }  # fmt: skip
+    assert "4 figures" in " ".join(capsys.readouterr().out.split())
+    (folder / "linear.csv").unlink()
+    assert main(["figures", str(folder)]) == 0
+    assert {path.name for path in (folder / "figures").iterdir()} == {"peers.png", "peers.svg"}
+
+
+def test_a_broken_folder_is_told(folder: Path) -> None:
+    (folder / "peers.csv").write_text("")
+    with pytest.raises(VqbenchError, match="run vqbench experiment=peers again"):
+        peers(folder, META)

@@ -1,0 +1,34 @@
+"""Run by path, in a process of its own: start a command, wait, and print its seconds, peak memory and exit status.
+
+A child's peak memory starts from that of the process which starts it, so a large process must not do this itself. Where
+the system has no ``wait4`` (Windows), the peak is null.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+
+def main() -> None:
+    """The command is what follows on the command line; what it prints is dropped but for the end of its errors."""
+    with open(os.devnull, "wb") as nowhere:
+        start = time.perf_counter()
+        process = subprocess.Popen(sys.argv[1:], stdout=nowhere, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        said = process.stderr.read()
+        peak = None
+        if hasattr(os, "wait4"):
+            _, status, used = os.wait4(process.pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+            peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        else:
+            code = process.wait()
+        seconds = time.perf_counter() - start
+    told = said.decode("utf-8", "replace")[-2000:]
+    print(json.dumps({"seconds": seconds, "peak": peak, "status": code, "errors": told}))
+
+
+if __name__ == "__main__":
+    main()

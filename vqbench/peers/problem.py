@@ -1,0 +1,74 @@
+"""What all contestants of one size are given: the same unit rows, the same queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vqbench.arrays import Codes, Floats, Ints, blocks, unit_rows
+from vqbench.search.api import exact_topk
+
+_BLOCK = 16_384  # part of the recipe: rows are drawn block by block
+_CLUSTERS = 100
+_DECAY = 0.5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A corpus of unit rows ``(n, d)`` and queries ``(q, d)``, float32. training: rows to learn from, at most."""
+
+    corpus_nd: Floats
+    queries_qd: Floats
+    seed: int
+    threads: int
+    training: int
+    deepest: int
+
+    @property
+    def n(self) -> int:
+        return len(self.corpus_nd)
+
+    @property
+    def d(self) -> int:
+        return self.corpus_nd.shape[1]
+
+    @property
+    def q(self) -> int:
+        return len(self.queries_qd)
+
+    @cached_property
+    def sample_nd(self) -> Floats:
+        """What codes learn from: the first rows, which are as good as any, since all are drawn alike."""
+        return self.corpus_nd[: self.training]
+
+    @cached_property
+    def truth_qk(self) -> Ints:
+        """The float top of each query, as deep as anyone asks."""
+        return exact_topk(self.queries_qd, self.corpus_nd, self.deepest).ids_qk
+
+
+def mixture(n: int, d: int, seed: int, *, stream: int) -> Floats:
+    """``n`` unit rows ``(n, d)`` of a Gaussian mixture whose spectrum decays; row i is the same whatever ``n``.
+
+    Turned at random, so that every dimension tells as much, as in embeddings: of 384 dimensions one bit each then finds
+    about half of the top 10.
+    stream: 0 for a corpus, 1 for its queries: other draws around the same centres.
+    """
+    scale_d = (np.arange(1, d + 1) ** -_DECAY).astype(np.float32)
+    centres_cd = np.random.default_rng([seed, 2]).standard_normal((_CLUSTERS, d), dtype=np.float32)
+    turn_dd = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((d, d)))[0].astype(np.float32)
+    x_nd = np.empty((n, d), dtype=np.float32)
+    for at, (start, stop) in enumerate(blocks(n, _BLOCK)):
+        rng = np.random.default_rng([seed, stream, at])
+        drawn_nd = rng.standard_normal((_BLOCK, d), dtype=np.float32)  # always whole: BLAS rounds by the shape
+        drawn_nd += centres_cd[rng.integers(_CLUSTERS, size=_BLOCK)]
+        drawn_nd *= scale_d
+        x_nd[start:stop] = unit_rows((drawn_nd @ turn_dd)[: stop - start])
+    return x_nd
+
+
+def sign_bits(x_nd: Floats) -> Codes:
+    """``x > 0`` packed, ``(n, d / 8)``: the codes of ``binary_zero``."""
+    return np.packbits(x_nd > 0, axis=1)

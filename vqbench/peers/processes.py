@@ -1,0 +1,124 @@
+"""Whole commands, each in a process of its own: seconds and peak memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import vqbench
+from vqbench.peers import child
+from vqbench.peers.contest import Goal, race, version_of
+from vqbench.peers.problem import mixture
+from vqbench.peers.settings import PARTS, Timed
+from vqbench.peers.table import Row, spread
+
+_MB = 1e6
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # what vqbench and BLAS take their number from
+_COMPILE = """
+import pkgutil
+import vqbench.kernels
+from vqbench.kernels.choice import compiled
+for module in pkgutil.iter_modules(vqbench.kernels.__path__):
+    if hasattr(__import__(f"vqbench.kernels.{module.name}", fromlist=["warm"]), "warm"):
+        compiled(module.name)
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line for Python. seconds, megabytes: its goals. fresh: nothing is compiled yet."""
+
+    name: str
+    arguments: Sequence[str]
+    seconds: Goal | None = None
+    megabytes: Goal | None = None
+    fresh: bool = False
+
+
+def startup() -> list[Command]:
+    """What a user waits for before any work is done."""
+    help_ = ["-m", "vqbench", "--help"]
+    return [
+        Command("python -c pass", ["-c", "pass"]),
+        Command("import vqbench", ["-c", "import vqbench"], Goal("at most", 0.3, "s")),
+        Command("vqbench --help", help_, Goal("at most", 1.2, "s")),
+        Command("load all compiled kernels", ["-c", _COMPILE]),
+        Command("compile all kernels for the first time", ["-c", _COMPILE], Goal("at most", 5, "s"), fresh=True),
+    ]
+
+
+def commands(folder: Path) -> list[Command]:
+    """The whole command on vectors in ``folder``, every run with a results folder of its own."""
+    told = [
+        "-m", "vqbench", "dataset=file", f"dataset.path={folder / 'corpus.npy'}", "dataset.queries="
+        f"{folder / 'queries.npy'}", "n_queries=null", "cache=off", f"out={folder / 'out'}", "force=true",
+        "quantizer=[float32,int8_minmax,binary_zero,binary_zero_decoded,pq1]",
+    ]  # fmt: skip
+    tables = [*told, "figures=false", "report=false"]
+    return [
+        Command("whole command, tables", tables, Goal("at most", 3, "s"), Goal("at most", 350, "MB")),
+        Command("whole command, tables, without the doctor", [*tables, "doctor=false"]),
+        Command("whole command, figures and report", told, Goal("at most", 8, "s")),
+    ]
+
+
+def command_rows(timed: Timed, threads: int) -> Iterator[Row]:
+    """Rows of the whole command, each run after one that is not timed; no truth is kept."""
+    n, d, q = timed.whole
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "corpus.npy", mixture(n, d, timed.seed, stream=0))
+        np.save(folder / "queries.npy", mixture(q, d, timed.seed, stream=1))
+        about = {"n": n, "d": d, "queries": q}
+        yield from rows("command", commands(folder), timed, threads, about)
+
+
+def rows(
+    family: str, asked: Sequence[Command], timed: Timed, threads: int, about: Mapping[str, int] | None = None
+) -> Iterator[Row]:
+    """Two rows for a command with a goal for memory: its time, and its peak."""
+    peaks: dict[str, list[float]] = {command.name: [] for command in asked}
+    lost: dict[str, str] = {}
+
+    def run(command: Command) -> None:
+        if command.name in lost:
+            return
+        found = measured(command, threads)
+        if found["status"]:
+            lost[command.name] = f"exit status {found['status']}: {str(found['errors']).strip()[-300:]}"
+        elif found["peak"] is not None:
+            peaks[command.name].append(float(found["peak"]) / _MB)  # pyright: ignore[reportArgumentType]
+
+    for command in asked:
+        run(command)
+    seconds = race({c.name: lambda c=c: run(c) for c in asked}, timed.repeats, [timed.seed, PARTS.index(family)])
+    for command in asked:
+        row = {"family": family, "contestant": command.name, "version": version_of("vqbench"), "threads": threads,
+               **(about or {})}  # fmt: skip
+        if command.name in lost:
+            yield Row(**row, status="failed", reason=lost[command.name])
+            continue
+        peak = spread(peaks[command.name])[0]
+        yield Row(**row, seconds=seconds[command.name], megabytes=peak, goal=command.seconds)
+        if command.megabytes:
+            yield Row(**{**row, "contestant": f"{command.name}: peak memory"}, megabytes=peak, goal=command.megabytes)
+
+
+def measured(command: Command, threads: int) -> dict[str, object]:
+    """seconds, peak (bytes or None), status and the end of what it said on standard error."""
+    home = os.pathsep.join(filter(None, [str(Path(vqbench.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    told = {**os.environ, "PYTHONPATH": home} | dict.fromkeys(_THREADS, str(threads))
+    with tempfile.TemporaryDirectory() as name:
+        if command.fresh:
+            told["NUMBA_CACHE_DIR"] = name
+        line = [sys.executable, "-I", str(Path(child.__file__)), sys.executable, *command.arguments]
+        done = subprocess.run(line, capture_output=True, text=True, env=told, check=True)
+    return json.loads(done.stdout)

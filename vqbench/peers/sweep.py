@@ -1,0 +1,80 @@
+"""The default sweep against the sum of its kernels' own times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import yaml
+
+import vqbench
+from vqbench.arrays import Vectors
+from vqbench.config import build, conf_folder
+from vqbench.evaluation.settings import Settings
+from vqbench.metrics.base import Metric
+from vqbench.peers.contest import Goal, race, same_threads, version_of
+from vqbench.peers.ours import encoded
+from vqbench.peers.problem import Problem
+from vqbench.peers.settings import PARTS, Timed
+from vqbench.peers.table import Row
+from vqbench.plan import named_variant
+from vqbench.search.measure import Cosine
+from vqbench.search.similarity import CodeArray, meet
+from vqbench.search.topk import Search
+from vqbench.variant import Variant
+
+_SWEEP, _KERNELS = "vqbench.evaluate, default variants", "its kernels alone"
+
+
+def sweep(given: Problem, timed: Timed) -> Iterator[Row]:
+    """``vqbench.evaluate`` with the variants, metrics, k and factors of conf/config.yaml, and what it must compute.
+
+    That is the truth, and of every variant fit, encode and one search as deep as the factors ask, called one by one.
+    """
+    config = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))
+    variants = {name: named_variant(name, "timed", ()) for name in _listed(config, "quantizer")}
+    metrics = [_metric(name) for name in _listed(config, "metric")]
+    ks = [k for k in config["k"] if k <= given.n]
+    settings = Settings(ks, config["oversample"], metrics)
+
+    def whole() -> None:
+        vqbench.evaluate(
+            given.corpus_nd, given.queries_qd, variants=variants, k=ks, oversample=config["oversample"],
+            metrics=metrics, seed=timed.seed,
+        )  # fmt: skip
+
+    runs = {_SWEEP: whole, _KERNELS: lambda: _kernels(given, variants, settings, timed.seed)}
+    with same_threads(given.threads):
+        for run in runs.values():
+            run()
+        seconds = race(runs, timed.repeats, [timed.seed, PARTS.index("sweep"), given.n, given.d])
+    about = {"family": "sweep", "threads": given.threads, "n": given.n, "d": given.d, "queries": given.q,
+             "version": version_of("vqbench")}  # fmt: skip
+    ratios = [ours / kernels for ours, kernels in zip(seconds[_SWEEP], seconds[_KERNELS], strict=True)]
+    told = f"{len(variants)} variants, {len(metrics)} metrics; ratio: its time to that of its kernels"
+    yield Row(contestant=_KERNELS, seconds=seconds[_KERNELS], **about)
+    yield Row(
+        contestant=_SWEEP, seconds=seconds[_SWEEP], against=_KERNELS, ratios=ratios, goal=Goal("at most", 1.25),
+        reason=told, **about,
+    )  # fmt: skip
+
+
+def _listed(config: Mapping, group: str) -> list[str]:
+    return next(entry[group] for entry in config["defaults"] if isinstance(entry, dict) and group in entry)
+
+
+def _metric(name: str) -> Metric:
+    node = yaml.safe_load((conf_folder() / "metric" / f"{name}.yaml").read_text("utf-8"))[name]
+    return build(node, "metrics", f"metric.{name}")
+
+
+def _kernels(given: Problem, variants: Mapping[str, Variant], settings: Settings, seed: int) -> None:
+    """Truth, then fit, encode and search of every variant."""
+    rows = Vectors(given.corpus_nd, normalize=False)
+    priority_n = np.arange(given.n)
+    Search(rows, Cosine(), None, priority_n).top(given.queries_qd, max(settings.k))
+    deepest = settings.fetched(max(settings.k), max(settings.oversample), given.n)
+    for variant in variants.values():
+        codec = variant.fit(given.corpus_nd[: settings.calibration], seed)
+        sides = meet(codec, given.queries_qd, CodeArray(encoded(codec, given.corpus_nd)), variant.similarity)
+        Search(sides.rows, sides.measure, None, priority_n).top(sides.queries_qd, deepest)
