@@ -110,7 +110,7 @@ def _least_error(values_m: Floats, counts_m: Floats, grid: Grid) -> tuple[float,
     the error, so that one local search is not enough.
     """
     values_m = values_m.astype(np.float64)
-    mean = float(values_m @ counts_m / counts_m.sum())
+    mean = float((values_m * counts_m).sum() / counts_m.sum())  # not @: BLAS adds up by threads
     error = _Error(values_m - mean, counts_m, grid)
     first, last = float(values_m[0]) - mean, float(values_m[-1]) - mean
     if not last > first:
@@ -152,7 +152,7 @@ class _Error:
         self._totals = np.zeros((2, len(values_m) + 1))
         np.cumsum(counts_m, out=self._totals[0, 1:])
         np.cumsum(values_m * counts_m, out=self._totals[1, 1:])
-        self.square = float(np.square(values_m) @ counts_m)
+        self.square = float((np.square(values_m) * counts_m).sum())
         codes_c = np.arange(grid.last - grid.first + 1)
         self._stand_c = codes_c + grid.shift
         self._edges_c = codes_c[1:] - (0.5 if grid.nearest else 0.0)
