@@ -150,6 +150,39 @@ def test_csv_gives_the_floats_that_were_written(tmp_path: Path, x_nd: np.ndarray
 
 
 @pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({"index": False}, None),
+        ({}, [*map(str, range(20))]),
+        ({"header": False}, [*map(str, range(20))]),
+        ({"header": [f"e{at}" for at in range(5)]}, [*map(str, range(20))]),
+        ({"index_label": "doc"}, [*map(str, range(20))]),
+        ({"index_label": "doc", "header": [f"e{at}" for at in range(5)]}, [*map(str, range(20))]),
+    ],
+)
+def test_csv_as_pandas_writes_it(tmp_path: Path, options: dict, ids: list[str] | None) -> None:
+    """Numbers above the columns are no vector, and numbers of the rows no dimension."""
+    x_nd = np.random.default_rng(0).standard_normal((20, 5))
+    pd.DataFrame(x_nd).to_csv(tmp_path / "x.csv", **options)
+    content = read(tmp_path / "x.csv", Wanted())
+    np.testing.assert_array_equal(content.rows_nd[:], x_nd)
+    assert (None if content.ids is None else list(content.ids)) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1;2\n3;4\n", "no comma, but ';'"), ("1\t2\n", r"no comma, but '\\t'"), ("7\n8\n", "one field")],
+)
+def test_csv_without_commas(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(VqbenchError, match=message):
+        read(tmp_path / "x.csv", Wanted())
+    (tmp_path / "y.csv").write_text("a,b\nx,1\n")
+    with pytest.raises(VqbenchError, match="the first column is called 'a': dataset.id_column = doc"):
+        read(tmp_path / "y.csv", Wanted(id_column="doc"))
+
+
+@pytest.mark.parametrize(
     ("text", "ids"),
     [
         ("1,2\n3,4\n", None),

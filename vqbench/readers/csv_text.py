@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqbench.readers.base import Content, Wanted, refusal
 
@@ -16,7 +17,11 @@ _MOST = 1 << 28  # bytes: the numbers may take several times as much in memory a
 
 
 def read(path: Path, wanted: Wanted) -> Content:
-    """Ids are a first column that ``id_column`` names, that is called ``id``, or whose first value is no number."""
+    """A header is a first line with a name, an empty first field, or just the columns' numbers.
+
+    Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, whose first value is no number,
+    or that holds different whole numbers beside numbers that are not.
+    """
     size = path.stat().st_size
     if size > _MOST:
         raise refusal(
@@ -25,7 +30,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         )  # fmt: skip
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return _content(path, csv.reader(file, strict=True), (wanted.id_column or "id").lower())
+            return _content(path, csv.reader(file, strict=True), wanted.id_column)
     except (csv.Error, UnicodeError) as error:
         raise refusal(
             path, found=f"cannot be read as .csv ({error})", rule="needs UTF-8 text with commas between numbers",
@@ -33,10 +38,17 @@ def read(path: Path, wanted: Wanted) -> Content:
         ) from None  # fmt: skip
 
 
-def _content(path: Path, lines: Iterator[list[str]], id_name: str) -> Content:
+def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> Content:
     first = next(lines, [])
-    named = bool(first) and first[0].strip().lower() == id_name
-    header = named or not all(map(_is_number, first[1:] or first))
+    name = first[0].strip().lower() if first else ""
+    if id_column is not None and name != id_column.lower():
+        raise refusal(
+            path, place="row 1", found=f"the first column is called {name!r}", rule=f"dataset.id_column = {id_column}",
+            remedy="name the first column, which is where ids stand, or leave id_column out",
+        )  # fmt: skip
+    _check_commas(path, first)
+    named = id_column is not None or name in ("id", "")
+    header = named or not all(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
     second = next(lines, []) if header else first
     with_ids = named or not _is_number(second[0] if second else "")
     ids, numbers = list[str](), array("d")
@@ -55,9 +67,33 @@ def _content(path: Path, lines: Iterator[list[str]], id_name: str) -> Content:
                 rule="every field must be a number, except a header and ids in the first column",
                 remedy="mend that row (1 is the first, be it a header)",
             ) from None  # fmt: skip
-        ids += fields[:with_ids]
+        ids.append(fields[0])
     rows_nd = np.frombuffer(numbers, np.float64).reshape(-1, len(first) - with_ids)
+    if not with_ids and _counts(ids, rows_nd):
+        rows_nd, with_ids = np.ascontiguousarray(rows_nd[:, 1:]), True
     return Content(rows_nd=rows_nd, ids=ids if with_ids else None)
+
+
+def _check_commas(path: Path, first: list[str]) -> None:
+    if len(first) > 1:
+        return
+    found = next((mark for mark in ";\t " if mark in "".join(first).strip()), None)
+    told = f"no comma, but {found!r} between the fields" if found else "one field"
+    raise refusal(
+        path, place="row 1", found=told, rule="needs commas between numbers, and points for decimals",
+        remedy="write it again, as numpy.savetxt(file, x, delimiter=',') does",
+    )  # fmt: skip
+
+
+def _numbered(first: list[str]) -> bool:
+    """Whether a line is 0, 1, 2 ...: what pandas writes above columns without names."""
+    return len(first) > 1 and [field.strip() for field in first] == [str(at) for at in range(len(first))]
+
+
+def _counts(first_n: list[str], rows_nd: NDArray[np.float64]) -> bool:
+    """Whether the first column tells rows apart by whole numbers, beside columns that are not whole."""
+    whole = all(field.strip().isdecimal() for field in first_n)
+    return whole and len(set(first_n)) == len(first_n) > 1 and bool((rows_nd[:, 1:] % 1 != 0).any())
 
 
 def _is_number(text: str) -> bool:
