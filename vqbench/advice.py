@@ -84,7 +84,11 @@ def answer(rec: Recommendation) -> str:
     else:
         after = "; no float vectors are needed"
     with_what = f"measured with {chosen.queries:,} queries"
-    luck = "" if rec.survives else " As the best of so many it may owe that to luck: see below."
+    luck = (
+        ""
+        if rec.survives
+        else " As the best of so many settings it may owe that to luck: other queries (query_seed=1) or more tell."
+    )
     return f"Use {chosen.variant}: {size}, {times}{after}. It {keeps(rec, chosen)}, {with_what}.{luck}"
 
 

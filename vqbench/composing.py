@@ -17,6 +17,9 @@ from vqbench.errors import VqbenchError
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
+#: Keys whose values name files.
+_PATHS = ("path", "ids", "queries", "query_ids", "qrels", "groups", "out", "cache")
+
 #: Launchers of Hydra that are plugins, and the extras that install them.
 _LAUNCHERS = {"joblib": "joblib", "submitit": "slurm"}
 
@@ -38,6 +41,14 @@ def opened(override: str) -> str:
     Hydra refuses keys that the YAML leaves out; ``++`` accepts them, and our own check names the
     fields that there are.
     """
+    key, equals, value = override.partition("=")
+    if (
+        equals
+        and key.lstrip("+").rpartition(".")[2] in _PATHS
+        and not re.fullmatch(r"[\w./:-]*|'.*'|\".*\"|\[.*|\$\{.*", value, re.A)
+    ):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        override = f"{key}='{escaped}'"  # a file may be called what Hydra's grammar does not know
     groups = ("quantizer.", "metric.", "dataset.", "datasets.", "parallel.", "backend.")
     return f"++{override}" if override.startswith(groups) and "=" in override else override
 

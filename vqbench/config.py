@@ -84,6 +84,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
     if close:
         return f"did you mean {', '.join(close)}?"
+    if not valid:
+        return "it takes none"
     return f"valid: {', '.join(valid)}" if len(valid) <= 30 else "see vqbench list"
 
 

@@ -30,7 +30,7 @@ def common_mean(subject: Subject) -> Finding:
         found = ", ".join(f"{name} {points(gains[name].after)}" for name in variants)
         text = (
             "Much of what signs code is the same in every row. Codes that allow for it find more of the top 10 with a "
-            f"float query: binary_zero_decoded {points(gains[variants[0]].before)}, {found}."
+            f"float query: {found}; binary_zero_decoded, which does not, {points(gains[variants[0]].before)}."
         )
     else:
         level = "note" if held >= _MUCH_SHARED else "fine"

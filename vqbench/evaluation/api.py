@@ -45,6 +45,8 @@ def evaluate(
     ``vqbench.parallel.loky.Loky(workers=4)``; none: this process.
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
+    if not isinstance(variants, Mapping):
+        raise VqbenchError("variants: needs a dict of names and vqbench.Variant(...), as in {'binary': Variant(...)}")
     for name, variant in variants.items():
         if not isinstance(variant, Variant):
             raise VqbenchError(f"variants[{name!r}] is a {type(variant).__name__}: wrap it in vqbench.Variant(...)")

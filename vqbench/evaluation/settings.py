@@ -31,7 +31,7 @@ class Settings:
                     f"{name} = {list(values)}: needs distinct whole numbers of at least {least}, one or more"
                 )
         if self.calibration < 1 or self.block_mb <= 0:
-            raise VqbenchError("calibration and block_mb must be positive")
+            raise VqbenchError(f"calibration = {self.calibration}, block_mb = {self.block_mb:g}: both must be positive")
 
     def check_depth(self, name: str, findable: int) -> None:
         """Raise VqbenchError where the largest k exceeds the rows that a query of the dataset can find."""

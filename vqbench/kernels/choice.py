@@ -100,7 +100,14 @@ def compiled(name: str, seconds: float = float("inf")) -> Any | None:
         if how == "numba":
             raise VqbenchError("kernels = numba: numba is not installed: pip install 'vqbench[fast]'")
         return None
-    return _loaded(name)
+    try:
+        return _loaded(name)
+    except ImportError as error:  # installed, but for another numpy or processor, say
+        if how == "numba":
+            raise VqbenchError(
+                f"kernels = numba: numba cannot be loaded ({error}): pip install 'vqbench[fast]'"
+            ) from None
+        return None
 
 
 @cache

@@ -32,6 +32,10 @@ class Dask(Parallel):
 
     def __post_init__(self) -> None:
         checked_counts("dask", workers=self.workers, shards=self.shards)
+        if self.address is not None and "://" not in self.address:
+            raise VqbenchError(
+                f"parallel.address = {self.address}: needs the scheduler's whole address, as in tcp://{self.address}:8786"
+            )
         if self.address is not None and self.workers is not None:
             raise VqbenchError(
                 f"parallel.workers = {self.workers}: the cluster at {self.address} brings its own workers: "
@@ -75,7 +79,7 @@ class DaskPool(Pool):
         except (OSError, TimeoutError, ValueError) as error:
             raise VqbenchError(
                 f"parallel.address = {address}: no Dask scheduler with a worker answers there "
-                f"({type(error).__name__}): start one with 'dask scheduler' and 'dask worker {address}'"
+                f"({type(error).__name__}): start one with 'dask scheduler' and 'dask worker tcp://HOST:8786'"
             ) from None
         return client
 

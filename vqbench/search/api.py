@@ -51,6 +51,11 @@ def hamming_topk(
 
     d: bits in use (default: all of them); padding beyond ``d`` does not count.
     """
+    for name, codes in (("query_codes_qb", query_codes_qb), ("codes_nb", codes_nb)):
+        if not isinstance(codes, np.ndarray) or codes.ndim != 2 or codes.dtype != np.uint8:
+            raise VqbenchError(
+                f"{name}: needs packed bits, a two-dimensional array of uint8, as numpy.packbits makes it"
+            )
     bits = 8 * codes_nb.shape[1] if d is None else d
     if query_codes_qb.shape[1] != codes_nb.shape[1] or not 0 < bits <= 8 * codes_nb.shape[1]:
         raise VqbenchError(
