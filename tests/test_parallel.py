@@ -242,7 +242,8 @@ def test_a_missing_extra_is_named(name: str, gone: int, monkeypatch: pytest.Monk
     module, extra = EXTRAS[name]
     module = ("joblib", module)[gone]
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(VqbenchError, match=rf"parallel={name}: {module} is not installed: .*'vqbench\[{extra}\]'"):
+    # Where more than this one is missing, any of them may be named.
+    with pytest.raises(VqbenchError, match=rf"parallel={name}: \w+ is not installed: .*'vqbench\[{extra}\]'"):
         MANY[name]().open()
 
 
@@ -286,8 +287,7 @@ def test_pieces_cover_the_rows_and_none_is_empty() -> None:
 @pytest.mark.slow
 def test_hydras_joblib_launcher_gives_the_same_bytes(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Cells in other processes; a mistake in one of them reaches the exit status and is said."""
-    if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("hydra-joblib-launcher is not installed")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
     launcher = "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
     assert _run(corpus, "there", "-m", "seed=1,2", *launcher) == _run(corpus, "here", "-m", "seed=1,2")
     told = ["-m", "dataset=file", f"dataset.path={corpus}", *SMALL, "k=[1],[9999]", *launcher, "out=bad"]

@@ -63,6 +63,8 @@ def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     table = pd.read_csv("x/metrics.csv", keep_default_na=False)
     assert set(table["status"]) == {"ok"}
     assert set(table["variant"]) == variants_of(name)
+    if name == "backends" and not (pd.read_csv("x/backends.csv")["status"] == "ok").any():
+        pytest.skip("no engine is installed: pip install 'vqbench[backends]'")
     assert list(Path("x/figures").glob("*.png"))
 
 
