@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vqbench.grid import Grid
+from vqbench.kernels.choice import working
 from vqbench.quantizers.scalar import Scalar
 from vqbench.ranges import GAUSSIAN_STEPS, least_error
 
@@ -83,3 +84,13 @@ def test_five_very_far_values_are_met_as_well_as_by_ranges_tried_one_by_one(bits
             _error(values, low, high, grid) / min(_error(values, a, b, grid) for a in some for b in some if b > a)
         )
     assert max(ratios) <= 1.1
+
+
+def test_threads_change_no_range() -> None:
+    """BLAS splits sums of more than 10,000 numbers among its threads."""
+    x_nd = np.random.default_rng(5).laplace(size=(30_000, 3)).astype(np.float32)
+    found = []
+    for count in (1, 2, 3):
+        with working(threads=count):
+            found.append(np.stack(least_error(x_nd, 0, Grid(bits=8))).tolist())
+    assert found[0] == found[1] == found[2]

@@ -6,7 +6,7 @@ import numpy as np
 import oracles
 
 from vqbench.arrays import Vectors, blocks
-from vqbench.search.measure import Cosine
+from vqbench.search.measure import Cosine, Inner
 from vqbench.search.topk import Search
 
 
@@ -61,3 +61,29 @@ def test_at_least_finds_rows_whose_product_was_rounded_down(gaussian: np.ndarray
 def test_blocks_cover_every_row() -> None:
     assert list(blocks(7, 3)) == [(0, 3), (3, 6), (6, 7)]
     assert list(blocks(0, 3)) == []
+
+
+def test_short_rows_are_told_apart_by_their_inner_products() -> None:
+    """Scores are rounded relative to the rows: else those of length 1e-8 would all tie."""
+    rng = np.random.default_rng(2)
+    x_nd, queries_qd = rng.standard_normal((200, 16)), rng.standard_normal((5, 16))
+    wanted = np.argsort(-(queries_qd @ x_nd.T), axis=1, kind="stable")[:, :20]
+    for scale in (1.0, 2.0**-20, 2.0**-30):
+        short_nd, short_qd = x_nd * scale, queries_qd * scale
+        reach = float(np.linalg.norm(short_nd, axis=1).max() * np.linalg.norm(short_qd, axis=1).max())
+        hits = Search(_Rows(short_nd), Inner(reach)).top(short_qd, 20)
+        assert hits.ids_qk.tolist() == wanted.tolist()
+        assert not hits.dropped_ties_q.any()
+
+
+class _Rows:
+    """float64 rows, which ``Vectors`` would round."""
+
+    def __init__(self, x_nd: np.ndarray):
+        self.x_nd, self.n, self.d = x_nd, *x_nd.shape
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        return self.x_nd[start:stop]
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return self.x_nd[rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Rows, Vectors
+from vqbench.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
 from vqbench.errors import VqbenchError
 from vqbench.quantizers.base import Codec
 from vqbench.search.measure import Cosine
@@ -13,13 +13,13 @@ from vqbench.search.topk import Hits, Search
 
 
 def exact_topk(queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_q: Ints | None = None) -> Hits:
-    """The ``k`` corpus rows of the highest cosine with each query, scored in float64.
+    """The ``k`` corpus rows of the highest cosine with each query. All are read as float32, and scored in float64.
 
     queries_qd: ``(q, d)``. corpus_nd: ``(n, d)``, an array (a memory map too) or ``Vectors``.
     exclude_q: for each query a row that it may not find, or -1.
     Raises VqbenchError where shapes or ``k`` do not fit.
     """
-    queries_qd = np.asarray(queries_qd)
+    queries_qd = as_float32(np.asarray(queries_qd))
     rows = Vectors(corpus_nd, normalize=False) if isinstance(corpus_nd, np.ndarray) else corpus_nd
     _check(queries_qd, rows.n, rows.d, k, exclude_q)
     return Search(rows, Cosine(), _rows(exclude_q)).top(queries_qd, k)

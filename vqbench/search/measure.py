@@ -163,7 +163,7 @@ class Inner:
         product, score = (
             1.1 * (d + 8) * u / (1 - d * u) for u in (float(np.finfo(t).eps) / 2 for t in (self.dtype, np.float64))
         )
-        return (product + score) * self.reach + 10.0**-SCORE_DECIMALS
+        return (product + score) * self.reach + self._unit * 10.0**-SCORE_DECIMALS
 
     def least_product(self, scores_q: Floats, d: int) -> Floats:
         """The smallest product that a row of this score or more can have."""
@@ -175,7 +175,12 @@ class Inner:
 
     def scores(self, x_md: Floats, queries_qd: Floats, at_m: Ints) -> Floats:
         """Exact scores ``(m,)`` float64 of row i with query ``at_m[i]``."""
-        return np.round(lane_dots(x_md, queries_qd, at_m), SCORE_DECIMALS) + 0.0
+        return np.round(lane_dots(x_md, queries_qd, at_m) / self._unit, SCORE_DECIMALS) * self._unit + 0.0
+
+    @property
+    def _unit(self) -> float:
+        """What scores are rounded relative to: 1, but for rows so short that 12 decimals would be too few."""
+        return 1.0 if self.reach >= 1e-3 or self.reach == 0 else 2.0 ** np.floor(np.log2(self.reach))
 
     def pairs(self, x_md: Floats, query_d: Floats) -> Floats:
         """Exact scores ``(m,)`` float64 of each row with one query, row by row."""
