@@ -187,6 +187,8 @@ class Vectors:
 
     @property
     def _kept(self) -> Floats | None:
+        if isinstance(self._array, np.ndarray) and self._array.dtype == np.float32 and not self.normalize:
+            return None  # next to nothing is left to do
         if self._finished is None and 4 * self.n * self.d <= _KEPT:
             self._finished = self._take(slice(0, self.n), self._finish)
         return self._finished

@@ -69,7 +69,7 @@ def _controller() -> ThreadpoolController:
     """What controls BLAS; made once, since it looks through every library that is loaded."""
     import numpy as np
 
-    np.ones((2, 2), np.float32) @ np.ones((2, 2), np.float32)  # BLAS is loaded by now
+    _ = np.ones((2, 2), np.float32) @ np.ones((2, 2), np.float32)  # BLAS is loaded by now
     return ThreadpoolController()
 
 
