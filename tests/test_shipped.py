@@ -90,7 +90,7 @@ def test_each_experiment_has_committed_results(name: str) -> None:
     assert set(table["dataset"]) == set(meta["datasets"])
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, TIMED])
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_write_up_shows_only_figures_that_exist(name: str) -> None:
     folder = ROOT / "results" / name
     text = (folder / "README.md").read_text()
