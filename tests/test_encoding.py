@@ -42,7 +42,7 @@ def test_codes_are_the_same_wherever_they_are(
         values_n = metric.measure(gaussian, codec.decode(wanted_nb), codec)
         assert encoded.means[metric.name] == math.fsum(values_n) / len(values_n)
     if isinstance(encoded.codes, CodeFile):
-        path = encoded.codes.rows_nb.path
+        path = encoded.codes.codes_nb.path
         assert path.stat().st_size == wanted_nb.size
         del encoded
         gc.collect()

@@ -25,6 +25,7 @@ GROUND = {
         "kernels.centroids",
         "kernels.choice",
         "kernels.hamming",
+        "kernels.kth",
         "kernels.rows",
         "kernels.select",
         "ledger",

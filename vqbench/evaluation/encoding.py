@@ -15,7 +15,6 @@ from vqbench.kernels.choice import in_order
 from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
-from vqbench.rawrows import RawRows
 from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks
 
@@ -71,7 +70,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Kept(CodeArray):
-    """Codes in memory here, of a corpus on disk. Part of them travels as the way to make it, in fewer bytes."""
+    """Codes that this process holds. Part of them travels as the way to make it: others see no scratch file."""
 
     codec: Codec
     corpus: Vectors
@@ -81,26 +80,8 @@ class Kept(CodeArray):
 
 
 @dataclass(frozen=True)
-class CodeFile:
-    """Codes in a scratch file, which is removed when they are no longer used."""
-
-    rows_nb: RawRows
-    codec: Codec
-    corpus: Vectors
-
-    @property
-    def n(self) -> int:
-        return len(self.rows_nb)
-
-    def block(self, start: int, stop: int) -> Codes:
-        return self.rows_nb[start:stop]
-
-    def take(self, rows: Ints) -> Codes:
-        return self.rows_nb[rows]
-
-    def span(self, start: int, stop: int) -> CodeBlocks:
-        """Others may not see the scratch file: part of the codes travels as the way to make it."""
-        return Made(self.codec, self.corpus.span(start, stop))
+class CodeFile(Kept):
+    """The same in a scratch file, which is removed when they are no longer used."""
 
 
 class _Held:

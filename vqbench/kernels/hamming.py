@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
+from vqbench.kernels.kth import kth_smallest
+
 TILE = 256  # codes whose distances are held at a time: they stay in the first-level cache
 CHUNK = 16  # distances of a tile that are compared with the bound at a time
 SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority
@@ -84,35 +86,10 @@ def _any_within(distance_t, chunk, bound):
 
 
 @njit(cache=True, nogil=True)
-def _kth_smallest(keys, k):
-    """The k-th smallest of ``keys``, which are put into another order (Hoare's selection)."""
-    low, high, at = 0, len(keys) - 1, k - 1
-    while low < high:
-        pivot = keys[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while keys[i] < pivot:
-                i += 1
-            while keys[j] > pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                i += 1
-                j -= 1
-        if at <= j:
-            high = j
-        elif at >= i:
-            low = i
-        else:
-            break
-    return keys[at]
-
-
-@njit(cache=True, nogil=True)
 def _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i):
     """Keep the k smallest keys; count those dropped at the distance of the k-th."""
     count = count_q[i]
-    worst = _kth_smallest(keys_qc[i, :count].copy(), k)
+    worst = kth_smallest(keys_qc[i, :count].copy(), k)
     if worst >> SHIFT != worst_q[i] >> SHIFT:
         ties_q[i] = 0  # what was dropped before lies farther away
     kept = 0

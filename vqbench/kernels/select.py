@@ -7,32 +7,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from vqbench.kernels.kth import kth_smallest
+
 _CHUNK = 64  # products that are compared with the floor at a time
-
-
-@njit(cache=True, nogil=True)
-def _kth_largest(values, k):
-    """The k-th largest of ``values``, which are put into another order (Hoare's selection)."""
-    low, high, at = 0, len(values) - 1, k - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] > pivot:
-                i += 1
-            while values[j] < pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if at <= j:
-            high = j
-        elif at >= i:
-            low = i
-        else:
-            break
-    return values[at]
 
 
 @njit(cache=True, nogil=True)
@@ -44,7 +21,7 @@ def _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, spare_c, i):
     count = count_q[i]
     for c in range(count):
         spare_c[c] = scores_qc[i, c]
-    floor = _kth_largest(spare_c[:count], k) - slack
+    floor = kth_smallest(spare_c[:count], count - k + 1) - slack
     if floor > floor_q[i]:
         floor_q[i] = floor
     kept = 0

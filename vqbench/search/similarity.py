@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Numbers, blocks, row_norms
+from vqbench.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import shared
 from vqbench.quantizers.base import Codec
@@ -33,9 +33,9 @@ class CodeBlocks(Protocol):
 
 @dataclass(frozen=True)
 class CodeArray:
-    """Codes ``(n, code_bytes)`` in memory."""
+    """Codes ``(n, code_bytes)`` in memory, or stored where they can be indexed like an array."""
 
-    codes_nb: Codes
+    codes_nb: Codes | Stored
 
     @property
     def n(self) -> int:
