@@ -16,6 +16,7 @@ from vqbench.quantizers.base import Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
+from vqbench.rawrows import RawRows
 from vqbench.search.similarity import CodeArray
 
 
@@ -42,7 +43,10 @@ def test_codes_are_the_same_wherever_they_are(
         values_n = metric.measure(gaussian, codec.decode(wanted_nb), codec)
         assert encoded.means[metric.name] == math.fsum(values_n) / len(values_n)
     if isinstance(encoded.codes, CodeFile):
-        path = encoded.codes.codes_nb.path
+        stored = encoded.codes.codes_nb
+        assert isinstance(stored, RawRows)
+        path = stored.path
+        del stored
         assert path.stat().st_size == wanted_nb.size
         del encoded
         gc.collect()
