@@ -81,7 +81,7 @@ def test_the_tables_are_those_of_threads_byte_for_byte(name: str, corpus: Path) 
 def test_a_cluster_by_the_address_of_its_scheduler(corpus: Path) -> None:
     """Its workers go on living; a second run meets them again."""
     _needs("dask")
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster  # pyright: ignore[reportMissingImports]
 
     here = _run(corpus, "here")
     with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address="") as made:

@@ -3,6 +3,9 @@
 Extra: ``pip install 'vqbench[ray]'``; imported only where it is used.
 """
 
+# A checker takes `ray` for this very file where Ray is not installed.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import logging
@@ -33,8 +36,8 @@ class Ray(Parallel):
 
     def open(self) -> Pool:
         try:
-            import joblib  # noqa: F401  # pyright: ignore[reportMissingImports]
-            import ray  # noqa: F401  # pyright: ignore[reportMissingImports]
+            import joblib  # noqa: F401
+            import ray  # noqa: F401
         except ImportError as error:
             raise missing_extra("ray", error, "ray") from None
         return RayPool(self)
@@ -50,8 +53,8 @@ class RayPool(Pool):
         self._kept: Any = None
 
     def _start(self) -> Any:
-        import ray  # pyright: ignore[reportMissingImports]
-        from ray.util.joblib import register_ray  # pyright: ignore[reportMissingImports]
+        import ray
+        from ray.util.joblib import register_ray
 
         if not ray.is_initialized():
             count = (self._spec.workers or processors()) if self._spec.address is None else None
@@ -86,13 +89,13 @@ class RayPool(Pool):
         self._crew.close()
 
     def lost(self) -> tuple[type[BaseException], ...]:
-        from ray import exceptions  # pyright: ignore[reportMissingImports]
+        from ray import exceptions
 
         return (exceptions.WorkerCrashedError, exceptions.RayActorError, exceptions.NodeDiedError,
                 exceptions.ObjectLostError, exceptions.OutOfMemoryError)  # fmt: skip
 
     def pickling(self) -> ModuleType:
-        from ray import cloudpickle  # pyright: ignore[reportMissingImports]
+        from ray import cloudpickle
 
         return cloudpickle
 
