@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.kernels.choice import compiled
+
+Words = NDArray[np.uint64]
 
 
 def pack_bits(bits_nd: Bools) -> Codes:
@@ -34,6 +37,22 @@ def plus_minus(codes_nb: Codes, size_n: Floats, out_nd: Floats) -> None:
         out_nd *= size_n[:, None]
     else:
         rows.plus_minus(np.ascontiguousarray(codes_nb), size_n, out_nd)
+
+
+def only_bits(codes_nb: Codes, bits: int) -> Codes:
+    """The bytes that hold the first ``bits`` bits, what pads the last of them set to zero."""
+    used_nb = np.ascontiguousarray(codes_nb[:, : packed_bytes(bits, 1)])
+    if bits % 8:
+        used_nb = used_nb.copy()
+        used_nb[:, -1] &= np.uint8(256 - 2 ** (8 - bits % 8))
+    return used_nb
+
+
+def as_words(codes_nb: Codes) -> Words:
+    """Bytes as 64-bit words ``(n, w)``, zeros after them: an even number of words, as kernels take two at a time."""
+    words_nb = np.zeros((len(codes_nb), -(-codes_nb.shape[1] // 16) * 16), np.uint8)
+    words_nb[:, : codes_nb.shape[1]] = codes_nb
+    return words_nb.view(np.uint64)
 
 
 def packed_bytes(d: int, bits: int) -> int:

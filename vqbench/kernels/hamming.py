@@ -1,76 +1,43 @@
 """Compiled: the exact top k of packed bits by the number of bits that differ, with ties counted."""
 
-# pyright: reportMissingImports=false, reportCallIssue=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
+from vqbench.kernels.bits import TILE, popcount, transpose
 from vqbench.kernels.kth import kth_smallest
 
-TILE = 256  # codes whose distances are held at a time: they stay in the first-level cache
 CHUNK = 16  # distances of a tile that are compared with the bound at a time
 SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@intrinsic
-def _popcount(context, word):
-    """The number of ones in a 64-bit word, as one instruction of the processor where it has one."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-@njit(cache=True, nogil=True)
-def _transpose(words_bw, start, stop, tile_wt):
-    """Codes ``start`` to ``stop``, a column each, so that one instruction works on several codes."""
-    for j in range(words_bw.shape[1]):
-        for t in range(stop - start):
-            tile_wt[j, t] = words_bw[start + t, j]
-
-
 @njit(cache=True, nogil=True)
 def _distances(queries_qw, i, tile_wt, bound, distance_t):
-    """Distances of query ``i`` to a tile; returns whether any is at most ``bound``."""
+    """Distances of query ``i`` to a tile of an even number of words; returns whether any is at most ``bound``."""
     w = queries_qw.shape[1]
     distance_t[:] = 0
-    last = (w - 1) // 4 * 4  # the last group of words, 1 to 4, also compares
+    last = (w - 2) // 4 * 4  # the last two or four words also compare
     for j in range(0, last, 4):
         a, b, c, d = queries_qw[i, j], queries_qw[i, j + 1], queries_qw[i, j + 2], queries_qw[i, j + 3]
         for t in range(TILE):
-            distance_t[t] += (_popcount(tile_wt[j, t] ^ a) + _popcount(tile_wt[j + 1, t] ^ b)
-                              + _popcount(tile_wt[j + 2, t] ^ c) + _popcount(tile_wt[j + 3, t] ^ d))  # fmt: skip
+            distance_t[t] += (popcount(tile_wt[j, t] ^ a) + popcount(tile_wt[j + 1, t] ^ b)
+                              + popcount(tile_wt[j + 2, t] ^ c) + popcount(tile_wt[j + 3, t] ^ d))  # fmt: skip
     reached = np.uint64(0)
-    rest = w - last
-    a = queries_qw[i, last]
-    if rest == 1:
+    a, b = queries_qw[i, last], queries_qw[i, last + 1]
+    if w - last == 2:
         for t in range(TILE):
-            distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a)
-            distance_t[t] = distance
-            reached |= np.uint64(distance <= bound)
-    elif rest == 2:
-        b = queries_qw[i, last + 1]
-        for t in range(TILE):
-            distance = distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
-            distance_t[t] = distance
-            reached |= np.uint64(distance <= bound)
-    elif rest == 3:
-        b, c = queries_qw[i, last + 1], queries_qw[i, last + 2]
-        for t in range(TILE):
-            distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
-                        + _popcount(tile_wt[last + 2, t] ^ c))  # fmt: skip
+            distance = distance_t[t] + popcount(tile_wt[last, t] ^ a) + popcount(tile_wt[last + 1, t] ^ b)
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     else:
-        b, c, d = queries_qw[i, last + 1], queries_qw[i, last + 2], queries_qw[i, last + 3]
+        c, d = queries_qw[i, last + 2], queries_qw[i, last + 3]
         for t in range(TILE):
-            distance = (distance_t[t] + _popcount(tile_wt[last, t] ^ a) + _popcount(tile_wt[last + 1, t] ^ b)
-                        + _popcount(tile_wt[last + 2, t] ^ c) + _popcount(tile_wt[last + 3, t] ^ d))  # fmt: skip
+            distance = (distance_t[t] + popcount(tile_wt[last, t] ^ a) + popcount(tile_wt[last + 1, t] ^ b)
+                        + popcount(tile_wt[last + 2, t] ^ c) + popcount(tile_wt[last + 3, t] ^ d))  # fmt: skip
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     return reached > 0
@@ -119,7 +86,7 @@ def top(queries_qw, words_bw, first, own_q, priority_b, k, keys_qc, rows_qc, cou
     distance_t = np.zeros(TILE, np.uint64)
     for start in range(0, b, TILE):
         stop = min(start + TILE, b)
-        _transpose(words_bw, start, stop, tile_wt)
+        transpose(words_bw, start, stop, tile_wt)
         for i in range(q):
             bound = worst_q[i] >> SHIFT
             if not _distances(queries_qw, i, tile_wt, bound, distance_t):
@@ -165,7 +132,7 @@ def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
     while tile * TILE < b:
         start = tile * TILE
         stop = min(start + TILE, b)
-        _transpose(words_bw, start, stop, tile_wt)
+        transpose(words_bw, start, stop, tile_wt)
         while query < q:
             if found + TILE > len(at_q):
                 return tile, query, found
@@ -182,7 +149,7 @@ def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
 
 def warm() -> None:
     """Compile, or load what was compiled before."""
-    words, rows, count = np.zeros((1, 1), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    words, rows, count = np.zeros((1, 2), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.int64)
     lists = np.zeros((1, 2), np.uint64), np.zeros((1, 2), np.int64), count, np.full(1, NONE), np.zeros(1, np.int64)
     top(words, words, 0, np.full(1, -1), rows, 1, *lists)
     finish(1, *lists)

@@ -10,6 +10,7 @@ import numpy as np
 from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.errors import NotApplicableError
 from vqbench.ledger import Ledger
+from vqbench.packing import only_bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,29 @@ class Quantizer(ABC):
     @abstractmethod
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         """Fit to ``sample_nd`` float32, ``(n, d)``. Every random choice comes from ``rng``."""
+
+
+@dataclass(frozen=True)
+class TwoValued:
+    """Rows of ``Codec.estimate_rows`` whose first d numbers take two values each: ``low``, and ``low + width``.
+
+    bits_nb: which of them, packed; only the first d bits count. low_n, width_n: float64. rest_en: the numbers behind
+    the first d, ``(w - d, n)`` float64. shift_d: what ``estimate_queries`` took from the queries as they were met.
+    """
+
+    bits_nb: Codes
+    low_n: Floats
+    width_n: Floats
+    rest_en: Floats
+    shift_d: Floats
+
+    def norms(self) -> Floats:
+        """Euclidean norms of the rows ``(n,)``."""
+        d = len(self.shift_d)
+        ones_n = np.bitwise_count(only_bits(self.bits_nb, d)).sum(axis=1, dtype=np.float64)
+        high_n = self.low_n + self.width_n
+        rest_n = np.square(self.rest_en).sum(axis=0)
+        return np.sqrt((d - ones_n) * self.low_n**2 + ones_n * high_n**2 + rest_n)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +106,10 @@ class Codec(ABC):
     def rough_rows(self, codes_nb: Codes) -> Floats:
         """``estimate_rows`` in float32, each number within one unit of its roundoff: ``(n, w)``, to nominate with."""
         return self.estimate_rows(codes_nb).astype(np.float32)
+
+    def two_valued(self, codes_nb: Codes) -> TwoValued | None:
+        """``estimate_rows`` in short, for codes of one bit a dimension: queries of few bits meet them by counting."""
+        return None
 
     def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
         """How far each estimate may be off, ``(q,)`` float64, for codes that promise it: query i with code i."""

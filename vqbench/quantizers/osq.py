@@ -11,7 +11,7 @@ from vqbench.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
-from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.base import Codec, Quantizer, TwoValued
 
 #: Half widths, in standard deviations, of the uniform grid of 1 to 8 bits that fits a Gaussian best: the
 #: starting intervals of Lucene's OptimizedScalarQuantizer. (Max, Quantizing for Minimum Distortion, 1960.)
@@ -152,6 +152,15 @@ class OSQCodec(Codec):
         if not self.spec.center:
             return values_nd
         return np.concatenate([values_nd, stored_nf[:, 2:], np.ones((len(codes_nb), 1))], axis=1)
+
+    def two_valued(self, codes_nb: Codes) -> TwoValued | None:
+        """A centred query, c + Q(q - c), lies on its grid once c is taken away: nothing is to be added."""
+        if self.spec.bits != 1:
+            return None
+        levels_nb, stored_nf = split_floats(codes_nb[:, : -(self.spec.sum_bits // 8)], self._floats)
+        low_n, high_n, *rest = stored_nf.T.astype(np.float64)
+        rest_en = np.array([*rest, np.ones(len(codes_nb))] if self.spec.center else np.empty((0, len(codes_nb))))
+        return TwoValued(levels_nb, low_n, high_n - low_n, rest_en, np.zeros(self.d))
 
     def ledger(self) -> Ledger:
         once = [Item("center", "once", self.center_d.nbytes), Item("center square", "once", self.square.nbytes)]

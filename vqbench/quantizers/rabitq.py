@@ -11,7 +11,7 @@ from vqbench.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import append_floats, pack_levels, packed_bytes, plus_minus, split_floats, unpack_levels
-from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.base import Codec, Quantizer, TwoValued
 
 #: Standard deviations of the error that the bound allows: the paper's epsilon_0 (section 5.2.4).
 EPSILON = 1.9
@@ -159,6 +159,15 @@ class RaBitQCodec(Codec):
         rows_nw[:, self.d] = kept.get("<mean, x>", 0.0)
         rows_nw[:, self.d + 1] = 1
         return rows_nw
+
+    def two_valued(self, codes_nb: Codes) -> TwoValued | None:
+        if self.spec.bits != 1:
+            return None
+        packed_nb, kept_nf = split_floats(codes_nb, len(self._names))
+        kept = dict(zip(self._names, kept_nf.T.astype(np.float64), strict=True))
+        ones_n = np.ones(len(codes_nb))
+        rest_en = np.stack([kept.get("<mean, x>", 0 * ones_n), ones_n])
+        return TwoValued(packed_nb, -kept["factor"] / 2, kept["factor"], rest_en, self.mean_d)
 
     def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
         """``|q - c| |f y - r| EPSILON / sqrt(d - 1)``: theorem 3.2 (2024), rewritten; ``(q,)``.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS, Codes, Floats, Ints, Numbers
+from vqbench.arrays import SCORE_DECIMALS, Floats, Ints, Numbers
 from vqbench.errors import VqbenchError
-from vqbench.packing import unpack_bits
+from vqbench.packing import only_bits, unpack_bits
 from vqbench.search.lanes import lane_cosines, lane_dots, rough_norms
 
 
@@ -122,16 +122,8 @@ class PackedHamming(Hamming):
         return super().from_products(products_f, self.bits)
 
     def scores(self, x_md: Numbers, queries_qd: Numbers, at_m: Ints) -> Floats:
-        differing_mb = self.masked(x_md) ^ self.masked(queries_qd)[at_m]
+        differing_mb = only_bits(x_md, self.bits) ^ only_bits(queries_qd, self.bits)[at_m]
         return -np.bitwise_count(differing_mb).sum(axis=1, dtype=np.int64).astype(np.float64)
-
-    def masked(self, codes_nb: Numbers) -> Codes:
-        """The bytes that hold the bits, what pads the last of them set to zero."""
-        used_nb = np.ascontiguousarray(codes_nb[:, : -(-self.bits // 8)])
-        if self.bits % 8:
-            used_nb = used_nb.copy()
-            used_nb[:, -1] &= np.uint8(256 - 2 ** (8 - self.bits % 8))
-        return used_nb
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from vqbench.arrays import Floats, Ints, Rows, blocks
 from vqbench.kernels.choice import compiled, shared
 from vqbench.search.measure import Measure
+from vqbench.search.planes import Planes
 
 
 @dataclass(frozen=True)
 class Products:
-    """Rows against prepared queries. own_q: a row that a query may not find, or -1; at_once: queries per product."""
+    """Rows against prepared queries. own_q: a row that a query may not find, or -1; at_once: queries per product.
+
+    planes: the queries, where products with these rows can be had by counting bits.
+    """
 
     rows: Rows
     measure: Measure
@@ -22,6 +27,7 @@ class Products:
     own_q: Ints | None
     block_rows: int
     at_once: int
+    planes: Planes | None = None
 
     @property
     def slower(self) -> float:
@@ -38,17 +44,25 @@ class Products:
 
         With the span of the queries, and the scale ``(stop - start,)`` that the products are to be multiplied by.
         """
-        block = getattr(self.rows, "rough", self.rows.block)
-        block_bd, scale_b = self.measure.parts(block(start, stop))
+        multiply, scale_b = self._multiplier(start, stop)
         scale_b = np.ones(stop - start, buffer.dtype) if scale_b is None else scale_b.astype(buffer.dtype)
         for first, last in blocks(len(self.queries_qd), self.at_once):
             products_qb = buffer[: (last - first) * (stop - start)].reshape(last - first, stop - start)
-            np.matmul(self.queries_qd[first:last], block_bd.T, out=products_qb)
+            multiply(first, last, products_qb)
             if self.own_q is not None:
                 own_q = self.own_q[first:last] - start
                 hit = np.flatnonzero((own_q >= 0) & (own_q < stop - start))
                 products_qb[hit, own_q[hit]] = -np.inf
             yield slice(first, last), products_qb, scale_b
+
+    def _multiplier(self, start: int, stop: int) -> tuple[Callable[[int, int, Floats], object], Floats | None]:
+        """What fills an array with the products of queries ``first`` to ``last`` and these rows, and their scale."""
+        if self.planes is not None:
+            rows = self.rows.two_valued(start, stop)  # pyright: ignore[reportAttributeAccessIssue]
+            return partial(self.planes.products, rows), None
+        block = getattr(self.rows, "rough", self.rows.block)
+        block_bd, scale_b = self.measure.parts(block(start, stop))
+        return lambda first, last, out_qb: np.matmul(self.queries_qd[first:last], block_bd.T, out=out_qb), scale_b
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vqbench.arrays import Floats, Ints, Numbers, Rows, blocks
 from vqbench.kernels.choice import shared
+from vqbench.packing import Words, as_words, only_bits
 from vqbench.search.measure import PackedHamming
 
 _BLOCK = 8192  # codes that a thread takes at a time
 _SHIFT = np.uint64(40)  # as in ``vqbench.kernels.hamming``
-
-Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,8 @@ class Bits:
     own_q: Ints
 
     def words(self, codes_nb: Numbers) -> Words:
-        """The bits that count, zeros after them, as 64-bit words ``(n, w)``."""
-        used_nb = self.measure.masked(codes_nb)
-        words_nb = np.zeros((len(used_nb), -(-used_nb.shape[1] // 8) * 8), np.uint8)
-        words_nb[:, : used_nb.shape[1]] = used_nb
-        return words_nb.view(np.uint64)
+        """The bits that count, zeros after them ``(n, w)``."""
+        return as_words(only_bits(codes_nb, self.measure.bits))
 
 
 def top(bits: Bits, k: int, priority_n: Ints | None) -> tuple[Ints, Floats, Ints]:

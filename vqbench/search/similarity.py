@@ -12,9 +12,10 @@ import numpy as np
 from vqbench.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import shared
-from vqbench.quantizers.base import Codec
+from vqbench.quantizers.base import Codec, TwoValued
 from vqbench.search.lanes import rough_norms
 from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
+from vqbench.search.planes import Planes
 
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
@@ -56,13 +57,15 @@ class CodeArray:
 class CodeRows:
     """Codes seen as rows of numbers, a block at a time.
 
-    quick: the same rows in float32, each number rounded once, where that is faster.
+    quick: the same rows in float32, each number rounded once, where that is faster. short: the same rows as bits
+    and a few numbers, or None for codes that are no bits.
     """
 
     codes: CodeBlocks
     view: Callable[[Codes], Numbers]
     d: int
     quick: Callable[[Codes], Floats] | None = None
+    short: Callable[[Codes], TwoValued | None] | None = None
 
     @property
     def n(self) -> int:
@@ -77,6 +80,15 @@ class CodeRows:
     def rough(self, start: int, stop: int) -> Floats:
         """A block for products that only nominate."""
         return (self.quick or self.view)(self.codes.block(start, stop))
+
+    def two_valued(self, start: int, stop: int) -> TwoValued | None:
+        """A block as bits."""
+        return self.short(self.codes.block(start, stop)) if self.short else None
+
+    def planes(self, prepared_qw: Floats) -> Planes | None:
+        """Prepared queries as bits to meet a block of bits with, where both can be had."""
+        first = self.two_valued(0, 1)
+        return None if first is None else Planes.of(prepared_qw, first.shift_d, self.n)
 
     def span(self, start: int, stop: int) -> CodeRows:
         """Rows ``start`` to ``stop`` as rows of their own."""
@@ -124,10 +136,11 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
 def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     """Rows as the codec's own estimate takes them; one pass finds the longest."""
     queries_qw = core.estimate_queries(met_qd)
-    rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows)
+    rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows, core.two_valued)
 
     def longer(longest: list[float], start: int, stop: int) -> None:
-        longest.append(float(rough_norms(rows.rough(start, stop)).max()))
+        short = rows.two_valued(start, stop)
+        longest.append(float((rough_norms(rows.rough(start, stop)) if short is None else short.norms()).max()))
 
     with np.errstate(over="ignore", invalid="ignore"):
         found = shared(codes.n, _BLOCK, list, longer)
@@ -136,7 +149,7 @@ def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     if Inner.fits_float32(longest, asking):
         return Sides(queries_qw, rows, Inner(longest * asking, np.float32))
     longest = max(float(row_norms(rows.block(start, stop)).max()) for start, stop in blocks(codes.n, _BLOCK))
-    return Sides(queries_qw, replace(rows, quick=None), Inner(longest * asking))
+    return Sides(queries_qw, replace(rows, quick=None, short=None), Inner(longest * asking))
 
 
 def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, bits: int) -> Sides:

@@ -121,7 +121,8 @@ class Search:
     def _products(self, queries_qd: Floats, part: Ints) -> Products:
         own_q = None if self.exclude_q is None else self.exclude_q[part]
         prepared_qd = self.measure.prepare(queries_qd[part])
-        return Products(self.rows, self.measure, prepared_qd, own_q, self._block_rows(), _QUERIES)
+        planes = getattr(self.rows, "planes", lambda queries_qd: None)(prepared_qd)
+        return Products(self.rows, self.measure, prepared_qd, own_q, self._block_rows(), _QUERIES, planes)
 
     def _packed(self, queries_qd: Floats, part: Ints) -> packed.Bits | None:
         """Both sides of a search of packed bits, where compiled kernels can do it."""
