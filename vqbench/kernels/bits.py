@@ -1,8 +1,10 @@
 """Compiled: what kernels over packed bits share."""
 
-# pyright: reportMissingImports=false, reportCallIssue=false
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
+
+from typing import Any
 
 from numba import njit, types
 from numba.extending import intrinsic
@@ -11,13 +13,16 @@ TILE = 256  # codes that are worked on at a time: their counts stay in the first
 
 
 @intrinsic
-def popcount(context, word):
+def _popcount(context, word):
     """The number of ones in a 64-bit word, as one instruction of the processor where it has one."""
 
     def generate(context, builder, signature, arguments):
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), generate
+
+
+popcount: Any = _popcount  # called with the word alone
 
 
 @njit(cache=True, nogil=True)

@@ -76,7 +76,9 @@ def nearest(rows_nw, centroids_kw, halves_k, doubt, index_n):
     n, w = rows_nw.shape
     k, padded = len(centroids_kw), -(-w // GROUP) * GROUP
     rows_wt, padded_kw = np.zeros((padded, TILE), np.float32), np.zeros((k, padded), np.float32)
-    padded_kw[:, :w] = centroids_kw
+    for c in range(k):  # numba takes seconds to compile the assignment of a slice in two dimensions
+        for j in range(w):
+            padded_kw[c, j] = centroids_kw[c, j]
     halves32_k = halves_k.astype(np.float32)
     best_t, second_t = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
     index_t, sum_t = np.zeros(TILE, np.int32), np.empty(TILE, np.float32)
