@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from vqbench.arrays import Vectors
 from vqbench.errors import VqbenchError
+from vqbench.grid import Grid
 from vqbench.kernels import choice
 from vqbench.kernels.choice import in_order, shared, threads, working
 from vqbench.packing import expand_bits, pack_bits, plus_minus
@@ -55,6 +56,33 @@ def test_lanes_add_up_alike(d: int, dtype: type) -> None:
         float(sum(map(float, x * y))) for x, y in zip(x_md.astype(object), y_qd[at_m].astype(object), strict=True)
     ]
     np.testing.assert_allclose(found[0][0], exact_m, atol=1e-12 * d)
+
+
+@needs_numba
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 8), st.booleans(), st.booleans(), st.booleans(), st.booleans(),
+    st.sampled_from(["global", "dimension", "vector"]),
+)  # fmt: skip
+def test_values_of_a_grid_are_the_same_to_the_bit(
+    seed: int, bits: int, symmetric: bool, cells: bool, midpoint: bool, by_width: bool, scope: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(1, 40, 2)
+    grid = Grid(bits=max(bits, 1 + symmetric), symmetric=symmetric, cells=cells, midpoint=midpoint, by_width=by_width)
+    levels_nd = rng.integers(0, grid.last - grid.first + 1, (n, d), np.uint8)
+    shape = {"global": (), "dimension": (d,), "vector": (n, 1)}[scope]
+    low = np.asarray(rng.standard_normal(shape) * 10.0 ** rng.integers(-30, 30), np.float32)
+    width = np.asarray(rng.random(shape) * 10.0 ** rng.integers(-44, 30), np.float32)
+    if symmetric and scope == "vector":
+        low = np.zeros((), np.float32)  # as Scalar hands it over
+    found = []
+    for kernels in BOTH:
+        with working(kernels=kernels):
+            value_nd = np.empty((n, d), np.float32)
+            grid.values(levels_nd, low, width, value_nd)
+            found.append(value_nd.tobytes())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("kernels", BOTH)

@@ -25,6 +25,7 @@ GROUND = {
         "kernels.bits",
         "kernels.centroids",
         "kernels.choice",
+        "kernels.grid",
         "kernels.hamming",
         "kernels.kth",
         "kernels.planes",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import Bools, Codes, Floats
+from vqbench.kernels.choice import compiled
 
+_SLOWER = 3e-9  # seconds that numpy takes longer for a number
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -70,18 +72,25 @@ class Grid:
             t_nd -= np.float32(self.first)
         return t_nd.astype(np.uint8)  # after clipping at 0 this truncation is the floor
 
-    def values(self, levels_nd: Codes, low: Floats, width: Floats) -> Floats:
-        """What levels stand for: ``(n, d)`` float32. A range of no width stands for its one value."""
-        value_nd = levels_nd.astype(np.float32)
-        if self.first or self.shift:
-            value_nd += np.float32(self.first + self.shift)
+    def values(self, levels_nd: Codes, low: Floats, width: Floats, out_nd: Floats) -> None:
+        """Fill ``out_nd`` float32 with what levels stand for. A range of no width stands for its one value."""
+        divisor = np.float32(self.steps if self.by_width else 1)
+        scale, shift = width if self.by_width else width / np.float32(self.steps), np.float32(self.first + self.shift)
+        kernels = compiled("grid", _SLOWER * levels_nd.size)
+        if kernels is not None:
+            rows = np.ndim(low) == 2 or np.ndim(scale) == 2  # (n, 1) against (d,)
+            size = levels_nd.shape[0 if rows else 1]
+            ends = (np.ascontiguousarray(np.broadcast_to(np.ravel(x), size)) for x in (scale, low))
+            kernel = kernels.by_row if rows else kernels.by_dimension
+            kernel(np.ascontiguousarray(levels_nd), shift, divisor, *ends, out_nd)
+            return
+        out_nd[:] = levels_nd
+        if shift:
+            out_nd += shift
         if self.by_width:
-            value_nd /= np.float32(self.steps)
-            value_nd *= width
-        else:
-            value_nd *= width / np.float32(self.steps)
-        value_nd += low
-        return value_nd
+            out_nd /= divisor
+        out_nd *= scale
+        out_nd += low
 
     def outside(self, x_nd: Floats, low: Floats, width: Floats) -> Bools:
         """Which numbers lie beyond the outermost steps, so that their error is more than rounding's."""

@@ -16,6 +16,7 @@ from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floa
 from vqbench.quantizers.base import Codec, Quantizer
 
 _BLOCK = 1 << 15  # numbers that are coded at a time: what this takes stays in the processor's cache
+_DECODED = 1 << 18  # numbers that are decoded at a time, in one pass
 _AXES = {"global": None, "dimension": 0, "vector": 1}
 
 
@@ -181,12 +182,12 @@ class ScalarCodec(Codec):
     def decode(self, codes_nb: Codes) -> Floats:
         grid = self.spec.grid
         value_nd = np.empty((len(codes_nb), self.d), np.float32)
-        for start, stop in blocks(len(codes_nb), self._rows):
+        for start, stop in blocks(len(codes_nb), max(1, _DECODED // self.d)):
             packed_nb, own_nf = split_floats(codes_nb[start:stop], self._own)
             low, width = self.low, self.width
             if low is None or width is None:
                 low, width = (own_nf[:, :1], own_nf[:, 1:]) if self._own == 2 else (np.zeros((), np.float32), own_nf)
-            value_nd[start:stop] = grid.values(unpack_levels(packed_nb, self.d, grid.bits), low, width)
+            grid.values(unpack_levels(packed_nb, self.d, grid.bits), low, width, value_nd[start:stop])
         return value_nd
 
     def integers(self, codes_nb: Codes) -> Ints:
