@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,17 +57,23 @@ def mixture(n: int, d: int, seed: int, *, stream: int) -> Floats:
     about half of the top 10.
     stream: 0 for a corpus, 1 for its queries: other draws around the same centres.
     """
+    x_nd = np.empty((n, d), dtype=np.float32)
+    for start, x_bd in mixture_blocks(n, d, seed, stream=stream):
+        x_nd[start : start + len(x_bd)] = x_bd
+    return x_nd
+
+
+def mixture_blocks(n: int, d: int, seed: int, *, stream: int) -> Iterator[tuple[int, Floats]]:
+    """The same a block at a time, each with the number of its first row."""
     scale_d = (np.arange(1, d + 1) ** -_DECAY).astype(np.float32)
     centres_cd = np.random.default_rng([seed, 2]).standard_normal((_CLUSTERS, d), dtype=np.float32)
     turn_dd = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((d, d)))[0].astype(np.float32)
-    x_nd = np.empty((n, d), dtype=np.float32)
     for at, (start, stop) in enumerate(blocks(n, _BLOCK)):
         rng = np.random.default_rng([seed, stream, at])
         drawn_nd = rng.standard_normal((_BLOCK, d), dtype=np.float32)  # always whole: BLAS rounds by the shape
         drawn_nd += centres_cd[rng.integers(_CLUSTERS, size=_BLOCK)]
         drawn_nd *= scale_d
-        x_nd[start:stop] = unit_rows((drawn_nd @ turn_dd)[: stop - start])
-    return x_nd
+        yield start, unit_rows((drawn_nd @ turn_dd)[: stop - start])
 
 
 def sign_bits(x_nd: Floats) -> Codes:

@@ -20,6 +20,7 @@ from vqbench.peers.contest import load_faiss, version_of
 from vqbench.peers.installed import size_row
 from vqbench.peers.linear import TABLE as LINEAR
 from vqbench.peers.linear import linear
+from vqbench.peers.memory import memory
 from vqbench.peers.processes import command_rows, rows, startup
 from vqbench.peers.searches import FAMILIES, compete, problem
 from vqbench.peers.settings import Timed
@@ -78,6 +79,8 @@ def _parts(timed: Timed, count: int) -> Iterator[_Part]:
             yield title, lambda given=given, name=name: compete(FAMILIES[name], given(), timed)
         if at == 0 and "sweep" in timed.parts:
             yield "sweep", lambda given=given: sweep(given(), timed)
+    if "memory" in timed.parts:
+        yield "memory", lambda: memory(timed, count)
 
 
 def _once(make: Callable[[], Any]) -> Callable[[], Any]:

@@ -22,7 +22,9 @@ def show(table: pd.DataFrame, out: Path) -> None:
     compared = table[(table["against"] != "") & table["ratio"].notna()]
     for _, own in compared.groupby(["family", "n", "d", "k"], dropna=False, sort=False):
         screen.print(_ratios(table, own))
-    limits = table[table["family"].isin(["command", "startup"]) & ~table["status"].isin(["failed", "skipped"])]
+    limits = table[
+        table["family"].isin(["command", "startup", "memory"]) & ~table["status"].isin(["failed", "skipped"])
+    ]
     if len(limits):
         screen.print(_limits(limits))
     for row in table[table["reason"].fillna("") != ""].drop_duplicates(["contestant", "reason"]).to_dict("records"):
@@ -53,7 +55,7 @@ def _ratios(table: pd.DataFrame, own: pd.DataFrame) -> Table:
 
 
 def _limits(rows: pd.DataFrame) -> Table:
-    found = _table("whole commands and start-up", "", "seconds", "MB", "goal", "")
+    found = _table("whole commands", "", "seconds", "MB", "goal", "")
     for row in rows.to_dict("records"):
         style = _STYLES.get(row["status"], "default")
         megabytes = "" if np.isnan(row["megabytes"]) else f"{row['megabytes']:,.0f}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from vqbench.errors import VqbenchError
 
 #: Families of contestants, then what has rows of its own, in the order of the tables.
-PARTS = ("float32", "int8", "hamming", "one_bit", "product", "fit", "sweep", "command", "startup", "linear")
+PARTS = ("float32", "int8", "hamming", "one_bit", "product", "fit", "sweep", "command", "startup", "linear", "memory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class Timed:
     contestant searches once. seed: of the vectors, the codes and the order within a round. threads: of every
     contestant (none: as many as the run has). training: rows that codes learn from, at most. parts: which of ``PARTS``.
     whole: ``[rows, dimensions, queries]`` of the whole command and of training. linear_rows, linear_queries and
-    linear_variants: what our own time is drawn against, one at a time, the others as in ``linear_size``.
+    linear_variants: what our own time is drawn against, one at a time, the others as in ``linear_size``. memory_rows,
+    memory_queries: of the default sweep whose peak memory is taken, with as many dimensions as ``whole``.
     """
 
     sizes: list[list[int]] = field(default_factory=lambda: [[100_000, 1024, 500], [1_000_000, 384, 200]])
@@ -28,20 +29,22 @@ class Timed:
     seed: int = 0
     threads: int | None = None
     training: int = 10_000
-    parts: list[str] = field(default_factory=lambda: list(PARTS))
+    parts: list[str] = field(default_factory=lambda: [part for part in PARTS if part != "memory"])
     whole: list[int] = field(default_factory=lambda: [23_200, 384, 500])
     linear_size: list[int] = field(default_factory=lambda: [100_000, 384, 200])
     linear_rows: list[int] = field(default_factory=lambda: [10_000, 30_000, 100_000, 300_000, 1_000_000])
     linear_queries: list[int] = field(default_factory=lambda: [50, 100, 200, 500, 1000])
     linear_variants: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    memory_rows: list[int] = field(default_factory=lambda: [10_000, 100_000, 1_000_000, 10_000_000])
+    memory_queries: int = 50
 
     def __post_init__(self) -> None:
         _sizes("sizes", self.sizes)
         for name in ("whole", "linear_size"):
             _sizes(name, [getattr(self, name)])
-        for name in ("k", "linear_rows", "linear_queries", "linear_variants"):
+        for name in ("k", "linear_rows", "linear_queries", "linear_variants", "memory_rows"):
             _positive(name, getattr(self, name))
-        for name in ("repeats", "training"):
+        for name in ("repeats", "training", "memory_queries"):
             _positive(name, [getattr(self, name)])
         if self.seed < 0:
             raise VqbenchError(f"timed.seed = {self.seed}: must not be negative")
