@@ -17,14 +17,15 @@ from matplotlib.text import Text
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.figures.linear import exponents, linear
+from vqbench.figures.memory import memory
 from vqbench.figures.peers import peers
-from vqbench.figures.style import drawing
+from vqbench.figures.style import BLUE, GREY, VERMILION, drawing
 from vqbench.peers.contest import Goal
 from vqbench.peers.linear import COLUMNS
 from vqbench.peers.table import Row, frame, spread
 
 META = {
-    "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu"},
+    "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu", "system": "Linux"},
     "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"}, "load": {"before": [0.5, 0, 0]},
 }  # fmt: skip
 
@@ -112,6 +113,23 @@ def test_slopes_are_found_again(folder: Path) -> None:
     bars = [box for box in figure.axes[0].containers if isinstance(box, ErrorbarContainer)]
     x, y = bars[0][0].get_data()
     assert (list(np.asarray(x)), list(np.asarray(y))) == ([100, 1000, 10_000], pytest.approx([10, 1000**0.5, 100]))
+
+
+def test_peaks_stand_over_their_rows_with_the_bound(folder: Path) -> None:
+    assert memory(folder, META) is None
+    about = {"family": "memory", "version": "1", "threads": 2, "d": 8, "queries": 5}
+    rows = [Row(**about, contestant=f"{n}", n=n, megabytes=peak) for n, peak in ((10_000, 300.4), (1_000_000, 900.0))]
+    failed = Row(**about, contestant="x", n=10**7, status="failed", reason="killed")
+    frame([*_rows(), *rows, failed]).to_csv(folder / "peers.csv", index=False)
+    figure = _drawn(memory(folder, META))
+    texts, ax = _texts(figure), figure.axes[0]
+    assert {"300", "900", "10k", "1M", "MB", "rows of the corpus"} <= set(texts)
+    assert any("1,000,000 vectors of 8 dimensions peaks at 900 MB" in text for text in texts)
+    lines = {line.get_color(): line for line in ax.lines}
+    vectors, bound, peaks = (lines[color] for color in (GREY, VERMILION, BLUE))
+    assert peaks.get_xydata().tolist() == [[10_000, 300.4], [1_000_000, 900]]  # pyright: ignore[reportAttributeAccessIssue]
+    np.testing.assert_allclose(vectors.get_ydata()[-1], 1_000_000 * 8 * 4 / 1e6)  # pyright: ignore[reportIndexIssue]
+    np.testing.assert_allclose(bound.get_ydata(), 2**31 / 1e6)
 
 
 def test_the_command_draws_them_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

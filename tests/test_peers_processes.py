@@ -59,3 +59,14 @@ def test_the_sweep_whole_commands_and_start_up(tmp_path: Path) -> None:
     names = set(found["contestant"])
     assert {"import vqbench", "vqbench --help", "whole command, tables: peak memory"} <= names
     assert {"its kernels alone", "vqbench.evaluate, default variants"} <= names
+
+
+@pytest.mark.slow
+def test_peak_memory_of_the_default_sweep(tmp_path: Path) -> None:
+    """Of as many rows as were asked for, which come as float16: whole commands in processes of their own."""
+    told = ["timed.memory_rows=[300,500]", "timed.memory_queries=20", "timed.whole=[600,32,20]", "timed.threads=1"]
+    assert main(["experiment=memory", *told, "figures=false", f"out={tmp_path}"]) == 0
+    found = pd.read_csv(tmp_path / "peers.csv", keep_default_na=False)
+    assert found["n"].tolist() == [300, 500]
+    assert found["status"].tolist() == ["reached"] * 2
+    assert found["megabytes"].between(50, 1000).all()

@@ -23,8 +23,8 @@ from vqbench.datasets.file import File
 from vqbench.datasets.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
-TIMED = "peers"  # a comparison, not a sweep: tests/test_peers.py runs it
-EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name != TIMED]
+TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them
+EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name not in TIMED]
 LARGE = {
     "backends",
     "bits",

@@ -37,6 +37,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench 'backend=[usearch_i8,faiss_sq8]'       the real engines beside what is predicted of them (extra backends)
   vqbench experiment=peers                     our searches timed against faiss and USearch (extra backends)
+  vqbench experiment=memory                    the peak of a sweep's memory, up to 10,000,000 rows
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
                                                shards of the corpus on a cluster; or parallel=loky, ray

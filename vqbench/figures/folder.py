@@ -20,6 +20,7 @@ from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
 from vqbench.figures.league import overlap_by_variant
 from vqbench.figures.linear import linear
+from vqbench.figures.memory import memory
 from vqbench.figures.neighbours import nearest
 from vqbench.figures.peers import TABLE as TIMED
 from vqbench.figures.peers import peers
@@ -58,7 +59,7 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
 ACROSS = "overlap_by_dataset"
 SCALE = "scale"
 #: Of a timed comparison, which holds no sweep.
-PEERS: dict[str, Callable[[Path, dict], Figure | None]] = {"peers": peers, "linear": linear}
+PEERS: dict[str, Callable[[Path, dict], Figure | None]] = {"peers": peers, "linear": linear, "memory": memory}
 _FORMATS = (".png", ".svg")
 
 

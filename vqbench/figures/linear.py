@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from vqbench.figures.peers import LINEAR, read_timed
-from vqbench.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid
+from vqbench.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
 
 _BODY = 3.5
 _PANELS = {"rows": ("n", "rows of the corpus"), "queries": ("queries", "queries"), "variants": ("variants", "variants")}
@@ -55,7 +55,7 @@ def _panel(ax: Axes, own: pd.DataFrame, column: str, names: list[str]) -> None:
     if len(own):
         _slope(ax, own, column)
         values = sorted(own[column].unique())
-        ax.set_xticks(values, [_short(x) for x in values])
+        ax.set_xticks(values, [thousands(x) for x in values])
         ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     ax.yaxis.set_minor_locator(NullLocator())
@@ -104,11 +104,3 @@ def _about(table: pd.DataFrame, meta: dict) -> str:
         f"{meta['machine']['cpu']}, {meta['threads']} threads; {n:,} rows, {d:,} dimensions, {q:,} queries, "
         f"k = {first['k']}, unless they vary; {meta['timed']['repeats']} rounds in a drawn order."
     )
-
-
-def _short(value: float) -> str:
-    """10k, 1M."""
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"

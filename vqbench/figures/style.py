@@ -207,6 +207,14 @@ def size(count: float) -> str:
     return f"{count:,.0f} B" if float(count).is_integer() else f"{count:,.1f} B"
 
 
+def thousands(count: float) -> str:
+    """A count as an axis has room for: 10k, 1M."""
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:g}{unit}"
+    return f"{count:g}"
+
+
 def quoted(name: object) -> str:
     """An id in a sentence."""
     return f"\N{LEFT DOUBLE QUOTATION MARK}{short(str(name), 40)}\N{RIGHT DOUBLE QUOTATION MARK}"

@@ -98,8 +98,8 @@ def runs(rows: Iterable[Row]) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> str:
     """The comparisons and the limits as two Markdown tables."""
     compared = table[(table["against"] != "") | table["status"].isin(["skipped", "failed", "differs"])]
-    lines = ["| job | size | k | rival | million pairs/s | ours | million pairs/s | ratio (least to most) | goal | |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+    head = "| job | size | k | rival | million pairs/s | ours | million pairs/s | ratio (least to most) | goal | |"
+    lines = [head, "|---|---|---|---|---|---|---|---|---|---|"] if len(compared) else []
     for row in compared.to_dict("records"):
         own = table[(table["contestant"] == row["against"]) & (table["against"] == "")]
         for name in ("family", "n", "d", "k"):
@@ -110,7 +110,7 @@ def markdown(table: pd.DataFrame) -> str:
             f"{rate(row['mpairs_s'])} | {row['against']} | {rate(speed)} | {ratio_of(row)} | {row['goal']} | "
             f"{row['status']} |"
         )
-    lines += ["", "| | seconds, median (least to most) | MB | goal | |", "|---|---|---|---|---|"]
+    lines += [""] * bool(lines) + ["| | seconds, median (least to most) | MB | goal | |", "|---|---|---|---|---|"]
     others = table[(table["against"] == "") & table["k"].isna() & ~table["status"].isin(["skipped", "failed"])]
     for row in others.to_dict("records"):
         taken = "" if np.isnan(row["median_s"]) else f"{row['median_s']:.3g} ({row['min_s']:.3g} to {row['max_s']:.3g})"
