@@ -20,6 +20,7 @@ GROUND = {
         "exact_sum",
         "faiss_index",
         "gaussian",
+        "given",
         "grid",
         "ids",
         "kernels.centroids",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,8 @@ def summary(out: Path, *, reused: int) -> None:
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
+    for dataset in datasets:
+        _print_stated(results.meta["datasets"][dataset].get("neighbors"), dataset, screen)
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
@@ -64,6 +67,14 @@ def summary(out: Path, *, reused: int) -> None:
     before = f" ({reused} cells were finished before)" if reused else ""
     written = [name for name in ("report.html", "figures") if (out / name).exists()]
     screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+
+
+def _print_stated(found: dict[str, Any] | None, dataset: str, screen: Console) -> None:
+    """How the nearest rows that the dataset's file states compare with ours: loud where they disagree."""
+    if found is not None:
+        disagrees = found["checked"] and (found["right"] < found["entries"] or not found.get("distances_right", True))
+        head = "[bold red]WARNING[/bold red]" if disagrees else "[bold]note[/bold]"
+        screen.print(f"{head}: {dataset}: {escape(found['sentence'])}")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

@@ -6,14 +6,15 @@ import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named, row_norms
 from vqbench.checks import checked_rows
 from vqbench.errors import VqbenchError
+from vqbench.given import Given
 from vqbench.ids import Numbered, PickedIds, positions
 
 _BLOCK = 8192  # rows at a time
@@ -29,7 +30,8 @@ class Source:
 
     corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
-    corpus where its rows are the queries. origin names the place for messages.
+    corpus where its rows are the queries. given: the queries' nearest rows as the file states them. origin names the
+    place for messages.
     """
 
     origin: str
@@ -39,6 +41,7 @@ class Source:
     query_ids: Sequence[str] | None = None
     judgements: Sequence[Judgement] | None = None
     groups: Sequence[str] | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class Data:
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
-    each query's group, where queries are not drawn one by one.
+    each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Data:
     fingerprint: str
     whole: str
     groups_q: Sequence[str] | None = None
+    given: Given | None = None
 
     @property
     def findable(self) -> int:
@@ -150,6 +154,7 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
+    stated = None
     ids = source.ids if source.ids is not None else Numbered(corpus.n)
     if queries is None and source.queries_qd is not None:
         own, own_keys_q, own_digest = checked_rows(
@@ -162,6 +167,8 @@ def prepare(
         query_ids = named(source.query_ids or Numbered(own.n, "q"), picked)
         exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
         queries_qd, digest = own.take(picked), digest + own_digest
+        if source.given is not None:
+            stated = source.given.of(picked, row_norms(own.take_raw(picked)))
     else:
         available = corpus.n
         picked = drawn(keys_n, _count(n_queries, available), query_seed, "queries")
@@ -185,7 +192,12 @@ def prepare(
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
     qrels = None if source.judgements is None else _qrels(source, query_ids, ids, whole_ids, partly)
-    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
+    if stated is not None and (partly or exclude_q is not None):
+        obstacle = "rows leaves some rows out" if partly else "here a query is left out of its own result"
+        stated = replace(stated, obstacle=obstacle)
+    return Data(
+        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q, stated
+    )
 
 
 def _fingerprint(parts: Iterable[str]) -> str:

@@ -24,10 +24,10 @@ class File(Dataset):
 
     path, queries: files with an ending of ``vqbench.readers.formats.READERS``. ``key`` names the array
     (.npz), dataset (HDF5) or column (Parquet) with the vectors where there are several, ``id_column`` the column
-    with the ids (Parquet, CSV; else the one called id). An HDF5 file brings its queries along (``test``). ids,
-    query_ids: text files, one id a line. groups: a text file too, the group of each query a line (of each row
-    where rows are the queries): intervals then count groups, not queries. qrels: TREC format, ``query 0 document
-    gain`` a line. A path that starts with ``bundled:`` lies in the package.
+    with the ids (Parquet, CSV; else the one called id). An HDF5 file brings its queries along (``test``), and what
+    it says of their nearest rows. ids, query_ids: text files, one id a line. groups: a text file too, the group of
+    each query a line (of each row where rows are the queries): intervals then count groups, not queries. qrels: TREC
+    format, ``query 0 document gain`` a line. A path that starts with ``bundled:`` lies in the package.
     """
 
     path: str
@@ -59,6 +59,7 @@ class File(Dataset):
             query_ids=query_ids if self.query_ids is None else PackedIds.lines(_resolved(self.query_ids)),
             judgements=None if self.qrels is None else _judgements(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
+            given=corpus.given if self.queries is None else None,
         )
 
 
