@@ -23,6 +23,7 @@ GROUND = {
         "given",
         "grid",
         "ids",
+        "judgements",
         "kernels.centroids",
         "kernels.choice",
         "kernels.hamming",

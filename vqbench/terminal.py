@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def summary(out: Path, *, reused: int) -> None:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for dataset in datasets:
-        _print_stated(results.meta["datasets"][dataset].get("neighbors"), dataset, screen)
+        _print_notes(results.meta["datasets"][dataset], dataset, screen)
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
@@ -69,12 +69,15 @@ def summary(out: Path, *, reused: int) -> None:
     screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
 
 
-def _print_stated(found: dict[str, Any] | None, dataset: str, screen: Console) -> None:
-    """How the nearest rows that the dataset's file states compare with ours: loud where they disagree."""
-    if found is not None:
-        disagrees = found["checked"] and (found["right"] < found["entries"] or not found.get("distances_right", True))
-        head = "[bold red]WARNING[/bold red]" if disagrees else "[bold]note[/bold]"
-        screen.print(f"{head}: {dataset}: {escape(found['sentence'])}")
+def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
+    """Whom judgements leave out; how nearest rows that the dataset's file states compare with ours: loud if badly."""
+    note = "[bold]note[/bold]"
+    if (judged := about.get("judgements")) and judged["sentence"]:
+        screen.print(f"{note}: {dataset}: {judged['sentence']}")
+    if stated := about.get("neighbors"):
+        agrees = not stated["checked"] or stated["right"] == stated["entries"]
+        head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
+        screen.print(f"{head}: {dataset}: {escape(stated['sentence'])}")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.datasets.base import Dataset, Judgement, Source
+from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
+from vqbench.readers import qrels
 from vqbench.readers.arrow_folder import is_folder
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
@@ -59,7 +59,7 @@ class File(Dataset):
             ids=corpus.ids if self.ids is None else PackedIds.lines(_resolved(self.ids)),
             queries_qd=queries_qd,
             query_ids=query_ids if self.query_ids is None else PackedIds.lines(_resolved(self.query_ids)),
-            judgements=None if self.qrels is None else _judgements(_resolved(self.qrels)),
+            judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
             given=corpus.given if self.queries is None else None,
         )
@@ -79,20 +79,4 @@ def _resolved(path: str) -> Path:
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
     if found.stat().st_size == 0:
         raise VqbenchError(f"{path}: the file is empty")
-    return found
-
-
-def _judgements(path: Path) -> list[Judgement]:
-    found = []
-    for number, line in enumerate(PackedIds.lines(path), start=1):
-        fields = line.split()
-        try:
-            query, _, document, gain = fields
-            if not math.isfinite(float(gain)):
-                raise ValueError
-            found.append((query, document, float(gain)))
-        except ValueError:
-            raise VqbenchError(
-                f"{path}: line {number}: {line!r} is not 'query 0 document gain' with a finite gain"
-            ) from None
     return found
