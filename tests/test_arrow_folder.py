@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.cli import main
+from vqbench.datasets.base import prepare
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.readers import arrow_folder, unpack
@@ -72,7 +72,7 @@ def test_rows_and_ids_of_several_files(tmp_path: Path, kind: str, kept: int, mon
     assert read(save(tmp_path / "y", whole.drop_columns("id")), Wanted()).ids is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from(["f2", "f4", "f8", "i1", "u1", "i4", "u8"]),
     d=st.integers(1, 4),
@@ -211,7 +211,7 @@ def test_claims_are_compared_with_the_bytes_that_are_there(tmp_path: Path) -> No
 
 
 def test_every_cut_is_refused(tmp_path: Path) -> None:
-    folder = save(tmp_path / "x", _table(ROWS[:4], id=IDS[:4]), batch=2)
+    folder = save(tmp_path / "x", _table(ROWS[:2]), batch=1)
     path = folder / "data-00000-of-00001.arrow"
     good = path.read_bytes()
     for size in range(len(good)):
@@ -219,17 +219,19 @@ def test_every_cut_is_refused(tmp_path: Path) -> None:
         _refused(folder, "needs a whole stream|needs a schema and then batches")
 
 
-def test_a_run_on_such_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    save(Path("mine"), _table(id=IDS))
-    save(Path("asked"), _table(ROWS[:6] + 1))
-    common = ["dataset=file", "dataset.path=mine", "quantizer=[float32]", "metric=[overlap]", "k=[5]", "oversample=[0]",
-              "figures=false", "report=false", "doctor=false", "out=out", "cache=off"]  # fmt: skip
-    assert main([*common, "dataset.queries=asked"]) == 0
-    assert "mine: 37 x 5, 6 queries" in capsys.readouterr().out
-    Path("plain").mkdir()
-    for path, message in (("plain", "plain: is a folder: name the file in it"), ("none", "none: no such file")):
-        assert main([*common, f"dataset.path={path}"]) == 2
-        assert message in capsys.readouterr().err
-    with pytest.raises(VqbenchError, match="is a folder"):
-        File(path="mine", ids="mine").load()
+def test_a_dataset_from_such_folders(tmp_path: Path) -> None:
+    """Corpus and queries alike; ids come from text files only, and a folder of another kind is none of vectors."""
+    save(tmp_path / "mine", _table(id=IDS))
+    save(tmp_path / "asked", _table(ROWS[:6] + 1))
+    spec = File(path=str(tmp_path / "mine"), queries=str(tmp_path / "asked"))
+    data = prepare(spec.load(), spec.title, queries=None, n_queries=None, normalize=False)
+    assert (data.name, data.corpus.n, data.queries_qd.shape, data.ids) == ("mine", 37, (6, 5), IDS)
+    np.testing.assert_array_equal(data.corpus.block(0, 37), ROWS)
+    (tmp_path / "plain").mkdir()
+    for path, more, message in (
+        ("plain", {}, "plain: is a folder: name the file in it"),
+        ("none", {}, "none: no such file"),
+        ("mine", {"ids": str(tmp_path / "mine")}, "mine: is a folder"),
+    ):
+        with pytest.raises(VqbenchError, match=message):
+            File(path=str(tmp_path / path), **more).load()

@@ -68,7 +68,7 @@ def _no_search() -> Bench:
 SMALL = st.lists(st.lists(st.integers(-2, 2), min_size=2, max_size=2).filter(any), min_size=4, max_size=9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(rows=SMALL, queries=SMALL, k=st.integers(1, 4), depth=st.integers(1, 4), data=st.data())
 def test_right_is_what_a_loop_over_all_entries_finds(
     tmp_path_factory: pytest.TempPathFactory, rows: list, queries: list, k: int, depth: int, data: st.DataObject
