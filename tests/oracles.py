@@ -127,6 +127,11 @@ def ndcg_at(order: Sequence[int], gains: Sequence[float], k: int, *, exponential
     return dcg / sum(gain / math.log2(rank + 1) for rank, gain in enumerate(best, start=1))
 
 
+def judged_recall_at(order: Sequence[int], gains: Sequence[float], k: int) -> float:
+    relevant_rows = [row for row, gain in enumerate(gains) if gain > 0]
+    return sum(row in relevant_rows for row in order[:k]) / len(relevant_rows)
+
+
 def regret_at(order: Sequence[int], true: Sequence[float], k: int) -> float:
     best = sorted(true, reverse=True)[:k]
     return fmean(b - true[row] for b, row in zip(best, order[:k], strict=True))

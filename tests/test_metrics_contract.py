@@ -98,6 +98,8 @@ def test_the_true_ranking_is_exactly_perfect(
         if metric.judged:
             floats_q = metric.measure(replace(view, final=view.truth)).values_q
             np.testing.assert_array_equal(values_q, floats_q)
+        if metric.name == "judged_recall":  # there may be more relevant documents than places
+            continue
         values_q = values_q[np.isfinite(values_q)]
         tolerance = 1e-15 if metric.judged else 0
         assert (np.abs(values_q - _perfect(metric)) <= tolerance).all(), (view.k, view.oversample, values_q)

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vqbench.metrics.base import QueryMetric
-from vqbench.metrics.judged import MRR, NDCG
+from vqbench.metrics.judged import MRR, NDCG, JudgedRecall
 
 N = 6
 SCORES = st.lists(st.integers(0, 2), min_size=N, max_size=N)
@@ -44,6 +44,14 @@ def test_ndcg(make_views: MakeViews, exponential: bool, true: list, code: list, 
     assert _one(metric, view) == pytest.approx(wanted, abs=1e-12)
 
 
+@given(true=SCORES, code=SCORES, gains=GAINS, k=st.integers(1, N))
+def test_recall_by_judgements(make_views: MakeViews, true: list, code: list, gains: list, k: int) -> None:
+    assume(any(gains))
+    (view,) = make_views([true], [code], k=[k], gain_qn=[gains])
+    wanted = oracles.expected(code, lambda order: oracles.judged_recall_at(order, gains, k))
+    assert _one(JudgedRecall(), view) == pytest.approx(wanted, abs=1e-12)
+
+
 @given(true=SCORES, code=SCORES, gains=GAINS, k=st.integers(1, 3), oversample=st.integers(1, 3))
 def test_after_rescoring(make_views: MakeViews, true: list, code: list, gains: list, k: int, oversample: int) -> None:
     """The candidates are the list's first rows; equal true scores stand in any order."""
@@ -55,6 +63,8 @@ def test_after_rescoring(make_views: MakeViews, true: list, code: list, gains: l
     assert _one(NDCG(), view) == pytest.approx(wanted, abs=1e-12)
     wanted = oracles.expected(rescored, lambda order: oracles.mrr_at(order, gains, k))
     assert _one(MRR(), view) == pytest.approx(wanted, abs=1e-12)
+    wanted = oracles.expected(rescored, lambda order: oracles.judged_recall_at(order, gains, k))
+    assert _one(JudgedRecall(), view) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_a_relevant_document_far_below_the_list(make_views: MakeViews) -> None:
@@ -78,6 +88,7 @@ def test_queries_without_a_judgement_are_undefined(make_views: MakeViews) -> Non
     (view,) = make_views(rows, rows, k=[2], gain_qn=[[1, 0, 0], [0, 0, 0], [1, 0, 0]])
     for metric in (MRR(), NDCG(), NDCG(gain="exponential")):
         np.testing.assert_array_equal(metric.measure(view).values_q, [1, np.nan, 0])
+    np.testing.assert_array_equal(JudgedRecall().measure(view).values_q, [1, np.nan, 0])
 
 
 def test_numbers_of_other_evaluators(make_views: MakeViews) -> None:
@@ -89,6 +100,9 @@ def test_numbers_of_other_evaluators(make_views: MakeViews) -> None:
     exponential = NDCG(gain="exponential").measure(view).values_q[0]
     assert exponential == pytest.approx(FACT["ndcg@6_exponential"], abs=1e-12)
     assert MRR().measure(view).values_q[0] == FACT["reciprocal_rank"]
+    for k in (1, 3):
+        (view,) = make_views([code], [code], k=[k], gain_qn=[gains])
+        assert JudgedRecall().measure(view).values_q[0] == pytest.approx(FACT[f"recall@{k}"], abs=1e-15)
 
 
 def test_a_run_that_ends_before_k(make_views: MakeViews) -> None:
@@ -98,3 +112,4 @@ def test_a_run_that_ends_before_k(make_views: MakeViews) -> None:
     gains = [FACT["judgements"][name] for name in names] + [0] * 6
     (view,) = make_views([code], [code], k=[10], gain_qn=[gains])
     assert NDCG().measure(view).values_q[0] == pytest.approx(FACT["ndcg@10_linear"], abs=1e-12)
+    assert JudgedRecall().measure(view).values_q[0] == pytest.approx(FACT["recall@10"], abs=1e-15)

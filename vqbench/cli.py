@@ -28,7 +28,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
 
   vqbench                                      the default sweep on the bundled embeddings
   vqbench dataset=file dataset.path=mine.npy   your own vectors (.npy .npz .json .csv .parquet
-                                               .hdf5 .h5 .fvecs .bvecs .fbin .u8bin .i8bin)
+                                               .hdf5 .h5 .fvecs .bvecs .fbin .u8bin .i8bin, or a
+                                               folder that Hugging Face datasets saved)
           dataset.ids=ids.txt queries=self     one id a line; queries: self (each row, itself left out),
           n_queries=500                        holdout (rows taken out), or dataset.queries=q.npy
   vqbench 'quantizer=[offset_int8,binary_mean]' 'k=[1,10,100]' 'oversample=[0,2,4]'

@@ -63,6 +63,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         else "apart from the corpus",
         "groups": None if data.groups_q is None else len(set(data.groups_q)),
         "judged": data.qrels is not None,
+        "judgements": None if data.qrels is None else dict(data.qrels.about),
         "normalized": data.corpus.normalize,
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vqbench.config import nearest
 from vqbench.datasets.base import Data, Source, prepare
 from vqbench.doctor.examine import examine
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.engines import evaluate_engine
@@ -70,7 +72,10 @@ def _run(plan: Plan, progress: Progress) -> Note:
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
             noted += _dataset(plan, name, data, progress, spread)
+        stated = {name: agreement(data, partial(_bench, plan, data, spread)) for name, data in datasets.items()}
     meta = provenance.describe(plan, datasets)
+    for name, found in stated.items():
+        meta["datasets"][name] |= {} if found is None else {"neighbors": found}
     if plan.options.doctor:
         for name, data in datasets.items():
             meta["datasets"][name]["doctor"] = _findings(name, data, progress)

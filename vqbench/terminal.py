@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,8 @@ def summary(out: Path, *, reused: int) -> None:
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
+    for dataset in datasets:
+        _print_notes(results.meta["datasets"][dataset], dataset, screen)
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
@@ -64,6 +67,17 @@ def summary(out: Path, *, reused: int) -> None:
     before = f" ({reused} cells were finished before)" if reused else ""
     written = [name for name in ("report.html", "figures") if (out / name).exists()]
     screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+
+
+def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
+    """Whom judgements leave out; how nearest rows that the dataset's file states compare with ours: loud if badly."""
+    note = "[bold]note[/bold]"
+    if (judged := about.get("judgements")) and judged["sentence"]:
+        screen.print(f"{note}: {dataset}: {judged['sentence']}")
+    if stated := about.get("neighbors"):
+        agrees = not stated["checked"] or stated["right"] == stated["entries"]
+        head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
+        screen.print(f"{head}: {dataset}: {escape(stated['sentence'])}")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

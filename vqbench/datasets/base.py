@@ -6,20 +6,21 @@ import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named, row_norms
 from vqbench.checks import checked_rows
 from vqbench.errors import VqbenchError
+from vqbench.given import Given
 from vqbench.ids import Numbered, PickedIds, positions
+from vqbench.judgements import Judgement, Qrels, select
 
 _BLOCK = 8192  # rows at a time
 _TEXTS = 1 << 14  # that are hashed at a time
 
-Judgement = tuple[str, str, float]
 QueryMode = Literal["self", "holdout"]
 
 
@@ -29,7 +30,8 @@ class Source:
 
     corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
-    corpus where its rows are the queries. origin names the place for messages.
+    corpus where its rows are the queries. given: the queries' nearest rows as the file states them. origin names the
+    place for messages.
     """
 
     origin: str
@@ -39,6 +41,7 @@ class Source:
     query_ids: Sequence[str] | None = None
     judgements: Sequence[Judgement] | None = None
     groups: Sequence[str] | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +66,13 @@ class Dataset(ABC):
 
 
 @dataclass(frozen=True)
-class Qrels:
-    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0."""
-
-    query_f: Ints
-    row_f: Ints
-    gain_f: Floats
-
-
-@dataclass(frozen=True)
 class Data:
     """A corpus and its queries, checked, ready to be searched.
 
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
-    each query's group, where queries are not drawn one by one.
+    each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
     """
 
     name: str
@@ -92,6 +86,7 @@ class Data:
     fingerprint: str
     whole: str
     groups_q: Sequence[str] | None = None
+    given: Given | None = None
 
     @property
     def findable(self) -> int:
@@ -150,6 +145,7 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
+    stated = None
     ids = source.ids if source.ids is not None else Numbered(corpus.n)
     if queries is None and source.queries_qd is not None:
         own, own_keys_q, own_digest = checked_rows(
@@ -157,13 +153,15 @@ def prepare(
         )
         if own.d != corpus.d:
             raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
-        available = own.n
+        available, all_query_ids = own.n, source.query_ids or Numbered(own.n, "q")
         picked = drawn(own_keys_q, _count(n_queries, available), query_seed, "queries")
-        query_ids = named(source.query_ids or Numbered(own.n, "q"), picked)
+        query_ids = named(all_query_ids, picked)
         exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
         queries_qd, digest = own.take(picked), digest + own_digest
+        if source.given is not None:
+            stated = source.given.of(picked, row_norms(own.take_raw(picked)))
     else:
-        available = corpus.n
+        available, all_query_ids = corpus.n, ids
         picked = drawn(keys_n, _count(n_queries, available), query_seed, "queries")
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
     groups_q = _groups(source, picked, available)
@@ -184,8 +182,16 @@ def prepare(
     if searched is not None and len(searched) < corpus.n:
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
-    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, whole_ids, partly)
-    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
+    qrels = None
+    if source.judgements is not None:
+        qrels = select(source.judgements, source.origin, query_ids=query_ids, all_query_ids=all_query_ids, ids=ids,
+                       all_ids=whole_ids, exclude_q=exclude_q)  # fmt: skip
+    if stated is not None and (partly or exclude_q is not None):
+        obstacle = "rows leaves some rows out" if partly else "here a query is left out of its own result"
+        stated = replace(stated, obstacle=obstacle)
+    return Data(
+        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q, stated
+    )
 
 
 def _fingerprint(parts: Iterable[str]) -> str:
@@ -250,36 +256,3 @@ def _count(n_queries: int | None, available: int) -> int:
     if n_queries is not None and n_queries < 1:
         raise VqbenchError(f"n_queries = {n_queries}: needs at least 1, or none for all")
     return available if n_queries is None else min(n_queries, available)
-
-
-def _qrels(
-    source: Source, query_ids: Sequence[str], ids: Sequence[str], whole_ids: Sequence[str], partly: bool
-) -> Qrels | None:
-    """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused.
-
-    None where ``partly``, that is after a draw of rows, none is left.
-    """
-    query_at = {i: at for at, i in enumerate(query_ids)}
-    documents = {document for _, document, _ in source.judgements or ()}
-    row_at = positions(ids, documents)
-    known = row_at if ids is whole_ids else positions(whole_ids, documents)
-    found: dict[tuple[int, int], float] = {}
-    judged: set[tuple[str, str]] = set()
-    for query, document, gain in source.judgements or ():
-        if document not in known:
-            raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
-        if (query, document) in judged:
-            raise VqbenchError(f"qrels of {source.origin}: query {query!r} judges document {document!r} twice")
-        judged.add((query, document))
-        if query in query_at and document in row_at and gain > 0:
-            found[query_at[query], row_at[document]] = gain
-    pairs = sorted(found)
-    if not pairs and partly:
-        return None
-    if not pairs:
-        raise VqbenchError(f"qrels of {source.origin}: no query of this dataset has a relevant document")
-    return Qrels(
-        np.array([query for query, _ in pairs]),
-        np.array([row for _, row in pairs]),
-        np.array([found[pair] for pair in pairs]),
-    )

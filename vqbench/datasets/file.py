@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.datasets.base import Dataset, Judgement, Source
+from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
+from vqbench.readers import qrels
+from vqbench.readers.arrow_folder import is_folder
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
 
@@ -22,12 +23,13 @@ _FOLDER = Path(__file__).parents[1] / "data"
 class File(Dataset):
     """A corpus file and, optionally, its ids, its own queries and their relevance judgements.
 
-    path, queries: files with an ending of ``vqbench.readers.formats.READERS``. ``key`` names the array
-    (.npz), dataset (HDF5) or column (Parquet) with the vectors where there are several, ``id_column`` the column
-    with the ids (Parquet, CSV; else the one called id). An HDF5 file brings its queries along (``test``). ids,
-    query_ids: text files, one id a line. groups: a text file too, the group of each query a line (of each row
-    where rows are the queries): intervals then count groups, not queries. qrels: TREC format, ``query 0 document
-    gain`` a line. A path that starts with ``bundled:`` lies in the package.
+    path, queries: files with an ending of ``vqbench.readers.formats.READERS``, or folders of Hugging Face
+    ``datasets``. ``key`` names the array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors where
+    there are several, ``id_column`` the column with the ids (Parquet, CSV, folders; else the one called id). An HDF5
+    file brings its queries along (``test``), and what it says of their nearest rows. ids, query_ids: text files, one
+    id a line. groups: a text file too, the group of each query a line (of each row where rows are the queries):
+    intervals then count groups, not queries. qrels: TREC format, ``query 0 document gain`` a line. A path that starts
+    with ``bundled:`` lies in the package.
     """
 
     path: str
@@ -46,10 +48,10 @@ class File(Dataset):
         return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
     def load(self) -> Source:
-        corpus = read(_resolved(self.path), Wanted(key=self.key, id_column=self.id_column))
+        corpus = read(_vectors(self.path), Wanted(key=self.key, id_column=self.id_column))
         queries_qd, query_ids = corpus.queries_qd, None
         if self.queries is not None:
-            own = read(_resolved(self.queries), Wanted(key=self.key, id_column=self.id_column, queries=True))
+            own = read(_vectors(self.queries), Wanted(key=self.key, id_column=self.id_column, queries=True))
             queries_qd, query_ids = own.rows_nd, own.ids
         return Source(
             origin=self.path,
@@ -57,9 +59,16 @@ class File(Dataset):
             ids=corpus.ids if self.ids is None else PackedIds.lines(_resolved(self.ids)),
             queries_qd=queries_qd,
             query_ids=query_ids if self.query_ids is None else PackedIds.lines(_resolved(self.query_ids)),
-            judgements=None if self.qrels is None else _judgements(_resolved(self.qrels)),
+            judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
+            given=corpus.given if self.queries is None else None,
         )
+
+
+def _vectors(path: str) -> Path:
+    """A file with vectors, or a folder that Hugging Face ``datasets`` saved."""
+    found = Path(path).expanduser()
+    return found if found.is_dir() and is_folder(found) else _resolved(path)
 
 
 def _resolved(path: str) -> Path:
@@ -70,20 +79,4 @@ def _resolved(path: str) -> Path:
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
     if found.stat().st_size == 0:
         raise VqbenchError(f"{path}: the file is empty")
-    return found
-
-
-def _judgements(path: Path) -> list[Judgement]:
-    found = []
-    for number, line in enumerate(PackedIds.lines(path), start=1):
-        fields = line.split()
-        try:
-            query, _, document, gain = fields
-            if not math.isfinite(float(gain)):
-                raise ValueError
-            found.append((query, document, float(gain)))
-        except ValueError:
-            raise VqbenchError(
-                f"{path}: line {number}: {line!r} is not 'query 0 document gain' with a finite gain"
-            ) from None
     return found

@@ -1,4 +1,4 @@
-"""Quality by relevance judgements: MRR@k and NDCG@k, with ties in expectation."""
+"""Quality by relevance judgements: MRR@k, NDCG@k and recall@k, with ties in expectation."""
 
 from __future__ import annotations
 
@@ -123,3 +123,26 @@ class MRR(QueryMetric):
             low_q[query] = 1 / last if last <= view.k else 0
             high_q[query] = 1 / (above + 1)
         return PerQuery(*(_judged(view, x_q) for x_q in (value_q, low_q, high_q)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRecall(QueryMetric):
+    """The share of a query's relevant documents that are among the k returned, as trec_eval's recall_k.
+
+    All relevant documents of the corpus count, so a query with more than k of them cannot reach 1. Of tied documents
+    at the end of the list as many are expected within it as their share of places, over all tie-breakings.
+    """
+
+    name: ClassVar[str] = "judged_recall"
+    label: ClassVar[str] = "recall@k by judgements"
+    unit: ClassVar[str] = "0 to 1"
+    lowest: ClassVar[float] = 0
+    highest: ClassVar[float] = 1
+    higher_is_better: ClassVar[bool] = True
+    judged: ClassVar[bool] = True
+
+    def measure(self, view: View) -> PerQuery:
+        relevant_f = view.gain_f > 0
+        cut, many_q = view.cut(relevant_f, view.final, view.k), np.maximum(view.count(relevant_f), 1)
+        found = (cut.expected_q, cut.least_q, cut.most_q)
+        return PerQuery(*(_judged(view, found_q / many_q) for found_q in found))

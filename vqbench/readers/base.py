@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vqbench.arrays import Table
 from vqbench.errors import VqbenchError
+from vqbench.given import Given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +26,12 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """Vectors ``(n, d)``, their ids where the file has any, and the queries that it brings along."""
+    """Vectors ``(n, d)``, their ids where the file has any, the queries that it brings along and their nearest rows."""
 
     rows_nd: Table
     ids: Sequence[str] | None = None
     queries_qd: Table | None = None
+    given: Given | None = None
 
 
 def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str = "") -> VqbenchError:

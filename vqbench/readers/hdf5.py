@@ -1,4 +1,6 @@
-"""HDF5, as ann-benchmarks lays it out: ``train`` are the rows, ``test`` the queries. Needs the extra ``hdf5``.
+"""HDF5, as ann-benchmarks lays it out: ``train`` are the rows, ``test`` the queries, ``neighbors`` their nearest rows.
+
+Needs the extra ``hdf5``.
 
 Nothing but data of the file itself is read: links, virtual datasets and external storage are refused, since
 they could name any other file.
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from vqbench.arrays import Table
 from vqbench.errors import VqbenchError
+from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
 from vqbench.readers.unpack import unpacked
@@ -37,10 +40,11 @@ def read(path: Path, wanted: Wanted) -> Content:
         with h5py.File(path, "r") as file:
             name = wanted.key or _chosen(path, file, "test" if wanted.queries else "train")
             rows_nd = _rows(path, _dataset(path, file, name))
-            queries_qd = None
+            queries_qd = given = None
             if name == "train" and not wanted.queries and "test" in file:
                 queries_qd = _rows(path, _dataset(path, file, "test"))
-            return Content(rows_nd=rows_nd, queries_qd=queries_qd)
+                given = _given(path, file, len(rows_nd), len(queries_qd))
+            return Content(rows_nd=rows_nd, queries_qd=queries_qd, given=given)
     except VqbenchError:
         raise
     except Exception as error:  # a damaged file can raise nearly anything
@@ -66,6 +70,21 @@ def _chosen(path: Path, file: Any, usual: str) -> str:
             remedy="choose one with dataset.key=NAME",
         )  # fmt: skip
     return fits[0]
+
+
+def _given(path: Path, file: Any, n: int, q: int) -> Given | None:
+    """The nearest rows that the file states for ``test``: ``neighbors``, ``distances``, the attribute ``distance``."""
+    if "neighbors" not in file:
+        return None
+    distance = file.attrs.get("distance", "")
+    distance = distance.decode(errors="replace") if isinstance(distance, bytes) else distance
+    return check_given(
+        Given(
+            neighbours_qk=_rows(path, _dataset(path, file, "neighbors")),
+            distances_qk=_rows(path, _dataset(path, file, "distances")) if "distances" in file else None,
+            distance=distance.lower() if isinstance(distance, str) else "",
+        ), path, n=n, q=q,
+    )  # fmt: skip
 
 
 def _dataset(path: Path, file: Any, name: str) -> Any:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.ids import PackedIds
 from vqbench.readers.base import Content, Wanted, refusal
+from vqbench.readers.columns import blocks_of, id_column, vector_column
 from vqbench.readers.unpack import unpacked
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _BATCH = 1 << 13  # rows at a time
 _BUFFER = 1 << 20  # bytes of each column that are read ahead
@@ -30,8 +27,8 @@ def read(path: Path, wanted: Wanted) -> Content:
 
     try:
         with pq.ParquetFile(path, buffer_size=_BUFFER) as file:
-            column = _vector_column(path, file.schema_arrow, wanted.key)
-            names = _id_column(path, file.schema_arrow, wanted.id_column)
+            column = vector_column(path, file.schema_arrow, wanted.key)
+            names = id_column(path, file.schema_arrow, wanted.id_column)
             n = file.metadata.num_rows
             if n < 1:
                 raise refusal(path, found="0 rows", rule="needs at least one")
@@ -45,81 +42,8 @@ def read(path: Path, wanted: Wanted) -> Content:
         ) from None  # fmt: skip
 
 
-def _is_vector(kind: pa.DataType) -> bool:
-    import pyarrow.types as t
-
-    lists = t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind)
-    return lists and (t.is_floating(kind.value_type) or t.is_integer(kind.value_type))
-
-
-def _vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
-    fits = [field.name for field in schema if _is_vector(field.type)]
-    if key is not None and key in fits:
-        return key
-    if key is not None:
-        found = f"column {key!r} is {schema.field(key).type}" if key in schema.names else f"no column {key!r}"
-        raise refusal(path, found=found, rule=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
-                      remedy="choose one with dataset.key=NAME" if fits else "")  # fmt: skip
-    if len(fits) != 1:
-        raise refusal(
-            path, found=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
-            rule="needs exactly one, or its name",
-            remedy="choose one with dataset.key=NAME" if fits else "store each vector as a list in one column",
-        )  # fmt: skip
-    return fits[0]
-
-
-def _id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
-    import pyarrow.types as t
-
-    def fits(kind: pa.DataType) -> bool:
-        return t.is_string(kind) or t.is_large_string(kind) or t.is_integer(kind)
-
-    if name is None:
-        return "id" if schema.names.count("id") == 1 and fits(schema.field("id").type) else None
-    if schema.names.count(name) != 1 or not fits(schema.field(name).type):
-        possible = [field.name for field in schema if fits(field.type)]
-        raise refusal(path, place=f"dataset.id_column={name}", found="no such column of texts or whole numbers",
-                      rule=f"there are: {', '.join(possible) or 'none'}")  # fmt: skip
-    return name
-
-
 def _batches(path: Path, file: Any, column: str, names: str | None, ids: Any) -> Iterator[NDArray[Any]]:
     """Blocks of rows; the ids go to their writer on the way."""
-    columns, start, d = [column] if names is None else [column, names], 0, None
-    for batch in file.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False):
-        block_nd, d = _block(path, batch.column(column), start, d)
-        if names is not None:
-            texts = batch.column(names)
-            if texts.null_count:
-                row = start + _first_null(texts)
-                raise refusal(path, place=f"row {row}, column {names}", found="null", rule="each row needs an id")
-            ids.add([str(x) for x in texts.to_pylist()])
-        yield block_nd
-        start += len(block_nd)
-
-
-def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[Any], int]:
-    """A batch of lists as ``(m, d)``; ``start`` is the number of its first row, ``d`` the width of those before."""
-    import pyarrow.compute as pc
-
-    rule = "every row needs a list of numbers"
-    if lists.null_count:
-        raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule)
-    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    d = int(lengths[0]) if d is None else d
-    if (lengths != d).any():
-        at = int(np.flatnonzero(lengths != d)[0])
-        raise refusal(
-            path, place=f"row {start + at}", found=f"{lengths[at]} numbers, the first row has {d}",
-            rule="all rows must have the same number", remedy="write the file again",
-        )  # fmt: skip
-    values = lists.flatten()
-    if values.null_count:
-        row = start + _first_null(values) // max(1, d)
-        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule)
-    return values.to_numpy(zero_copy_only=False).reshape(len(lists), d), d
-
-
-def _first_null(array: Any) -> int:
-    return int(np.flatnonzero(np.asarray(array.is_null().to_numpy(zero_copy_only=False)))[0])
+    columns = [column] if names is None else [column, names]
+    batches = file.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False)
+    return blocks_of(batches, path, column, names, ids)

@@ -166,11 +166,13 @@ def _meta_rows(part: Part) -> list[tuple[str, str, str]]:
     machine = meta.get("machine", {})
     groups = f" in {int(about['groups']):,} groups, which is what intervals count" if about.get("groups") else ""
     unit = ", scaled to unit length" if about.get("normalized") else ""
+    stated = about.get("neighbors")
     learned = f"{int(calibration.get('rows', 0)):,} rows, drawn {calibration.get('drawn', '')}"
     return [
         ("vectors", f"{part.n:,} of {int(about['d']):,} numbers{unit}", ""),
         ("queries", f"{int(about['queries']):,}{groups}, {about.get('queries_are', '')}", ""),
         ("judgements", "yes" if about.get("judged") else "none", "ndcg"),
+        *([] if stated is None else [("neighbors", str(stated["sentence"]), "")]),
         ("calibration", learned, "calibration"),
         ("data", str(about.get("sha256", "")), "fingerprint"),
         ("seeds", ", ".join(map(str, meta.get("seeds", []))), "seed"),

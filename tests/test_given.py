@@ -1,0 +1,202 @@
+"""The nearest rows that a file states: compared with ours where both mean the same, refused where they cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqbench.cli import main
+from vqbench.datasets.base import Data, prepare
+from vqbench.datasets.file import File
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.agreement import agreement
+from vqbench.evaluation.bench import Bench, open_bench
+from vqbench.evaluation.settings import Settings
+from vqbench.metrics.overlap import Overlap
+from vqbench.readers.base import Wanted
+from vqbench.readers.formats import read
+
+RNG = np.random.default_rng(0)
+ROWS = RNG.normal(size=(60, 5)).astype(np.float32)
+QUERIES = RNG.normal(size=(8, 5)).astype(np.float32)
+
+
+def _cosines(queries_qd: np.ndarray, rows_nd: np.ndarray) -> np.ndarray:
+    unit_qd, unit_nd = (x.astype(np.float64) / np.linalg.norm(x, axis=1)[:, None] for x in (queries_qd, rows_nd))
+    return unit_qd @ unit_nd.T
+
+
+def _nearest(cosines_qn: np.ndarray, k: int) -> np.ndarray:
+    return np.argsort(-cosines_qn, axis=1, kind="stable")[:, :k].astype(np.int32)
+
+
+def _write(path: Path, rows_nd: np.ndarray, queries_qd: np.ndarray, **more: Any) -> Path:
+    """As ann-benchmarks writes it; ``distance=None`` leaves the attribute out."""
+    distance = more.pop("distance", "angular")
+    with h5py.File(path, "w") as file:
+        if distance is not None:
+            file.attrs["distance"] = distance
+        for name, array in {"train": rows_nd, "test": queries_qd, **more}.items():
+            file[name] = array
+    return path
+
+
+def _data(path: Path, **options: Any) -> Data:
+    spec = File(path=str(path), **{name: options.pop(name) for name in ("ids", "queries") if name in options})
+    source = spec.load()
+    return prepare(source, "x", **({"queries": None, "n_queries": None, "normalize": True} | options))
+
+
+def _checked(path: Path, k: int, **options: Any) -> dict[str, Any]:
+    data = _data(path, **options)
+    found = agreement(data, lambda: open_bench(data, Settings([k], [0], [Overlap()])))
+    assert found is not None
+    return found
+
+
+def _no_search() -> Bench:
+    raise AssertionError("nothing was to be searched")
+
+
+SMALL = st.lists(st.lists(st.integers(-2, 2), min_size=2, max_size=2).filter(any), min_size=4, max_size=9)
+
+
+@settings(max_examples=30)
+@given(rows=SMALL, queries=SMALL, k=st.integers(1, 4), depth=st.integers(1, 4), data=st.data())
+def test_right_is_what_a_loop_over_all_entries_finds(
+    tmp_path_factory: pytest.TempPathFactory, rows: list, queries: list, k: int, depth: int, data: st.DataObject
+) -> None:
+    """Vectors of few values tie in heaps; a file that breaks ties as it likes is right all the same."""
+    x_nd, q_qd = np.array(rows, dtype=np.float32), np.array(queries, dtype=np.float32)
+    cosines_qn = _cosines(q_qd, x_nd)
+    noise_qn = np.array(data.draw(st.permutations(range(len(x_nd)))))[None, :] * 1e-9
+    rows_qk = _nearest(np.round(cosines_qn, 9) + noise_qn, k)
+    path = _write(tmp_path_factory.mktemp("x") / "x.hdf5", x_nd, q_qd, neighbors=rows_qk)
+    found = _checked(path, depth)
+    assert (found["right"], found["first_wrong"]) == (found["entries"], None) == (len(q_qd) * min(k, depth), None)
+
+    at = st.tuples(st.integers(0, len(q_qd) - 1), st.integers(0, k - 1), st.integers(0, len(x_nd) - 1))
+    for query, place, row in data.draw(st.lists(at, max_size=5)):
+        rows_qk[query, place] = row
+    _write(path, x_nd, q_qd, neighbors=rows_qk)
+    found, both = _checked(path, depth), min(k, depth)
+    wrong = []
+    for query, entries in enumerate(rows_qk[:, :both].tolist()):
+        least = sorted(cosines_qn[query])[-both]
+        for place, row in enumerate(entries):
+            if row in entries[:place] or cosines_qn[query, row] < least - 1e-5:
+                wrong.append((query, place, row))
+    assert found["right"] == found["entries"] - len(wrong)
+    assert found["queries_with_wrong"] == len({query for query, _, _ in wrong})
+    first = found["first_wrong"]
+    assert (None if first is None else (first["query"], first["place"], first["row"])) == next(iter(wrong), None)
+
+
+@pytest.mark.parametrize("distance", ["angular", "euclidean", "dot"])
+def test_each_distance_that_ranks_as_cosine(tmp_path: Path, distance: str) -> None:
+    """In float32, as the tools that write such files compute it; the queries come in the order of the draw."""
+    x_nd, q_qd = ((x / np.linalg.norm(x, axis=1)[:, None]).astype(np.float32) for x in (ROWS, QUERIES))
+    if distance == "angular":
+        x_nd, q_qd = x_nd * RNG.uniform(0.1, 9, (len(x_nd), 1)).astype(np.float32), q_qd * np.float32(7)
+    rows_qk = _nearest(_cosines(q_qd, x_nd), 10)
+    near_qk = np.take_along_axis(_cosines(q_qd, x_nd), rows_qk, 1)
+    far_qk = {"angular": 1 - near_qk, "euclidean": np.sqrt(2 - 2 * near_qk), "dot": -near_qk}[distance]
+    path = tmp_path / "x.hdf5"
+    _write(path, x_nd, q_qd, neighbors=rows_qk, distances=far_qk.astype(np.float32), distance=distance)
+    found = _checked(path, 10, n_queries=5)
+    assert (found["k"], found["queries"], found["right"]) == (10, 5, 50)
+    assert found.get("distances_right") == (None if distance == "dot" else True)
+    assert found["sentence"] == "neighbors in the file: all 50 are in our top 10, as far as float32 can tell"
+    assert 0 < found["tolerance"] < 2e-5
+
+    rows_qk[6, 9], far_qk[2, 3] = _nearest(-_cosines(q_qd, x_nd), 1)[6, 0], np.nan
+    _write(path, x_nd, q_qd, neighbors=rows_qk, distances=far_qk.astype(np.float32), distance=distance)
+    found = _checked(path, 12)
+    assert (found["right"], found["queries_with_wrong"], found["first_wrong"]["query"]) == (79, 1, 6)
+    assert "98.8 % of 80 are in our top 10, 1 of 8 queries disagree. The first is query 6: at" in found["sentence"]
+    assert ("no finite numbers" in found["sentence"]) == (distance != "dot")
+
+
+def test_a_neighbour_just_below_the_boundary_is_told_from_one_within_rounding(tmp_path: Path) -> None:
+    angles = np.array([0.1, 0.5, 0.5 + 1e-6, 0.5 + 1e-5])  # cosines lower by 5e-7 and 5e-6
+    x_nd = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for row, right in ((1, 2), (2, 2), (3, 1)):
+        path = _write(tmp_path / "x.hdf5", x_nd, np.array([[1.0, 0.0]] * 2), neighbors=[[0, row]] * 2)
+        found = _checked(path, 2)
+        assert (found["right"], 5e-7 < found["tolerance"] < 5e-6) == (2 * right, True)
+
+
+def test_what_is_not_comparable_is_said_and_costs_no_search(tmp_path: Path) -> None:
+    path, rows_qk = tmp_path / "x.hdf5", _nearest(_cosines(QUERIES, ROWS), 3)
+    for distance, words in (
+        ("euclidean", "euclidean distance of vectors that are not of unit length"),
+        ("hamming", "hamming distance, ours by cosine"),
+        (None, "no attribute 'distance'"),
+        (7, "no attribute 'distance'"),
+    ):
+        _write(path, ROWS, QUERIES, neighbors=rows_qk, distance=distance)
+        found = agreement(_data(path), _no_search)
+        assert found is not None
+        assert not found["checked"]
+        assert words in found["sentence"]
+    _write(path, ROWS, QUERIES, neighbors=rows_qk, distance=np.bytes_("Angular"))
+    found = agreement(_data(path, rows=30), _no_search)
+    assert "rows leaves some rows out" in found["sentence"]
+    assert _checked(path, 3)["checked"]
+    np.save(tmp_path / "q.npy", QUERIES)
+    for options in ({"queries": "self"}, {"queries": "holdout", "n_queries": 2}):
+        data = prepare(File(path=str(path)).load(), "x", **({"n_queries": None, "normalize": True} | options))
+        assert agreement(data, _no_search) is None
+    own = File(path=str(path), queries=str(tmp_path / "q.npy")).load()
+    assert own.given is None
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"neighbors": [[0, 60]] * 8}, r"neighbors, query 0, place 1: 60: must be a row of train, 0 to 59; write"),
+        ({"neighbors": [[0, 1]] * 7 + [[-1, 2]]}, r"neighbors, query 7, place 0: -1: must be a row of train"),
+        ({"neighbors": np.full((8, 2), 2**63, np.uint64)}, "query 0, place 0: 9223372036854775808: must be a row"),
+        ({"neighbors": [[0, 1]] * 7}, r"neighbors: int64 \(7, 2\): needs row numbers, a row for each of 8 queries"),
+        ({"neighbors": [[0.0, 1.0]] * 8}, r"neighbors: float64 \(8, 2\): needs row numbers"),
+        ({"neighbors": [0] * 8}, r"dataset neighbors: int64 \(8,\): needs numbers of shape"),
+        ({"neighbors": [[0, 1]] * 8, "distances": [[0.5]] * 8}, r"distances: shape \(8, 1\): must be that of"),
+        ({"neighbors": [[0, 1]] * 8, "distances": h5py.SoftLink("/test")}, "'distances' is a link"),
+        ({"neighbors": h5py.ExternalLink("other.h5", "train")}, "'neighbors' is a link"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_true_of_these_rows_is_refused(tmp_path: Path, more: dict, message: str) -> None:
+    path = _write(tmp_path / "x.hdf5", ROWS, QUERIES, **more)
+    with pytest.raises(VqbenchError, match=message):
+        read(path, Wanted())
+
+
+def test_a_run_says_it_on_screen_in_the_report_and_in_meta(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when every cell was finished before."""
+    monkeypatch.chdir(tmp_path)
+    rows_qk = _nearest(_cosines(QUERIES, ROWS), 5)
+    common = ["dataset=file", "dataset.path=x.hdf5", "quantizer=[float32]", "metric=[overlap]", "k=[5]",
+              "oversample=[0]", "figures=false", "doctor=false", "out=out", "cache=off"]  # fmt: skip
+    _write(Path("x.hdf5"), ROWS, QUERIES, neighbors=rows_qk)
+    assert main(common) == 0
+    assert "note: x: neighbors in the file: all 40 are in our top 5" in " ".join(capsys.readouterr().out.split())
+    rows_qk[3, 2] = rows_qk[3, 1]
+    _write(Path("x.hdf5"), ROWS, QUERIES, neighbors=rows_qk)
+    assert main(common) == 0
+    said = "neighbors in the file: 97.5 % of 40 are in our top 5, 1 of 8 queries disagree. The first is query 3: at"
+    screen = " ".join(capsys.readouterr().out.split())
+    assert f"WARNING: x: {said}" in screen
+    assert "1 cells were finished before" in screen
+    found = json.loads(Path("out/meta.json").read_text("utf-8"))["datasets"]["x"]["neighbors"]
+    assert found["sentence"] == f"{said} place 2 it has row {rows_qk[3, 1]} for a second time"
+    assert (found["right"], found["first_wrong"]["query"]) == (39, 3)
+    assert said in Path("out/report.html").read_text("utf-8")

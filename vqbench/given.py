@@ -1,0 +1,58 @@
+"""Nearest rows that a file states for its queries, before anyone has compared them with ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vqbench.arrays import Floats, Ints, Numbers, Table, block_rows, blocks
+from vqbench.errors import VqbenchError
+
+_REMEDY = "write it again, or leave neighbors and distances out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a file says of its queries' nearest rows.
+
+    neighbours_qk: row numbers of the corpus ``(q, k)``, nearest first. distances_qk: their distances, the same shape,
+    where the file has any. distance: the file's word for what it measured, empty where it has none. at_q: which rows
+    of the file's queries these are. lengths_q: the queries' norms as they stand in the file. obstacle: why the rows
+    cannot be compared with those of a search, empty where they can.
+    """
+
+    neighbours_qk: Table
+    distances_qk: Table | None
+    distance: str
+    at_q: Ints | None = None
+    lengths_q: Floats | None = None
+    obstacle: str = ""
+
+    def of(self, at_q: Ints, lengths_q: Floats) -> Given:
+        """The same for some of the queries, in memory."""
+        distances_qk = None if self.distances_qk is None else self.distances_qk[at_q]
+        return replace(self, neighbours_qk=self.neighbours_qk[at_q], distances_qk=distances_qk, at_q=at_q,
+                       lengths_q=lengths_q)  # fmt: skip
+
+
+def check_given(given: Given, path: Path, *, n: int, q: int) -> Given:
+    """``given`` itself, if it can be true of ``n`` rows and ``q`` queries; VqbenchError says what cannot."""
+    shape, dtype = given.neighbours_qk.shape, given.neighbours_qk.dtype
+    if dtype.kind not in "iu" or shape[0] != q:
+        raise VqbenchError(f"{path}: neighbors: {dtype} {shape}: needs row numbers, a row for each of {q} queries; "
+                           f"{_REMEDY}")  # fmt: skip
+    if given.distances_qk is not None and given.distances_qk.shape != shape:
+        raise VqbenchError(f"{path}: distances: shape {given.distances_qk.shape}: must be that of neighbors, {shape}; "
+                           f"{_REMEDY}")  # fmt: skip
+    for start, stop in blocks(q, block_rows(shape[1], q)):
+        rows_bk: Numbers = np.asarray(given.neighbours_qk[start:stop])
+        bad = np.argwhere((rows_bk < 0) | (rows_bk >= n))
+        if len(bad):
+            query, rank = bad[0].tolist()
+            raise VqbenchError(
+                f"{path}: neighbors, query {start + query}, place {rank}: {rows_bk[query, rank]}: must be a row of "
+                f"train, 0 to {n - 1}; {_REMEDY}"
+            )
+    return given

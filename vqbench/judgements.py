@@ -1,0 +1,108 @@
+"""Which documents are relevant to which queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vqbench.arrays import Floats, Ints
+from vqbench.errors import VqbenchError
+from vqbench.ids import positions
+
+#: Query id, document id, gain.
+Judgement = tuple[str, str, float]
+_SHOWN = 3  # ids in a message
+
+
+@dataclass(frozen=True)
+class Qrels:
+    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0.
+
+    about: what meta.json says of them; its ``sentence`` is empty where every query is measured by every judgement.
+    """
+
+    query_f: Ints
+    row_f: Ints
+    gain_f: Floats
+    about: Mapping[str, Any]
+
+
+def select(
+    judgements: Sequence[Judgement],
+    origin: str,
+    *,
+    query_ids: Sequence[str],
+    all_query_ids: Sequence[str],
+    ids: Sequence[str],
+    all_ids: Sequence[str],
+    exclude_q: Ints | None = None,
+) -> Qrels | None:
+    """The judgements with a positive gain for the queries and rows at hand; a query's own row is not among them.
+
+    query_ids, ids: of the queries and rows that are used; all_query_ids, all_ids: of those that there are. exclude_q:
+    the row that is the query itself, or -1. None where rows are left out and no judged one is left. Raises
+    VqbenchError where a document that is relevant to one of all queries is not among all rows, so that no search
+    could ever find it, and where nothing fits.
+    """
+    judged = {query for query, _, _ in judgements}
+    known = set(positions(all_query_ids, judged))
+    wanted = [each for each in judgements if each[0] in known and each[2] > 0]
+    documents = {document for _, document, _ in wanted}
+    all_row_at = positions(all_ids, documents)
+    missing = [document for document in dict.fromkeys(each[1] for each in wanted) if document not in all_row_at]
+    if missing:
+        raise VqbenchError(
+            f"qrels of {origin}: document {missing[0]!r} is not in the corpus, though it is relevant ({len(missing):,} "
+            f"of {len(documents):,} such are not): name the rows' ids with dataset.ids=FILE, or remove those lines"
+        )
+    if not wanted:
+        raise VqbenchError(
+            f"qrels of {origin}: no query of this dataset has a relevant document: the file judges {_some(judged)}, "
+            f"the queries are called {_some(all_query_ids)}; name them with dataset.query_ids=FILE"
+        )
+    query_at, row_at = {i: at for at, i in enumerate(query_ids)}, positions(ids, documents)
+    found = {
+        (query_at[query], row_at[document]): gain
+        for query, document, gain in wanted
+        if query in query_at and document in row_at
+    }
+    if exclude_q is not None:
+        found = {(query, row): gain for (query, row), gain in found.items() if exclude_q[query] != row}
+    if not found and len(ids) < len(all_ids):
+        return None
+    if not found:
+        raise VqbenchError(
+            f"qrels of {origin}: no query of the {len(query_at):,} that were drawn has a relevant document to find: "
+            "raise n_queries, or leave dataset.qrels out"
+        )
+    pairs = sorted(found)
+    query_f = np.array([query for query, _ in pairs])
+    about = _about(judgements, query_at, measured=len(np.unique(query_f)), unknown=len(judged - known))
+    return Qrels(query_f, np.array([row for _, row in pairs]), np.array([found[pair] for pair in pairs]), about)
+
+
+def _some(ids: Sequence[str] | set[str]) -> str:
+    shown = sorted(ids)[:_SHOWN] if isinstance(ids, set) else list(ids[:_SHOWN])
+    return ", ".join(map(repr, shown)) + (", ..." if len(ids) > _SHOWN else "")
+
+
+def _about(judgements: Sequence[Judgement], query_at: Mapping[str, int], *, measured: int, unknown: int) -> dict:
+    negative = sum(gain < 0 for _, _, gain in judgements)
+    queries, judged = len(query_at), len({query for query, _, _ in judgements if query in query_at})
+    said = []
+    if measured < queries:
+        said.append(f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of what is "
+                    "measured by judgements")  # fmt: skip
+        if judged > measured:
+            said[0] += f", {judged - measured:,} of them judged without one (trec_eval counts 0 for these)"
+    if unknown:
+        said.append(f"judged queries that are not among the dataset's: {unknown:,}")
+    if negative:
+        said.append(f"gains below 0, which count as 0: {negative:,}")
+    return {
+        "judgements": len(judgements), "queries": queries, "judged": judged, "measured": measured,
+        "unknown_queries": unknown, "negative": negative, "sentence": "; ".join(said),
+    }  # fmt: skip
