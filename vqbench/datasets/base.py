@@ -11,15 +11,16 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks
 from vqbench.checks import checked_rows
+from vqbench.draws import draw_keys, drawn, named
 from vqbench.errors import VqbenchError
 from vqbench.ids import Numbered, PickedIds, positions
+from vqbench.judgements import Judgement, Qrels, judged
 
 _BLOCK = 8192  # rows at a time
 _TEXTS = 1 << 14  # that are hashed at a time
 
-Judgement = tuple[str, str, float]
 QueryMode = Literal["self", "holdout"]
 
 
@@ -60,15 +61,6 @@ class Dataset(ABC):
     @abstractmethod
     def load(self) -> Source:
         """Read or generate the vectors. Raises VqbenchError with file, rule and remedy."""
-
-
-@dataclass(frozen=True)
-class Qrels:
-    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0."""
-
-    query_f: Ints
-    row_f: Ints
-    gain_f: Floats
 
 
 @dataclass(frozen=True)
@@ -184,7 +176,9 @@ def prepare(
     if searched is not None and len(searched) < corpus.n:
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
-    qrels = None if source.judgements is None else _qrels(source, query_ids, ids, whole_ids, partly)
+    qrels = None
+    if source.judgements is not None:
+        qrels = judged(source.judgements, source.origin, query_ids, ids, known=whole_ids, partly=partly)
     return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
 
 
@@ -250,36 +244,3 @@ def _count(n_queries: int | None, available: int) -> int:
     if n_queries is not None and n_queries < 1:
         raise VqbenchError(f"n_queries = {n_queries}: needs at least 1, or none for all")
     return available if n_queries is None else min(n_queries, available)
-
-
-def _qrels(
-    source: Source, query_ids: Sequence[str], ids: Sequence[str], whole_ids: Sequence[str], partly: bool
-) -> Qrels | None:
-    """Judgements with a positive gain for the queries and rows at hand; unknown documents are refused.
-
-    None where ``partly``, that is after a draw of rows, none is left.
-    """
-    query_at = {i: at for at, i in enumerate(query_ids)}
-    documents = {document for _, document, _ in source.judgements or ()}
-    row_at = positions(ids, documents)
-    known = row_at if ids is whole_ids else positions(whole_ids, documents)
-    found: dict[tuple[int, int], float] = {}
-    judged: set[tuple[str, str]] = set()
-    for query, document, gain in source.judgements or ():
-        if document not in known:
-            raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
-        if (query, document) in judged:
-            raise VqbenchError(f"qrels of {source.origin}: query {query!r} judges document {document!r} twice")
-        judged.add((query, document))
-        if query in query_at and document in row_at and gain > 0:
-            found[query_at[query], row_at[document]] = gain
-    pairs = sorted(found)
-    if not pairs and partly:
-        return None
-    if not pairs:
-        raise VqbenchError(f"qrels of {source.origin}: no query of this dataset has a relevant document")
-    return Qrels(
-        np.array([query for query, _ in pairs]),
-        np.array([row for _, row in pairs]),
-        np.array([found[pair] for pair in pairs]),
-    )

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.datasets.base import Dataset, Judgement, Source
+from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
+from vqbench.judgements import Judgement
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
 

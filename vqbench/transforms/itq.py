@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, blocks, content_keys, drawn
+from vqbench.arrays import Floats, blocks
+from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item
 from vqbench.orthonormal import completed, haar, on_unit_grid, principal_axes
