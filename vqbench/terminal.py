@@ -16,6 +16,7 @@ from rich.table import Table
 from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
 
@@ -99,24 +100,24 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
         ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
-    left_out: list[str] = []
-    table = _table(shown, columns, title)
-    for name in ("worst", "interval", "ratio", "letters"):
-        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum <= screen.width:
-            break
-        left_out += [heading for heading, key, _ in columns if key == name]
-        columns = [column for column in columns if column[1] != name]
-        table = _table(shown, columns, title)
+    keys = [key for _, key, _ in columns]
+
+    def make(left_out: list[str]) -> Table:
+        return _table(shown, [column for column in columns if column[1] not in left_out], title)
+
+    expendable = [key for key in ("worst", "interval", "ratio", "letters") if key in keys]
+    table, left_out = fitted(make, expendable, screen)
     screen.print(table)
     if dataset == max(results.metrics["dataset"]):
-        screen.print(_caption([key for _, key, _ in columns], k, factor, margin))
+        screen.print(_caption([key for key in keys if key not in left_out], k, factor, margin))
         if left_out:
-            screen.print(f"Left out, since the screen is narrow: {', '.join(left_out)}.")
+            headings = {key: heading for heading, key, _ in columns}
+            screen.print(left_out_of([headings[key] for key in left_out]))
 
 
 def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("variant", no_wrap=True, min_width=16)
+    table.add_column("variant", overflow="fold", min_width=16)
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown.to_dict("records"):
