@@ -138,6 +138,16 @@ def test_a_variant_that_fails_does_not_take_the_others_along(
     assert "out of luck" in capsys.readouterr().out
 
 
+def test_only_what_this_run_wrote_is_said_and_it_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures and report of an earlier run lie there still."""
+    few = [*SMALL, "out=x", "quantizer=[float32]"]
+    assert main([*few, "figures=[vector_bars]", "report=true"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Written to x: report.html, figures, tables."
+    assert main([*few, "figures=false", "report=false"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cells were finished before): tables."
+    assert Path("x/report.html").exists()
+
+
 MISTAKES = {
     "quantizer=[ofset_int8]": "did you mean offset_int8",
     "metric=[overlapp]": "did you mean overlap",

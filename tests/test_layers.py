@@ -19,6 +19,7 @@ GROUND = {
         "draws",
         "errors",
         "exact_sum",
+        "extras",
         "faiss_index",
         "gaussian",
         "grid",
@@ -152,7 +153,7 @@ def test_engines_are_met_in_one_place() -> None:
     """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
     users = {name for name in MODULES if any(x.startswith("vqbench.backends") for x in IMPORTS[name])}
     assert users <= {"vqbench.evaluation.engines", *_in("backends")}
-    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.narrow", "vqbench.store", "vqbench.terminal"}
+    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.extras", "vqbench.narrow", "vqbench.store", "vqbench.terminal"}
 
 
 def test_rivals_are_met_in_one_place() -> None:

@@ -10,9 +10,9 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqbench.errors import VqbenchError
 
@@ -209,22 +209,31 @@ def _finish_sweep(folder: Path) -> int:
 def _finish(notes: Sequence[Note]) -> int:
     """Write tables and figures of one folder and show the table."""
     from vqbench.assemble import assemble
-    from vqbench.terminal import progress_bar, summary
+    from vqbench.terminal import closing, summary
 
     out = assemble(notes)
-    if notes[0].meta["config"].get("figures", True):
-        from vqbench.figures.folder import draw_all
-
-        with progress_bar() as progress:
-            draw_all(out, progress)
-    if notes[0].meta["config"].get("report", True):
-        from vqbench.report.page import write_report
-
-        write_report([out])
+    written = ["tables", *_drawn(out, notes[0].meta["config"])]
     cells = [cell for note in notes for cell in note.cells]
-    summary(out, reused=sum(cell.status == "reused" for cell in cells))
+    summary(out)
     if any(cell.backend for cell in cells):
         from vqbench.engine_screen import print_engines
 
         print_engines(out)
+    closing(out, reused=sum(cell.status == "reused" for cell in cells), written=written)
     return int(any(cell.status == "failed" for cell in cells))
+
+
+def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Draw figures and report from the tables, if the config wants them; what was written."""
+    if config.get("figures", True):
+        from vqbench.figures.folder import draw_all
+        from vqbench.terminal import progress_bar
+
+        with progress_bar() as progress:
+            if draw_all(out, progress):
+                yield "figures"
+    if config.get("report", True):
+        from vqbench.report.page import write_report
+
+        write_report([out])
+        yield "report.html"

@@ -14,6 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
@@ -93,7 +94,7 @@ def explained(error: Exception, conf: Path) -> str:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         if group == "hydra/launcher" and name.partition("_")[0] in _LAUNCHERS:
             extra = _LAUNCHERS[name.partition("_")[0]]
-            return f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'"
+            return runnable(f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'")
         return f"{group or 'config'}={name}: no such {group or 'config'}; {nearest(name, names(conf, group))}"
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in", text)
     if unknown:

@@ -11,6 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.extras import runnable
 from vqbench.narrow import fitted, left_out_of
 from vqbench.store import read_results
 from vqbench.terminal import console
@@ -37,7 +38,7 @@ def print_engines(out: Path) -> None:
     for dataset, own in ok.groupby("dataset"):
         ks = own["k"].astype(int).unique()
         k = 10 if 10 in ks else int(max(ks))
-        make = partial(_table, own[own["k"] == k], f"{dataset}: real engines, overlap@{k}")
+        make = partial(_table, own[own["k"] == k], f"{escape(str(dataset))}: real engines, overlap@{k}")
         table, left_out = fitted(make, _EXPENDABLE, screen)
         screen.print(table)
     if len(ok):
@@ -45,7 +46,8 @@ def print_engines(out: Path) -> None:
     if left_out:
         screen.print(f"{left_out_of(left_out)} backends.csv has them.")
     for row in rows[rows["status"] != "ok"].to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['backend']}: {escape(row['reason'])}")
+        lost = f"{row['dataset']}, {row['backend']}: {runnable(row['reason'])}"
+        screen.print(f"[bold]{row['status']}[/bold]: {escape(lost)}", soft_wrap=True)
 
 
 def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
@@ -62,7 +64,7 @@ def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
             "difference": difference, "95 % CI": f"{low} to {high}", "same": f"{row['agreement']:.3f}",
             **{heading: _bytes(row[name]) for heading, name in _BYTES.items()},
         }  # fmt: skip
-        table.add_row(row["backend"], *(cells[heading] for heading in headings))
+        table.add_row(escape(row["backend"]), *(cells[heading] for heading in headings))
     return table
 
 

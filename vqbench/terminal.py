@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from rich.table import Table
 from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.extras import runnable
 from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
@@ -44,8 +45,8 @@ def progress_bar() -> Progress:
     )  # fmt: skip
 
 
-def summary(out: Path, *, reused: int) -> None:
-    """Print the table of a results folder, what was not evaluated or is doubtful, and where everything lies."""
+def summary(out: Path) -> None:
+    """Print the table of a results folder, and what was not evaluated or is doubtful."""
     results, screen = read_results(out), console()
     datasets = sorted(results.metrics["dataset"].unique())
     for dataset in datasets:
@@ -54,7 +55,8 @@ def summary(out: Path, *, reused: int) -> None:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
+        reason = escape(runnable(row["reason"]))
+        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {reason}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
     clipped = clipped.drop_duplicates(["dataset", "variant"])
     for row in clipped.to_dict("records"):
@@ -62,9 +64,13 @@ def summary(out: Path, *, reused: int) -> None:
             f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
             "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
+
+
+def closing(out: Path, *, reused: int, written: Collection[str]) -> None:
+    """Say where everything lies: what this run has written, not what another one left there."""
     before = f" ({reused} cells were finished before)" if reused else ""
-    written = [name for name in ("report.html", "figures") if (out / name).exists()]
-    screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+    parts = [name for name in ("report.html", "figures", "tables") if name in written]
+    console().print(f"Written to [bold]{escape(str(out))}[/bold]{before}: {', '.join(parts)}.")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

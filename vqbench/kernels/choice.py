@@ -20,6 +20,7 @@ from threadpoolctl import ThreadpoolController
 
 from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 
 S = TypeVar("S")
 Kernels = Literal["auto", "numba", "numpy"]
@@ -116,14 +117,14 @@ def compiled(name: str, seconds: float = float("inf")) -> Any | None:
         return None
     if find_spec("numba") is None:
         if how == "numba":
-            raise VqbenchError("kernels = numba: numba is not installed: pip install 'vqbench[fast]'")
+            raise VqbenchError(runnable("kernels = numba: numba is not installed: pip install 'vqbench[fast]'"))
         return None
     try:
         return _loaded(name)
     except ImportError as error:  # installed, but for another numpy or processor, say
         if how == "numba":
             raise VqbenchError(
-                f"kernels = numba: numba cannot be loaded ({error}): pip install 'vqbench[fast]'"
+                runnable(f"kernels = numba: numba cannot be loaded ({error}): pip install 'vqbench[fast]'")
             ) from None
         return None
 

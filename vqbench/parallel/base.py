@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from vqbench.arrays import blocks
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 from vqbench.kernels.choice import checked_count
 
 C = TypeVar("C")
@@ -182,4 +183,6 @@ def require(name: str, extra: str, *modules: str) -> None:
         for module in modules:
             import_module(module)
     except ImportError as error:
-        raise VqbenchError(f"parallel={name}: {error.name} is not installed: pip install 'vqbench[{extra}]'") from None
+        raise VqbenchError(
+            runnable(f"parallel={name}: {error.name} is not installed: pip install 'vqbench[{extra}]'")
+        ) from None
