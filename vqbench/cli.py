@@ -35,7 +35,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench quantizer.binary_mean.quantizer.threshold=median
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
-  vqbench 'backend=[usearch_i8,faiss_sq8]'       the real engines beside what is predicted of them (extra backends)
+  vqbench 'backend=[usearch_i8,faiss_sq8]'     the real engines beside what is predicted of them (extra backends)
   vqbench experiment=peers                     our searches timed against faiss and USearch (extra backends)
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
@@ -105,9 +105,10 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import explained, opened, searched
+    from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
 
+    check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
     overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
     overrides += searched(overrides)

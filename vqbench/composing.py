@@ -18,6 +18,10 @@ from vqbench.extras import runnable
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
+#: Options that Hydra takes.
+_FLAGS = ("help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion",
+          "config-path", "config-name", "config-dir", "experimental-rerun", "info")  # fmt: skip
+
 #: Keys whose values name files.
 _PATHS = ("path", "ids", "queries", "query_ids", "qrels", "groups", "out", "cache")
 
@@ -34,6 +38,20 @@ def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
             return compose("config", given), given
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
+
+
+def check_habits(given: Sequence[str]) -> None:
+    """Raise VqbenchError for ``--key value``, which other tools take: Hydra would print its usage, and no remedy."""
+    for at, word in enumerate(given):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name in _FLAGS:
+            continue
+        if not equals and at + 1 < len(given) and not given[at + 1].startswith("-") and "=" not in given[at + 1]:
+            value = given[at + 1]
+        key = name.replace("-", "_")
+        known = key if key.partition(".")[0] in _keys(conf_folder()) else nearest(key, _keys(conf_folder()))
+        hint = f"as in {key}={value or '...'}" if known == key else f"as in dataset=movies; {known}"
+        raise VqbenchError(f"{word}: no such option; settings are written key=value, {hint}")
 
 
 def opened(override: str) -> str:
