@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench.arrays import (
-    as_float32,
-    content_keys,
-    drawn,
-    id_keys,
-    mixed,
-    row_dots,
-    row_norms,
-    unit_rows,
-)
+from vqbench.arrays import as_float32, row_dots, row_norms, unit_rows
+from vqbench.draws import content_keys, drawn, id_keys, mixed
 from vqbench.packing import pack_bits, unpack_bits
 
 WIDTHS = [1, 2, 3, 7, 8, 15, 17, 64, 100, 384, 1536, 3000, 4095, 4096, 4097, 8191, 8192, 8193, 9000]

@@ -11,12 +11,18 @@ import pytest
 from folders import row, write_folder
 from matplotlib.container import ErrorbarContainer
 
+import vqbench
 from vqbench.engine_screen import print_engines
 from vqbench.evaluation.tables import BACKENDS
-from vqbench.figures.engines import engine_bytes, engine_overlap
+from vqbench.extras import runnable
+from vqbench.figures.engines import COLORS, engine_bytes, engine_overlap
 from vqbench.figures.slices import Slice, slices
-from vqbench.figures.style import drawing
+from vqbench.figures.style import INK, drawing
+from vqbench.report.engines import STYLES, engines
+from vqbench.report.page import render
 from vqbench.store import read_results
+
+BACKENDS_FOLDER = Path(vqbench.__file__).parent / "backends"
 
 
 def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
@@ -82,4 +88,46 @@ def test_the_screen_shows_what_ran_and_what_is_missing(folder: Path, capsys: pyt
     assert "b_pq_again" in shown
     assert "\N{MINUS SIGN}0.010" in shown
     assert "\N{MINUS SIGN}0.020 to 0.000" in shown
-    assert "skipped: d, c_none: Cengine is not installed: pip install 'vqbench[backends]'" in " ".join(shown.split())
+    wanted = runnable("skipped: d, c_none: Cengine is not installed: pip install 'vqbench[backends]'")
+    assert wanted in " ".join(shown.split())
+
+
+def test_the_report_shows_the_engines_where_any_were_asked(folder: Path) -> None:
+    found = engines(read_results(folder), "d", 10)
+    assert found is not None
+    assert [(row.setting, row.style, row.same.value) for row in found.rows] == [
+        ("a_same", "s6", 1.0), ("b_pq", "s6", 0.8), ("b_pq_again", "s6", 0.8)]  # fmt: skip
+    assert found.as_predicted == 1
+    assert [cell.text for cell in found.rows[0].bytes] == ["48", "50", "60"]
+    page = render([read_results(folder)])
+    assert "1 of 3" in page
+    assert page.count("<svg") >= 2 * page.count('id="d0-0-engines-760-t"') > 0
+    assert "\N{MINUS SIGN}0.020 to 0.000" in page
+    assert "Cengine is not installed" in page
+    (folder / "backends.csv").unlink()
+    assert "Real engines" not in render([read_results(folder)])
+
+
+def test_a_page_of_engines_that_all_are_missing(folder: Path) -> None:
+    table = pd.read_csv(folder / "backends.csv")
+    table[table["status"] == "skipped"].to_csv(folder / "backends.csv", index=False)
+    page = render([read_results(folder)])
+    assert "Engines that did not run" in page
+    assert "-engines-760" not in page
+
+
+def test_an_engine_has_one_colour_everywhere(part: Slice) -> None:
+    """The style sheet's series are the figures' hues, in the same order; every engine there is has one of its own."""
+    known = {each.partition('"')[2].partition('"')[0] for path in BACKENDS_FOLDER.glob("*.py")
+             for each in path.read_text("utf-8").splitlines() if "engine: ClassVar[str] =" in each}  # fmt: skip
+    assert set(COLORS) == set(STYLES) == known
+    assert len(set(COLORS.values())) == len(set(STYLES.values())) == len(known)
+    assert list(COLORS) == list(STYLES)
+    with drawing():
+        for figure in (engine_overlap(part), engine_bytes(part)):
+            (legend,) = figure.legends
+            shown = {
+                text.get_text(): line.get_color()
+                for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+            }
+            assert {shown["Aengine"], shown["Bengine"]} == {INK}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,34 @@ def test_a_variant_that_fails_does_not_take_the_others_along(
     assert "out of luck" in capsys.readouterr().out
 
 
+def test_only_what_this_run_wrote_is_said_and_it_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures and report of an earlier run lie there still."""
+    few = [*SMALL, "out=x", "quantizer=[float32]"]
+    assert main([*few, "figures=[vector_bars]", "report=true"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Written to x: report.html, figures, tables."
+    assert main([*few, "figures=false", "report=false"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cells were finished before): tables."
+    assert Path("x/report.html").exists()
+
+
+def test_a_habit_of_other_tools_is_put_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dataset", "movies"]) == 2
+    wanted = "vqbench: --dataset: no such option; settings are written key=value, as in dataset=movies\n"
+    assert capsys.readouterr().err == wanted
+
+
+def test_the_columns_of_help_stand_straight(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    columns = {
+        max(found.start(1), found.start(2))
+        for line in lines
+        for found in re.finditer(r"(?<=\S)  +(\S)|^ {40,}(\S)", line)
+    }
+    assert len(lines) > 20
+    assert columns == {47}
+
+
 MISTAKES = {
     "quantizer=[ofset_int8]": "did you mean offset_int8",
     "metric=[overlapp]": "did you mean overlap",
@@ -160,7 +189,15 @@ MISTAKES = {
     "queries=holdout": "",
     "example=nobody": "no such id",
     "dataset.n=0": "n = 0",
-    "dataset.n=many": "must be of type int",
+    "dataset.n=many": "dataset.n = 'many': must be a whole number",
+    "threads=many": "threads = 'many': must be a whole number, or null",
+    "block_mb=big": "block_mb = 'big': must be a number",
+    "block_mb=nan": "block_mb = nan: needs a number of MiB above 0",
+    "report=maybe": "report = 'maybe': must be true or false",
+    "example=7": "example = 7: must be text, in quotes",
+    "--dataset=movies": "settings are written key=value, as in dataset=movies",
+    "--n-queries=7": "as in n_queries=7",
+    "--datast=x": "did you mean dataset",
     "dataset.m=1": "no such key",
     "metric.rbo.p=2": "p = 2.0",
     "quantizer.binary_mean.quantizer.threshold=medan": "'zero', 'mean', 'median'",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import oracles
 import pandas as pd
@@ -9,6 +11,8 @@ import pytest
 
 import vqbench
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.cell import evaluate_variant
+from vqbench.kernels import choice
 from vqbench.metrics.correlation import Kendall, Spearman
 from vqbench.metrics.overlap import Overlap, Recall, Worst
 from vqbench.metrics.rbo import RBO
@@ -176,3 +180,40 @@ def test_a_table_without_any_query_metric(gaussian: np.ndarray, metrics: list) -
     variants = {"float": vqbench.Variant(quantizer=Cast())}
     table = vqbench.evaluate(gaussian, variants=variants, k=[1], metrics=metrics)
     assert table["metric"].tolist() == [metric.name for metric in metrics if isinstance(metric, MSE)]
+
+
+@pytest.mark.parametrize("kernels", ["numpy", "numba"])
+def test_threads_and_kernels_are_heeded_and_change_nothing(
+    gaussian: np.ndarray, kernels: Literal["numpy", "numba"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kernels == "numba":
+        pytest.importorskip("numba")
+    seen = []
+
+    def spied(*given: Any) -> Any:
+        seen.append((choice.threads(), choice.chosen()))
+        return evaluate_variant(*given)
+
+    def evaluated(**given: Any) -> pd.DataFrame:
+        return vqbench.evaluate(gaussian, variants=VARIANTS, n_queries=50, k=[10], oversample=[0, 4], **given)
+
+    before, plain = (choice.threads(), choice.chosen()), evaluated()
+    monkeypatch.setattr("vqbench.evaluation.api.evaluate_variant", spied)
+    pd.testing.assert_frame_equal(evaluated(threads=3, kernels=kernels), plain, check_exact=True)
+    assert set(seen) == {(3, kernels)}
+    assert (choice.threads(), choice.chosen()) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"threads": 0}, "threads = 0: must be a whole number of at least 1, or null for one on each processor"),
+        ({"threads": "many"}, "threads = 'many': must be a whole number"),
+        ({"threads": 100_000}, r"threads = 100000: more than 16 for each processor, and this machine has \d+: set "),
+        ({"kernels": "fast"}, "kernels = 'fast': must be one of auto, numba, numpy"),
+        ({"kernels": ""}, "kernels = '': must be one of"),
+    ],
+)
+def test_threads_and_kernels_that_make_no_sense(gaussian: np.ndarray, given: dict[str, Any], says: str) -> None:
+    with pytest.raises(VqbenchError, match=says):
+        vqbench.evaluate(gaussian, variants={"int8": INT8_RAW}, **given)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from test_product import SEEDED_SHA256, recall, seeded
 
-from vqbench.arrays import content_keys, drawn, unit_rows
+from vqbench.arrays import unit_rows
+from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.faiss_index import step_of
 from vqbench.quantizers.base import Codec

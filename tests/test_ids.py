@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqbench import arrays, ids
-from vqbench.arrays import draw_keys, drawn, id_keys, mixed
 from vqbench.datasets.base import Source, prepare
+from vqbench.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.errors import VqbenchError
 from vqbench.exact_sum import ExactSum
 from vqbench.ids import Numbered, PackedIds, PickedIds, positions

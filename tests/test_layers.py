@@ -16,8 +16,10 @@ GROUND = {
     for name in (
         "arrays",
         "checks",
+        "draws",
         "errors",
         "exact_sum",
+        "extras",
         "faiss_index",
         "gaussian",
         "given",
@@ -155,7 +157,7 @@ def test_engines_are_met_in_one_place() -> None:
     """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
     users = {name for name in MODULES if any(x.startswith("vqbench.backends") for x in IMPORTS[name])}
     assert users <= {"vqbench.evaluation.engines", *_in("backends")}
-    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.store", "vqbench.terminal"}
+    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.extras", "vqbench.narrow", "vqbench.store", "vqbench.terminal"}
 
 
 def test_rivals_are_met_in_one_place() -> None:
@@ -189,7 +191,15 @@ def test_results_are_read_without_the_machinery() -> None:
 
 
 READERS = sorted(
-    {"vqbench.compare", "vqbench.measured", "vqbench.recommend", "vqbench.advice", "vqbench.recipe", "vqbench.panel"}
+    {
+        "vqbench.compare",
+        "vqbench.measured",
+        "vqbench.recommend",
+        "vqbench.advice",
+        "vqbench.recipe",
+        "vqbench.panel",
+        "vqbench.narrow",
+    }
     | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report.", "vqbench.scaling."))}
 )
 

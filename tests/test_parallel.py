@@ -259,6 +259,10 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
     [
         (["parallel=dusk"], "parallel=dusk: no such parallel; did you mean dask?"),
         (["parallel=loky", "parallel.workers=0"], "parallel.workers = 0: parallel=loky needs at least 1"),
+        (["parallel=loky", "parallel.workers=100000"], "parallel.workers = 100000: more than 16 for each processor"),
+        (["parallel=dask", "parallel.workers=100000"], "parallel.workers = 100000: more than 16 for each processor"),
+        (["parallel=ray", "parallel.workers=100000"], "parallel.workers = 100000: more than 16 for each processor"),
+        (["threads=100000"], "threads = 100000: more than 16 for each processor"),
         (["parallel=ray", "parallel.shards=-2"], "parallel.shards = -2: parallel=ray needs at least 1"),
         (["parallel.workers=2"], "parallel.workers: Threads has no such key"),
         (["parallel=dask", "parallel.adress=x"], "parallel.adress: Dask has no such key; did you mean address?"),

@@ -236,7 +236,7 @@ MISTAKES = (
     ({"seed": -1}, "must not be negative"),
     ({"threads": 0}, "at least 1, or null"),
     ({"rounds": 3}, "timed.rounds: Timed has no such key"),
-    ({"repeats": "x"}, "timed.repeats = 'x': must be of type int"),
+    ({"repeats": "x"}, "timed.repeats = 'x': must be a whole number"),
     (3, "timed = 3: must be null or keys with values"),
 )
 

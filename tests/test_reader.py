@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import vqbench
-from vqbench.arrays import content_keys
 from vqbench.cli import main
 from vqbench.datasets.base import Source, prepare
 from vqbench.datasets.file import File
+from vqbench.draws import content_keys
 from vqbench.errors import VqbenchError
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

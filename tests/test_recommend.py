@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
@@ -16,9 +17,10 @@ import pytest
 from folders import row, write_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy.stats import norm
 
-from vqbench import advice
+from vqbench import advice, panel
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
@@ -402,3 +404,23 @@ def test_of_a_multiruns_jobs_the_one_with_the_changed_value_is_meant() -> None:
     assert yaml_of(meta, "c") is None
     for first, second in itertools.permutations(("mean", "median")):
         assert first in str(yaml_of({"config": [job(second), job(first)]}, f"b(quantizer.threshold={first})"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_no_name_is_cut_on_a_narrow_screen(told: Any, tmp_path: Path, width: int) -> None:
+    """Columns go first, named in a line below; then names go on in the next line."""
+    long = {"qdrant_binary_scalar8": (48, 0), "binary_mean_dimension": (60, 0), "float32": (128, 0)}
+    rows = [FULL, row("qdrant_binary_scalar8", 4, 0.95, 0.004), row("binary_mean_dimension", 4, 0.97, 0.004)]
+    rec = told(rows, long)
+    screen = Console(width=width, file=io.StringIO(), highlight=False)
+    panel.show(read_results(tmp_path / "r"), rec, screen)
+    shown = screen.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert max(map(len, shown.splitlines())) == width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    table = shown.partition("setting")[2].partition("could have been chosen")[0]
+    assert "qdrant_binary_scalar8" in table
+    assert "binary_mean_dimension" in table
+    for heading in ("95 % interval", "against the choice"):
+        assert heading in " ".join(table.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", "").split())
+    assert "0.950" in table
+    assert ("Left out" in table) == (width < 110)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.arrays import drawn, id_keys
 from vqbench.datasets.base import Data, Source, prepare
+from vqbench.draws import drawn, id_keys
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.settings import Settings

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from vqbench.arrays import Bools, Keys, Table, Vectors, block_rows, blocks, content_keys, id_keys
+from vqbench.arrays import Bools, Keys, Table, Vectors, block_rows, blocks
+from vqbench.draws import content_keys, id_keys
 from vqbench.errors import VqbenchError
 
 _BLOCK = 8192  # rows at a time

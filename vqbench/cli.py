@@ -10,9 +10,9 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqbench.errors import VqbenchError
 
@@ -36,7 +36,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench quantizer.binary_mean.quantizer.threshold=median
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
-  vqbench 'backend=[usearch_i8,faiss_sq8]'       the real engines beside what is predicted of them (extra backends)
+  vqbench 'backend=[usearch_i8,faiss_sq8]'     the real engines beside what is predicted of them (extra backends)
   vqbench experiment=peers                     our searches timed against faiss and USearch (extra backends)
   vqbench experiment=memory                    the peak of a sweep's memory, up to 10,000,000 rows
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
@@ -107,9 +107,10 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import explained, opened, searched
+    from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
 
+    check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
     overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
     overrides += searched(overrides)
@@ -211,22 +212,31 @@ def _finish_sweep(folder: Path) -> int:
 def _finish(notes: Sequence[Note]) -> int:
     """Write tables and figures of one folder and show the table."""
     from vqbench.assemble import assemble
-    from vqbench.terminal import progress_bar, summary
+    from vqbench.terminal import closing, summary
 
     out = assemble(notes)
-    if notes[0].meta["config"].get("figures", True):
-        from vqbench.figures.folder import draw_all
-
-        with progress_bar() as progress:
-            draw_all(out, progress)
-    if notes[0].meta["config"].get("report", True):
-        from vqbench.report.page import write_report
-
-        write_report([out])
+    written = ["tables", *_drawn(out, notes[0].meta["config"])]
     cells = [cell for note in notes for cell in note.cells]
-    summary(out, reused=sum(cell.status == "reused" for cell in cells))
+    summary(out)
     if any(cell.backend for cell in cells):
         from vqbench.engine_screen import print_engines
 
         print_engines(out)
+    closing(out, reused=sum(cell.status == "reused" for cell in cells), written=written)
     return int(any(cell.status == "failed" for cell in cells))
+
+
+def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Draw figures and report from the tables, if the config wants them; what was written."""
+    if config.get("figures", True):
+        from vqbench.figures.folder import draw_all
+        from vqbench.terminal import progress_bar
+
+        with progress_bar() as progress:
+            if draw_all(out, progress):
+                yield "figures"
+    if config.get("report", True):
+        from vqbench.report.page import write_report
+
+        write_report([out])
+        yield "report.html"

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqbench.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
+from vqbench.narrow import fitted
 
 _STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", UNCLEAR: "", SAME: ""}
 _ORDER = (WORSE, LOWER, BETTER, UNCLEAR, SAME)
@@ -38,9 +40,8 @@ def show(outcome: Outcome, before: str, after: str, screen: Console) -> None:
     rows = [row for row in outcome.rows if row.difference != 0 or row.bytes_before != row.bytes_after]
     rows.sort(key=lambda row: (_ORDER.index(row.verdict), -abs(row.difference)))
     if rows:
-        table = _table(outcome, rows[:_SHOWN], before, after)
-        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum > screen.width:
-            table = _table(outcome, rows[:_SHOWN], before, after, narrow=True)
+        full = partial(_table, outcome, rows[:_SHOWN], before, after)
+        table, _ = fitted(lambda left_out: full(narrow=bool(left_out)), ["means and p"], screen)
         screen.print(table)
     if len(rows) < len(outcome.rows):
         screen.print(f"{len(outcome.rows) - len(rows)} settings did not change at all.")

@@ -14,8 +14,13 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
+
+#: Options that Hydra takes.
+_FLAGS = ("help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion",
+          "config-path", "config-name", "config-dir", "experimental-rerun", "info")  # fmt: skip
 
 #: Keys whose values name files.
 _PATHS = ("path", "ids", "queries", "query_ids", "qrels", "groups", "out", "cache")
@@ -33,6 +38,20 @@ def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
             return compose("config", given), given
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
+
+
+def check_habits(given: Sequence[str]) -> None:
+    """Raise VqbenchError for ``--key value``, which other tools take: Hydra would print its usage, and no remedy."""
+    for at, word in enumerate(given):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name in _FLAGS:
+            continue
+        if not equals and at + 1 < len(given) and not given[at + 1].startswith("-") and "=" not in given[at + 1]:
+            value = given[at + 1]
+        key = name.replace("-", "_")
+        known = key if key.partition(".")[0] in _keys(conf_folder()) else nearest(key, _keys(conf_folder()))
+        hint = f"as in {key}={value or '...'}" if known == key else f"as in dataset=movies; {known}"
+        raise VqbenchError(f"{word}: no such option; settings are written key=value, {hint}")
 
 
 def opened(override: str) -> str:
@@ -93,7 +112,7 @@ def explained(error: Exception, conf: Path) -> str:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         if group == "hydra/launcher" and name.partition("_")[0] in _LAUNCHERS:
             extra = _LAUNCHERS[name.partition("_")[0]]
-            return f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'"
+            return runnable(f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'")
         return f"{group or 'config'}={name}: no such {group or 'config'}; {nearest(name, names(conf, group))}"
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in", text)
     if unknown:

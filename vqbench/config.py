@@ -32,6 +32,9 @@ BASES = {
     "parallel": {"Parallel"},
     "backends": {"Backend"},
 }
+#: Types as a user knows them.
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text, in quotes if "
+                          "it looks like something else"}  # fmt: skip
 
 
 def conf_folder() -> Path:
@@ -129,15 +132,18 @@ def _value(value: Any, hint: Any, place: str) -> Any:
             return None
         options = [option for option in arguments if option is not type(None)]
         if len(options) == 1:
-            return _value(value, options[0], place)
+            try:
+                return _value(value, options[0], place)
+            except VqbenchError as error:
+                raise VqbenchError(f"{error}, or null") from None
     if origin is list and isinstance(value, list):
         return [_value(each, arguments[0], f"{place}[{at}]") for at, each in enumerate(value)]
     if hint is float and type(value) is int:
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
-    wanted = getattr(hint, "__name__", str(hint))
-    raise VqbenchError(f"{place} = {value!r}: must be of type {wanted}, not {type(value).__name__}")
+    wanted = _WORDS.get(hint, f"of type {getattr(hint, '__name__', hint)}")
+    raise VqbenchError(f"{place} = {value!r}: must be {wanted}")
 
 
 def whole_numbers(value: Any, place: str) -> list[int]:

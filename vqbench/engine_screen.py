@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,46 +11,60 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.extras import runnable
+from vqbench.narrow import fitted, left_out_of
 from vqbench.store import read_results
 from vqbench.terminal import console
 
-_CAPTION = (
-    "predicted: overlap@k expected over ties; obtained: what the engine returned; difference: paired by query, its "
-    "95 % CI, which where no query differs is what so many queries may have missed; same: share of the returned "
-    "rows that the prediction's list could hold"
-)
-_BYTES = "; bytes a vector: the code by the ledger, the engine's codes, all that it keeps on disk"
-_WIDE = 105  # columns of a screen that has room for bytes
+_WORDS = {
+    "predicted": "predicted: overlap@k expected over ties",
+    "obtained": "obtained: what the engine returned",
+    "difference": "difference: paired by query",
+    "95 % CI": "95 % CI: its interval, which where no query differs is what so many queries may have missed",
+    "same": "same: share of the returned rows that the prediction's list could hold",
+    "code": "bytes a vector: code, by the ledger",
+    "codes": "codes, the engine's own",
+    "disk": "disk, all that it keeps there",
+}
+_BYTES = {"code": "bytes_predicted", "codes": "bytes_codes", "disk": "bytes_disk"}
+_EXPENDABLE = ("codes", "disk", "code", "same", "95 % CI")
 
 
 def print_engines(out: Path) -> None:
     """Print backends.csv at one k, and why settings are missing."""
     screen, rows = console(), read_results(out).backends
     ok = rows[rows["status"] == "ok"]
+    left_out: list[str] = []
     for dataset, own in ok.groupby("dataset"):
         ks = own["k"].astype(int).unique()
         k = 10 if 10 in ks else int(max(ks))
-        screen.print(_table(own[own["k"] == k], f"{dataset}: real engines, overlap@{k}", wide=screen.width >= _WIDE))
+        make = partial(_table, own[own["k"] == k], f"{escape(str(dataset))}: real engines, overlap@{k}")
+        table, left_out = fitted(make, _EXPENDABLE, screen)
+        screen.print(table)
     if len(ok):
-        screen.print(_CAPTION + (_BYTES if screen.width >= _WIDE else "; bytes: backends.csv"))
+        screen.print("; ".join(words for heading, words in _WORDS.items() if heading not in left_out))
+    if left_out:
+        screen.print(f"{left_out_of(left_out)} backends.csv has them.")
     for row in rows[rows["status"] != "ok"].to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['backend']}: {escape(row['reason'])}")
+        lost = f"{row['dataset']}, {row['backend']}: {runnable(row['reason'])}"
+        screen.print(f"[bold]{row['status']}[/bold]: {escape(lost)}", soft_wrap=True)
 
 
-def _table(rows: pd.DataFrame, title: str, *, wide: bool) -> Table:
+def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("engine's setting", overflow="fold", min_width=16)
     several = rows["seed"].nunique() > 1
-    sizes = ("bytes_predicted", "bytes_codes", "bytes_disk") if wide else ()
-    headings = ("predicted", "obtained", "difference", "95 % CI", "same", *(("code", "codes", "disk") if wide else ()))
-    for heading in (*(("seed",) if several else ()), *headings):
+    headings = [*(["seed"] if several else []), *(heading for heading in _WORDS if heading not in left_out)]
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
         difference, low, high = (_signed(row[name]) for name in ("difference", "ci_low", "ci_high"))
-        table.add_row(
-            row["backend"], *((row["seed"],) if several else ()), f"{row['predicted']:.3f}", f"{row['obtained']:.3f}",
-            difference, f"{low} to {high}", f"{row['agreement']:.3f}", *(_bytes(row[name]) for name in sizes),
-        )  # fmt: skip
+        cells = {
+            "seed": str(row["seed"]), "predicted": f"{row['predicted']:.3f}", "obtained": f"{row['obtained']:.3f}",
+            "difference": difference, "95 % CI": f"{low} to {high}", "same": f"{row['agreement']:.3f}",
+            **{heading: _bytes(row[name]) for heading, name in _BYTES.items()},
+        }  # fmt: skip
+        table.add_row(escape(row["backend"]), *(cells[heading] for heading in headings))
     return table
 
 

@@ -14,7 +14,8 @@ from typing import overload
 
 import numpy as np
 
-from vqbench.arrays import Ints, blocks, named
+from vqbench.arrays import Ints, blocks
+from vqbench.draws import named
 from vqbench.errors import VqbenchError
 from vqbench.scratch import Temporary
 

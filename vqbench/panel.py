@@ -13,12 +13,15 @@ from rich.table import Table
 
 from vqbench import advice
 from vqbench.measured import FLOAT32, ledger_of
+from vqbench.narrow import fitted, left_out_of
 from vqbench.recipe import command_of, yaml_of
 from vqbench.recommend import Recommendation
 from vqbench.store import Results
 
 _PLACES = {"ram": "memory", "disk": "disk"}
 _LISTED = 3  # undecided settings that are named
+_NAME = 25  # columns that names may take whole
+_FRAME = 4  # columns of a panel's border and padding
 
 
 def show(results: Results, rec: Recommendation, screen: Console, shipped: Sequence[str] | None = None) -> None:
@@ -30,7 +33,7 @@ def show(results: Results, rec: Recommendation, screen: Console, shipped: Sequen
     if rec.chosen is not None:
         parts += ["", _bytes(results, rec)]
     if options := advice.options(rec):
-        parts += ["", _options(rec, options)]
+        parts += ["", *_options(rec, options, screen)]
     cases = advice.open_cases(rec)
     if cases and rec.chosen is not None:
         parts.append(f"Undecided, and cheaper: {escape('. '.join(cases[:_LISTED]))}.")
@@ -58,23 +61,34 @@ def _bytes(results: Results, rec: Recommendation) -> Table:
     return table
 
 
-def _options(rec: Recommendation, options: list) -> Table:
-    against = ["against the choice"] if rec.chosen else []
-    table = _table("", "setting", "bytes", advice.axis(rec), "95 % interval", *against)
-    for role, setting in options:
-        other = [""] if setting is rec.chosen else [advice.versus(rec, setting)]
-        table.add_row(
-            role, escape(setting.name), f"{setting.ram(rec.n, rec.floats):,.0f}", advice.share(setting.value),
-            advice.interval(setting), *(other if against else []),
-        )  # fmt: skip
-    return table
+def _options(rec: Recommendation, options: list, screen: Console) -> list[RenderableType]:
+    """The table of settings, less what the screen has no room for, and a word on that."""
+    of, versus, interval = advice.axis(rec), "against the choice", "95 % interval"
+    headings = ["", "setting", "bytes", of, interval, *([versus] if rec.chosen else [])]
+
+    def make(left_out: list[str]) -> Table:
+        kept = [heading for heading in headings if heading not in left_out]
+        table = _table(*kept)
+        table.columns[1].no_wrap = max(len(setting.name) for _, setting in options) <= _NAME  # roles wrap first
+        for role, setting in options:
+            cells = {
+                "": role, "setting": escape(setting.name), "bytes": f"{setting.ram(rec.n, rec.floats):,.0f}",
+                of: advice.share(setting.value), interval: advice.interval(setting),
+                versus: "" if setting is rec.chosen else advice.versus(rec, setting),
+            }  # fmt: skip
+            table.add_row(*(cells[heading] for heading in kept))
+        return table
+
+    table, left_out = fitted(make, [name for name in (versus, interval) if name in headings], screen, frame=_FRAME)
+    return [table, *([left_out_of(left_out)] if left_out else [])]
 
 
 def _table(*headings: str) -> Table:
+    """Numbers stay whole, words go on in the next line."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for at, heading in enumerate(headings):
-        text = heading in ("", "setting", "where")
-        table.add_column(heading, justify="left" if text or at == 0 else "right", no_wrap=heading != "setting")
+        words = heading in ("", "setting", "where") or at == 0
+        table.add_column(heading, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     return table
 
 

@@ -16,7 +16,7 @@ from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
-from vqbench.kernels.choice import Kernels
+from vqbench.kernels.choice import Kernels, checked_count
 from vqbench.parallel.base import Parallel
 from vqbench.peers.settings import Timed
 from vqbench.store import slug
@@ -49,8 +49,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
-        if self.threads is not None and self.threads < 1:
-            raise VqbenchError(f"threads = {self.threads}: must be at least 1, or null for one on each processor")
+        checked_count("threads", self.threads)
         if not 0 < self.margin < math.inf:
             raise VqbenchError(
                 f"margin = {self.margin}: must be above 0; differences below it count as none that matters"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import vqbench
-from vqbench.arrays import drawn, named
 from vqbench.datasets.base import Data
+from vqbench.draws import drawn, named
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.kernels.choice import threads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from rich.table import Table
 from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.extras import runnable
+from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
 
@@ -44,8 +46,8 @@ def progress_bar() -> Progress:
     )  # fmt: skip
 
 
-def summary(out: Path, *, reused: int) -> None:
-    """Print the table of a results folder, what was not evaluated or is doubtful, and where everything lies."""
+def summary(out: Path) -> None:
+    """Print the table of a results folder, and what was not evaluated or is doubtful."""
     results, screen = read_results(out), console()
     datasets = sorted(results.metrics["dataset"].unique())
     for dataset in datasets:
@@ -56,7 +58,8 @@ def summary(out: Path, *, reused: int) -> None:
     for dataset in datasets:
         _print_notes(results.meta["datasets"][dataset], dataset, screen)
     for row in lost.to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
+        reason = escape(runnable(row["reason"]))
+        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {reason}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
     clipped = clipped.drop_duplicates(["dataset", "variant"])
     for row in clipped.to_dict("records"):
@@ -64,9 +67,13 @@ def summary(out: Path, *, reused: int) -> None:
             f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
             "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
+
+
+def closing(out: Path, *, reused: int, written: Collection[str]) -> None:
+    """Say where everything lies: what this run has written, not what another one left there."""
     before = f" ({reused} cells were finished before)" if reused else ""
-    written = [name for name in ("report.html", "figures") if (out / name).exists()]
-    screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+    parts = [name for name in ("report.html", "figures", "tables") if name in written]
+    console().print(f"Written to [bold]{escape(str(out))}[/bold]{before}: {', '.join(parts)}.")
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
@@ -113,24 +120,24 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
         ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
-    left_out: list[str] = []
-    table = _table(shown, columns, title)
-    for name in ("worst", "interval", "ratio", "letters"):
-        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum <= screen.width:
-            break
-        left_out += [heading for heading, key, _ in columns if key == name]
-        columns = [column for column in columns if column[1] != name]
-        table = _table(shown, columns, title)
+    keys = [key for _, key, _ in columns]
+
+    def make(left_out: list[str]) -> Table:
+        return _table(shown, [column for column in columns if column[1] not in left_out], title)
+
+    expendable = [key for key in ("worst", "interval", "ratio", "letters") if key in keys]
+    table, left_out = fitted(make, expendable, screen)
     screen.print(table)
     if dataset == max(results.metrics["dataset"]):
-        screen.print(_caption([key for _, key, _ in columns], k, factor, margin))
+        screen.print(_caption([key for key in keys if key not in left_out], k, factor, margin))
         if left_out:
-            screen.print(f"Left out, since the screen is narrow: {', '.join(left_out)}.")
+            headings = {key: heading for heading, key, _ in columns}
+            screen.print(left_out_of([headings[key] for key in left_out]))
 
 
 def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("variant", no_wrap=True, min_width=16)
+    table.add_column("variant", overflow="fold", min_width=16)
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown.to_dict("records"):

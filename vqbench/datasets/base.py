@@ -11,8 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named, row_norms
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, row_norms
 from vqbench.checks import checked_rows
+from vqbench.draws import draw_keys, drawn, named
 from vqbench.errors import VqbenchError
 from vqbench.given import Given
 from vqbench.ids import Numbered, PickedIds, positions

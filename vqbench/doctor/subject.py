@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, content_keys, drawn, row_norms
+from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data
 from vqbench.doctor.base import Gain
 from vqbench.doctor.probes import PROBES, best, code_scores, cosines, overlaps
+from vqbench.draws import content_keys, drawn
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 

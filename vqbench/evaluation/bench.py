@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.arrays import drawn
 from vqbench.datasets.base import Data
+from vqbench.draws import drawn
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth

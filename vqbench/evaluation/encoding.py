@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -23,8 +24,8 @@ _HELD = 512 * 2**20  # bytes of codes that are kept in memory
 
 
 @dataclass(frozen=True)
-class Recoded:
-    """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
+class _FromVectors:
+    """Codes that are made of the vectors by whoever reads them: what travels is the way to make them."""
 
     codec: Codec
     corpus: Vectors
@@ -32,6 +33,14 @@ class Recoded:
     @property
     def n(self) -> int:
         return self.corpus.n
+
+    def span(self, start: int, stop: int) -> Self:
+        return replace(self, corpus=self.corpus.span(start, stop))
+
+
+@dataclass(frozen=True)
+class Recoded(_FromVectors):
+    """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
 
     def block(self, start: int, stop: int) -> Codes:
         return self.codec.encode(self.corpus.block(start, stop))
@@ -39,29 +48,16 @@ class Recoded:
     def take(self, rows: Ints) -> Codes:
         return self.codec.encode(self.corpus.take(rows))
 
-    def span(self, start: int, stop: int) -> Recoded:
-        return Recoded(self.codec, self.corpus.span(start, stop))
-
 
 @dataclass(frozen=True)
-class Made:
-    """Codes that whoever searches them makes first, and then keeps: a worker receives a path and the codec."""
-
-    codec: Codec
-    corpus: Vectors
-
-    @property
-    def n(self) -> int:
-        return self.corpus.n
+class Made(_FromVectors):
+    """Codes that are made at the first look, and then kept: a worker receives a path and the codec."""
 
     def block(self, start: int, stop: int) -> Codes:
         return self._codes_nb[start:stop]
 
     def take(self, rows: Ints) -> Codes:
         return self._codes_nb[rows]
-
-    def span(self, start: int, stop: int) -> Made:
-        return Made(self.codec, self.corpus.span(start, stop))
 
     @cached_property
     def _codes_nb(self) -> Codes:

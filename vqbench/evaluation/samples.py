@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, Ints, drawn, named
+from vqbench.arrays import Floats, Ints
+from vqbench.draws import drawn, named
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,8 +31,10 @@ class Settings:
                 raise VqbenchError(
                     f"{name} = {list(values)}: needs distinct whole numbers of at least {least}, one or more"
                 )
-        if self.calibration < 1 or self.block_mb <= 0:
-            raise VqbenchError(f"calibration = {self.calibration}, block_mb = {self.block_mb:g}: both must be positive")
+        if self.calibration < 1:
+            raise VqbenchError(f"calibration = {self.calibration}: needs at least 1 row to learn from")
+        if not 0 < self.block_mb < math.inf:
+            raise VqbenchError(f"block_mb = {self.block_mb:g}: needs a number of MiB above 0, as in block_mb=64")
 
     def check_depth(self, name: str, findable: int) -> None:
         """Raise VqbenchError where the largest k exceeds the rows that a query of the dataset can find."""

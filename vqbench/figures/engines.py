@@ -15,8 +15,9 @@ from vqbench.figures.slices import Slice
 from vqbench.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VERMILION, below, canvas, grid, share
 
 _LINE = 0.19  # inches an engine's setting
-#: By engine, in the order of their names; after Okabe and Ito (2008).
-_COLORS = (BLUE, VERMILION, GREEN, "#B35C8E", "#C08A00", "#56B4E9", INK)
+#: The same in every figure, whichever engines it shows; after Okabe and Ito (2008).
+COLORS = {"faiss": BLUE, "LanceDB": VERMILION, "Qdrant": GREEN, "sqlite-vec": "#B35C8E", "turbovec": "#C08A00",
+          "USearch": "#56B4E9"}  # fmt: skip
 _TICKS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _BYTES = ["bytes_predicted", "bytes_codes", "bytes_disk"]
 _REAL = 0.999  # agreement from which two lists count as the same but for rounding
@@ -105,8 +106,8 @@ def _rows(part: Slice) -> pd.DataFrame:
 
 
 def _colors(rows: pd.DataFrame) -> dict[str, str]:
-    names = sorted(rows["engine"].unique(), key=str.casefold)
-    return {name: _COLORS[at % len(_COLORS)] for at, name in enumerate(names)}
+    """Engines of a user's own share the colour of text."""
+    return {name: COLORS.get(name, INK) for name in sorted(rows["engine"].unique(), key=str.casefold)}
 
 
 def _names(ax: Axes, rows: pd.DataFrame) -> None:

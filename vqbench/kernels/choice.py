@@ -20,6 +20,7 @@ from threadpoolctl import ThreadpoolController
 
 from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 
 S = TypeVar("S")
 Kernels = Literal["auto", "numba", "numpy"]
@@ -31,6 +32,7 @@ VARIABLE = "VQBENCH_KERNELS"
 WORTH = 0.5
 
 _ANNOUNCED_AFTER = 1.0  # seconds
+_MOST = 16  # threads or processes for each processor: more are a slip of the finger
 
 
 @dataclass
@@ -50,13 +52,33 @@ def threads() -> int:
     return _told.threads or processors()
 
 
+def checked_count(key: str, count: Any, otherwise: str = "one on each processor") -> None:
+    """Raise VqbenchError where ``count`` threads or processes, null for ``otherwise``, are none or absurdly many."""
+    if count is None:
+        return
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise VqbenchError(f"{key} = {count!r}: must be a whole number of at least 1, or null for {otherwise}")
+    here = os.cpu_count() or 1
+    if count > _MOST * here:
+        raise VqbenchError(
+            f"{key} = {count}: more than {_MOST} for each processor, and this machine has {here}: "
+            f"set {key}={here}, or null for {otherwise}"
+        )
+
+
+def _checked_kernels(kernels: Any) -> Kernels:
+    if kernels not in get_args(Kernels):
+        raise VqbenchError(f"kernels = {kernels!r}: must be one of {', '.join(get_args(Kernels))}")
+    return kernels
+
+
 @contextmanager
 def working(*, threads: int | None = None, kernels: Kernels | None = None) -> Iterator[None]:
     """Within, for the whole process: so many threads, BLAS' own included, and these kernels; None: as before."""
-    if threads is not None and threads < 1:
-        raise VqbenchError(f"threads = {threads}: must be at least 1, or null for one on each processor")
+    checked_count("threads", threads)
     before = _told.threads, _told.kernels
-    _told.threads, _told.kernels = threads or before[0], kernels or before[1]
+    _told.threads = before[0] if threads is None else threads
+    _told.kernels = before[1] if kernels is None else _checked_kernels(kernels)
     try:
         with nullcontext() if threads is None else blas_threads(threads):
             yield
@@ -80,10 +102,7 @@ def blas_threads(count: int) -> Any:
 
 def chosen() -> Kernels:
     """What ``working`` or the environment says. Raises VqbenchError for an unknown name."""
-    found = _told.kernels or os.environ.get(VARIABLE, "auto")
-    if found not in get_args(Kernels):
-        raise VqbenchError(f"kernels = {found!r}: must be one of {', '.join(get_args(Kernels))}")
-    return found  # pyright: ignore[reportReturnType]
+    return _told.kernels or _checked_kernels(os.environ.get(VARIABLE, "auto"))
 
 
 def compiled(name: str, seconds: float = float("inf")) -> Any | None:
@@ -98,14 +117,14 @@ def compiled(name: str, seconds: float = float("inf")) -> Any | None:
         return None
     if find_spec("numba") is None:
         if how == "numba":
-            raise VqbenchError("kernels = numba: numba is not installed: pip install 'vqbench[fast]'")
+            raise VqbenchError(runnable("kernels = numba: numba is not installed: pip install 'vqbench[fast]'"))
         return None
     try:
         return _loaded(name)
     except ImportError as error:  # installed, but for another numpy or processor, say
         if how == "numba":
             raise VqbenchError(
-                f"kernels = numba: numba cannot be loaded ({error}): pip install 'vqbench[fast]'"
+                runnable(f"kernels = numba: numba cannot be loaded ({error}): pip install 'vqbench[fast]'")
             ) from None
         return None
 

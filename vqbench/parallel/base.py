@@ -8,12 +8,15 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any, TypeVar
 
 from vqbench.arrays import blocks
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
+from vqbench.kernels.choice import checked_count
 
 C = TypeVar("C")
 P = TypeVar("P")
@@ -160,15 +163,26 @@ def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1]
 
 
-def checked_counts(name: str, **counts: int | None) -> None:
-    """Raise VqbenchError where a number of workers or shards is not positive."""
-    for key, count in counts.items():
+def checked_counts(name: str, *, workers: int | None, shards: int | None, elsewhere: bool = False) -> None:
+    """Raise VqbenchError where a number of workers or shards is not positive, or no machine has so many processors.
+
+    elsewhere: the workers are those of a cluster, of which nothing is known here.
+    """
+    for key, count in (("workers", workers), ("shards", shards)):
         if count is not None and count < 1:
             raise VqbenchError(
                 f"parallel.{key} = {count}: parallel={name} needs at least 1, or null for its own choice"
             )
+    if not elsewhere:
+        checked_count("parallel.workers", workers)
 
 
-def missing_extra(name: str, error: ImportError, extra: str) -> VqbenchError:
-    """What to say where a package is not installed."""
-    return VqbenchError(f"parallel={name}: {error.name} is not installed: pip install 'vqbench[{extra}]'")
+def require(name: str, extra: str, *modules: str) -> None:
+    """Import what a way of spreading work needs; raise VqbenchError that names its extra where one is missing."""
+    try:
+        for module in modules:
+            import_module(module)
+    except ImportError as error:
+        raise VqbenchError(
+            runnable(f"parallel={name}: {error.name} is not installed: pip install 'vqbench[{extra}]'")
+        ) from None

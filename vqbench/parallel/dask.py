@@ -13,7 +13,7 @@ from typing import Any
 
 from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
-from vqbench.parallel.base import Parallel, Pool, checked_counts, missing_extra
+from vqbench.parallel.base import Parallel, Pool, checked_counts, require
 
 _WAIT = 30  # seconds for a scheduler to answer, and for its first worker
 
@@ -43,11 +43,7 @@ class Dask(Parallel):
             )
 
     def open(self) -> Pool:
-        try:
-            import distributed  # noqa: F401  # pyright: ignore[reportMissingImports]
-            import joblib  # noqa: F401  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise missing_extra("dask", error, "dask") from None
+        require("dask", "dask", "distributed", "joblib")
         return DaskPool(self)
 
 

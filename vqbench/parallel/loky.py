@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from vqbench.arrays import processors
-from vqbench.parallel.base import Parallel, Pool, checked_counts, missing_extra
+from vqbench.parallel.base import Parallel, Pool, checked_counts, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,7 @@ class Loky(Parallel):
         checked_counts("loky", workers=self.workers, shards=self.shards)
 
     def open(self) -> Pool:
-        try:
-            import cloudpickle  # noqa: F401  # pyright: ignore[reportMissingImports]
-            import joblib  # noqa: F401  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise missing_extra("loky", error, "joblib") from None
+        require("loky", "joblib", "cloudpickle", "joblib")
         return LokyPool(self)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
-from vqbench.parallel.base import Parallel, Pool, checked_counts, missing_extra
+from vqbench.parallel.base import Parallel, Pool, checked_counts, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,10 @@ class Ray(Parallel):
     shards: int | None = None
 
     def __post_init__(self) -> None:
-        checked_counts("ray", workers=self.workers, shards=self.shards)
+        checked_counts("ray", workers=self.workers, shards=self.shards, elsewhere=self.address is not None)
 
     def open(self) -> Pool:
-        try:
-            import joblib  # noqa: F401
-            import ray  # noqa: F401
-        except ImportError as error:
-            raise missing_extra("ray", error, "ray") from None
+        require("ray", "ray", "joblib", "ray")
         return RayPool(self)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, content_keys, drawn, row_dots
+from vqbench.arrays import Codes, Floats, row_dots
+from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.faiss_index import (
     BEYOND,

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks, content_keys, drawn, row_dots
+from vqbench.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
+from vqbench.draws import content_keys, drawn
 from vqbench.ledger import Item, Ledger
 from vqbench.packing import append_floats, split_floats
 from vqbench.quantizers.base import Codec, Quantizer

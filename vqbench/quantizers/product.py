@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, content_keys, drawn, row_dots, row_norms
+from vqbench.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
+from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import compiled, threads
 from vqbench.ledger import Item, Ledger

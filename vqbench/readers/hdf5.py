@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vqbench.arrays import Table
 from vqbench.errors import VqbenchError
+from vqbench.extras import runnable
 from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
@@ -35,7 +36,7 @@ def read(path: Path, wanted: Wanted) -> Content:
     try:
         import h5py
     except ImportError:
-        raise VqbenchError(f"{path}: h5py is not installed: pip install 'vqbench[hdf5]'") from None
+        raise VqbenchError(runnable(f"{path}: h5py is not installed: pip install 'vqbench[hdf5]'")) from None
     try:
         with h5py.File(path, "r") as file:
             name = wanted.key or _chosen(path, file, "test" if wanted.queries else "train")

@@ -24,7 +24,8 @@ class Chart:
     key: Sequence[tuple[str, str, str, str]]
 
 
-def _both(draw: Callable[[Canvas], None], ident: str, title: str, description: str, height: int = 400) -> Markup:
+def both(draw: Callable[[Canvas], None], ident: str, title: str, description: str, height: int = 400) -> Markup:
+    """A chart as it is on wide screens and on phones."""
     found = Markup("")
     for width, tall in ((WIDE, height), (NARROW, 300)):
         canvas = Canvas(width, tall)
@@ -83,7 +84,7 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
     )
     title = f"overlap@{k} with float search against bytes of memory per vector"
     key = [(str(number), "", s.name, _facts(s, n)) for number, s in enumerate(front, 1)]
-    return Chart(_both(draw, ident, title, description), key)
+    return Chart(both(draw, ident, title, description), key)
 
 
 def _stairs(c: Canvas, points: Sequence[tuple[float, float]], right: float) -> None:
@@ -130,7 +131,7 @@ def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart 
         key.append(("", f"s{at % SERIES}", name, f"{next(iter(rows.values())).ram(n):,.0f} bytes: {found}"))
     title = f"overlap@{k} by how many candidates float vectors re-rank"
     description = "; ".join(f"{name}, {facts}" for *_, name, facts in key) + "."
-    return Chart(_both(draw, ident, title, description, 320), key)
+    return Chart(both(draw, ident, title, description, 320), key)
 
 
 def _told(settings: Sequence[Setting], n: int) -> list[str]:
@@ -180,4 +181,4 @@ def across(found: Mapping[str, tuple[Sequence[Setting], int, int]], ident: str) 
         key.append((str(at + 1), f"s{at % SERIES} d{at // SERIES % 4}", name, facts))
     title = "overlap with float search against memory relative to float32, for each dataset"
     description = "; ".join(f"{name}: {facts}" for *_, name, facts in key) + "."
-    return Chart(_both(draw, ident, title, description), key)
+    return Chart(both(draw, ident, title, description), key)

@@ -70,7 +70,7 @@ class Canvas:
         """Grid lines, tick labels and the label of the x axis; the y axis is named in the caption."""
         for value in ticks_y:
             self.line([(self.left, y(value)), (self.width - self.right, y(value))], "grid")
-            self.text(self.left - 6, y(value) + 4, f"{value:g}", "tick", "end")
+            self.text(self.left - 6, y(value) + 4, f"{value:g}".replace("-", "\N{MINUS SIGN}"), "tick", "end")
         base = self.height - self.bottom
         self.line([(self.left, base), (self.width - self.right, base)], "axis")
         for value, text in ticks_x:

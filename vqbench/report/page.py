@@ -16,6 +16,7 @@ from vqbench.errors import VqbenchError
 from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
 from vqbench.report import charts, tables
 from vqbench.report.answers import Answer, answers, lead
+from vqbench.report.engines import Engines, differences, engines
 from vqbench.store import Results, read_results, write_atomically, write_text
 
 NAME = "report.html"
@@ -42,6 +43,8 @@ class Part:
     doctor: Sequence[Mapping[str, Any]]
     timings: tuple[Sequence[str], Sequence[Any]]
     lost: Sequence[tuple[str, str, str]]
+    engines: Engines | None
+    differences: charts.Chart | None
     meta: Mapping[str, Any]
 
     @property
@@ -114,7 +117,7 @@ def _file(environment: Environment, name: str) -> str:
 
 def _only(results: Results, dataset: str) -> Results:
     """The tables of one dataset, so that they are searched once."""
-    names = ("metrics", "ledger", "comparisons", "samples", "timings")
+    names = ("metrics", "ledger", "comparisons", "samples", "timings", "backends")
     own = {name: getattr(results, name) for name in names}
     return replace(results, **{name: t[t["dataset"] == dataset] if "dataset" in t else t for name, t in own.items()})
 
@@ -128,6 +131,7 @@ def _part(results: Results, dataset: str, ident: str) -> Part:
     n = int(about["n"])
     front = charts.front_of(settings, n)
     smaller = [s for s in settings if s.vector_bytes < FLOAT32 * int(about["d"])]
+    ran = engines(results, dataset, k)
     shown = list(dict.fromkeys(s.variant for s in [*chosen, *front]))
     return Part(
         ident=ident, title=dataset, folder=results.folder.name or str(results.folder), k=k, about=about,
@@ -137,7 +141,8 @@ def _part(results: Results, dataset: str, ident: str) -> Part:
         ledgers=tables.ledgers(results, dataset, k),
         rescoring=charts.rescoring(smaller, n, k, f"{ident}-rescoring") if smaller else None,
         worst=tables.worst_queries(results, dataset, shown), doctor=about.get("doctor") or [],
-        timings=tables.timings(results, dataset), lost=tables.not_measured(results, dataset), meta=results.meta,
+        timings=tables.timings(results, dataset), lost=tables.not_measured(results, dataset), engines=ran,
+        differences=None if ran is None else differences(ran, f"{ident}-engines"), meta=results.meta,
     )  # fmt: skip
 
 

@@ -110,8 +110,8 @@ def comparisons(results: Results, dataset: str, k: int) -> list[dict[str, Any]]:
     rows = rows.assign(**{name: pd.to_numeric(rows[name], errors="coerce") for name in numbers})
     rows = rows.sort_values(["oversample", "difference", "variant"], ascending=[True, False, True], na_position="last")
     return [
-        {**row, "shown": _signed(row["difference"]), "p_shown": _p(row["p_holm"]),
-         "bounds": f"{_signed(row['ci_low'])} to {_signed(row['ci_high'])}",
+        {**row, "shown": signed(row["difference"]), "p_shown": _p(row["p_holm"]),
+         "bounds": f"{signed(row['ci_low'])} to {signed(row['ci_high'])}",
          "detectable_shown": _plain(row["detectable"]), "margin_shown": _plain(row["margin"])}
         for row in rows.to_dict("records")
     ]  # fmt: skip
@@ -121,7 +121,8 @@ def _plain(value: Any) -> str:
     return "-" if pd.isna(value) else f"{value:.3f}"
 
 
-def _signed(value: Any) -> str:
+def signed(value: Any) -> str:
+    """Three decimals with a sign, none where they are all zero; a dash for what is not known."""
     if pd.isna(value) or abs(value) < 0.0005:
         return "-" if pd.isna(value) else "0.000"
     return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")

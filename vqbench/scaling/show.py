@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vqbench.errors import VqbenchError
+from vqbench.narrow import fitted
 from vqbench.scaling.curves import Nested, nested
 from vqbench.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.store import Results
@@ -35,9 +38,8 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
         raise VqbenchError(f"--k {chosen}: not measured in {results.folder}; it has k = {', '.join(map(str, ks))}")
     for group in groups:
         found = courses(results, chosen, group)
-        table = _table(group, found, n, chosen, _FEW)
-        if screen.measure(table, options=screen.options.update(max_width=1000)).maximum > screen.width:
-            table = _table(group, found, n, chosen, 1)
+        few = partial(_table, group, found, n, chosen)
+        table, _ = fitted(lambda left_out, few=few: few(1 if left_out else _FEW), ["sizes"], screen)
         screen.print(table)
     screen.print(_caption(results))
 
@@ -45,8 +47,10 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
 def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> Table:
     """few: so many of the measured sizes are shown, the largest among them."""
     title = f"{group.name}: overlap@{k} at {n:,} rows, from {len(group.sizes)} nested sizes, {group.queries:,} queries"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("variant", no_wrap=True, min_width=16)
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("variant", overflow="fold", min_width=16)
     table.add_column("rescored", justify="right", no_wrap=True)
     sizes = sorted(set(group.sizes.values()))
     shown = [sizes[at] for at in sorted({0, len(sizes) // 2, len(sizes) - 1})][-few:]
@@ -60,7 +64,7 @@ def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> 
         factor = f"x{course.oversample}" if course.oversample else "-"
         forecast = course.forecast(n)
         measured = [_share(own.get(size, np.nan)) for size in shown]
-        table.add_row(course.variant, factor, *measured, *_expected(forecast), forecast.trust)
+        table.add_row(escape(course.variant), factor, *measured, *_expected(forecast), forecast.trust)
     return table
 
 

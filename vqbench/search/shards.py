@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from vqbench.arrays import Bools, Floats, Ints, Rows
+from vqbench.search.best import Best
 from vqbench.search.topk import Hits, Search
 
 C = TypeVar("C")
@@ -30,48 +31,6 @@ class Spread(Protocol):
     def map(self, function: Callable[[C, P], R], common: C, pieces: Sequence[P]) -> Iterator[R]:
         """``function(common, piece)`` of each piece once, in any order."""
         ...
-
-
-@dataclass(frozen=True)
-class Best:
-    """The top k of some rows, of one width whatever they were: -1 and minus infinity where there are fewer.
-
-    dropped_q: how many of the rows score as the last one listed and are not listed.
-    """
-
-    ids_qk: Ints
-    scores_qk: Floats
-    priority_qk: Ints
-    dropped_q: Ints
-
-    @classmethod
-    def empty(cls, q: int, k: int) -> Best:
-        none_qk = np.full((q, k), -1, dtype=np.int64)
-        return cls(none_qk, np.full((q, k), -np.inf), none_qk, np.zeros(q, dtype=np.int64))
-
-    def plus(self, other: Best) -> Best:
-        """The top k of both sides' rows, which have none in common. Associative and commutative.
-
-        Of equal scores at the new boundary these are dropped: those cut here, and those that a side had dropped
-        already, if its own boundary was the same score. (Its boundary cannot lie above the new one, since
-        it lists k rows; where it lies below, what it dropped does too.)
-        """
-        mine, k = (self, other), self.scores_qk.shape[1]
-        scores_qw = np.concatenate([side.scores_qk for side in mine], axis=1)
-        priority_qw = np.concatenate([side.priority_qk for side in mine], axis=1)
-        order_qw = np.lexsort((priority_qw, -scores_qw), axis=1)
-        sorted_qw = np.take_along_axis(scores_qw, order_qw, axis=1)
-        last_q = sorted_qw[:, k - 1]
-        dropped_q = (sorted_qw[:, k:] == last_q[:, None]).sum(axis=1)
-        for side in mine:
-            dropped_q += np.where(side.scores_qk[:, -1] == last_q, side.dropped_q, 0)
-        ids_qw = np.concatenate([side.ids_qk for side in mine], axis=1)
-        return Best(
-            np.take_along_axis(ids_qw, order_qw[:, :k], axis=1),
-            sorted_qw[:, :k],
-            np.take_along_axis(priority_qw, order_qw[:, :k], axis=1),
-            np.where(np.isneginf(last_q), 0, dropped_q),  # a list that is not full has dropped nothing
-        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +79,7 @@ class Sharded(Search):
         common = Common(queries_qd, self.exclude_q, self._settings, k=k)
         for start, hits in self.spread.map(shard_top, common, self._parts()):
             best = best.plus(self._placed(start, hits, k))
-        return Hits(best.ids_qk, best.scores_qk, best.dropped_q)
+        return Hits(*best.found)
 
     def at_least(self, queries_qd: Floats, part: Ints, scores_q: Floats) -> tuple[Ints, Ints, Floats]:
         if not len(part):
@@ -196,8 +155,7 @@ def shard_top(common: Common, part: Part) -> tuple[int, Hits]:
     width = min(common.k, n)
     if width < n or not own_q.any():
         return part.start, search.top(common.queries_qd, width)
-    none = Best.empty(q, width)
-    hits = Hits(none.ids_qk, none.scores_qk, none.dropped_q)
+    hits = Hits(*Best.empty(q, width).found)
     for group, findable in ((np.flatnonzero(~own_q), n), (np.flatnonzero(own_q), n - 1)):
         if len(group) and findable:
             some = Common(common.queries_qd[group], common.exclude_q[group], common.settings)  # type: ignore[index]

@@ -16,8 +16,8 @@ import numpy as np
 from vqbench.arrays import Floats, Ints, Rows, blocks
 from vqbench.kernels.choice import compiled, threads
 from vqbench.search import packed
+from vqbench.search.best import Best
 from vqbench.search.measure import Measure, PackedHamming
-from vqbench.search.merged import Merged
 from vqbench.search.nominate import Products, nominate, reaching
 
 _QUERIES = 1024  # queries whose scores against one block are held at a time
@@ -59,7 +59,7 @@ class Search:
         parts = [self._only(slice(*span))._top(queries_qd[slice(*span)], k) for span in
                  blocks(len(queries_qd), _TOGETHER)]  # fmt: skip
         if not parts:
-            return Hits(*Merged.empty(0, k).found)
+            return Hits(*Best.empty(0, k).found)
         return Hits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
     def _only(self, span: slice) -> Search:
@@ -72,14 +72,14 @@ class Search:
         if (bits := self._packed(queries_qd, everyone)) is not None:
             return packed.top(bits, k, self.priority_n)
         query_f, row_f, product_f, floor_q, crowded = nominate(self._products(queries_qd, everyone), k)
-        merged = Merged.empty(len(queries_qd), k)
+        best = Best.empty(len(queries_qd), k)
         for start, stop in _whole_queries(query_f, PAIRS):
             score_f = self.measure.from_products(product_f[start:stop], self.rows.d)
-            merged = self._merge(merged, queries_qd, query_f[start:stop], row_f[start:stop], score_f)
+            best = self._merge(best, queries_qd, query_f[start:stop], row_f[start:stop], score_f)
         for part in np.array_split(crowded, max(1, len(crowded) // _QUERIES)):
             if len(part):
-                merged = self._stream(merged, queries_qd, part, floor_q)
-        return merged.found
+                best = self._stream(best, queries_qd, part, floor_q)
+        return best.found
 
     def at_least(self, queries_qd: Floats, part: Ints, scores_q: Floats) -> tuple[Ints, Ints, Floats]:
         """Every row that scores ``scores_q`` or more, for the queries in ``part``.
@@ -143,17 +143,15 @@ class Search:
         for query_f, row_f in found:
             yield part[query_f], row_f
 
-    def _stream(self, merged: Merged, queries_qd: Floats, part: Ints, floor_q: Floats) -> Merged:
+    def _stream(self, best: Best, queries_qd: Floats, part: Ints, floor_q: Floats) -> Best:
         """The same for queries with more candidates near the boundary than a list holds."""
         for query_f, row_f in self._above(queries_qd, part, floor_q):
-            merged = self._merge(merged, queries_qd, query_f, row_f)
-        return merged
+            best = self._merge(best, queries_qd, query_f, row_f)
+        return best
 
-    def _merge(
-        self, merged: Merged, queries_qd: Floats, query_f: Ints, row_f: Ints, score_f: Floats | None = None
-    ) -> Merged:
+    def _merge(self, best: Best, queries_qd: Floats, query_f: Ints, row_f: Ints, score_f: Floats | None = None) -> Best:
         score_f = self.pairs(queries_qd, query_f, row_f) if score_f is None else score_f
-        return merged.plus(query_f, row_f, score_f, self._priority(row_f))
+        return best.with_rows(query_f, row_f, score_f, self._priority(row_f))
 
 
 def _whole_queries(query_f: Ints, most: int) -> Iterator[tuple[int, int]]:

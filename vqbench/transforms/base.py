@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import Floats
+from vqbench.errors import NotApplicableError
 from vqbench.ledger import Item
 
 
@@ -41,3 +42,10 @@ class Fitted(ABC):
     def items(self) -> tuple[Item, ...]:
         """What is stored once."""
         return ()
+
+
+def projected(m: int | None, d: int) -> int:
+    """How many of ``d`` dimensions a projection onto ``m`` (none: all) has; NotApplicableError where m exceeds d."""
+    if m is not None and m > d:
+        raise NotApplicableError(f"m = {m}: the vectors have only {d} dimensions to project from")
+    return d if m is None else m

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, blocks, content_keys, drawn
-from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.arrays import Floats, blocks
+from vqbench.draws import content_keys, drawn
+from vqbench.errors import VqbenchError
 from vqbench.ledger import Item
 from vqbench.orthonormal import completed, haar, on_unit_grid, principal_axes
 from vqbench.products import exact_product
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.transforms.base import Fitted, Transform, projected
 
 _ROWS = 4096
 
@@ -39,9 +40,7 @@ class ITQ(Transform):
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
         d = sample_nd.shape[1]
-        m = d if self.m is None else self.m
-        if m > d:
-            raise NotApplicableError(f"m = {m}: the vectors have only {d} dimensions to project from")
+        m = projected(self.m, d)
         mean_d = sample_nd.mean(axis=0, dtype=np.float64).astype(np.float32)
         values_d, axes_dd = principal_axes(sample_nd, mean_d, rng)
         rank = min(m, int(np.count_nonzero(values_d)))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import Floats
-from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.errors import VqbenchError
 from vqbench.ledger import Item
 from vqbench.orthonormal import on_unit_grid, principal_axes
 from vqbench.products import exact_product
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.transforms.base import Fitted, Transform, projected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,7 @@ class PCA(Transform):
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
         d = sample_nd.shape[1]
-        m = d if self.m is None else self.m
-        if m > d:
-            raise NotApplicableError(f"m = {m}: the vectors have only {d} dimensions to project from")
+        m = projected(self.m, d)
         mean_d = sample_nd.mean(axis=0, dtype=np.float64).astype(np.float32) if self.center else None
         _, axes_dd = principal_axes(sample_nd, np.zeros(d) if mean_d is None else mean_d, rng)
         return Projection(d=d, width=m, mean_d=mean_d, axes_dm=on_unit_grid(axes_dd[:, :m]))
