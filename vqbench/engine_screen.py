@@ -29,11 +29,12 @@ def print_engines(out: Path) -> None:
     for dataset, own in ok.groupby("dataset"):
         ks = own["k"].astype(int).unique()
         k = 10 if 10 in ks else int(max(ks))
-        screen.print(_table(own[own["k"] == k], f"{dataset}: real engines, overlap@{k}", wide=screen.width >= _WIDE))
+        title = f"{escape(str(dataset))}: real engines, overlap@{k}"
+        screen.print(_table(own[own["k"] == k], title, wide=screen.width >= _WIDE))
     if len(ok):
         screen.print(_CAPTION + (_BYTES if screen.width >= _WIDE else "; bytes: backends.csv"))
     for row in rows[rows["status"] != "ok"].to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['backend']}: {escape(row['reason'])}")
+        screen.print(f"[bold]{row['status']}[/bold]: " + escape(f"{row['dataset']}, {row['backend']}: {row['reason']}"))
 
 
 def _table(rows: pd.DataFrame, title: str, *, wide: bool) -> Table:
@@ -47,8 +48,9 @@ def _table(rows: pd.DataFrame, title: str, *, wide: bool) -> Table:
     for row in rows.to_dict("records"):
         difference, low, high = (_signed(row[name]) for name in ("difference", "ci_low", "ci_high"))
         table.add_row(
-            row["backend"], *((row["seed"],) if several else ()), f"{row['predicted']:.3f}", f"{row['obtained']:.3f}",
-            difference, f"{low} to {high}", f"{row['agreement']:.3f}", *(_bytes(row[name]) for name in sizes),
+            escape(row["backend"]), *((row["seed"],) if several else ()), f"{row['predicted']:.3f}",
+            f"{row['obtained']:.3f}", difference, f"{low} to {high}", f"{row['agreement']:.3f}",
+            *(_bytes(row[name]) for name in sizes),
         )  # fmt: skip
     return table
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
+from vqbench.names import shown
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
 
@@ -28,17 +30,29 @@ _ANSWERS = 3  # for so many datasets there is one
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
 
 
+class _Plain(Console):
+    """A console on which names and ids, which come from files, move no cursor and ring no bell."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                lines = "\n".join(map(shown, segment.text.split("\n")))
+                yield Segment(lines, segment.style)
+
+
 def console() -> Console:
     """Standard output, 100 columns where it is no terminal; NO_COLOR is respected by rich."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH)
+    found = _Plain(highlight=False)
+    return found if found.is_terminal else _Plain(highlight=False, width=WIDTH)
 
 
 def progress_bar() -> Progress:
     """A bar on standard error; without a terminal it stays silent."""
-    screen = Console(stderr=True)
+    screen = _Plain(stderr=True)
     return Progress(
-        SpinnerColumn(), TextColumn("{task.description:<40.40}"), BarColumn(), MofNCompleteColumn(),
+        SpinnerColumn(), TextColumn("{task.description:<40.40}", markup=False), BarColumn(), MofNCompleteColumn(),
         TimeElapsedColumn(), console=screen, disable=not screen.is_terminal,
     )  # fmt: skip
 
@@ -53,17 +67,17 @@ def summary(out: Path, *, reused: int) -> None:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
+        screen.print(f"[bold]{row['status']}[/bold]: " + escape(f"{row['dataset']}, {row['variant']}: {row['reason']}"))
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
     clipped = clipped.drop_duplicates(["dataset", "variant"])
     for row in clipped.to_dict("records"):
         screen.print(
-            f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
-            "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
+            f"[bold]note[/bold]: {escape(row['dataset'] + ', ' + row['variant'])}: {_percent(row['value'])} of all "
+            "components lie outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
     before = f" ({reused} cells were finished before)" if reused else ""
     written = [name for name in ("report.html", "figures") if (out / name).exists()]
-    screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+    screen.print(f"Written to [bold]{escape(str(out))}[/bold]{before}: {', '.join([*written, 'tables'])}.")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:
@@ -72,7 +86,7 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
         found = recommend(results, dataset=dataset, target=TARGET)
     except VqbenchError:  # overlap was not measured, or nothing has a result
         return
-    of = f" ({dataset})" if results.metrics["dataset"].nunique() > 1 else ""
+    of = f" ({escape(dataset)})" if results.metrics["dataset"].nunique() > 1 else ""
     screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
@@ -89,13 +103,13 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
     queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
     seeds = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
     many = seeds["seed"].nunique()
-    title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
+    title = f"{escape(dataset)}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
     title += f" in {about['groups']:,} groups" if about.get("groups") else ""
     title += f", mean of {many} seeds" if many > 1 else ""
     columns = [
         ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
         (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("\N{ALMOST EQUAL TO}", "letters", str),
-        (f"vs {baseline}", "against", str), ("NDCG kept", "ndcg_kept", _share),
+        (f"vs {escape(baseline)}", "against", str), ("NDCG kept", "ndcg_kept", _share),
         ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
@@ -120,7 +134,7 @@ def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown.to_dict("records"):
-        table.add_row(row["variant"], *(form(row[key]) for _, key, form in columns))
+        table.add_row(escape(row["variant"]), *(form(row[key]) for _, key, form in columns))
     return table
 
 

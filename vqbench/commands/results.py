@@ -115,7 +115,7 @@ def figures(arguments: list[str]) -> int:
     folder = parser.parse_args(arguments).folder
     with progress_bar() as progress:
         drawn = draw_all(folder, progress)
-    console().print(f"{len(drawn)} figures in [bold]{folder / 'figures'}[/bold]")
+    console().print(f"{len(drawn)} figures in [bold]{escape(str(folder / 'figures'))}[/bold]")
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vqbench.errors import VqbenchError
@@ -45,7 +46,9 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
 def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> Table:
     """few: so many of the measured sizes are shown, the largest among them."""
     title = f"{group.name}: overlap@{k} at {n:,} rows, from {len(group.sizes)} nested sizes, {group.queries:,} queries"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("variant", no_wrap=True, min_width=16)
     table.add_column("rescored", justify="right", no_wrap=True)
     sizes = sorted(set(group.sizes.values()))
@@ -60,7 +63,7 @@ def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> 
         factor = f"x{course.oversample}" if course.oversample else "-"
         forecast = course.forecast(n)
         measured = [_share(own.get(size, np.nan)) for size in shown]
-        table.add_row(course.variant, factor, *measured, *_expected(forecast), forecast.trust)
+        table.add_row(escape(course.variant), factor, *measured, *_expected(forecast), forecast.trust)
     return table
 
 
