@@ -14,6 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
+from vqbench.guard import guarded
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
@@ -29,7 +30,7 @@ def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
     given = [opened(override) for override in overrides]
     given += searched(given)
     try:
-        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        with guarded(), initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
             return compose("config", given), given
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
