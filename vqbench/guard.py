@@ -64,6 +64,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}", re.A)
 _MOST_LOADS = 3_000  # of one composition; experiment=presets has some hundred
 _MOST_REFERRED = 1 << 20  # characters and values that references (``${key}``) stand for
 _FOREIGN = "not our own"  # provider of a config
+_OF_HYDRA = "{}: {}: a config file must not set anything of Hydra: do so on the command line"
 _NOTHING: Any = object()
 _LOADER = "ConfigLoaderImpl"  # of hydra._internal.hydra: Hydra has no other place for a loader of one's own
 
@@ -160,6 +161,8 @@ class BoundedSource(FileConfigSource):
         ours = conf_folder().resolve()
         if path.is_relative_to(ours) or path.is_relative_to((ours / "experiment").resolve()):
             return super().load_config(config_path)
+        if config_path.startswith("hydra/"):  # it would take the place of one of Hydra's own
+            raise VqbenchError(_OF_HYDRA.format(path, config_path.rpartition("/")[0].replace("/", ".")))
         yaml_text(path)
         try:
             loaded = super().load_config(config_path)
@@ -199,7 +202,7 @@ def _check_private(tree: Any, path: str) -> None:
     if "hydra" in tree:
         inside = tree["hydra"]
         key = f"hydra.{next(iter(inside))}" if isinstance(inside, Mapping) and inside else "hydra"
-        raise VqbenchError(f"{path}: {key}: a config file must not set anything of Hydra: do so on the command line")
+        raise VqbenchError(_OF_HYDRA.format(path, key))
     for key, why in PRIVATE.items():
         value = _at(tree, key)
         if value not in (None, _NOTHING, []):

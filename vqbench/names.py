@@ -95,9 +95,9 @@ def shortened(value: object) -> str:
 
 def check_no_links(folder: Path) -> None:
     """Raise VqbenchError where a folder inside a results folder is a link: what is written would land elsewhere."""
-    inside = [folder / "figures", folder / "cells"]
-    inside += sorted((folder / "cells").glob("*/")) if not inside[1].is_symlink() else []
-    for path in inside:
+    cells = folder / "cells"
+    below = sorted(cells.iterdir()) if cells.is_dir() and not cells.is_symlink() else []
+    for path in (folder / "figures", cells, *below):
         if path.is_symlink():
             raise VqbenchError(
                 f"{path}: is a link to {path.readlink()}, so results would be written outside {folder}: "

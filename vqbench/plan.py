@@ -219,7 +219,10 @@ def named_variant(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
     paths = {path.stem: path for folder in (conf_folder(), *plugins) for path in (folder / "quantizer").glob("*.yaml")}
     if name not in paths:
         raise VqbenchError(f"{place}.variant = {name}: no such variant; {nearest(name, paths)}")
-    return build_variant(yaml.safe_load(yaml_text(paths[name]))[name], f"{place}.variant", plugins)
+    content = yaml.safe_load(yaml_text(paths[name]))
+    if not isinstance(content, Mapping) or name not in content:
+        raise VqbenchError(f"{paths[name]}: holds no key {name}: a variant's YAML begins with its name")
+    return build_variant(content[name], f"{place}.variant", plugins)
 
 
 def _has_target(node: Mapping[str, Any]) -> bool:
