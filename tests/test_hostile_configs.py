@@ -94,6 +94,7 @@ VALUES = {
     "example: '${${seed}}'": "example = ",
     "example: '${.seed}'": "example = ",
     "example: '\\${oc.env:VQBENCH_SECRET}'": "example = ",
+    "example: 'x ${quantizer.float32}'": "",
     "example: '${nothing}'": "there is no key nothing",
     "defaults: [/metric: '${oc.env:VQBENCH_SECRET}']": "defaults",
     "example: '${baseline}'\nbaseline: '${seed}'": "refers on",
@@ -275,17 +276,20 @@ def test_an_argument_that_means_harm(argument: str, here: Path, capsys: pytest.C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [("-m", "seed=1,2"), ("-m", "experiment=evil,evil2")])
-def test_a_multirun_looks_at_every_job(more: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Which files the jobs of a sweep read is only known when each is composed."""
-    evil = GLOBAL + "hydra: {job_logging: {root: {handlers: [h]}, handlers: {h: {(): CANARY.Sing}}}}"
-    flag, setting = more
-    (here / "experiment" / "evil.yaml").write_text(evil.replace("CANARY", CANARY))
-    (here / "experiment" / "evil2.yaml").write_text(evil.replace("CANARY", CANARY))
-    chosen = [setting] if setting.startswith("experiment") else ["experiment=evil", setting]
-    status = main([flag, "--config-dir", str(here), *SMALL, *chosen])
-    assert status == 2
-    assert "hydra.job_logging: a config file must not set" in capsys.readouterr().err
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("chosen", ["evil", "evil,evil2"])
+def test_a_multirun_looks_at_every_job(
+    chosen: str, launcher: str, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which files the jobs of a sweep read is only known when each is composed, in whatever process."""
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
+    evil = f"hydra: {{job_logging: {{version: 1, root: {{handlers: [h]}}, handlers: {{h: {{(): {CANARY}.Sing}}}}}}}}"
+    for name in ("evil", "evil2"):
+        (here / "experiment" / f"{name}.yaml").write_text(GLOBAL + evil)
+    told = ["-m", "--config-dir", str(here), *SMALL, f"experiment={chosen}", "seed=1,2", f"hydra/launcher={launcher}"]
+    assert main(told) == 2
+    assert "hydra.job_logging: a config file must not set" in capfd.readouterr().err
     assert not (here / "sang").exists()
     assert CANARY not in sys.modules
 

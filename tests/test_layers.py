@@ -189,7 +189,8 @@ def test_only_the_command_line_knows_what_guards_hydra() -> None:
     """And what it composes passes there."""
     users = {name for name, imports in IMPORTS.items() if "vqbench.guard" in imports}
     assert users == {"vqbench.cli", "vqbench.composing"}
-    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config"}
+    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.references"}
+    assert IMPORTS["vqbench.references"] <= GROUND | {"vqbench.config"}
 
 
 READERS = sorted(

@@ -78,6 +78,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     except MissingMandatoryValue as error:
         key = getattr(error, "full_key", None) or str(error)
         raise VqbenchError(f"{key}: needs a value, as in {key}=...") from None
+    except OmegaConfBaseException as error:  # a reference to a list in the midst of text, say
+        raise VqbenchError(" ".join(str(error).split())) from None
     assert isinstance(found, dict)
     return {str(key): value for key, value in found.items()}
 

@@ -7,7 +7,6 @@ measured, never what runs, where results go or whom this process talks to: Hydra
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +27,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vqbench.config import conf_folder, targets, values
+from vqbench.config import conf_folder, targets
 from vqbench.errors import VqbenchError
 from vqbench.names import shortened
+from vqbench.references import NOTHING, at, check_references
 from vqbench.yaml_text import yaml_text
 
 #: What only the command line may set, and why.
@@ -60,12 +60,9 @@ _FIXED = {
     "callbacks": {}, "job_logging": _SILENT, "hydra_logging": _SILENT, "run": {"dir": "."}, "output_subdir": None,
     "job.env_set": {}, "job.env_copy": [], "job.chdir": None,
 }  # fmt: skip
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}", re.A)
 _MOST_LOADS = 3_000  # of one composition; experiment=presets has some hundred
-_MOST_REFERRED = 1 << 20  # characters and values that references (``${key}``) stand for
 _FOREIGN = "not our own"  # provider of a config
 _OF_HYDRA = "{}: {}: a config file must not set anything of Hydra: do so on the command line"
-_NOTHING: Any = object()
 _LOADER = "ConfigLoaderImpl"  # of hydra._internal.hydra: Hydra has no other place for a loader of one's own
 
 
@@ -113,7 +110,8 @@ class GuardedLoader(ConfigLoaderImpl):
         except Exception as error:  # what Hydra makes of, say, a defaults list that is a number
             raise VqbenchError(f"config: cannot be composed ({type(error).__name__}: {error})") from None
         _check_hydra(config, overrides)
-        _check_references(config)
+        tree: Any = OmegaConf.to_container(config, resolve=False)
+        check_references({key: value for key, value in tree.items() if key != "hydra"}, (*PRIVATE, "parallel"))
         return config
 
     def _parse_overrides_and_create_caching_repo(
@@ -204,8 +202,8 @@ def _check_private(tree: Any, path: str) -> None:
         key = f"hydra.{next(iter(inside))}" if isinstance(inside, Mapping) and inside else "hydra"
         raise VqbenchError(_OF_HYDRA.format(path, key))
     for key, why in PRIVATE.items():
-        value = _at(tree, key)
-        if value not in (None, _NOTHING, []):
+        value = at(tree, key)
+        if value not in (None, NOTHING, []):
             raise VqbenchError(
                 f"{path}: {key} = {shortened(value)}: says {why}, which is for the command line alone: "
                 f"leave it out, and say {key}=... there"
@@ -216,11 +214,11 @@ def _check_hydra(config: DictConfig, overrides: Sequence[str]) -> None:
     """What Hydra is about to make and obey: the launchers and sweepers that are named here, and nothing else."""
     hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
     for key, value in _FIXED.items():
-        if _at(hydra, key) != value:
-            raise VqbenchError(f"hydra.{key} = {shortened(_at(hydra, key))}: is not for vqbench: leave it out")
+        if at(hydra, key) != value:
+            raise VqbenchError(f"hydra.{key} = {shortened(at(hydra, key))}: is not for vqbench: leave it out")
     given = {override.lstrip("+").partition("=")[0] for override in overrides}
     for part, classes in _STARTED.items():
-        choice = _at(hydra, "runtime.choices").get(f"hydra/{part}")
+        choice = at(hydra, "runtime.choices").get(f"hydra/{part}")
         if choice != "basic" and f"hydra/{part}" not in given:
             raise VqbenchError(f"hydra/{part} = {shortened(choice)}: a config file must not choose it: say it yourself")
         if choice not in classes:
@@ -228,51 +226,3 @@ def _check_hydra(config: DictConfig, overrides: Sequence[str]) -> None:
         for place, target in targets(hydra.get(part), f"hydra.{part}"):
             if place != f"hydra.{part}._target_" or target != classes[choice]:
                 raise VqbenchError(f"{place} = {shortened(target)}: hydra/{part}={choice} is {classes[choice]} alone")
-
-
-def _check_references(config: DictConfig) -> None:
-    """A value may refer to another key, and to nothing else: not to the environment, whose secrets would end up in
-    results, and not to what refers on, which would multiply without bound."""
-    tree: Any = OmegaConf.to_container(config, resolve=False)
-    del tree["hydra"]
-    total = 0
-    for place, value in values(tree):
-        if not isinstance(value, str) or "${" not in value:
-            continue
-        if "${" in _REFERENCE.sub("", value):
-            raise VqbenchError(
-                f"{place} = {shortened(value)}: may refer to another key, as in ${{seed}}, and to nothing else "
-                "(no oc.env, no resolver): let your shell put in what comes from the environment"
-            )
-        if place.partition("[")[0] in (*PRIVATE, "parallel"):
-            raise VqbenchError(f"{place} = {shortened(value)}: must be written out, without ${{...}}")
-        for key in _REFERENCE.findall(value):
-            total += _referred(tree, key, place)
-            if total > _MOST_REFERRED:
-                raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all: write out less")
-
-
-def _referred(tree: Any, key: str, place: str) -> int:
-    """How much a reference stands for, in values and characters."""
-    target, size = _at(tree, key), 0
-    if target is _NOTHING:
-        raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}: name it from the top, as in ${{dataset.n}}")
-    for _, value in values(target):
-        if isinstance(value, str) and "${" in value:
-            raise VqbenchError(f"{place} = ${{{key}}}: what it refers to refers on: name the last key itself")
-        size += 1 + len(str(value))
-        if size > _MOST_REFERRED:
-            break
-    return size
-
-
-def _at(tree: Any, key: str) -> Any:
-    """What stands at a dotted key."""
-    for part in key.split("."):
-        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
-            tree = tree[int(part)]
-        elif isinstance(tree, Mapping) and part in tree:
-            tree = tree[part]
-        else:
-            return _NOTHING
-    return tree
