@@ -53,7 +53,7 @@ HYDRA = {
     "defaults: [override /hydra/launcher: submitit_local]": "hydra/launcher = submitit_local",
     "defaults: [override /hydra/launcher: joblib]": "hydra/launcher = joblib",
     "defaults: [/hydra/job_logging/default@hydra.job_logging]": "hydra.job_logging",
-    "defaults: [override /hydra/output: default, /hydra/job_logging@hydra.callbacks: default]": "hydra.callbacks",
+    "defaults: [/hydra/job_logging/default@hydra.callbacks.x]": "hydra.callbacks",
     "defaults: [/hydra/launcher/basic@hydra.callbacks.x]": "hydra.callbacks",
     "defaults: [/hydra/launcher/basic@hydra.sweeper]": "",
     "defaults: [/hydra/help/default@hydra.job.env_set]": "hydra.job.env_set",
