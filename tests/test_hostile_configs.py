@@ -194,7 +194,7 @@ def assert_refused(status: int, theirs: Path, said: str, capsys: pytest.CaptureF
     assert not list(Path().iterdir()), "something was written"
 
 
-@pytest.mark.parametrize("text", some(CASES, 7))
+@pytest.mark.parametrize("text", some(CASES, 12))
 def test_an_experiment_that_means_harm(text: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run(here, GLOBAL + text)
     assert_refused(status, here, CASES[text], capsys)
@@ -229,7 +229,7 @@ SEVERAL = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", some(SEVERAL, 4))
+@pytest.mark.parametrize("name", some(SEVERAL, 6))
 def test_several_files_that_mean_harm_together(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files, text, said = SEVERAL[name]
     status = run(here, GLOBAL + text, files=files)
@@ -267,7 +267,7 @@ class _Sings:
         return os.system, (f"touch {os.getcwd()}/../theirs/sang",)
 
 
-@pytest.mark.parametrize("argument", some(ARGUMENTS, 7))
+@pytest.mark.parametrize("argument", some(ARGUMENTS, 11))
 def test_an_argument_that_means_harm(argument: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "pickled").write_bytes(pickle.dumps(_Sings()))
     said = argument.replace("CANARY", CANARY).replace("HERE", str(here))

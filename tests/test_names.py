@@ -125,6 +125,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_nothing_is_written_through_a_link(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A link in place of a table is replaced; one in place of a folder is refused."""
     elsewhere = results.with_name("elsewhere")
