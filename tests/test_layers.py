@@ -37,12 +37,14 @@ GROUND = {
         "kernels.select",
         "ledger",
         "mapped",
+        "names",
         "orthonormal",
         "packing",
         "products",
         "ranges",
         "rawrows",
         "scratch",
+        "yaml_text",
     )
 }
 GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel", "backends")
@@ -190,6 +192,14 @@ def test_results_are_read_without_the_machinery() -> None:
         assert not {root.split(".")[0] for root in roots} & {"hydra", "omegaconf"}, name
 
 
+def test_only_the_command_line_knows_what_guards_hydra() -> None:
+    """And what it composes passes there."""
+    users = {name for name, imports in IMPORTS.items() if "vqbench.guard" in imports}
+    assert users == {"vqbench.cli", "vqbench.composing"}
+    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.references"}
+    assert IMPORTS["vqbench.references"] <= GROUND | {"vqbench.config"}
+
+
 READERS = sorted(
     {
         "vqbench.compare",
@@ -207,7 +217,8 @@ READERS = sorted(
 @pytest.mark.parametrize("name", READERS)
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.store", "vqbench.evaluation.tables", *_in("stats"),
+    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.names", "vqbench.store", "vqbench.evaluation.tables",
+              *_in("stats"),
               "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqbench.errors import VqbenchError
+from vqbench.names import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _command(given[0])(given[1:])
         return _sweep(given)
     except VqbenchError as error:
-        print(f"vqbench: {error}", file=sys.stderr)
+        print(f"vqbench: {shown(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("vqbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
@@ -109,6 +110,7 @@ def _sweep(overrides: list[str]) -> int:
 
     from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
+    from vqbench.guard import check_flags, guarded
 
     check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
@@ -125,13 +127,15 @@ def _sweep(overrides: list[str]) -> int:
             if many:
                 _leave(error)
                 return
-            print(f"vqbench: {error}", file=sys.stderr)
+            print(f"vqbench: {shown(str(error))}", file=sys.stderr)
             status.append(2)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us instead of being printed
     before, sys.argv = sys.argv, ["vqbench", *given]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
+        check_flags(given)
+        with guarded():
+            hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
     finally:
@@ -198,7 +202,7 @@ def _finish_sweep(folder: Path) -> int:
 
     notes, mistakes = load_notes(folder), load_mistakes(folder)
     for mistake in mistakes:
-        print(f"vqbench: {mistake}", file=sys.stderr)
+        print(f"vqbench: {shown(mistake)}", file=sys.stderr)
     status = [2] * bool(mistakes)
     status += [
         _finish([note for note in notes if note.out == out]) for out in dict.fromkeys(note.out for note in notes)

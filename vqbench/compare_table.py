@@ -74,7 +74,7 @@ def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narro
     for row in rows:
         style = _STYLES[row.verdict]
         table.add_row(
-            *([row.dataset] if several else []), escape(row.variant), str(row.k), str(row.oversample),
+            *([escape(row.dataset)] if several else []), escape(row.variant), str(row.k), str(row.oversample),
             *([] if narrow else [f"{row.before:.3f}", f"{row.after:.3f}"]),
             f"{row.difference:+.4f}", f"{row.ci_low:+.4f} {row.ci_high:+.4f}",
             *([] if narrow else [f"{row.p:.3f}"]), *[_bytes(row)] * sized,

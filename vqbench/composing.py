@@ -15,6 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
+from vqbench.guard import guarded
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
@@ -34,7 +35,7 @@ def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
     given = [opened(override) for override in overrides]
     given += searched(given)
     try:
-        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        with guarded(), initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
             return compose("config", given), given
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(explained(error, conf_folder())) from None
@@ -96,6 +97,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     except MissingMandatoryValue as error:
         key = getattr(error, "full_key", None) or str(error)
         raise VqbenchError(f"{key}: needs a value, as in {key}=...") from None
+    except OmegaConfBaseException as error:  # a reference to a list in the midst of text, say
+        raise VqbenchError(" ".join(str(error).split())) from None
     assert isinstance(found, dict)
     return {str(key): value for key, value in found.items()}
 

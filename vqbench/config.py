@@ -12,15 +12,17 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vqbench.errors import VqbenchError
+from vqbench.names import shortened
 
 _PACKAGE = Path(__file__).parent
 #: Group of configs -> base classes whose subclasses may be named there.
@@ -35,6 +37,9 @@ BASES = {
 #: Types as a user knows them.
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text, in quotes if "
                           "it looks like something else"}  # fmt: skip
+#: Keys of conf/config.yaml that hold their objects.
+_GROUPS = {"quantizer": "quantizers", "metric": "metrics", "dataset": "datasets", "datasets": "datasets",
+           "parallel": "parallel", "backend": "backends"}  # fmt: skip
 
 
 def conf_folder() -> Path:
@@ -53,12 +58,19 @@ def allowed_targets(group: str, plugins: tuple[Path, ...] = ()) -> dict[str, Pat
     files += [(path.stem, path) for folder in plugins for path in sorted(folder.glob("*.py"))]
     found = {}
     for module, path in files:
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in _parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
                 if bases & BASES[group]:
                     found[f"{module}.{node.name}"] = path
     return found
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+        raise VqbenchError(f"plugin {path}: is not Python: {' '.join(str(error).split())}") from None
 
 
 def _class(target: str, path: Path) -> type:
@@ -79,6 +91,34 @@ def _class(target: str, path: Path) -> type:
             del sys.modules[full]
             raise VqbenchError(f"plugin {path}: {type(error).__name__}: {error}") from error
     return getattr(sys.modules[full], name)
+
+
+def values(tree: object, place: str = "") -> Iterator[tuple[str, object]]:
+    """Every value of nested mappings and lists, and where it stands, as in ``metric.rbo.p`` or ``k[0]``."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from values(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(tree, list):
+        for at, value in enumerate(tree):
+            yield from values(value, f"{place}[{at}]")
+    else:
+        yield place, tree
+
+
+def targets(tree: object, place: str = "") -> Iterator[tuple[str, object]]:
+    """Every ``_target_`` of nested mappings and lists, and where it stands."""
+    return ((at, value) for at, value in values(tree, place) if "_target_" in re.split(r"[.\[]", at))
+
+
+def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> None:
+    """Raise VqbenchError for a ``_target_`` that no group allows, wherever in the config it stands."""
+    for place, target in targets(config):
+        if not any(target in allowed_targets(group, plugins) for group in BASES):
+            group = "transforms" if ".transforms." in place else _GROUPS.get(place.partition(".")[0])
+            home = f"vqbench.{group}" if group else "vqbench"
+            close = allowed_targets(group, plugins) if group else []
+            hint = f"; {nearest(shortened(target), close)}" if group else ": leave it out"
+            raise VqbenchError(f"{place} = {shortened(target)}: not a class of {home}{hint}")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

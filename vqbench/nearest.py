@@ -108,7 +108,7 @@ def _row(title: str, data: Data) -> int:
 def show(found: Neighbours, screen: Console) -> None:
     """Print the lists side by side; how a rank differs from float search stands before the score."""
     table = Table(
-        title=f"Most similar to {escape(found.title)} in {found.dataset}", title_justify="left", title_style="bold",
+        title=escape(f"Most similar to {found.title} in {found.dataset}"), title_justify="left", title_style="bold",
         caption="= same rank as in float search, ▲3 three places up, ▼1 one down, new: not in float's list; then the "
         "score (cosine, or how many bits differ; equal scores in the order of ids) and the id",
         caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),

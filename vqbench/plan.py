@@ -11,16 +11,17 @@ from typing import Any
 import platformdirs
 import yaml
 
-from vqbench.config import build, checked, conf_folder, nearest, whole_numbers
+from vqbench.config import build, check_targets, checked, conf_folder, nearest, whole_numbers
 from vqbench.datasets.base import Dataset, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
+from vqbench.names import checked_name, slug
 from vqbench.parallel.base import Parallel
 from vqbench.peers.settings import Timed
-from vqbench.store import slug
 from vqbench.variant import Variant
+from vqbench.yaml_text import yaml_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         if key not in Options.__dataclass_fields__:
             raise VqbenchError(f"{key}: unknown key; {nearest(key, [*Options.__dataclass_fields__, *_TABLES])}")
     options = Options(**checked(plain, Options, ""))
+    check_targets(config, options.plugin_folders)
     metrics = _group(config, "metric")
     overrides = [override.lstrip("+") for override in overrides]
     _check_own_file(overrides)
@@ -126,10 +128,10 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     seeds = whole_numbers(config["seed"], "seed")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
-    title = experiment or next(iter(datasets))
+    title = checked_name(experiment or next(iter(datasets)), "experiment")
     out = Path(options.out) if options.out is not None else Path("results") / slug(title)
     parallel = build(config.get("parallel") or {"_target_": _HERE}, "parallel", "parallel", plugins)
-    backends = _backends(config.get("backend") or {}, overrides, plugins)
+    backends = _backends(_group(config, "backend") if config.get("backend") else {}, overrides, plugins)
     timed = _timed(config.get("timed"))
     return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends, timed)
 
@@ -165,18 +167,18 @@ def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
     nodes = config.get(group)
     if not isinstance(nodes, Mapping) or not nodes:
         raise VqbenchError(f"{group}: name at least one, as in '{group}=[NAME]'; see vqbench list")
-    return nodes
+    return {checked_name(name, group): node for name, node in nodes.items()}
 
 
 def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Dataset]:
     """The one dataset, or the named ones of an experiment."""
     if config.get("datasets"):
-        nodes = config["datasets"].items()
-        return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes}
+        nodes = _group(config, "datasets")
+        return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes.items()}
     spec: Dataset = build(config.get("dataset"), "datasets", "dataset", plugins)
     skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key", "id_column")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
-    return {_renamed(spec.title, told, "dataset."): spec}
+    return {_renamed(checked_name(spec.title, "dataset.name"), told, "dataset."): spec}
 
 
 def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Variant]:
@@ -216,7 +218,10 @@ def named_variant(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
     paths = {path.stem: path for folder in (conf_folder(), *plugins) for path in (folder / "quantizer").glob("*.yaml")}
     if name not in paths:
         raise VqbenchError(f"{place}.variant = {name}: no such variant; {nearest(name, paths)}")
-    return build_variant(yaml.safe_load(paths[name].read_text("utf-8"))[name], f"{place}.variant", plugins)
+    content = yaml.safe_load(yaml_text(paths[name]))
+    if not isinstance(content, Mapping) or name not in content:
+        raise VqbenchError(f"{paths[name]}: holds no key {name}: a variant's YAML begins with its name")
+    return build_variant(content[name], f"{place}.variant", plugins)
 
 
 def _has_target(node: Mapping[str, Any]) -> bool:
@@ -244,4 +249,4 @@ def _renamed(name: str, overrides: Sequence[str], prefix: str) -> str:
     """The name with what the command line changed: ``binary_mean(threshold=median)``."""
     changed = [x.removeprefix(prefix) for x in overrides if x.startswith(prefix)]
     short = sorted(x.removeprefix("quantizer.").removeprefix("engine.") for x in changed)
-    return f"{name}({','.join(short)})" if short else name
+    return checked_name(f"{name}({','.join(short)})", name) if short else name

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from vqbench.measured import Setting
-from vqbench.store import slug
+from vqbench.names import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")
 #: What conf/config.yaml has; another value belongs into the command.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
+from vqbench.names import check_no_links, slug
 
 _CELL = b"vqbench_cell"
 DIGITS = "%.10g"
@@ -40,13 +40,9 @@ class CellName:
     @property
     def path(self) -> Path:
         """Where the cell lies, relative to ``cells/``."""
-        key = hashlib.sha256(f"{SCHEMA} {self.depends_on}".encode()).hexdigest()[:16]
+        named = [SCHEMA, self.dataset, self.variant, self.depends_on]  # two names may share a slug
+        key = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
         return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{key}.parquet"
-
-
-def slug(name: str) -> str:
-    """A name that is safe as a file name: letters, digits, ``.``, ``_`` and ``-``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -74,6 +70,7 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        check_no_links(folder)
     except OSError as error:
         raise VqbenchError(
             f"out={folder}: cannot be written ({error.strerror}): choose another folder with out=DIR"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
+from vqbench.names import shown
 from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
@@ -31,17 +33,29 @@ _ANSWERS = 3  # for so many datasets there is one
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
 
 
+class _Plain(Console):
+    """A console on which names and ids, which come from files, move no cursor and ring no bell."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                lines = "\n".join(map(shown, segment.text.split("\n")))
+                yield Segment(lines, segment.style)
+
+
 def console() -> Console:
     """Standard output, 100 columns where it is no terminal; NO_COLOR is respected by rich."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH)
+    found = _Plain(highlight=False)
+    return found if found.is_terminal else _Plain(highlight=False, width=WIDTH)
 
 
 def progress_bar() -> Progress:
     """A bar on standard error; without a terminal it stays silent."""
-    screen = Console(stderr=True)
+    screen = _Plain(stderr=True)
     return Progress(
-        SpinnerColumn(), TextColumn("{task.description:<40.40}"), BarColumn(), MofNCompleteColumn(),
+        SpinnerColumn(), TextColumn("{task.description:<40.40}", markup=False), BarColumn(), MofNCompleteColumn(),
         TimeElapsedColumn(), console=screen, disable=not screen.is_terminal,
     )  # fmt: skip
 
@@ -58,14 +72,14 @@ def summary(out: Path) -> None:
     for dataset in datasets:
         _print_notes(results.meta["datasets"][dataset], dataset, screen)
     for row in lost.to_dict("records"):
-        reason = escape(runnable(row["reason"]))
-        screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {reason}")
+        lost = f"{row['dataset']}, {row['variant']}: {runnable(row['reason'])}"
+        screen.print(f"[bold]{row['status']}[/bold]: {escape(lost)}")
     clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
     clipped = clipped.drop_duplicates(["dataset", "variant"])
     for row in clipped.to_dict("records"):
         screen.print(
-            f"[bold]note[/bold]: {row['dataset']}, {row['variant']}: {_percent(row['value'])} of all components lie "
-            "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
+            f"[bold]note[/bold]: {escape(row['dataset'] + ', ' + row['variant'])}: {_percent(row['value'])} of all "
+            "components lie outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
 
 
@@ -80,11 +94,11 @@ def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> Non
     """Whom judgements leave out; how nearest rows that the dataset's file states compare with ours: loud if badly."""
     note = "[bold]note[/bold]"
     if (judged := about.get("judgements")) and judged["sentence"]:
-        screen.print(f"{note}: {dataset}: {judged['sentence']}")
+        screen.print(f"{note}: {escape(dataset + ': ' + judged['sentence'])}")
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
-        screen.print(f"{head}: {dataset}: {escape(stated['sentence'])}")
+        screen.print(f"{head}: {escape(dataset + ': ' + stated['sentence'])}")
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:
@@ -93,7 +107,7 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
         found = recommend(results, dataset=dataset, target=TARGET)
     except VqbenchError:  # overlap was not measured, or nothing has a result
         return
-    of = f" ({dataset})" if results.metrics["dataset"].nunique() > 1 else ""
+    of = f" ({escape(dataset)})" if results.metrics["dataset"].nunique() > 1 else ""
     screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
@@ -110,13 +124,13 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
     queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
     seeds = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
     many = seeds["seed"].nunique()
-    title = f"{dataset}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
+    title = f"{escape(dataset)}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
     title += f" in {about['groups']:,} groups" if about.get("groups") else ""
     title += f", mean of {many} seeds" if many > 1 else ""
     columns = [
         ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
         (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("\N{ALMOST EQUAL TO}", "letters", str),
-        (f"vs {baseline}", "against", str), ("NDCG kept", "ndcg_kept", _share),
+        (f"vs {escape(baseline)}", "against", str), ("NDCG kept", "ndcg_kept", _share),
         ("worst", "worst", _percent), ("rescored", "rescored", _share),
     ]  # fmt: skip
     columns = [column for column in columns if column[1] in shown]
@@ -141,7 +155,7 @@ def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown.to_dict("records"):
-        table.add_row(row["variant"], *(form(row[key]) for _, key, form in columns))
+        table.add_row(escape(row["variant"]), *(form(row[key]) for _, key, form in columns))
     return table
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from vqbench.commands.parser import Parser, whole
 from vqbench.errors import VqbenchError
+from vqbench.names import shown
 from vqbench.terminal import console, progress_bar
 
 
@@ -36,7 +37,7 @@ def recommend(arguments: list[str]) -> int:
     if not found:
         raise mistakes[0]
     for error in mistakes:
-        print(f"vqbench: {error}", file=sys.stderr)
+        print(f"vqbench: {shown(str(error))}", file=sys.stderr)
     if given.json:
         plain = [panel.as_json(results, rec, shipped) for rec in found]
         print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
@@ -115,7 +116,7 @@ def figures(arguments: list[str]) -> int:
     folder = parser.parse_args(arguments).folder
     with progress_bar() as progress:
         drawn = draw_all(folder, progress)
-    console().print(f"{len(drawn)} figures in [bold]{folder / 'figures'}[/bold]")
+    console().print(f"{len(drawn)} figures in [bold]{escape(str(folder / 'figures'))}[/bold]")
     return 0
 
 

@@ -32,8 +32,9 @@ from vqbench.figures.slices import Slice, slices
 from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
+from vqbench.names import check_no_links, distinct
 from vqbench.scaling.curves import nested
-from vqbench.store import Results, read_results, slug, write_atomically
+from vqbench.store import Results, read_results, write_atomically
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
@@ -68,6 +69,7 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
 
     Returns their paths. A figure of an earlier run that is not drawn again is deleted.
     """
+    check_no_links(folder)
     if (folder / TIMED).is_file():
         return _draw_timed(folder)
     results = read_results(folder)
@@ -119,14 +121,12 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
     if len(parts) > 1:
         yield ACROSS, ACROSS, partial(overlap_by_dataset, parts, results.meta["config"])
     groups = nested(results)
-    for group in groups:
-        yield SCALE, SCALE + (f"-{slug(group.name)}" if len(groups) > 1 else ""), partial(scale, results, parts, group)
+    for group, own in zip(groups, distinct(group.name for group in groups), strict=True):
+        yield SCALE, SCALE + (f"-{own}" if len(groups) > 1 else ""), partial(scale, results, parts, group)
     several = results.metrics["dataset"].nunique() > 1
-    suffixes = [f"-{slug(part.dataset)}" if several else "" for part in parts]
-    for at, part in enumerate(parts):
-        again = suffixes[:at].count(suffixes[at])  # two names may share a slug
+    for part, own in zip(parts, distinct(part.dataset for part in parts), strict=True):
         for name, draw in FIGURES.items():
-            yield name, name + suffixes[at] + (f"-{again + 1}" if again else ""), partial(draw, part)
+            yield name, name + (f"-{own}" if several else ""), partial(draw, part)
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from vqbench import advice
 from vqbench.errors import VqbenchError
 from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
+from vqbench.names import shown
 from vqbench.report import charts, tables
 from vqbench.report.answers import Answer, answers, lead
 from vqbench.report.engines import Engines, differences, engines
@@ -82,7 +83,7 @@ def _readable(folders: Sequence[Path]) -> list[Results]:
     if not found:
         raise mistakes[0]
     for error in mistakes:
-        print(f"vqbench: left out: {error}", file=sys.stderr)
+        print(f"vqbench: left out: {shown(str(error))}", file=sys.stderr)
     return found
 
 

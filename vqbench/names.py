@@ -1,0 +1,105 @@
+"""Names that come from configs and data: as names of files, and on a screen."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from vqbench.errors import VqbenchError
+
+#: Bytes of a file name made of a name: what is added to it (seed, key, ending) fits into 255.
+MOST_SLUG = 120
+_MOST_NAME = 1000
+_MOST_SHOWN = 80
+#: What Windows takes for devices, whatever follows after a dot.
+_DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    "conin",
+    "conout",
+    *(f"{port}{at}" for port in ("com", "lpt") for at in range(10)),
+}
+#: Begin a formula in a spreadsheet that opens metrics.csv.
+_FORMULA = "=+-@"
+#: Controls of terminals, and signs that turn the direction of writing.
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def slug(name: str) -> str:
+    """A name that is safe as a file name: letters, digits, ``.``, ``_`` and ``-``, no path, no device of Windows.
+
+    A name that is too long or has other than ASCII letters also gets 8 digits of its hash, so that two of them
+    stay apart.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    if plain.partition(".")[0].casefold() in _DEVICES:
+        plain = f"_{plain}"
+    if plain and len(plain) <= MOST_SLUG and name.isascii():
+        return plain
+    key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: MOST_SLUG - 9].rstrip('-.') or 'unnamed'}-{key}" if name else "unnamed"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """A slug for each name, no two alike, not even where capitals do not count: the later one gets a number."""
+    taken, found = set[str](), []
+    for name in names:
+        first, number = slug(name), 1
+        chosen = first
+        while chosen.casefold() in taken:
+            number += 1
+            chosen = f"{first}-{number}"
+        taken.add(chosen.casefold())
+        found.append(chosen)
+    return found
+
+
+def checked_name(name: object, place: str) -> str:
+    """The name, if tables, figures and screens can show it; ``place`` stands before the message.
+
+    Raises VqbenchError where it is not text, empty, too long, begins as a formula of a spreadsheet does, or has
+    characters that are not seen, as a terminal's controls are.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise VqbenchError(f"{place}: the name {name!r} must be text, and not empty: write it in quotes")
+    if len(name) > _MOST_NAME:
+        raise VqbenchError(f"{place}: the name {name[:40]!r}... has {len(name):,} characters; at most {_MOST_NAME:,}")
+    if name[0] in _FORMULA:
+        raise VqbenchError(
+            f"{place}: the name {name[:40]!r} begins with {name[0]}, as formulas do: begin with a letter"
+        )
+    if shown(name) != name:
+        raise VqbenchError(f"{place}: the name {name[:40]!r} has characters that cannot be seen: leave them out")
+    return name
+
+
+def shown(text: str) -> str:
+    """The text with whatever could move a cursor, ring a bell or turn the writing round as escapes, in one line."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if unicodedata.category(char) not in _UNSEEN else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def shortened(value: object) -> str:
+    """A value as a message shows it: in one line, and not at length."""
+    text = shown(str(value))
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def check_no_links(folder: Path) -> None:
+    """Raise VqbenchError where a folder inside a results folder is a link: what is written would land elsewhere."""
+    cells = folder / "cells"
+    below = sorted(cells.iterdir()) if cells.is_dir() and not cells.is_symlink() else []
+    for path in (folder / "figures", cells, *below):
+        if path.is_symlink():
+            raise VqbenchError(
+                f"{path}: is a link to {path.readlink()}, so results would be written outside {folder}: "
+                "remove the link, or choose another folder with out=DIR"
+            )

@@ -1,0 +1,65 @@
+"""References in a config, ``${key}``: to other keys, and bounded, since they come from files of others too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from vqbench.config import values
+from vqbench.errors import VqbenchError
+from vqbench.names import shortened
+
+#: Characters and values that all references together may stand for.
+MOST_REFERRED = 1 << 20
+NOTHING: Any = object()
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}", re.A)
+
+
+def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> None:
+    """Raise VqbenchError unless each reference is to a key that refers no further.
+
+    Resolvers are refused, ``oc.env`` first of all: what it yields would end up in results. A chain of references
+    is, since it can double with each link. ``written_out``: keys whose values must be no reference at all.
+    """
+    total = 0
+    for place, value in values(tree):
+        if not isinstance(value, str) or "${" not in value:
+            continue
+        if "${" in _REFERENCE.sub("", value):
+            raise VqbenchError(
+                f"{place} = {shortened(value)}: may refer to another key, as in ${{seed}}, and to nothing else "
+                "(no oc.env, no resolver): let your shell put in what comes from the environment"
+            )
+        if place.partition("[")[0] in written_out:
+            raise VqbenchError(f"{place} = {shortened(value)}: must be written out, without ${{...}}")
+        for key in _REFERENCE.findall(value):
+            total += _referred(tree, key, place)
+            if total > MOST_REFERRED:
+                raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all: write out less")
+
+
+def _referred(tree: Any, key: str, place: str) -> int:
+    """How much a reference stands for, in values and characters."""
+    target, size = at(tree, key), 0
+    if target is NOTHING:
+        raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}: name it from the top, as in ${{dataset.n}}")
+    for _, value in values(target):
+        if isinstance(value, str) and "${" in value:
+            raise VqbenchError(f"{place} = ${{{key}}}: what it refers to refers on: name the last key itself")
+        size += 1 + len(str(value))
+        if size > MOST_REFERRED:
+            break
+    return size
+
+
+def at(tree: Any, key: str) -> Any:
+    """What stands at a dotted key."""
+    for part in key.split("."):
+        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            tree = tree[int(part)]
+        elif isinstance(tree, Mapping) and part in tree:
+            tree = tree[part]
+        else:
+            return NOTHING
+    return tree
