@@ -9,6 +9,8 @@ from pathlib import Path
 from vqbench.arrays import Table
 from vqbench.errors import VqbenchError
 
+_SHOWN = 300  # characters of what a file holds in a message
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -33,5 +35,14 @@ class Content:
 
 
 def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str = "") -> VqbenchError:
-    """The one shape of all refusals: file, place in it, what stands there, what should, what to do."""
-    return VqbenchError(": ".join(x for x in (str(path), place, found, rule) if x) + (f"; {remedy}" if remedy else ""))
+    """The one shape of all refusals: file, place in it, what stands there, what should, what to do.
+
+    Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
+    """
+    told = [_shown(x) for x in (place, found, rule) if x]
+    return VqbenchError(": ".join([str(path), *told]) + (f"; {_shown(remedy)}" if remedy else ""))
+
+
+def _shown(text: str) -> str:
+    cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in cut)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from vqbench.ids import PackedIds
 from vqbench.readers.base import Content, Wanted, refusal
-from vqbench.readers.unpack import unpacked
+from vqbench.readers.unpack import most, too_large, unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH = 1 << 13  # rows at a time
+_BATCH = 1 << 13  # rows at a time, at most
+_BYTES = 1 << 24  # bytes at a time
+_LARGEST = 8  # bytes of a number
 _BUFFER = 1 << 20  # bytes of each column that are read ahead
 
 
@@ -29,20 +31,42 @@ def read(path: Path, wanted: Wanted) -> Content:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER) as file:
+        with pq.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
             column = _vector_column(path, file.schema_arrow, wanted.key)
             names = _id_column(path, file.schema_arrow, wanted.id_column)
-            n = file.metadata.num_rows
-            if n < 1:
-                raise refusal(path, found="0 rows", rule="needs at least one")
+            n, batch = file.metadata.num_rows, _check_sizes(path, file, column)
             ids = None if names is None else PackedIds.writer(n)
-            rows_nd = unpacked(n, _batches(path, file, column, names, ids))
+            rows_nd = unpacked(n, _batches(path, file, column, names, ids, batch))
             return Content(rows_nd=rows_nd, ids=None if ids is None else ids.ids())
     except (pa.ArrowException, OSError) as error:
         raise refusal(
             path, found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})",
             rule="needs a whole Parquet file", remedy="write it again",
         ) from None  # fmt: skip
+
+
+def _check_sizes(path: Path, file: Any, column: str) -> int:
+    """What the directory says of sizes, before anything is unpacked; how many rows to read at a time.
+
+    A column of equal values takes next to nothing in the file, however long it is: so numbers are counted too.
+    """
+    about, packed, claimed, numbers = file.metadata, 0, 0, 0
+    for group in range(about.num_row_groups):
+        for at in range(about.num_columns):
+            part = about.row_group(group).column(at)
+            packed += part.total_compressed_size
+            claimed += part.total_uncompressed_size
+            numbers += part.num_values if part.path_in_schema.startswith(f"{column}.") else 0
+    n, packed = about.num_rows, min(packed, path.stat().st_size)
+    if n < 1:
+        raise refusal(path, found=f"{n} rows", rule="needs at least one", remedy="write it again")
+    if not n <= numbers:
+        raise refusal(path, place=f"column {column}", found=f"{numbers} values for {n} rows",
+                      rule="every row needs a list of numbers", remedy="write it again")  # fmt: skip
+    claimed = max(claimed, numbers * _LARGEST)
+    if claimed > most(packed):
+        raise refusal(path, **too_large(claimed, packed))
+    return max(1, min(_BATCH, _BYTES * n // (numbers * _LARGEST)))
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -84,10 +108,12 @@ def _id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
     return name
 
 
-def _batches(path: Path, file: Any, column: str, names: str | None, ids: Any) -> Iterator[NDArray[Any]]:
+def _batches(
+    path: Path, file: Any, column: str, names: str | None, ids: Any, batch_size: int
+) -> Iterator[NDArray[Any]]:
     """Blocks of rows; the ids go to their writer on the way."""
     columns, start, d = [column] if names is None else [column, names], 0, None
-    for batch in file.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False):
+    for batch in file.iter_batches(batch_size=batch_size, columns=columns, use_threads=False):
         block_nd, d = _block(path, batch.column(column), start, d)
         if names is not None:
             texts = batch.column(names)
