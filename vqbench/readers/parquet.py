@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vqbench.ids import PackedIds
 from vqbench.readers.base import Content, Wanted, refusal
+from vqbench.readers.footer import parts
 from vqbench.readers.unpack import most, too_large, unpacked
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         with pq.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
             column = _vector_column(path, file.schema_arrow, wanted.key)
             names = _id_column(path, file.schema_arrow, wanted.id_column)
-            n, batch = file.metadata.num_rows, _check_sizes(path, file, column)
+            n, batch = file.metadata.num_rows, _check_sizes(path, file.metadata.num_rows, column)
             ids = None if names is None else PackedIds.writer(n)
             rows_nd = unpacked(n, _batches(path, file, column, names, ids, batch))
             return Content(rows_nd=rows_nd, ids=None if ids is None else ids.ids())
@@ -45,25 +46,20 @@ def read(path: Path, wanted: Wanted) -> Content:
         ) from None  # fmt: skip
 
 
-def _check_sizes(path: Path, file: Any, column: str) -> int:
-    """What the directory says of sizes, before anything is unpacked; how many rows to read at a time.
+def _check_sizes(path: Path, n: int, column: str) -> int:
+    """What the footer says of sizes, before anything is unpacked; how many rows to read at a time.
 
     A column of equal values takes next to nothing in the file, however long it is: so numbers are counted too.
     """
-    about, packed, claimed, numbers = file.metadata, 0, 0, 0
-    for group in range(about.num_row_groups):
-        for at in range(about.num_columns):
-            part = about.row_group(group).column(at)
-            packed += part.total_compressed_size
-            claimed += part.total_uncompressed_size
-            numbers += part.num_values if part.path_in_schema.startswith(f"{column}.") else 0
-    n, packed = about.num_rows, min(packed, path.stat().st_size)
+    found = parts(path)
+    packed = min(sum(part.packed for part in found), path.stat().st_size)
+    numbers = sum(part.numbers for part in found if part.column[0] == column)
     if n < 1:
         raise refusal(path, found=f"{n} rows", rule="needs at least one", remedy="write it again")
-    if not n <= numbers:
+    if n > numbers:
         raise refusal(path, place=f"column {column}", found=f"{numbers} values for {n} rows",
                       rule="every row needs a list of numbers", remedy="write it again")  # fmt: skip
-    claimed = max(claimed, numbers * _LARGEST)
+    claimed = max(sum(part.unpacked for part in found), numbers * _LARGEST)
     if claimed > most(packed):
         raise refusal(path, **too_large(claimed, packed))
     return max(1, min(_BATCH, _BYTES * n // (numbers * _LARGEST)))
