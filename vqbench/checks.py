@@ -23,7 +23,7 @@ def checked_rows(array_nd: Table, ids: Sequence[str] | None, place: str, normali
     digest, not_finite, zero = hashlib.sha256(), _Bad(), _Bad()
     with ThreadPoolExecutor(1) as pool:
         for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 x_nd = vectors.raw(start, stop)
             hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
             not_finite.note(start, ~np.all(np.isfinite(x_nd), axis=1))

@@ -19,10 +19,10 @@ _LINE = 1 << 24  # characters of a line at most
 
 
 def read(path: Path, wanted: Wanted) -> Content:
-    """A header is a first line with a name, an empty first field, or just the columns' numbers.
+    """A header is a first line of names, or just the columns' numbers; the field above the ids may be empty.
 
-    Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, whose first value is no number,
-    or that holds different whole numbers beside numbers that are not.
+    Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, that holds text, or different
+    whole numbers beside numbers that are not. What could as well be a slip in a number is refused.
     """
     size = path.stat().st_size
     if size > _MOST:
@@ -63,8 +63,9 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
             remedy="name the first column, which is where ids stand, or leave id_column out",
         )  # fmt: skip
     _check_commas(path, first)
-    named = id_column is not None or name in ("id", "")
-    header = named or not all(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
+    names = not any(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
+    named = id_column is not None or name == "id" or (name == "" and names)
+    header = named or names
     second = next(lines, []) if header else first
     with_ids = named or not _is_number(second[0] if second else "")
     ids, numbers = list[str](), array("d")
@@ -84,6 +85,12 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
                 remedy="mend that row (1 is the first, be it a header)",
             ) from None  # fmt: skip
         ids.append(fields[0])
+    if with_ids and not named and len(ids) > 1 and all(map(_is_number, ids[1:])):
+        raise refusal(
+            path, place=f"row {1 + header}, field 1", found=repr(ids[0][:40]),
+            rule="the first column holds numbers but for this one",
+            remedy="mend it, or call the column id if its fields are ids",
+        )  # fmt: skip
     if not numbers:
         raise refusal(path, found="a header, and no row of numbers", rule="needs at least one",
                       remedy="write one row for each vector")  # fmt: skip
