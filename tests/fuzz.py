@@ -138,7 +138,7 @@ def _judged(path: Path) -> str:
         source = File(path=str(path)).load()
         for rows_nd, ids in ((source.corpus_nd, source.ids), (source.queries_qd, source.query_ids)):
             if rows_nd is not None:
-                vectors = checked_rows(rows_nd, ids, str(path), normalize=True)[0]
+                vectors = checked_rows(rows_nd, ids, str(path), normalize=True).vectors
                 if not np.isfinite(vectors.block(0, vectors.n)).all():
                     return "wrong: a number is not finite"
         result = "read"

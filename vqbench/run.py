@@ -87,7 +87,8 @@ def prepared(plan: Plan) -> dict[str, Data]:
             sources[repr(whole)] = whole.load()
         found[name] = prepare(
             sources[repr(whole)], name, queries=options.queries, n_queries=options.n_queries,
-            normalize=options.normalize, query_seed=options.query_seed, rows=spec.rows, rows_seed=spec.rows_seed,
+            normalize=options.normalize, query_seed=options.query_seed, on_bad_rows=options.on_bad_rows,
+            rows=spec.rows, rows_seed=spec.rows_seed,
         )  # fmt: skip
     return found
 

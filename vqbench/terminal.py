@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,8 @@ def summary(out: Path, *, reused: int) -> None:
         _print_table(results, dataset, screen)
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
+    for dataset in datasets:
+        print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for row in lost.to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['dataset']}, {row['variant']}: {escape(row['reason'])}")
@@ -64,6 +67,17 @@ def summary(out: Path, *, reused: int) -> None:
     before = f" ({reused} cells were finished before)" if reused else ""
     written = [name for name in ("report.html", "figures") if (out / name).exists()]
     screen.print(f"Written to [bold]{out}[/bold]{before}: {', '.join([*written, 'tables'])}.")
+
+
+def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
+    """Say which rows ``on_bad_rows=drop`` left out."""
+    for of, some in dropped.items():
+        first, count = ", ".join(map(str, some["first_ids"])), some["rows"]
+        more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
+        screen.print(
+            f"[bold]note[/bold]: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left "
+            f"out: {escape(first)}{more}"
+        )
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

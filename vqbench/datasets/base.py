@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
 
 from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, draw_keys, drawn, named
-from vqbench.checks import checked_rows
+from vqbench.checks import Checked, Dropped, checked_rows
 from vqbench.errors import VqbenchError
 from vqbench.ids import Numbered, PickedIds, positions
 
@@ -21,6 +21,7 @@ _TEXTS = 1 << 14  # that are hashed at a time
 
 Judgement = tuple[str, str, float]
 QueryMode = Literal["self", "holdout"]
+OnBadRows = Literal["refuse", "drop"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Data:
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
-    each query's group, where queries are not drawn one by one.
+    each query's group, where queries are not drawn one by one. dropped: rows of the ``corpus`` and the ``queries``
+    that were left out.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Data:
     fingerprint: str
     whole: str
     groups_q: Sequence[str] | None = None
+    dropped: Mapping[str, Dropped] = field(default_factory=dict)
 
     @property
     def findable(self) -> int:
@@ -137,42 +140,46 @@ def prepare(
     n_queries: int | None,
     normalize: bool,
     query_seed: int = 0,
+    on_bad_rows: OnBadRows = "refuse",
     rows: int | None = None,
     rows_seed: int = 0,
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
 
-    rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query whose row the draw leaves
-    out has no row of its own to exclude, and judgements of rows that it leaves out are dropped.
+    on_bad_rows: whether rows that are NaN, infinite or zero are refused or left out, as if the file had not held them;
+    the others keep their ids. rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query
+    whose row the draw leaves out has no row of its own to exclude, and judgements of rows that it leaves out are
+    dropped.
     """
     if queries is not None and (not isinstance(queries, str) or queries not in get_args(QueryMode)):
         raise VqbenchError(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
-    corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
-    ids = source.ids if source.ids is not None else Numbered(corpus.n)
+    drop = on_bad_rows == "drop"
+    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop)
+    corpus, keys_n, digest = good.vectors, good.keys_n, good.digest
+    whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
+    ids, dropped = good.of(whole_ids), {"corpus": Dropped.of(good, whole_ids)}
+    asked = good
     if queries is None and source.queries_qd is not None:
-        own, own_keys_q, own_digest = checked_rows(
-            source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize
-        )
-        if own.d != corpus.d:
-            raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
-        available = own.n
-        picked = drawn(own_keys_q, _count(n_queries, available), query_seed, "queries")
-        query_ids = named(source.query_ids or Numbered(own.n, "q"), picked)
+        asked = checked_rows(source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize, drop=drop)
+        if asked.vectors.d != corpus.d:
+            raise VqbenchError(f"{source.origin}: queries have {asked.vectors.d} dimensions, the corpus has {corpus.d}")
+        picked = drawn(asked.keys_n, _count(n_queries, asked.vectors.n), query_seed, "queries")
+        all_ids = source.query_ids or Numbered(len(source.queries_qd), "q")
+        query_ids, dropped["queries"] = named(asked.of(all_ids), picked), Dropped.of(asked, all_ids)
         exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
-        queries_qd, digest = own.take(picked), digest + own_digest
+        queries_qd, digest = asked.vectors.take(picked), digest + asked.digest
     else:
-        available = corpus.n
-        picked = drawn(keys_n, _count(n_queries, available), query_seed, "queries")
+        picked = drawn(keys_n, _count(n_queries, corpus.n), query_seed, "queries")
         query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
-    groups_q = _groups(source, picked, available)
+    groups_q = _groups(source, picked, asked)
     given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
     parts = itertools.chain(
         [digest, *given], ids, query_ids, map(repr, source.judgements or ()), [str(queries)],
         ["groups", *groups_q] if groups_q is not None else [],
     )  # fmt: skip
-    whole, whole_ids = _fingerprint(parts), ids
+    whole = _fingerprint(parts)
     kept = None
     if queries == "holdout":
         if len(picked) >= corpus.n:
@@ -185,7 +192,10 @@ def prepare(
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
     qrels = None if source.judgements is None else _qrels(source, query_ids, ids, whole_ids, partly)
-    return Data(name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q)
+    return Data(
+        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q,
+        {of: some for of, some in dropped.items() if some.count},
+    )  # fmt: skip
 
 
 def _fingerprint(parts: Iterable[str]) -> str:
@@ -229,8 +239,9 @@ def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
     return exclude_q if (exclude_q >= 0).any() else None
 
 
-def _groups(source: Source, picked: Ints, available: int) -> list[str] | None:
-    """The groups of the queries that were picked."""
+def _groups(source: Source, picked: Ints, asked: Checked) -> list[str] | None:
+    """The groups of the queries that were picked among those asked; a row that was dropped has its line too."""
+    available = asked.vectors.n + len(asked.dropped)
     if source.groups is None:
         return None
     if len(source.groups) != available:
@@ -238,7 +249,7 @@ def _groups(source: Source, picked: Ints, available: int) -> list[str] | None:
             f"groups of {source.origin}: {len(source.groups)} names for {available} queries: name the group of each "
             "row that may be a query, one a line"
         )
-    groups_q = named(source.groups, picked)
+    groups_q = named(asked.of(source.groups), picked)
     if len(set(groups_q)) < 2:
         raise VqbenchError(
             f"groups of {source.origin}: all queries belong to {groups_q[0]!r}: an interval needs at least 2 groups"
