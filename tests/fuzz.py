@@ -23,7 +23,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -31,9 +31,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
-from mutations import cuts, good_files, mutated
+from mutations import ROWS, cuts, good_files, mutated
 
-from vqbench.checks import checked_rows
+from vqbench.datasets.base import Source, prepare
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 
@@ -41,7 +41,10 @@ _SECONDS = 1.0  # of processor time
 _PATIENCE = 60.0  # seconds until a child counts as hanging, on a busy machine too
 _MEMORY = 200e6  # bytes
 _CHILD = 500  # files that one child reads
-_SMALL = 8192  # bytes of a file that is cut at every byte
+_SMALL = 4096  # bytes of a file that is cut at every byte
+
+
+Judge = Callable[[Path], str]
 
 
 @dataclass
@@ -68,26 +71,26 @@ def all_cuts(ending: str) -> Iterator[bytes]:
     return (part for content in good_files()[ending].values() if len(content) <= _SMALL for part in cuts(content))
 
 
-def fuzz(ending: str, files: Iterable[bytes]) -> Outcome:
-    """Read each file in a child."""
+def fuzz(ending: str, files: Iterable[bytes], judge: Judge | None = None, patience: float = _PATIENCE) -> Outcome:
+    """Read each file in a child. judge: says of a file whether it was ``read`` or ``refused``, or what is wrong."""
     outcome, waiting = Outcome(), iter(files)
     while some := list(islice(waiting, _CHILD)):
         while some:
-            some = some[_in_child(ending, some, outcome) :]
+            some = some[_in_child(ending, some, outcome, judge or judged, patience) :]
     return outcome
 
 
-def _in_child(ending: str, files: list[bytes], outcome: Outcome) -> int:
+def _in_child(ending: str, files: list[bytes], outcome: Outcome, judge: Judge, patience: float) -> int:
     """How many of the files a child got through; one that it did not survive counts too."""
     results, out = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(results)
-        _read_all(ending, files, out)  # never returns
+        _read_all(ending, files, out, judge)  # never returns
     os.close(out)
     done, left = 0, b""
     while done < len(files):
-        if not select.select([results], [], [], _PATIENCE)[0]:
+        if not select.select([results], [], [], patience)[0]:
             os.kill(child, signal.SIGKILL)
             outcome.add("hang: no result", files[done])
             done += 1
@@ -106,7 +109,7 @@ def _in_child(ending: str, files: list[bytes], outcome: Outcome) -> int:
     return done
 
 
-def _read_all(ending: str, files: list[bytes], out: int) -> None:
+def _read_all(ending: str, files: list[bytes], out: int, judge: Judge) -> None:
     status = 1
     try:
         warnings.simplefilter("always")
@@ -116,7 +119,7 @@ def _read_all(ending: str, files: list[bytes], out: int) -> None:
             for at, content in enumerate(files):
                 path = Path(folder, f"x{at}{ending}")
                 path.write_bytes(content)
-                result = _judged(path)
+                result = judge(path)
                 sys.stdout.flush()
                 sys.stderr.flush()
                 if os.fstat(screen.fileno()).st_size:
@@ -131,20 +134,19 @@ def _read_all(ending: str, files: list[bytes], out: int) -> None:
         os._exit(status)
 
 
-def _judged(path: Path) -> str:
+def judged(path: Path) -> str:
     """``refused: message``, ``read``, or what is wrong."""
     before, began = _memory("VmRSS", reset=True), time.process_time()
     try:
-        source = File(path=str(path)).load()
-        for rows_nd, ids in ((source.corpus_nd, source.ids), (source.queries_qd, source.query_ids)):
-            if rows_nd is not None:
-                vectors = checked_rows(rows_nd, ids, str(path), normalize=True).vectors
-                if not np.isfinite(vectors.block(0, vectors.n)).all():
-                    return "wrong: a number is not finite"
+        source = _source(path)
+        data = prepare(source, "x", queries=None, n_queries=None, normalize=True)
+        rows_nd = data.corpus.block(0, data.corpus.n)
+        if not (np.isfinite(rows_nd).all() and np.isfinite(data.queries_qd).all()):
+            return "wrong: a number is not finite"
         result = "read"
     except VqbenchError as error:
         result = f"refused: {error}"
-        if "\n" in str(error) or not str(error).startswith(str(path)) or not str(error).isprintable():
+        if "\n" in str(error) or str(path.parent) not in str(error) or not str(error).isprintable():
             return f"wrong: message {error!r}"
         if len(str(error)) > 1500:
             return f"wrong: a message of {len(str(error))} characters"
@@ -154,6 +156,14 @@ def _judged(path: Path) -> str:
     if spent > _SECONDS or grown > _MEMORY:
         return f"greedy: {spent:.1f} s, {grown / 1e6:.0f} MB ({result})"
     return result if result != "read" else _compared(path, np.asarray(source.corpus_nd[:]))
+
+
+def _source(path: Path) -> Source:
+    """The vectors in the file; for a file that comes beside vectors, those that go with it."""
+    if path.suffix not in (".ids", ".qrels"):
+        return File(path=str(path)).load()
+    np.save(path.with_suffix(".npy"), ROWS)
+    return File(path=str(path.with_suffix(".npy")), **{path.suffix[1:]: str(path)}).load()
 
 
 def _memory(name: str, *, reset: bool = False) -> float:
@@ -179,6 +189,8 @@ def _compared(path: Path, found_nd: np.ndarray) -> str:
 
 def _plainly(path: Path) -> np.ndarray:
     content, ending = path.read_bytes(), path.suffix
+    if ending in (".ids", ".qrels"):
+        return ROWS
     if ending == ".npy":
         return np.load(path)
     if ending == ".npz":

@@ -49,6 +49,14 @@ _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
 }
 
 
+#: Text files that come beside vectors: a line each.
+_TEXTS = {
+    "x.ids": "\n".join(_IDS) + "\n",
+    "windows.ids": "\ufeff" + "\r\n".join(_IDS),
+    "x.qrels": "".join(f"{row} 0 {(row * 3 + 1) % 7} {row % 3}\n" for row in range(7)),
+}
+
+
 def good_files() -> dict[str, dict[str, bytes]]:
     """The content of small good files, by ending and name."""
     found: dict[str, dict[str, bytes]] = {}
@@ -57,6 +65,8 @@ def good_files() -> dict[str, dict[str, bytes]]:
             path = Path(folder, name)
             write(path, ROWS if path.suffix in (".bvecs", ".u8bin", ".i8bin") else _FLOATS)
             found.setdefault(path.suffix, {})[name] = path.read_bytes()
+    for name, text in _TEXTS.items():
+        found.setdefault(Path(name).suffix, {})[name] = text.encode()
     return found
 
 

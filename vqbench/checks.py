@@ -142,7 +142,7 @@ def _checked_ids(ids: Sequence[str], n: int, place: str) -> Keys:
         i = str(ids[row])
         if i in seen:
             raise VqbenchError(
-                f"{place}: id {i!r} stands at rows {seen[i]} and {row}: ids must be unique, "
+                f"{place}: id {i[:80]!r} stands at rows {seen[i]} and {row}: ids must be unique, "
                 "since a query is left out of its own result by id"
             )
         seen[i] = row

@@ -252,7 +252,8 @@ def _groups(source: Source, picked: Ints, asked: Checked) -> list[str] | None:
     groups_q = named(asked.of(source.groups), picked)
     if len(set(groups_q)) < 2:
         raise VqbenchError(
-            f"groups of {source.origin}: all queries belong to {groups_q[0]!r}: an interval needs at least 2 groups"
+            f"groups of {source.origin}: all queries belong to {groups_q[0][:80]!r}: "
+            "an interval needs at least 2 groups"
         )
     return groups_q
 
@@ -278,9 +279,11 @@ def _qrels(
     judged: set[tuple[str, str]] = set()
     for query, document, gain in source.judgements or ():
         if document not in known:
-            raise VqbenchError(f"qrels of {source.origin}: document {document!r} is not in the corpus")
+            raise VqbenchError(f"qrels of {source.origin}: document {document[:80]!r} is not in the corpus")
         if (query, document) in judged:
-            raise VqbenchError(f"qrels of {source.origin}: query {query!r} judges document {document!r} twice")
+            raise VqbenchError(
+                f"qrels of {source.origin}: query {query[:80]!r} judges document {document[:80]!r} twice"
+            )
         judged.add((query, document))
         if query in query_at and document in row_at and gain > 0:
             found[query_at[query], row_at[document]] = gain

@@ -84,6 +84,6 @@ def _judgements(path: Path) -> list[Judgement]:
             found.append((query, document, float(gain)))
         except ValueError:
             raise VqbenchError(
-                f"{path}: line {number}: {line!r} is not 'query 0 document gain' with a finite gain"
+                f"{path}: line {number}: {line[:80]!r} is not 'query 0 document gain' with a finite gain"
             ) from None
     return found
