@@ -136,14 +136,14 @@ def _read_all(ending: str, files: list[bytes], out: int, judge: Judge) -> None:
 
 def judged(path: Path) -> str:
     """``refused: message``, ``read``, or what is wrong."""
-    before, began = _memory("VmRSS", reset=True), time.process_time()
+    before, began, found_nd = _memory("VmRSS", reset=True), time.process_time(), None
     try:
         source = _source(path)
         data = prepare(source, "x", queries=None, n_queries=None, normalize=True)
         rows_nd = data.corpus.block(0, data.corpus.n)
         if not (np.isfinite(rows_nd).all() and np.isfinite(data.queries_qd).all()):
             return "wrong: a number is not finite"
-        result = "read"
+        result, found_nd = "read", source.corpus_nd
     except VqbenchError as error:
         result = f"refused: {error}"
         if "\n" in str(error) or str(path.parent) not in str(error) or not str(error).isprintable():
@@ -155,7 +155,7 @@ def judged(path: Path) -> str:
     spent, grown = time.process_time() - began, _memory("VmHWM") - before
     if spent > _SECONDS or grown > _MEMORY:
         return f"greedy: {spent:.1f} s, {grown / 1e6:.0f} MB ({result})"
-    return result if result != "read" else _compared(path, np.asarray(source.corpus_nd[:]))
+    return result if found_nd is None else _compared(path, np.asarray(found_nd[:]))
 
 
 def _source(path: Path) -> Source:

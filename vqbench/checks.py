@@ -66,12 +66,13 @@ def checked_rows(
         for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
             with np.errstate(over="ignore", invalid="ignore"):
                 x_nd = vectors.raw(start, stop)
-            infinite_n, zero_n = ~np.all(np.isfinite(x_nd), axis=1), ~np.any(x_nd, axis=1)
-            not_finite.note(start, infinite_n)
-            zero.note(start, zero_n)
-            if drop and (bad_n := infinite_n | zero_n).any():
-                dropped.append(start + np.flatnonzero(bad_n))
-                x_nd = x_nd[~bad_n]
+            finite_n, some_n = np.all(np.isfinite(x_nd), axis=1), np.any(x_nd, axis=1)
+            not_finite.note(start, ~finite_n)
+            zero.note(start, ~some_n)
+            good_n = np.logical_and(finite_n, some_n)
+            if drop and not good_n.all():
+                dropped.append(start + np.flatnonzero(~good_n))
+                x_nd = x_nd[good_n]
             hashed.result()
             hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
             if ids is None:

@@ -39,7 +39,9 @@ def read(path: Path, wanted: Wanted) -> Content:
     """What the file holds, by its ending. Raises VqbenchError with file, place, value, rule and remedy."""
     ending = path.suffix.lower()
     if ending not in READERS:
-        raise VqbenchError(f"{path}: the ending {path.suffix!r} is not one of {', '.join(READERS)}")
+        raise VqbenchError(
+            f"{path}: the ending {path.suffix!r} is not one of {', '.join(READERS)}; save the vectors as one of these"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries warn of headers that are refused, or read rightly

@@ -115,7 +115,13 @@ def _batches(
             texts = batch.column(names)
             if texts.null_count:
                 row = start + _first_null(texts)
-                raise refusal(path, place=f"row {row}, column {names}", found="null", rule="each row needs an id")
+                raise refusal(
+                    path,
+                    place=f"row {row}, column {names}",
+                    found="null",
+                    rule="each row needs an id",
+                    remedy="name another column with dataset.id_column",
+                )
             ids.add([str(x) for x in texts.to_pylist()])
         yield block_nd
         start += len(block_nd)
@@ -125,9 +131,9 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
     """A batch of lists as ``(m, d)``; ``start`` is the number of its first row, ``d`` the width of those before."""
     import pyarrow.compute as pc
 
-    rule = "every row needs a list of numbers"
+    rule, remedy = "every row needs a list of numbers", "remove those rows, or fill them"
     if lists.null_count:
-        raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule)
+        raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule, remedy=remedy)
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     d = int(lengths[0]) if d is None else d
     if (lengths != d).any():
@@ -139,7 +145,7 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
     values = lists.flatten()
     if values.null_count:
         row = start + _first_null(values) // max(1, d)
-        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule)
+        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule, remedy=remedy)
     return values.to_numpy(zero_copy_only=False).reshape(len(lists), d), d
 
 
