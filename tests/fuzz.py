@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import json
 import os
 import random
@@ -211,13 +212,12 @@ def _plainly(path: Path) -> np.ndarray:
         columns = [column.to_pylist() for column in pq.read_table(path).columns]
         return np.array([row for column in columns if isinstance(column[0], list) for row in column])
     with h5py.File(path, "r") as file:
-        names = [name for name in ("train", *file) if name in file]
-        return file[names[0]][:]
+        return file["train"][:]
 
 
 def _csv_readings(text: str) -> Iterator[np.ndarray]:
     """With and without a first line of names, with and without a first column of ids."""
-    rows = [row for row in csv.reader(text.splitlines(keepends=True)) if row]
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     for lines in (rows, rows[1:]):
         for first in (0, 1):
             with contextlib.suppress(ValueError):

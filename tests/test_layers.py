@@ -207,6 +207,13 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
     assert not roots & {"hydra", "omegaconf"}
 
 
+def test_files_of_results_are_read_by_the_store_alone() -> None:
+    users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
+    assert users == {"vqbench.store"}
+    allowed = {"vqbench.errors", "vqbench.evaluation.tables", "vqbench.readers.footer"}
+    assert IMPORTS["vqbench.result_files"] <= allowed
+
+
 def test_the_doctor_stands_beside_evaluation() -> None:
     """It looks at vectors through the floors below; only its trials name concrete quantizers."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES

@@ -26,12 +26,24 @@ _NUMBERS = (*_WHOLE, "value", "difference", "ci_low", "ci_high", "low", "high", 
 _NAMED = {
     "metrics.csv": METRICS,
     "ledger.csv": LEDGER,
-    "comparisons.csv": ["dataset", "variant", "baseline", "metric", "k", "oversample", "difference", "verdict"],
+    "comparisons.csv": [
+        "dataset",
+        "variant",
+        "baseline",
+        "metric",
+        "k",
+        "oversample",
+        "difference",
+        "margin",
+        "verdict",
+        "letters",
+    ],
     "timings.csv": ["dataset", "variant", "seed"],
     "per_query.parquet": ["dataset", "variant", "seed", "query", "metric", "k", "oversample", "value"],
     "samples.parquet": ["dataset", "variant", "seed", "kind", "id", "index", "other", "value", "code"],
 }
-_DATASET = {"n": int, "d": int, "queries": int, "queries_are": str}
+_KEY = ["dataset", "variant", "metric", "k", "oversample"]
+_DATASET = {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str}
 _METRIC = {"label": str, "unit": str, "lowest": (int, float), "highest": (int, float), "higher_is_better": bool}
 
 
@@ -110,6 +122,23 @@ def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         if name == "bytes" and not ((column >= 0) & (column < math.inf)).all():
             raise _broken(path, "column bytes holds more than sizes")
     return frame
+
+
+def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> None:
+    """Whether each table has what the others name, once. frames: by the names of their files."""
+    metrics, ledger = frames["metrics.csv"], frames["ledger.csv"]
+    ok = metrics[metrics["status"] == "ok"]
+    if unknown := {*metrics["dataset"]} - {*meta["datasets"]}:
+        raise _broken(folder / "metrics.csv", f"dataset {min(map(str, unknown))} is not in meta.json")
+    held = {*zip(ledger["dataset"], ledger["variant"], ledger["item"], strict=True)}
+    for dataset, variant in {*zip(ok["dataset"], ok["variant"], strict=True)}:
+        for item in ("bytes_per_vector", "bytes_once"):
+            if (dataset, variant, item) not in held:
+                raise _broken(folder / "ledger.csv", f"no {item} of {variant} on {dataset}")
+    for name, columns in (("metrics.csv", [*_KEY, "seed"]), ("comparisons.csv", [*_KEY, "baseline"])):
+        frame = frames[name]
+        if len(frame) and frame.duplicated(columns).any():
+            raise _broken(folder / name, f"row {int(frame.duplicated(columns).to_numpy().argmax())} repeats another")
 
 
 def _check_size(path: Path) -> None:

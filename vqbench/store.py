@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
-from vqbench.result_files import check_meta, read_csv, read_meta, read_parquet
+from vqbench.result_files import check_meta, check_together, read_csv, read_meta, read_parquet
 
 _CELL = b"vqbench_cell"
 DIGITS = "%.10g"
@@ -179,9 +179,11 @@ def read_results(folder: Path) -> Results:
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
         check_meta(folder / "meta.json", meta)
+        frames = {name: read_csv(folder / name) for name in ("metrics.csv", "ledger.csv")}
+        frames["comparisons.csv"] = _optional(folder / "comparisons.csv", read_csv)
+        check_together(folder, meta, frames)
         return Results(
-            folder, read_csv(folder / "metrics.csv"), read_csv(folder / "ledger.csv"),
-            _optional(folder / "comparisons.csv", read_csv), _optional(folder / "per_query.parquet", read_parquet),
+            folder, *frames.values(), _optional(folder / "per_query.parquet", read_parquet),
             _optional(folder / "samples.parquet", read_parquet), _optional(folder / "timings.csv", read_csv), meta,
             _optional(folder / "backends.csv", _backends_csv),
         )  # fmt: skip

@@ -20,11 +20,15 @@ from vqbench.readers.base import Content, Wanted, refusal
 from vqbench.readers.npy import header, turned
 from vqbench.readers.unpack import most, too_large, unpacked
 
+_BEGINS = b"PK\x03\x04"
 _BLOCK = 1 << 22  # bytes that are unpacked at a time
 
 
 def read(path: Path, wanted: Wanted) -> Content:
     """The array that ``key`` names, or the only one."""
+    with open(path, "rb") as file:
+        if file.read(len(_BEGINS)) != _BEGINS:  # zip files are looked for from the end, whatever stands before them
+            raise ValueError("it does not begin as numpy's files do")
     with ZipFile(path) as archive:
         member = _member(path, archive, wanted.key)
         place = f"array {_name(member)}"
