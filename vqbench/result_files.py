@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.errors import VqbenchError
+from vqbench.errors import VqbenchError, one_line
 from vqbench.evaluation.tables import LEDGER, METRICS
 from vqbench.readers.footer import parts
 
@@ -72,7 +72,7 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
                 value = one.get(key) if isinstance(one, dict) else None
                 if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
-                if kind is int and not 1 <= value < 2**53:
+                if kind is int and isinstance(value, int) and not 1 <= value < 2**53:
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
     for key, kind in (("config", (dict, list)), ("seeds", list), ("versions", dict), ("machine", dict)):
         if key in meta and not isinstance(meta[key], kind):
@@ -147,6 +147,5 @@ def _check_size(path: Path) -> None:
 
 
 def _broken(path: Path, found: str) -> VqbenchError:
-    line = " ".join(found.split())[:200]
-    told = "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in line)
+    told = one_line(" ".join(found.split()), 200)
     return VqbenchError(f"{path}: is not what a run writes ({told}): run vqbench again, or get the folder anew")

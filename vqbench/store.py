@@ -183,7 +183,8 @@ def read_results(folder: Path) -> Results:
         frames["comparisons.csv"] = _optional(folder / "comparisons.csv", read_csv)
         check_together(folder, meta, frames)
         return Results(
-            folder, *frames.values(), _optional(folder / "per_query.parquet", read_parquet),
+            folder, frames["metrics.csv"], frames["ledger.csv"], frames["comparisons.csv"],
+            _optional(folder / "per_query.parquet", read_parquet),
             _optional(folder / "samples.parquet", read_parquet), _optional(folder / "timings.csv", read_csv), meta,
             _optional(folder / "backends.csv", _backends_csv),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from vqbench.advice import answer
-from vqbench.errors import VqbenchError
+from vqbench.errors import VqbenchError, one_line
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
@@ -72,7 +72,7 @@ def summary(out: Path, *, reused: int) -> None:
 def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
     """Say which rows ``on_bad_rows=drop`` left out."""
     for of, some in dropped.items():
-        first, count = ", ".join(map(str, some["first_ids"])), some["rows"]
+        first, count = one_line(", ".join(map(str, some["first_ids"]))), some["rows"]
         more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
         screen.print(
             f"[bold]note[/bold]: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left "

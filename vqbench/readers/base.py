@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.arrays import Table
-from vqbench.errors import VqbenchError
-
-_SHOWN = 300  # characters of what a file holds in a message
+from vqbench.errors import VqbenchError, one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +37,5 @@ def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str =
 
     Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
     """
-    told = [_shown(x) for x in (place, found, rule) if x]
-    return VqbenchError(": ".join([str(path), *told]) + (f"; {_shown(remedy)}" if remedy else ""))
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
-    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in cut)
+    told = [one_line(x) for x in (place, found, rule) if x]
+    return VqbenchError(": ".join([str(path), *told]) + (f"; {one_line(remedy)}" if remedy else ""))
