@@ -70,6 +70,12 @@ def _constant(path: Path) -> None:
     pq.write_table(pa.table({"vector": pa.FixedSizeListArray.from_arrays(values, 20)}), path)
 
 
+def _long_ids(path: Path) -> None:
+    """Ids of a megabyte, all the same, which the file holds once."""
+    ids = pa.DictionaryArray.from_arrays(pa.array([0] * 9), pa.array(["x" * 10**6]))
+    pq.write_table(pa.table({"vector": pa.array([[1.0]] * 9), "id": ids}), path, store_schema=False)
+
+
 def _bad_page(path: Path) -> None:
     table = pa.table({"vector": pa.array(_LISTS, pa.list_(pa.float32()))})
     pq.write_table(table, path, write_page_checksum=True, compression="none", use_dictionary=False)
@@ -156,6 +162,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "claims.fbin": (_bytes(b"\xff" * 8 + X.tobytes()), "header: 4294967295 rows, 4294967295 dimensions"),
     "cut.u8bin": (_bytes(b"\x02\0\0\0\x02\0\0\0abc"), "a file of 12 bytes; this one has 11"),
     "constant.parquet": (_constant, "unpack to 72000000: a file may unpack to 64 MiB"),
+    "ids.parquet": (_long_ids, "column id: an id of 1000000 bytes: ids may have up to 8192"),
     "page.parquet": (_bad_page, "CRC checksum verification failed"),
     "ragged.parquet": (_columns(v=pa.array([[1.0], [1.0, 2.0]])), "row 1: 2 numbers, the first row has 1"),
     "null.parquet": (_columns(v=pa.array([[1.0], None])), "row 1: null"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _BATCH = 1 << 13  # rows at a time, at most
 _BYTES = 1 << 24  # bytes at a time
 _LARGEST = 8  # bytes of a number
+_ID = 1 << 13  # bytes of an id
 _BUFFER = 1 << 20  # bytes of each column that are read ahead
 
 
@@ -32,10 +33,13 @@ def read(path: Path, wanted: Wanted) -> Content:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
+        told = {"buffer_size": _BUFFER, "page_checksum_verification": True}
+        with pq.ParquetFile(path, **told) as file:
             column = _vector_column(path, file.schema_arrow, wanted.key)
             names = _id_column(path, file.schema_arrow, wanted.id_column)
             n, batch = file.metadata.num_rows, _check_sizes(path, file.metadata.num_rows, column)
+        # Ids as a dictionary: what the file holds once is then unpacked once, so that it can be looked at before.
+        with pq.ParquetFile(path, read_dictionary=None if names is None else [names], **told) as file:
             ids = None if names is None else PackedIds.writer(n)
             rows_nd = unpacked(n, _batches(path, file, column, names, ids, batch))
             return Content(rows_nd=rows_nd, ids=None if ids is None else ids.ids())
@@ -93,6 +97,7 @@ def _id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
     import pyarrow.types as t
 
     def fits(kind: pa.DataType) -> bool:
+        kind = kind.value_type if t.is_dictionary(kind) and t.is_string(kind.value_type) else kind
         return t.is_string(kind) or t.is_large_string(kind) or t.is_integer(kind)
 
     if name is None:
@@ -113,18 +118,25 @@ def _batches(
         block_nd, d = _block(path, batch.column(column), start, d)
         if names is not None:
             texts = batch.column(names)
-            if texts.null_count:
-                row = start + _first_null(texts)
-                raise refusal(
-                    path,
-                    place=f"row {row}, column {names}",
-                    found="null",
-                    rule="each row needs an id",
-                    remedy="name another column with dataset.id_column",
-                )
+            _check_ids(path, texts, start, names)
             ids.add([str(x) for x in texts.to_pylist()])
         yield block_nd
         start += len(block_nd)
+
+
+def _check_ids(path: Path, texts: Any, start: int, names: str) -> None:
+    """No null, and none so long that a batch of them would not fit: a text that all rows share is stored once."""
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    remedy = "name another column with dataset.id_column"
+    if texts.null_count:
+        raise refusal(path, place=f"row {start + _first_null(texts)}, column {names}", found="null",
+                      rule="each row needs an id", remedy=remedy)  # fmt: skip
+    longest = pc.max(pc.binary_length(texts.dictionary)).as_py() if t.is_dictionary(texts.type) else 0
+    if longest is not None and longest > _ID:
+        raise refusal(path, place=f"column {names}", found=f"an id of {longest} bytes",
+                      rule=f"ids may have up to {_ID}", remedy=remedy)  # fmt: skip
 
 
 def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[Any], int]:
