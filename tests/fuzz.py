@@ -209,8 +209,8 @@ def _plainly(path: Path) -> np.ndarray:
     if ending == ".json":
         return np.array(list(json.loads(content.decode()).values()), dtype=float)
     if ending == ".parquet":
-        columns = [column.to_pylist() for column in pq.read_table(path).columns]
-        return np.array([row for column in columns if isinstance(column[0], list) for row in column])
+        names = [field.name for field in pq.read_schema(path) if "list<" in str(field.type)]
+        return np.array(pq.read_table(path, columns=names)[names[0]].to_pylist())
     with h5py.File(path, "r") as file:
         return file["train"][:]
 
