@@ -212,7 +212,7 @@ def _plainly(path: Path) -> np.ndarray:
         names = [field.name for field in pq.read_schema(path) if "list<" in str(field.type)]
         return np.array(pq.read_table(path, columns=names)[names[0]].to_pylist())
     with h5py.File(path, "r") as file:
-        return file["train"][:]
+        return file["train" if "train" in file else next(iter(file))][:]  # the only one may have lost its name
 
 
 def _csv_readings(text: str) -> Iterator[np.ndarray]:
