@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.doctor.base import Level
+from vqbench.prepare import prepare
 
 
 def data_of(

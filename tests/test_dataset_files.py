@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
+from vqbench.prepare import prepare
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
 
@@ -86,9 +87,11 @@ def test_archives(tmp_path: Path) -> None:
     np.savez(path, only=GOOD)
     np.testing.assert_array_equal(_load(path).corpus.block(0, 4), GOOD)
     np.savez_compressed(path, a=GOOD[:2], b=GOOD)
-    with pytest.raises(VqbenchError, match="holds a, b: choose one with dataset.key=NAME"):
+    with pytest.raises(
+        VqbenchError, match="holds a, b: needs one array of that name; choose one with dataset.key=NAME"
+    ):
         _load(path)
-    with pytest.raises(VqbenchError, match="no array 'c', only a, b"):
+    with pytest.raises(VqbenchError, match="has no array 'c': only a, b"):
         _load(path, key="c")
     np.testing.assert_array_equal(_load(path, key="b").corpus.block(0, 4), GOOD)
 
@@ -115,23 +118,26 @@ def test_broken_binary_files(tmp_path: Path, name: str, form: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"a": [1, 2], "b": [3]}', "id 'b' has 1 numbers, the first id has 2"),
+        ('{"a": [1, 2], "b": [3]}', "id 'b': 1 numbers, the first id has 2: all must have the same number"),
         ('{"a": [1, 2], "b": [3, 4], "a": [5, 6]}', "id 'a' stands twice"),
         ('{"a": [1, NaN]}', "the literal NaN: every component must be a finite number"),
         ('{"a": [1, -Infinity]}', "the literal -Infinity"),
-        ('{"a": [1, 1e999]}', "row 0 is NaN, infinite"),
-        ('{"a": [1, "2"]}', "id 'a': the value must be a list of numbers"),
-        ('{"a": [1, null]}', "id 'a': the value must be a list of numbers"),
-        ('{"a": [1, true]}', "id 'a': the value must be a list of numbers"),
-        ('{"a": [[1, 2]]}', "id 'a': the value must be a list of numbers"),
-        ('{"a": {"x": 1}}', "id 'a': the value must be a list of numbers"),
-        ('{"a": 1}', "id 'a': the value must be a list of numbers"),
-        ('{"a": []}', r"shape \(1, 0\)"),
-        ("{}", "needs a non-empty object"),
-        ("[[1, 2], [3, 4]]", "needs a non-empty object"),
+        ('{"z": [0, 1], "a": [1, 1e999]}', "id 'a': a number that no float can represent"),
+        ('{"a": [1, "2"]}', "id 'a': \"2\": the value must be a list of numbers"),
+        ('{"a": [1, null]}', "id 'a': null: the value must be a list of numbers"),
+        ('{"a": [1, true]}', "id 'a': true: the value must be a list of numbers"),
+        ('{"a": [[1, 2]]}', r"id 'a': \[1, 2\]: the value must be a list of numbers"),
+        ('{"a": {"x": 1}}', "id 'a': {\"x\": 1}: the value must be a list of numbers"),
+        ('{"a": 1}', "id 'a': 1: the value must be a list of numbers"),
+        ('{"a": []}', "id 'a': 0 numbers"),
+        ("{}", "an empty object: needs an object of id to list of numbers"),
+        ("[[1, 2], [3, 4]]", "list at the top: needs an object"),
         ('{"a": [1, 2]', "is not valid JSON"),
-        ("[" * 100_000, "is not valid JSON"),
-        (f'{{"a": [1{"0" * 400}]}}', "an integer that no float can represent"),
+        ("[" * 100_000, "is not valid JSON .* hundreds deep"),
+        (f'{{"a": [1{"0" * 400}]}}', "id 'a': a number that no float can represent"),
+        (f'{{"a": [1{"0" * 5000}]}}', "is not valid JSON"),
+        ('{"a": ' + "[" * 500 + "]" * 500 + "}", "id 'a': "),
+        (r'{"\ud800": [1, 2]}', r"id '\\ud800': half of a surrogate pair"),
         (b'{"\xff": [1, 2]}', "is not valid JSON"),
     ],
     ids=lambda value: str(value)[:24],

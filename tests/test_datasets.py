@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.errors import VqbenchError
+from vqbench.prepare import prepare
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
 

@@ -12,16 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqbench import arrays, ids
-from vqbench.datasets.base import Source, prepare
+from vqbench.datasets.base import Source
 from vqbench.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.errors import VqbenchError
 from vqbench.exact_sum import ExactSum
 from vqbench.ids import Numbered, PackedIds, PickedIds, positions
+from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\u2028 a"), max_size=40)
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from("\r\n\u2028 a"), max_size=40
+)
 
 
 @given(text=TEXT, read=st.integers(1, 7))
@@ -29,7 +32,7 @@ def test_lines_are_those_that_python_reads(tmp_path: Path, text: str, read: int)
     """Whatever ends them, wherever a read ends; only \\n, \\r\\n and \\r end a line."""
     path = tmp_path / "ids.txt"
     path.write_text(text or "x", "utf-8", newline="")
-    wanted = path.read_text("utf-8").removesuffix("\n").split("\n")
+    wanted = path.read_text("utf-8-sig").removesuffix("\n").split("\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "_READ", read)
         found = PackedIds.lines(path)
@@ -37,6 +40,18 @@ def test_lines_are_those_that_python_reads(tmp_path: Path, text: str, read: int)
     assert [found[row] for row in range(-len(wanted), len(wanted))] == wanted * 2
     assert found[1:3] == wanted[1:3]
     assert found == wanted
+
+
+def test_a_mark_of_utf8_is_no_part_of_the_first_id(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a\nb", "utf-8-sig")
+    assert PackedIds.lines(tmp_path / "ids.txt") == ["a", "b"]
+
+
+def test_a_nul_is_no_text(tmp_path: Path) -> None:
+    """As in UTF-16 without a mark."""
+    (tmp_path / "ids.txt").write_bytes("a\nb".encode("utf-16-le"))
+    with pytest.raises(VqbenchError, match=r"ids\.txt: is not UTF-8 text \(byte 1 is 0\): give one id a line"):
+        PackedIds.lines(tmp_path / "ids.txt")
 
 
 def test_text_that_is_no_utf8(tmp_path: Path) -> None:

@@ -110,11 +110,12 @@ def test_siblings_never_import_each_other(group: str) -> None:
 
 
 def test_readers_know_files_only() -> None:
-    """A format's module knows none of the other formats; only the list of them does."""
+    """A format's module knows none of the other formats, but .npz the .npy files that it holds."""
     shared = GROUND | {f"vqbench.readers.{name}" for name in ("base", "columns", "unpack")}
     assert len(_in("readers")) > 5
     for name in set(_in("readers")) - {"vqbench.readers.formats"}:
-        assert IMPORTS[name] <= shared, f"{name} imports {IMPORTS[name] - shared}"
+        held = {"vqbench.readers.npz": {"vqbench.readers.npy"}, "vqbench.readers.parquet": {"vqbench.readers.footer"}}
+        assert IMPORTS[name] <= shared | held.get(name, set()), f"{name} imports {IMPORTS[name] - shared}"
 
 
 def test_search_imports_the_floors_below() -> None:
@@ -230,6 +231,13 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
                      else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
     }  # fmt: skip
     assert not roots & {"hydra", "omegaconf"}
+
+
+def test_files_of_results_are_read_by_the_store_alone() -> None:
+    users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
+    assert users == {"vqbench.store"}
+    allowed = {"vqbench.errors", "vqbench.evaluation.tables", "vqbench.readers.footer"}
+    assert IMPORTS["vqbench.result_files"] <= allowed
 
 
 def test_the_doctor_stands_beside_evaluation() -> None:

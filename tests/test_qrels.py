@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.cli import main
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.errors import VqbenchError
+from vqbench.prepare import prepare
 from vqbench.readers.qrels import read
 
 ANGLES = np.arange(10) / 10

@@ -10,10 +10,11 @@ import pytest
 
 import vqbench
 from vqbench.cli import main
-from vqbench.datasets.base import Source, prepare
+from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.draws import content_keys
 from vqbench.errors import VqbenchError
+from vqbench.prepare import prepare
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 

@@ -18,9 +18,10 @@ from hypothesis.extra import numpy as hnp
 
 from vqbench import arrays, rawrows
 from vqbench.cli import main
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
+from vqbench.prepare import prepare
 from vqbench.rawrows import RawRows
 from vqbench.readers import unpack
 from vqbench.readers.base import Wanted

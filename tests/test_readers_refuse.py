@@ -185,7 +185,7 @@ def test_hdf5_keys_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(hdf5, "_CHUNK", 37 * 5 - 1)
     _refused(path, r"chunks of \(37, 5\): a chunk may have up to 184 bytes")
     for content in (path.read_bytes()[:-500], b"nonsense"):
-        _refused(path, "cannot be read as HDF5", content)
+        _refused(path, "cannot be read as .h5 .*: needs a whole .h5 file", content)
 
 
 @pytest.mark.parametrize(

@@ -5,41 +5,105 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Bools, Keys, Table, Vectors, block_rows, blocks
-from vqbench.draws import content_keys, id_keys
+from vqbench.arrays import Bools, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.draws import content_keys, id_keys, named
 from vqbench.errors import VqbenchError
+from vqbench.ids import PickedIds
 
 _BLOCK = 8192  # rows at a time
 _SHOWN = 5  # bad rows named in a message
 
 
-def checked_rows(array_nd: Table, ids: Sequence[str] | None, place: str, normalize: bool) -> tuple[Vectors, Keys, str]:
-    """Read every row once: finite, not zero; a key for each; SHA-256 of the float32 values."""
+@dataclass(frozen=True)
+class Checked:
+    """Rows that can be searched: a key for each, SHA-256 of their float32 values.
+
+    dropped: the numbers of those that were left out since they cannot, kept of all others; empty and None where
+    all can.
+    """
+
+    vectors: Vectors
+    keys_n: Keys
+    digest: str
+    dropped: Ints
+    kept: Ints | None = None
+
+    def of(self, all_ids: Sequence[str]) -> Sequence[str]:
+        """The ids of the rows that were kept."""
+        return all_ids if self.kept is None else PickedIds(all_ids, self.kept)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that cannot be searched and were left out, since the user said so: how many, and the first of their ids."""
+
+    count: int
+    first_ids: Sequence[str]
+
+    @classmethod
+    def of(cls, checked: Checked, all_ids: Sequence[str]) -> Dropped:
+        return cls(len(checked.dropped), named(all_ids, checked.dropped[:_SHOWN]))
+
+    def plain(self) -> dict[str, Any]:
+        """As it stands in meta.json."""
+        return {"rows": self.count, "first_ids": list(self.first_ids)}
+
+
+def checked_rows(
+    array_nd: Table, ids: Sequence[str] | None, place: str, normalize: bool, *, drop: bool = False
+) -> Checked:
+    """Read every row once: each must be finite and not zero, or is left out where ``drop`` says so."""
     _check_shape(array_nd, place)
     vectors = Vectors(array_nd, normalize=normalize)
     keys_n = np.empty(vectors.n if ids is None else 0, dtype=np.uint64)
-    digest, not_finite, zero = hashlib.sha256(), _Bad(), _Bad()
-    with ThreadPoolExecutor(1) as pool:
+    digest, not_finite, zero, dropped, filled = hashlib.sha256(), _Bad(), _Bad(), [np.zeros(0, np.int64)], 0
+    with ThreadPoolExecutor(1) as pool:  # hashes a block while the next one is read
+        hashed = pool.submit(digest.update, b"")
         for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 x_nd = vectors.raw(start, stop)
-            hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
-            not_finite.note(start, ~np.all(np.isfinite(x_nd), axis=1))
-            zero.note(start, ~np.any(x_nd, axis=1))
-            if ids is None:
-                keys_n[start:stop] = content_keys(x_nd)
+            finite_n, some_n = np.all(np.isfinite(x_nd), axis=1), np.any(x_nd, axis=1)
+            not_finite.note(start, ~finite_n)
+            zero.note(start, ~some_n)
+            good_n = np.logical_and(finite_n, some_n)
+            if drop and not good_n.all():
+                dropped.append(start + np.flatnonzero(~good_n))
+                x_nd = x_nd[good_n]
             hashed.result()
+            hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
+            if ids is None:
+                keys_n[filled : filled + len(x_nd)] = content_keys(x_nd)
+            filled += len(x_nd)
+    hashed.result()
+    if not drop:
+        _refuse(not_finite, zero, place)
+    if not filled:
+        raise VqbenchError(f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is left")
+    keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place)
+    if filled == vectors.n:
+        return Checked(vectors, keys_n, digest.hexdigest(), dropped[0])
+    left_out = np.concatenate(dropped)
+    kept = np.delete(np.arange(vectors.n), left_out)
+    keys_n = keys_n if ids is None else keys_n[kept]
+    return Checked(vectors.only(kept), keys_n, digest.hexdigest(), left_out, kept)
+
+
+def _refuse(not_finite: _Bad, zero: _Bad, place: str) -> None:
     if not_finite.count:
         raise VqbenchError(
-            f"{place}: {not_finite} NaN, infinite or beyond float32: "
-            "every component must be a finite float32; repair or remove those rows"
+            f"{place}: {not_finite} NaN, infinite or beyond float32: every component must be a finite float32; "
+            "repair or remove those rows; a run leaves them out with on_bad_rows=drop"
         )
     if zero.count:
-        raise VqbenchError(f"{place}: {zero} all zero: a zero vector has no cosine; remove those rows")
-    return vectors, keys_n if ids is None else _checked_ids(ids, vectors.n, place), digest.hexdigest()
+        raise VqbenchError(
+            f"{place}: {zero} all zero: a zero vector has no cosine; remove those rows; a run leaves them out with "
+            "on_bad_rows=drop"
+        )
 
 
 class _Bad:
@@ -80,7 +144,7 @@ def _checked_ids(ids: Sequence[str], n: int, place: str) -> Keys:
         i = str(ids[row])
         if i in seen:
             raise VqbenchError(
-                f"{place}: id {i!r} stands at rows {seen[i]} and {row}: ids must be unique, "
+                f"{place}: id {i[:80]!r} stands at rows {seen[i]} and {row}: ids must be unique, "
                 "since a query is left out of its own result by id"
             )
         seen[i] = row

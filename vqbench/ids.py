@@ -118,14 +118,20 @@ class PackedIds(_Ids):
 
     @classmethod
     def lines(cls, path: Path) -> PackedIds:
-        """The lines of a text file, with ends of any kind. Raises VqbenchError if it is no UTF-8."""
-        decoder, found, begun, last = codecs.getincrementaldecoder("utf-8")(), [np.zeros(1, np.int64)], 0, 0
+        """The lines of a text file, with ends of any kind. Raises VqbenchError if it is no UTF-8 or holds a NUL."""
+        decoder, begun, last = codecs.getincrementaldecoder("utf-8")(), 0, 0
         with open(path, "rb") as file:
+            # Editors may begin a file with a mark that it is UTF-8, which is no part of the first id.
+            begun = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
+            file.seek(begun)
+            found = [np.array([begun], np.int64)]
             while chunk := file.read(_READ):
                 try:
                     decoder.decode(chunk)
                 except UnicodeDecodeError as error:
                     raise _not_text(path, error) from None
+                if b"\0" in chunk:
+                    raise _not_text(path, f"byte {begun + chunk.index(0)} is 0")
                 # A line begins behind \n, and behind a \r that no \n follows.
                 bytes_b = np.frombuffer(bytes([last]) + chunk, np.uint8)
                 before_b, here_b = bytes_b[:-1], bytes_b[1:]
@@ -144,7 +150,7 @@ class PackedIds(_Ids):
         return _Writer(n)
 
 
-def _not_text(path: Path, error: UnicodeDecodeError) -> VqbenchError:
+def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
     return VqbenchError(f"{path}: is not UTF-8 text ({error}): give one id a line")
 
 

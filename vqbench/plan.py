@@ -12,7 +12,7 @@ import platformdirs
 import yaml
 
 from vqbench.config import build, check_targets, checked, conf_folder, nearest, whole_numbers
-from vqbench.datasets.base import Dataset, QueryMode
+from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
@@ -32,6 +32,7 @@ class Options:
     n_queries: int | None = 1000
     query_seed: int = 0
     normalize: bool = True
+    on_bad_rows: OnBadRows = "refuse"
     calibration: int = 100_000
     example: str | None = None
     out: str | None = None

@@ -65,6 +65,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "judged": data.qrels is not None,
         "judgements": None if data.qrels is None else dict(data.qrels.about),
         "normalized": data.corpus.normalize,
+        "dropped": {of: some.plain() for of, some in data.dropped.items()},
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
     }  # fmt: skip
 

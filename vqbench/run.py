@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from vqbench import provenance
 from vqbench.config import nearest
-from vqbench.datasets.base import Data, Source, prepare
+from vqbench.datasets.base import Data, Source
 from vqbench.doctor.examine import examine
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.agreement import agreement
@@ -24,6 +24,7 @@ from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.ids import positions
 from vqbench.kernels.choice import working
 from vqbench.plan import Plan
+from vqbench.prepare import prepare
 from vqbench.search.shards import Spread
 from vqbench.store import CellName, check_writable, has_cell, save_cell
 
@@ -92,7 +93,8 @@ def prepared(plan: Plan) -> dict[str, Data]:
             sources[repr(whole)] = whole.load()
         found[name] = prepare(
             sources[repr(whole)], name, queries=options.queries, n_queries=options.n_queries,
-            normalize=options.normalize, query_seed=options.query_seed, rows=spec.rows, rows_seed=spec.rows_seed,
+            normalize=options.normalize, query_seed=options.query_seed, on_bad_rows=options.on_bad_rows,
+            rows=spec.rows, rows_seed=spec.rows_seed,
         )  # fmt: skip
     return found
 

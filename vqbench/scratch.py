@@ -12,7 +12,7 @@ import tempfile
 import weakref
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class Temporary:
     def __init__(self, suffix: str):
         handle, name = tempfile.mkstemp(prefix="vqbench-", suffix=suffix)
         self.path, self.file = Path(name), os.fdopen(handle, "wb")
-        weakref.finalize(self, _remove, self.path, os.getpid())
+        weakref.finalize(self, _remove, self.path, self.file, os.getpid())
 
     def write(self, content: bytes | memoryview) -> None:
         """Add to the end. Raises VqbenchError where the disk has no room."""
@@ -85,7 +85,8 @@ def has_room(expected: int) -> bool:
     return expected + _SPARE <= shutil.disk_usage(tempfile.gettempdir()).free
 
 
-def _remove(path: Path, process: int) -> None:
+def _remove(path: Path, file: BinaryIO, process: int) -> None:
     """Only the process that made a file removes it, not the copies of that process."""
     if os.getpid() == process:
+        file.close()
         path.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
 from vqbench.names import check_no_links, slug
+from vqbench.result_files import check_meta, check_together, read_csv, read_meta, read_parquet
 
 _CELL = b"vqbench_cell"
 DIGITS = "%.10g"
@@ -164,37 +165,30 @@ class Results:
         return ok[(seeds == 1) | (ok["seed"] == ALL_SEEDS)]
 
 
-_TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason", "item", "scope", "baseline",
-         "verdict", "letters")  # fmt: skip
-_NUMBERS = ("k", "value", "difference", "ci_low", "ci_high", "low", "high", "p", "p_holm", "detectable")
-
-
 def read_results(folder: Path) -> Results:
     """The tables of a results folder. Raises VqbenchError where it is none or of another schema."""
     if not folder.is_dir():
         raise VqbenchError(f"{folder}: no such folder: name one that a run wrote, as in results/NAME")
     try:
-        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+        meta = read_meta(folder / "meta.json")
         if meta["schema"] != SCHEMA:
             raise VqbenchError(
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
+        check_meta(folder / "meta.json", meta)
+        frames = {name: read_csv(folder / name) for name in ("metrics.csv", "ledger.csv")}
+        frames["comparisons.csv"] = _optional(folder / "comparisons.csv", read_csv)
+        check_together(folder, meta, frames)
         return Results(
-            folder, _csv(folder / "metrics.csv"), _csv(folder / "ledger.csv"),
-            _optional(folder / "comparisons.csv", _csv), _optional(folder / "per_query.parquet", pd.read_parquet),
-            _optional(folder / "samples.parquet", pd.read_parquet), _optional(folder / "timings.csv", _csv), meta,
+            folder, frames["metrics.csv"], frames["ledger.csv"], frames["comparisons.csv"],
+            _optional(folder / "per_query.parquet", read_parquet),
+            _optional(folder / "samples.parquet", read_parquet), _optional(folder / "timings.csv", read_csv), meta,
             _optional(folder / "backends.csv", _backends_csv),
         )  # fmt: skip
     except OSError as error:
         raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
     except (KeyError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(
-        path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
-    )
 
 
 def _backends_csv(path: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 
 from vqbench.advice import answer
-from vqbench.errors import VqbenchError
+from vqbench.errors import VqbenchError, one_line
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
 from vqbench.names import shown
@@ -68,6 +68,8 @@ def summary(out: Path) -> None:
         _print_table(results, dataset, screen)
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
+    for dataset in datasets:
+        print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
     for dataset in datasets:
         _print_notes(results.meta["datasets"][dataset], dataset, screen)
@@ -99,6 +101,17 @@ def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> Non
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
         screen.print(f"{head}: {escape(dataset + ': ' + stated['sentence'])}")
+
+
+def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
+    """Say which rows ``on_bad_rows=drop`` left out."""
+    for of, some in dropped.items():
+        first, count = one_line(", ".join(map(str, some["first_ids"]))), some["rows"]
+        more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
+        screen.print(
+            f"[bold]note[/bold]: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left "
+            f"out: {escape(first)}{more}"
+        )
 
 
 def _print_answer(results: Results, dataset: str, screen: Console) -> None:

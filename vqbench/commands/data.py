@@ -5,7 +5,7 @@ from __future__ import annotations
 from vqbench.commands.parser import Parser
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
-from vqbench.terminal import console, progress_bar
+from vqbench.terminal import console, print_dropped, progress_bar
 
 
 def nearest(arguments: list[str]) -> int:
@@ -46,9 +46,10 @@ def doctor(arguments: list[str]) -> int:
             raise VqbenchError(f"doctor: {setting}: takes settings like key=value, as in dataset=movies, and --json")
     config, overrides = composed(given.settings)
     plan = make_plan(plain(config), overrides)
-    found = {}
+    found, dropped = {}, {}
     with progress_bar() as progress:
         for name, data in prepared(plan).items():
+            dropped[name] = {of: some.plain() for of, some in data.dropped.items()}
             task = progress.add_task(name, total=None)
             found[name] = examine(data, lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}"))
             progress.remove_task(task)
@@ -57,6 +58,7 @@ def doctor(arguments: list[str]) -> int:
         return 0
     for name, findings in found.items():
         show(name, findings, console())
+        print_dropped(name, dropped[name], console())
     advised = [finding for findings in found.values() for finding in findings]
     what_next(advised, given.settings, console())
     return 0

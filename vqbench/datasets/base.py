@@ -1,28 +1,24 @@
-"""What a dataset hands over, and how queries are taken from it."""
+"""What a dataset hands over, and what is searched."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks, row_norms
-from vqbench.checks import checked_rows
-from vqbench.draws import draw_keys, drawn, named
-from vqbench.errors import VqbenchError
+from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.checks import Dropped
+from vqbench.draws import draw_keys, drawn
 from vqbench.given import Given
-from vqbench.ids import Numbered, PickedIds, positions
-from vqbench.judgements import Judgement, Qrels, select
+from vqbench.judgements import Judgement, Qrels
 
 _BLOCK = 8192  # rows at a time
-_TEXTS = 1 << 14  # that are hashed at a time
 
 QueryMode = Literal["self", "holdout"]
+OnBadRows = Literal["refuse", "drop"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +70,7 @@ class Data:
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
     each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
+    dropped: rows of the ``corpus`` and the ``queries`` that were left out.
     """
 
     name: str
@@ -88,6 +85,7 @@ class Data:
     whole: str
     groups_q: Sequence[str] | None = None
     given: Given | None = None
+    dropped: Mapping[str, Dropped] = field(default_factory=dict)
 
     @property
     def findable(self) -> int:
@@ -123,137 +121,3 @@ class Data:
             some = np.flatnonzero(first_n <= np.partition(first_n, count)[count])
         key_s = draw_keys(self.keys_n[some], seed, "calibration")
         return some[np.lexsort((some, key_s, first_n[some]))][:count]
-
-
-def prepare(
-    source: Source,
-    name: str,
-    *,
-    queries: QueryMode | None,
-    n_queries: int | None,
-    normalize: bool,
-    query_seed: int = 0,
-    rows: int | None = None,
-    rows_seed: int = 0,
-) -> Data:
-    """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
-
-    rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query whose row the draw leaves
-    out has no row of its own to exclude, and judgements of rows that it leaves out are dropped.
-    """
-    if queries is not None and (not isinstance(queries, str) or queries not in get_args(QueryMode)):
-        raise VqbenchError(
-            f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
-        )
-    corpus, keys_n, digest = checked_rows(source.corpus_nd, source.ids, source.origin, normalize)
-    stated = None
-    ids = source.ids if source.ids is not None else Numbered(corpus.n)
-    if queries is None and source.queries_qd is not None:
-        own, own_keys_q, own_digest = checked_rows(
-            source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize
-        )
-        if own.d != corpus.d:
-            raise VqbenchError(f"{source.origin}: queries have {own.d} dimensions, the corpus has {corpus.d}")
-        available, all_query_ids = own.n, source.query_ids or Numbered(own.n, "q")
-        picked = drawn(own_keys_q, _count(n_queries, available), query_seed, "queries")
-        query_ids = named(all_query_ids, picked)
-        exclude_q = _own_rows(query_ids, ids) if source.ids is not None and source.query_ids is not None else None
-        queries_qd, digest = own.take(picked), digest + own_digest
-        if source.given is not None:
-            stated = source.given.of(picked, row_norms(own.take_raw(picked)))
-    else:
-        available, all_query_ids = corpus.n, ids
-        picked = drawn(keys_n, _count(n_queries, available), query_seed, "queries")
-        query_ids, queries_qd, exclude_q = named(ids, picked), corpus.take(picked), picked
-    groups_q = _groups(source, picked, available)
-    given = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
-    parts = itertools.chain(
-        [digest, *given], ids, query_ids, map(repr, source.judgements or ()), [str(queries)],
-        ["groups", *groups_q] if groups_q is not None else [],
-    )  # fmt: skip
-    whole, whole_ids = _fingerprint(parts), ids
-    kept = None
-    if queries == "holdout":
-        if len(picked) >= corpus.n:
-            raise VqbenchError(f"queries=holdout takes out all {corpus.n} rows: set n_queries below that")
-        kept, exclude_q = np.delete(np.arange(corpus.n), picked), None
-    searched = _subsample(kept, keys_n, rows, rows_seed, source.origin)
-    partly = searched is not None and len(searched) < (corpus.n if kept is None else len(kept))
-    fingerprint = _fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole
-    if searched is not None and len(searched) < corpus.n:
-        exclude_q = _moved(exclude_q, searched, corpus.n)
-        ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
-    qrels = None
-    if source.judgements is not None:
-        qrels = select(source.judgements, source.origin, query_ids=query_ids, all_query_ids=all_query_ids, ids=ids,
-                       all_ids=whole_ids, exclude_q=exclude_q)  # fmt: skip
-    if stated is not None and (partly or exclude_q is not None):
-        obstacle = "rows leaves some rows out" if partly else "here a query is left out of its own result"
-        stated = replace(stated, obstacle=obstacle)
-    return Data(
-        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels, fingerprint, whole, groups_q, stated
-    )
-
-
-def _fingerprint(parts: Iterable[str]) -> str:
-    """SHA-256 of texts, no two lists alike."""
-    digest, parts = hashlib.sha256(), iter(parts)
-    while some := "".join(f"{len(part)}:{part}" for part in itertools.islice(parts, _TEXTS)):
-        digest.update(some.encode())
-    return digest.hexdigest()
-
-
-def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:
-    """Those of the ``kept`` rows (None: all) that are searched, in the file's order: all, or the first of a draw."""
-    if rows is None:
-        return kept
-    if seed < 0:
-        raise VqbenchError(f"rows_seed = {seed}: must not be negative")
-    available = len(keys_n) if kept is None else len(kept)
-    if not 1 <= rows <= available:
-        raise VqbenchError(
-            f"rows = {rows}: {origin} has {available} rows to search: set rows between 1 and that, or null for all"
-        )
-    if kept is None:
-        return np.sort(drawn(keys_n, rows, seed, "rows"))
-    return np.sort(kept[drawn(keys_n[kept], rows, seed, "rows")])
-
-
-def _moved(exclude_q: Ints | None, searched: Ints, n: int) -> Ints | None:
-    """Where the queries' own rows stand among those searched: -1 where they are not, None if all are not."""
-    if exclude_q is None:
-        return None
-    at_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
-    at_n[searched] = np.arange(len(searched))
-    moved_q = at_n[exclude_q]
-    return moved_q if (moved_q >= 0).any() else None
-
-
-def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
-    """The corpus row that has the query's own id, or -1; None where no query is a corpus row."""
-    row_at = positions(ids, query_ids)
-    exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
-    return exclude_q if (exclude_q >= 0).any() else None
-
-
-def _groups(source: Source, picked: Ints, available: int) -> list[str] | None:
-    """The groups of the queries that were picked."""
-    if source.groups is None:
-        return None
-    if len(source.groups) != available:
-        raise VqbenchError(
-            f"groups of {source.origin}: {len(source.groups)} names for {available} queries: name the group of each "
-            "row that may be a query, one a line"
-        )
-    groups_q = named(source.groups, picked)
-    if len(set(groups_q)) < 2:
-        raise VqbenchError(
-            f"groups of {source.origin}: all queries belong to {groups_q[0]!r}: an interval needs at least 2 groups"
-        )
-    return groups_q
-
-
-def _count(n_queries: int | None, available: int) -> int:
-    if n_queries is not None and n_queries < 1:
-        raise VqbenchError(f"n_queries = {n_queries}: needs at least 1, or none for all")
-    return available if n_queries is None else min(n_queries, available)

@@ -78,5 +78,5 @@ def _resolved(path: str) -> Path:
     if not found.is_file():
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
     if found.stat().st_size == 0:
-        raise VqbenchError(f"{path}: the file is empty")
+        raise VqbenchError(f"{path}: the file is empty; write it again, or name another one")
     return found

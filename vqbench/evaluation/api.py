@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vqbench.datasets.base import QueryMode, Source, prepare
+from vqbench.datasets.base import QueryMode, Source
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
@@ -19,6 +19,7 @@ from vqbench.kernels.choice import Kernels, working
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
 from vqbench.parallel.base import Parallel
+from vqbench.prepare import prepare
 from vqbench.variant import Variant
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.arrays import Table
-from vqbench.errors import VqbenchError
+from vqbench.errors import VqbenchError, one_line
 from vqbench.given import Given
 
 
@@ -35,5 +35,9 @@ class Content:
 
 
 def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str = "") -> VqbenchError:
-    """The one shape of all refusals: file, place in it, what stands there, what should, what to do."""
-    return VqbenchError(": ".join(x for x in (str(path), place, found, rule) if x) + (f"; {remedy}" if remedy else ""))
+    """The one shape of all refusals: file, place in it, what stands there, what should, what to do.
+
+    Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
+    """
+    told = [one_line(x) for x in (place, found, rule) if x]
+    return VqbenchError(": ".join([str(path), *told]) + (f"; {one_line(remedy)}" if remedy else ""))

@@ -14,6 +14,8 @@ from vqbench.readers.base import refusal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_ID = 1 << 13  # bytes of an id
+
 
 def blocks_of(
     batches: Iterable[pa.RecordBatch], path: Path, column: str, names: str | None, ids: Any
@@ -24,12 +26,25 @@ def blocks_of(
         block_nd, d = _block(path, batch.column(column), start, d)
         if names is not None:
             texts = batch.column(names)
-            if texts.null_count:
-                row = start + _first_null(texts)
-                raise refusal(path, place=f"row {row}, column {names}", found="null", rule="each row needs an id")
+            _check_ids(path, texts, start, names)
             ids.add([str(x) for x in texts.to_pylist()])
         yield block_nd
         start += len(block_nd)
+
+
+def _check_ids(path: Path, texts: Any, start: int, names: str) -> None:
+    """No null, and none so long that a batch of them would not fit: a text that all rows share is stored once."""
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    remedy = "name another column with dataset.id_column"
+    if texts.null_count:
+        raise refusal(path, place=f"row {start + _first_null(texts)}, column {names}", found="null",
+                      rule="each row needs an id", remedy=remedy)  # fmt: skip
+    longest = pc.max(pc.binary_length(texts.dictionary)).as_py() if t.is_dictionary(texts.type) else 0
+    if longest is not None and longest > _ID:
+        raise refusal(path, place=f"column {names}", found=f"an id of {longest} bytes",
+                      rule=f"ids may have up to {_ID}", remedy=remedy)  # fmt: skip
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -63,6 +78,7 @@ def id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
     import pyarrow.types as t
 
     def fits(kind: pa.DataType) -> bool:
+        kind = kind.value_type if t.is_dictionary(kind) and t.is_string(kind.value_type) else kind
         return t.is_string(kind) or t.is_large_string(kind) or t.is_integer(kind)
 
     if name is None:
@@ -78,9 +94,9 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
     """A batch of lists as ``(m, d)``; ``start`` is the number of its first row, ``d`` the width of those before."""
     import pyarrow.compute as pc
 
-    rule = "every row needs a list of numbers"
+    rule, remedy = "every row needs a list of numbers", "remove those rows, or fill them"
     if lists.null_count:
-        raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule)
+        raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule, remedy=remedy)
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     d = int(lengths[0]) if d is None else d
     if (lengths != d).any():
@@ -92,7 +108,7 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
     values = lists.flatten()
     if values.null_count:
         row = start + _first_null(values) // max(1, d)
-        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule)
+        raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule, remedy=remedy)
     return values.to_numpy(zero_copy_only=False).reshape(len(lists), d), d
 
 

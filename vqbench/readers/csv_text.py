@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 from vqbench.readers.base import Content, Wanted, refusal
 
 _MOST = 1 << 28  # bytes: the numbers may take several times as much in memory as their text
+_LINE = 1 << 24  # characters of a line at most
 
 
 def read(path: Path, wanted: Wanted) -> Content:
-    """A header is a first line with a name, an empty first field, or just the columns' numbers.
+    """A header is a first line of names, or just the columns' numbers; the field above the ids may be empty.
 
-    Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, whose first value is no number,
-    or that holds different whole numbers beside numbers that are not.
+    Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, that holds text, or different
+    whole numbers beside numbers that are not. What could as well be a slip in a number is refused.
     """
     size = path.stat().st_size
     if size > _MOST:
@@ -30,12 +32,26 @@ def read(path: Path, wanted: Wanted) -> Content:
         )  # fmt: skip
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return _content(path, csv.reader(file, strict=True), wanted.id_column)
+            return _content(path, csv.reader(_lines(path, file), strict=True), wanted.id_column)
     except (csv.Error, UnicodeError) as error:
         raise refusal(
             path, found=f"cannot be read as .csv ({error})", rule="needs UTF-8 text with commas between numbers",
             remedy="write it again",
         ) from None  # fmt: skip
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Lines, none of which is longer than a row of numbers can be, or holds what is no text."""
+    at = 0
+    while line := file.readline(_LINE):
+        at += 1
+        if len(line) == _LINE:
+            raise refusal(path, place=f"line {at}", found=f"{_LINE} characters and more", rule="a line is one row",
+                          remedy="write it again with line ends")  # fmt: skip
+        if "\0" in line:
+            raise refusal(path, place=f"line {at}", found="a NUL character", rule="needs text",
+                          remedy="write it again: it was damaged, or is of another type")  # fmt: skip
+        yield line
 
 
 def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> Content:
@@ -47,8 +63,9 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
             remedy="name the first column, which is where ids stand, or leave id_column out",
         )  # fmt: skip
     _check_commas(path, first)
-    named = id_column is not None or name in ("id", "")
-    header = named or not all(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
+    names = not any(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
+    named = id_column is not None or name == "id" or (name == "" and names)
+    header = named or names
     second = next(lines, []) if header else first
     with_ids = named or not _is_number(second[0] if second else "")
     ids, numbers = list[str](), array("d")
@@ -59,7 +76,7 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
                 rule="all rows must have the same number", remedy="mend that row (1 is the first, be it a header)",
             )  # fmt: skip
         try:
-            numbers.extend(map(float, fields[with_ids:]))
+            numbers.extend(map(_number, fields[with_ids:]))
         except ValueError:
             field = next(i for i in range(with_ids, len(fields)) if not _is_number(fields[i]))
             raise refusal(
@@ -68,6 +85,15 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
                 remedy="mend that row (1 is the first, be it a header)",
             ) from None  # fmt: skip
         ids.append(fields[0])
+    if with_ids and not named and len(ids) > 1 and all(map(_is_number, ids[1:])):
+        raise refusal(
+            path, place=f"row {1 + header}, field 1", found=repr(ids[0][:40]),
+            rule="the first column holds numbers but for this one",
+            remedy="mend it, or call the column id if its fields are ids",
+        )  # fmt: skip
+    if not numbers:
+        raise refusal(path, found="a header, and no row of numbers", rule="needs at least one",
+                      remedy="write one row for each vector")  # fmt: skip
     rows_nd = np.frombuffer(numbers, np.float64).reshape(-1, len(first) - with_ids)
     if not with_ids and _counts(ids, rows_nd):
         rows_nd, with_ids = np.ascontiguousarray(rows_nd[:, 1:]), True
@@ -96,9 +122,16 @@ def _counts(first_n: list[str], rows_nd: NDArray[np.float64]) -> bool:
     return whole and len(set(first_n)) == len(first_n) > 1 and bool((rows_nd[:, 1:] % 1 != 0).any())
 
 
+def _number(text: str) -> float:
+    """Python takes 1_000 for a number too, which is more likely an id or a slip."""
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        _number(text)
     except ValueError:
         return False
     return True

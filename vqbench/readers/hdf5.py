@@ -3,7 +3,7 @@
 Needs the extra ``hdf5``.
 
 Nothing but data of the file itself is read: links, virtual datasets and external storage are refused, since
-they could name any other file.
+they could name any other file, and filters that would have to be loaded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from vqbench.extras import runnable
 from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
-from vqbench.readers.unpack import unpacked
+from vqbench.readers.unpack import most, too_large, unpacked
 
-_BLOCK = 1 << 24  # bytes that are unpacked at a time
-_CHUNK = 1 << 28  # bytes of one chunk at most
-_PACKED = 1100  # times that data can be larger than its compressed form: deflate reaches 1032
-_ENDINGS = "needs a whole HDF5 file"
+_BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
+_TALL = 1 << 28  # bytes that even those may take
+_CHUNK = 1 << 26  # bytes of one chunk at most
+#: Filters that come with HDF5 or h5py; another one would be looked for among plugins on this machine.
+_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+_OWN = {"rule": "vectors must lie in the file itself", "remedy": "copy them into it"}
 
 
 def read(path: Path, wanted: Wanted) -> Content:
@@ -37,34 +39,30 @@ def read(path: Path, wanted: Wanted) -> Content:
         import h5py
     except ImportError:
         raise VqbenchError(runnable(f"{path}: h5py is not installed: pip install 'vqbench[hdf5]'")) from None
-    try:
-        with h5py.File(path, "r") as file:
-            name = wanted.key or _chosen(path, file, "test" if wanted.queries else "train")
-            rows_nd = _rows(path, _dataset(path, file, name))
-            queries_qd = given = None
-            if name == "train" and not wanted.queries and "test" in file:
-                queries_qd = _rows(path, _dataset(path, file, "test"))
-                given = _given(path, file, len(rows_nd), len(queries_qd))
-            return Content(rows_nd=rows_nd, queries_qd=queries_qd, given=given)
-    except VqbenchError:
-        raise
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise refusal(path, found=f"cannot be read as HDF5 ({error})", rule=_ENDINGS, remedy="write it again") from None
+    with h5py.File(path, "r") as file:
+        name = wanted.key or _chosen(path, file, "test" if wanted.queries else "train")
+        rows_nd = _rows(path, _dataset(path, file, name))
+        queries_qd = given = None
+        if name == "train" and not wanted.queries and _link(file, "test") != "none":
+            queries_qd = _rows(path, _dataset(path, file, "test"))
+            given = _given(path, file, len(rows_nd), len(queries_qd))
+        return Content(rows_nd=rows_nd, queries_qd=queries_qd, given=given)
+
+
+def _link(group: Any, name: str) -> str:
+    """``none``, ``hard``, or ``elsewhere``. h5py's own look-up would follow a link, into other files too."""
+    import h5py
+
+    links, key = group.id.links, os.fsencode(name)
+    if not links.exists(key):
+        return "none"
+    return "hard" if links.get_info(key).type == h5py.h5l.TYPE_HARD else "elsewhere"
 
 
 def _chosen(path: Path, file: Any, usual: str) -> str:
-    import h5py
-
-    if usual in file:
+    if _link(file, usual) != "none":
         return usual
-    fits = [
-        name
-        for name in file
-        if isinstance(file.get(name, getlink=True), h5py.HardLink)
-        and isinstance(file[name], h5py.Dataset)
-        and file[name].ndim == 2
-        and file[name].dtype.kind in "fiu"
-    ]
+    fits = [name for name in file if _link(file, name) == "hard" and _is_table(file[name])]
     if len(fits) != 1:
         raise refusal(
             path, found=f"tables of numbers: {', '.join(fits) or 'none'}", rule=f"needs {usual!r}, or exactly one",
@@ -75,17 +73,24 @@ def _chosen(path: Path, file: Any, usual: str) -> str:
 
 def _given(path: Path, file: Any, n: int, q: int) -> Given | None:
     """The nearest rows that the file states for ``test``: ``neighbors``, ``distances``, the attribute ``distance``."""
-    if "neighbors" not in file:
+    if _link(file, "neighbors") == "none":
         return None
     distance = file.attrs.get("distance", "")
     distance = distance.decode(errors="replace") if isinstance(distance, bytes) else distance
+    stated = _link(file, "distances") != "none"
     return check_given(
         Given(
             neighbours_qk=_rows(path, _dataset(path, file, "neighbors")),
-            distances_qk=_rows(path, _dataset(path, file, "distances")) if "distances" in file else None,
+            distances_qk=_rows(path, _dataset(path, file, "distances")) if stated else None,
             distance=distance.lower() if isinstance(distance, str) else "",
         ), path, n=n, q=q,
     )  # fmt: skip
+
+
+def _is_table(found: Any) -> bool:
+    import h5py
+
+    return isinstance(found, h5py.Dataset) and found.ndim == 2 and 0 not in found.shape and found.dtype.kind in "fiu"
 
 
 def _dataset(path: Path, file: Any, name: str) -> Any:
@@ -94,30 +99,51 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
 
     at, place = file, f"dataset {name}"
     for part in [part for part in name.split("/") if part]:
-        link = at.get(part, getlink=True) if isinstance(at, h5py.Group) else None
-        if link is None:
-            raise refusal(path, place=place, found="not there", rule=f"the file holds {', '.join(file) or 'nothing'}")
-        if not isinstance(link, h5py.HardLink):
-            raise refusal(path, place=place, found=f"{part!r} is a link", rule="vectors must lie in the file itself",
-                          remedy="copy them into it")  # fmt: skip
+        link = _link(at, part) if isinstance(at, h5py.Group) else "none"
+        if link == "none":
+            raise refusal(path, place=place, found="not there", rule=f"the file holds {', '.join(file) or 'nothing'}",
+                          remedy="choose one with dataset.key=NAME")  # fmt: skip
+        if link == "elsewhere":
+            raise refusal(path, place=place, found=f"{part!r} is a link", **_OWN)
         at = at[part]
-    if not isinstance(at, h5py.Dataset) or at.ndim != 2 or 0 in at.shape or at.dtype.kind not in "fiu":
+    if not _is_table(at):
         found = f"{at.dtype} {at.shape}" if isinstance(at, h5py.Dataset) else "a group"
-        raise refusal(path, place=place, found=found, rule="needs numbers of shape (n, d)")
+        raise refusal(path, place=place, found=found, rule="needs numbers of shape (n, d)",
+                      remedy="choose one with dataset.key=NAME")  # fmt: skip
     if at.is_virtual or at.external:
-        raise refusal(path, place=place, found="refers to other files", rule="vectors must lie in the file itself",
-                      remedy="copy them into it")  # fmt: skip
-    stored, claimed = at.id.get_storage_size(), math.prod(at.shape) * at.dtype.itemsize
-    most = path.stat().st_size * (_PACKED if at.chunks else 1)
-    if stored == 0 or claimed > most:
-        raise refusal(
-            path, place=place, found=f"{at.dtype} {at.shape}, {claimed} bytes",
-            rule=f"the file holds {stored} bytes of it", remedy="it was never written whole: write it again",
-        )  # fmt: skip
-    if at.chunks and math.prod(at.chunks) * at.dtype.itemsize > _CHUNK:
-        raise refusal(path, place=place, found=f"chunks of {at.chunks}", rule=f"a chunk may have up to {_CHUNK} bytes",
-                      remedy="write it again with smaller chunks")  # fmt: skip
+        raise refusal(path, place=place, found="refers to other files", **_OWN)
+    _check_storage(path, place, at)
     return at
+
+
+def _check_storage(path: Path, place: str, dataset: Any) -> None:
+    """Usual filters, chunks of a size that can be unpacked, every byte that is claimed."""
+    plist = dataset.id.get_create_plist()
+    filters = [int(plist.get_filter(at)[0]) for at in range(plist.get_nfilters())]
+    if not set(filters) <= set(_FILTERS):
+        raise refusal(
+            path, place=place, found=f"filter {', '.join(str(x) for x in filters if x not in _FILTERS)}",
+            rule=f"only {', '.join(_FILTERS.values())} are read", remedy="write it again with compression='gzip'",
+        )  # fmt: skip
+    item, chunks = dataset.dtype.itemsize, dataset.chunks
+    if chunks and math.prod(chunks) * item > _CHUNK:
+        raise refusal(path, place=place, found=f"chunks of {chunks}", rule=f"a chunk may have up to {_CHUNK} bytes",
+                      remedy="write it again with smaller chunks")  # fmt: skip
+    packed, claimed = min(dataset.id.get_storage_size(), path.stat().st_size), math.prod(dataset.shape) * item
+    whole = packed >= claimed if not chunks else _all_chunks(dataset)
+    if packed == 0 or not whole:
+        raise refusal(
+            path, place=place, found=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
+            rule=f"the file holds {packed} bytes of it", remedy="it was never written whole: write it again",
+        )  # fmt: skip
+    if claimed > most(packed):
+        raise refusal(path, place=place, **too_large(claimed, packed))
+
+
+def _all_chunks(dataset: Any) -> bool:
+    """Whether every chunk was written: those that were not would be read as zeros."""
+    needed = math.prod(-(-n // size) for n, size in zip(dataset.shape, dataset.chunks, strict=True))
+    return dataset.id.get_num_chunks() >= needed
 
 
 def _rows(path: Path, dataset: Any) -> Table:
@@ -137,9 +163,9 @@ def _rows(path: Path, dataset: Any) -> Table:
 
 
 def _blocks(dataset: Any) -> Iterator[NDArray[Any]]:
-    """Whole chunks at a time, so that none is unpacked twice."""
+    """Whole chunks at a time, so that none is unpacked twice, unless they are too tall for that."""
     n, width = len(dataset), dataset.shape[1] * dataset.dtype.itemsize
-    step = dataset.chunks[0] if dataset.chunks else 1
+    step = min(dataset.chunks[0], max(1, _TALL // width)) if dataset.chunks else 1
     size = step * max(1, _BLOCK // (step * width))
     for start in range(0, n, size):
         yield np.asarray(dataset[start : start + size])

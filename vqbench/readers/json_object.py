@@ -8,38 +8,80 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.errors import VqbenchError
-from vqbench.readers.base import Content, Wanted
+from vqbench.readers.base import Content, Wanted, refusal
+
+_MOST = 1 << 28  # bytes: the numbers take several times as much in memory as their text
+_RULE = "needs an object of id to list of numbers"
 
 
 def read(path: Path, wanted: Wanted) -> Content:
-    """``{id: [numbers]}``, all lists of one length."""
+    """``{id: [numbers]}``, all lists of one length, all numbers finite."""
+    size = path.stat().st_size
+    if size > _MOST:
+        raise refusal(
+            path, found=f"{size / 1e6:.0f} MB of text", rule=f".json is read whole, up to {_MOST / 1e6:.0f} MB",
+            remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
+        )  # fmt: skip
+    content = _parsed(path)
+    if not isinstance(content, dict) or not content:
+        raise refusal(path, found="an empty object" if content == {} else f"{type(content).__name__} at the top",
+                      rule=_RULE, remedy="write {id: [numbers], ...}")  # fmt: skip
+    width = None
+    for name, row in content.items():
+        _check_id(path, name)
+        wrong = [value for value in row if type(value) not in (int, float)] if isinstance(row, list) else [row]
+        if wrong:
+            raise refusal(path, place=f"id {name[:80]!r}", found=json.dumps(wrong[0])[:40],
+                          rule="the value must be a list of numbers", remedy="mend or remove that id")  # fmt: skip
+        width = len(row) if width is None else width
+        if len(row) != width or not width:
+            raise refusal(
+                path, place=f"id {name[:80]!r}", found=f"{len(row)} numbers, the first id has {width}",
+                rule="all must have the same number, at least one", remedy="mend or remove that id",
+            )  # fmt: skip
+    return Content(rows_nd=_numbers(path, content), ids=list(content))
 
+
+def _parsed(path: Path) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise VqbenchError(f"{path}: id {twice!r} stands twice: ids must be unique")
+            seen = set[str]()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+            raise refusal(path, found=f"id {twice[:80]!r} stands twice", rule="ids must be unique",
+                          remedy="remove or rename one")  # fmt: skip
         return found
 
     def no_constant(literal: str) -> float:
-        raise VqbenchError(f"{path}: holds the literal {literal}: every component must be a finite number")
+        raise refusal(path, found=f"the literal {literal}", rule="every component must be a finite number",
+                      remedy="remove those rows: JSON has no such number")  # fmt: skip
 
     try:
-        content = json.loads(path.read_text("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
-    except (ValueError, RecursionError) as error:
-        raise VqbenchError(f"{path}: is not valid JSON ({error})") from None
-    if not isinstance(content, dict) or not content:
-        raise VqbenchError(f"{path}: needs a non-empty object of id to list of numbers")
-    width = None
-    for name, row in content.items():
-        if not isinstance(row, list) or any(type(value) not in (int, float) for value in row):
-            raise VqbenchError(f"{path}: id {name!r}: the value must be a list of numbers")
-        width = len(row) if width is None else width
-        if len(row) != width:
-            raise VqbenchError(f"{path}: id {name!r} has {len(row)} numbers, the first id has {width}")
+        return json.loads(path.read_text("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
+    except RecursionError:
+        found = "lists or objects in one another, hundreds deep"
+    except ValueError as error:
+        found = str(error)
+    raise refusal(path, found=f"is not valid JSON ({found})", rule=_RULE, remedy="write it again")
+
+
+def _check_id(path: Path, name: str) -> None:
     try:
-        return Content(rows_nd=np.array(list(content.values()), dtype=np.float64), ids=list(content))
+        name.encode()
+    except UnicodeEncodeError:
+        raise refusal(path, place=f"id {name[:80]!r}", found="half of a surrogate pair",
+                      rule="ids must be text that UTF-8 can hold", remedy="mend that id") from None  # fmt: skip
+
+
+def _numbers(path: Path, content: dict[str, list[float]]) -> np.ndarray:
+    """The lists as rows; JSON writes numbers of any size, of which float64 holds those up to 1.8e308."""
+    try:
+        rows_nd = np.array(list(content.values()), dtype=np.float64)
+        finite_n = np.isfinite(rows_nd).all(axis=1)
+        if finite_n.all():
+            return rows_nd
+        name = list(content)[int(np.flatnonzero(~finite_n)[0])]
     except OverflowError:
-        raise VqbenchError(f"{path}: holds an integer that no float can represent") from None
+        name = next(name for name, row in content.items() if max(map(abs, row)) > 1.7e308)
+    raise refusal(path, place=f"id {name[:80]!r}", found="a number that no float can represent",
+                  rule="every component must be a finite number", remedy="mend or remove that id")  # fmt: skip

@@ -1,0 +1,145 @@
+"""Damaged files: small good ones of every format, and what flips, cuts, insertions and splices make of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from test_readers import WRITERS, write_hdf5, write_parquet
+
+ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
+_IDS = [f"é{row}" for row in range(len(ROWS))]
+_FLOATS = ROWS.astype(np.float32) / 7
+
+
+def _json(path: Path, x_nd: np.ndarray) -> None:
+    path.write_text(json.dumps(dict(zip(_IDS, x_nd.tolist(), strict=True)), ensure_ascii=False), "utf-8")
+
+
+def _named(path: Path, x_nd: np.ndarray) -> None:
+    lines = ["id,a,b,c,d,e", *(f'"{i}",{",".join(map(repr, row))}' for i, row in zip(_IDS, x_nd.tolist(), strict=True))]
+    path.write_text("\n".join(lines), "utf-8")
+
+
+def _queries(path: Path, x_nd: np.ndarray) -> None:
+    with h5py.File(path, "w", libver="latest") as file:
+        file.create_dataset("train", data=x_nd, chunks=(3, 2), compression="gzip", shuffle=True, fletcher32=True)
+        file.create_dataset("test", data=x_nd[:2], chunks=(2, 5), compression="lzf")
+        file["more/deep"] = x_nd
+
+
+#: Good files beside those of the reader tests: with ids, queries, checksums, members without compression.
+_MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
+    "x.json": _json,
+    "named.csv": _named,
+    "queries.hdf5": _queries,
+    "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),
+    "ids.parquet": lambda path, x_nd: write_parquet(path, x_nd, ids=_IDS, write_page_checksum=True),
+    "zstd.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, ids=_IDS, compression="zstd"),
+    "stored.npz": lambda path, x_nd: np.savez(path, x=x_nd),
+    "columns.npz": lambda path, x_nd: np.savez_compressed(path, x=np.asfortranarray(x_nd)),
+}
+
+
+#: Text files that come beside vectors: a line each.
+_TEXTS = {
+    "x.ids": "\n".join(_IDS) + "\n",
+    "windows.ids": "\ufeff" + "\r\n".join(_IDS),
+    "x.qrels": "".join(f"{row} 0 {(row * 3 + 1) % 7} {row % 3}\n" for row in range(7)),
+}
+
+
+def good_files() -> dict[str, dict[str, bytes]]:
+    """The content of small good files, by ending and name."""
+    found: dict[str, dict[str, bytes]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in {**WRITERS, **_MORE}.items():
+            path = Path(folder, name)
+            write(path, ROWS if path.suffix in (".bvecs", ".u8bin", ".i8bin") else _FLOATS)
+            found.setdefault(path.suffix, {})[name] = path.read_bytes()
+    for name, text in _TEXTS.items():
+        found.setdefault(Path(name).suffix, {})[name] = text.encode()
+    return found
+
+
+def cuts(content: bytes) -> Iterator[bytes]:
+    """Every beginning of a file but the whole."""
+    return (content[:end] for end in range(1, len(content)))
+
+
+_EXTREMES = [0, 1, 2, 127, 128, 255, 256, 32767, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1]
+_WORDS = [
+    b"1e999", b"-1e-999", b"NaN", b"Infinity", b"nan", b"-inf", b"-1", b"0", b"9" * 25, b"9" * 5000, b"true", b"null",
+    b'"', b"[" * 50, b"{", b",", b"\n", b"\r", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"(1,)", b"|O", b"1_0",
+    b"\\ud800", b"'''", b"#", b"1;2",
+]  # fmt: skip
+
+
+def _flip(rng: random.Random, content: bytearray, other: bytes) -> None:
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+
+
+def _cut(rng: random.Random, content: bytearray, other: bytes) -> None:
+    at = rng.randrange(len(content))
+    del content[at : at + (len(content) if rng.random() < 0.5 else rng.choice([1, 2, 4, 8, 64]))]
+
+
+def _insert(rng: random.Random, content: bytearray, other: bytes) -> None:
+    at, start = rng.randrange(len(content) + 1), rng.randrange(len(content))
+    some = [rng.randbytes(rng.choice([1, 4, 32])), content[start : start + rng.choice([1, 8, 64])], b"\0" * 9]
+    content[at:at] = rng.choice(some)
+
+
+def _extreme(rng: random.Random, content: bytearray, other: bytes) -> None:
+    """An extreme number in a field: headers stand at the beginning, directories at the end."""
+    width = rng.choice([1, 2, 4, 8])
+    near = min(len(content), rng.choice([16, 128, 1024]))
+    at = rng.choice([rng.randrange(near), len(content) - near + rng.randrange(near), rng.randrange(len(content))])
+    number = rng.choice(_EXTREMES) & (2 ** (8 * width) - 1)
+    content[at : at + width] = number.to_bytes(width, rng.choice(["little", "big"]))
+
+
+def _splice(rng: random.Random, content: bytearray, other: bytes) -> None:
+    at = rng.randrange(len(content))
+    content[at:] = other[rng.choice([at, rng.randrange(len(other))]) :]
+
+
+def _word(rng: random.Random, content: bytearray, other: bytes) -> None:
+    """In place of a number in text, a header among it, or between two bytes."""
+    numbers = list(re.finditer(rb"-?\d+(\.\d+)?", content))
+    at = rng.choice(numbers).span() if numbers and rng.random() < 0.7 else (rng.randrange(len(content)),) * 2
+    content[at[0] : at[1]] = rng.choice(_WORDS)
+
+
+_WAYS = [_flip, _cut, _insert, _extreme, _extreme, _splice, _word]
+
+
+def mutated(rng: random.Random, files: Sequence[bytes]) -> bytes:
+    """One of some good files, damaged in one to three ways."""
+    content, other = bytearray(rng.choice(files)), rng.choice(files)
+    if content[:2] == b"PK" and rng.random() < 0.5:
+        return _member(rng, bytes(content))
+    for _ in range(rng.choice([1, 1, 2, 3])):
+        if content:
+            rng.choice(_WAYS)(rng, content, other)
+    return bytes(content) or b"\0"
+
+
+def _member(rng: random.Random, archive: bytes) -> bytes:
+    """An archive with right checksums around a member that was damaged: else none would be looked into."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        member = opened.infolist()[0]
+        inner = mutated(rng, [opened.read(member)])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", member.compress_type) as written:
+        written.writestr(member.filename, inner)
+    return packed.getvalue()
