@@ -16,6 +16,7 @@ GROUND = {
     for name in (
         "arrays",
         "checks",
+        "durable",
         "errors",
         "exact_sum",
         "faiss_index",
@@ -29,6 +30,7 @@ GROUND = {
         "kernels.rows",
         "kernels.select",
         "ledger",
+        "locks",
         "mapped",
         "orthonormal",
         "packing",
@@ -193,7 +195,7 @@ READERS = sorted(
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.store", "vqbench.evaluation.tables", *_in("stats"),
-              "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
+              "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
@@ -204,6 +206,16 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
                      else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
     }  # fmt: skip
     assert not roots & {"hydra", "omegaconf"}
+
+
+def test_tables_are_read_without_what_writes_cells() -> None:
+    """A cell's file is known to whoever gets cells and joins them; how a command ends, to the command line alone."""
+    assert IMPORTS["vqbench.store"] <= {"vqbench.durable", "vqbench.errors", "vqbench.evaluation.tables"}
+    users = {
+        module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
+    }
+    homes = {"obtain", "run", "assemble", "engine_tables", "multirun"}
+    assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli"}}
 
 
 def test_the_doctor_stands_beside_evaluation() -> None:

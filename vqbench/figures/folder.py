@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
+from vqbench.durable import write_together
 from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
@@ -32,7 +33,7 @@ from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.scaling.curves import nested
-from vqbench.store import Results, read_results, slug, write_atomically
+from vqbench.store import Results, read_results, slug
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
@@ -137,6 +138,8 @@ def _save(figure: Figure, stem: Path) -> list[Path]:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    write_atomically(paths[0], lambda path: figure.savefig(path, dpi=DPI))
-    write_atomically(paths[1], lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}))
+    write_together({
+        paths[0]: lambda path: figure.savefig(path, dpi=DPI),
+        paths[1]: lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}),
+    })  # fmt: skip
     return paths
