@@ -195,7 +195,8 @@ READERS = sorted(
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.store", "vqbench.evaluation.tables", *_in("stats"),
-              "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
+              "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons",
+              "vqbench.alignment"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"

@@ -39,7 +39,7 @@ def assemble(notes: Sequence[Note]) -> Path:
         "metrics.csv": _with_seeds_together(_joined(tables["metrics"]), per_query, meta),
         "comparisons.csv": _compared(per_query, meta, variants),
         "ledger.csv": ledger.drop_duplicates() if len(ledger) else pd.DataFrame(columns=LEDGER),
-        "timings.csv": _joined(tables["timings"]),
+        "timings.csv": _joined(tables["timings"] or [pd.DataFrame(columns=["dataset", "variant", "seed"])]),
     }
     for name, frame in (("per_query", per_query), ("samples", _joined(tables["samples"]))):
         text = [column for column in ("dataset", "variant", "query", "metric", "kind", "group") if column in frame]

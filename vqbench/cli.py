@@ -117,20 +117,16 @@ def _sweep(overrides: list[str]) -> int:
     overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
     overrides += searched(overrides)
     status: list[int] = []
+    faults: list[Exception] = []
 
     def task(config: DictConfig) -> None:
         try:
             status.append(_job(config))
-        except VqbenchError as error:  # caught here, since Hydra would print its own words first
+        except Exception as error:  # caught here, since Hydra would print its own words first
             if many:
-                _leave(error)
-                return
-            print(f"vqbench: {error}", file=sys.stderr)
-            status.append(2)
-        except Exception as error:
-            if not many:
-                raise
-            _leave(error)  # one job's fault must not lose the others
+                _leave(error)  # one job's fault must not lose the others
+            else:
+                faults.append(error)
 
     def start(given: list[str]) -> None:
         before, sys.argv = sys.argv, ["vqbench", *given]
@@ -145,6 +141,8 @@ def _sweep(overrides: list[str]) -> int:
     if many:
         return _multirun(overrides, start)
     start(overrides)
+    if faults:
+        raise faults[0]
     return max(status, default=0)
 
 

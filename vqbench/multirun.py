@@ -24,15 +24,17 @@ def notes_folder() -> Iterator[Path]:
     """A folder for the notes of one multirun, gone afterwards; folders of multiruns that died go first."""
     folder = _HOME / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
     with contextlib.ExitStack() as held:
+        held.callback(_remove_if_empty)
         with faults(folder):
             make_folder(_HOME)
             _clear_dead()
             held.enter_context(claimed(_claim(folder)))  # before it is there, so that it is nobody's for no moment
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
             make_folder(folder)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        yield folder
+
+
+def _remove_if_empty() -> None:
     with contextlib.suppress(OSError):  # another multirun may be at work beside this one
         _HOME.rmdir()
         _HOME.parent.rmdir()

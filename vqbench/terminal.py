@@ -46,9 +46,9 @@ def progress_bar() -> Progress:
 def summary(out: Path, *, reused: int) -> None:
     """Print the table of a results folder, what was not evaluated or is doubtful, and where everything lies."""
     results, screen = read_results(out), console()
-    datasets = sorted(results.metrics["dataset"].unique())
+    datasets = sorted(results.pooled["dataset"].unique())  # one whose cells all failed has no table
     for dataset in datasets:
-        _print_table(results, dataset, screen)
+        _print_table(results, dataset, screen, last=dataset == datasets[-1])
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
     lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
@@ -76,7 +76,7 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
     screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
-def _print_table(results: Results, dataset: str, screen: Console) -> None:
+def _print_table(results: Results, dataset: str, screen: Console, *, last: bool) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     metrics = results.pooled
     metrics = metrics[metrics["dataset"] == dataset]
@@ -108,7 +108,7 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
         columns = [column for column in columns if column[1] != name]
         table = _table(shown, columns, title)
     screen.print(table)
-    if dataset == max(results.metrics["dataset"]):
+    if last:
         screen.print(_caption([key for _, key, _ in columns], k, factor, margin))
         if left_out:
             screen.print(f"Left out, since the screen is narrow: {', '.join(left_out)}.")

@@ -71,7 +71,8 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
     if (folder / TIMED).is_file():
         return _draw_timed(folder)
     results = read_results(folder)
-    if results.samples.empty or results.per_query.empty:  # or the figures made from them would be deleted
+    lacking = results.samples.empty or results.per_query.empty
+    if lacking and (results.metrics["status"] == "ok").any():  # or the figures made from them would be deleted
         raise VqbenchError(f"{folder}: holds no samples.parquet or per_query.parquet: run vqbench again for figures")
     parts = slices(results)
     plan = [(name, draw) for figure, name, draw in _plan(results, parts) if _wanted(results, figure)]
