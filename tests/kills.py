@@ -348,7 +348,7 @@ def failed_step(bench: Bench, number: int, at: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="at random moments, beside those at every step")
+    parser.add_argument("--kills", type=int, default=100, help="at random moments; then at every step")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     killed, wrong = 0, list[str]()
@@ -356,16 +356,16 @@ def main() -> int:
         bench = Bench(Path(home))
         steps = bench.prepare()
         print(f"{steps} steps, {bench.seconds:.2f} s a run", flush=True)
-        for act in (killed_before, killed_after, torn):
-            for at in range(1, steps + 1):
-                wrong += at_step(bench, act, at)
-        print(f"killed at {3 * steps} steps: {len(wrong)} faults", flush=True)
         moment = random.Random(given.seed)
         while killed < given.kills:
             died, found = at_random(bench, moment)
             killed, wrong = killed + died, wrong + found
             if found or killed % 50 < died:
                 print(f"killed at {killed} random moments: {len(wrong)} faults", flush=True)
+        for act in (killed_before, killed_after, torn):
+            for at in range(1, steps + 1):
+                wrong += at_step(bench, act, at)
+            print(f"{act.__name__}, {steps} steps: {len(wrong)} faults in all", flush=True)
     print("\n".join(wrong) or "no faults")
     return int(bool(wrong))
 

@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -268,25 +269,45 @@ def test_a_job_that_fails_without_a_word_of_ours_loses_no_other(
         assert not list(Path("results").rglob("*"))
 
 
-def test_truth_that_fails_fails_its_cells_and_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Once for all cells: what failed is not tried again."""
+def test_truth_that_fails_fails_its_cells_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for all cells: what failed is not tried again. Where nothing else has a result, older tables stay."""
     from vqbench.evaluation import bench
 
-    tried = []
+    tried, find_truth = [], bench.find_truth
 
-    def failing(*given: object, **more: object) -> None:
-        tried.append(given)
+    def failing(data: Any, *rest: Any, **more: Any) -> Any:
+        if data.name == "b":
+            return find_truth(data, *rest, **more)
+        tried.append(data.name)
         raise MemoryError("no more")
 
     monkeypatch.setattr(bench, "find_truth", failing)
-    given = [*SMALL, "quantizer=[float32,binary_mean]", f"out={tmp_path / 'x'}"]
-    assert main(given) == 1
+    node = "{_target_: vqbench.datasets.synthetic.Synthetic, d: 4, queries: 3, n: 5"
+    given = [each for each in SMALL if not each.startswith("dataset")]
+    given += ["quantizer=[float32,binary_mean]", f"out={tmp_path / 'x'}"]
+    assert main([*given, f"+datasets.a={node}0}}", f"+datasets.b={node}1}}"]) == 1
     table = pd.read_csv(tmp_path / "x/metrics.csv")
-    assert table["status"].tolist() == ["failed"] * 2
-    assert table["reason"].str.contains("MemoryError: no more: it needs more memory").all()
-    assert len(tried) == 1
+    assert table["status"].tolist() == ["failed"] * 2 + ["ok"] * 2
+    assert table["reason"][:2].str.contains("MemoryError: no more: it needs more memory").all()
+    assert tried == ["a"]
+    before = (tmp_path / "x/metrics.csv").read_bytes()
+    assert main([*given, f"+datasets.a={node}0}}"]) == 1
+    assert (tmp_path / "x/metrics.csv").read_bytes() == before
+
+
+def test_a_run_without_any_result_is_a_table_of_reasons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vqbench.quantizers.cast import CastCodec
+
+    def broken(self: CastCodec, x_nd: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(CastCodec, "encode", broken)
+    told = [each for each in SMALL if each not in ("figures=false", "report=false")]
+    assert main([*told, f"out={tmp_path / 'x'}"]) == 1
+    assert "RuntimeError: out of luck" in capsys.readouterr().out
+    assert (tmp_path / "x/report.html").exists()
 
 
 @pytest.mark.parametrize("error", [MemoryError("no more"), OSError(errno.EIO, os.strerror(errno.EIO), "rows.npy")])

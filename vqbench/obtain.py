@@ -108,10 +108,12 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def once(make: Callable[[], T]) -> Callable[[], T]:
-    """What ``make`` returned or raised, each time: what failed for one cell is not tried again for the next."""
+def once(make: Callable[[], T], failed: list[Exception]) -> Callable[[], T]:
+    """What ``make`` returned or raised, each time: what failed for one cell is not tried again for the next.
+
+    failed: holds the error, if there was one.
+    """
     made: list[T] = []
-    failed: list[Exception] = []
 
     def get() -> T:
         if failed:

@@ -57,9 +57,12 @@ def _run(plan: Plan, progress: Progress) -> Note:
         _check(plan, data)
     _open_folder(plan.out, progress)
     noted: list[Noted] = []
+    faults: list[Exception] = []
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
-            noted += _dataset(plan, name, data, progress, spread)
+            noted += _dataset(plan, name, data, progress, spread, faults)
+    if faults and all(cell.status == "failed" for cell in noted):
+        raise faults[0]  # nothing was found: older tables are worth more than a list of failures
     meta = provenance.describe(plan, datasets)
     if plan.options.doctor:
         for name, data in datasets.items():
@@ -115,14 +118,18 @@ def _check(plan: Plan, data: Data) -> None:
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids[:_NAMED])}")
 
 
-def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None) -> list[Noted]:
+def _dataset(
+    plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None, faults: list[Exception]
+) -> list[Noted]:
     """All cells of one dataset, then its engines; truth is only found if a cell is missing.
 
-    Cells that another run has at hand come last: by then most are finished.
+    Cells that another run has at hand come last: by then most are finished. Where truth cannot be found, the cells that
+    need it fail, and ``faults`` gets the error.
     """
     tasks = [*_variants(plan, data), *_engines(plan, data)]
     bar = progress.add_task(f"{name}: truth", total=_STEPS * len(tasks))
-    bench = once(lambda: _bench(plan, data, spread))
+    failed: list[Exception] = []
+    bench = once(lambda: _bench(plan, data, spread), failed)
     noted: dict[CellName, Noted] = {}
     for wait in (False, True):
         for task in tasks:
@@ -131,6 +138,7 @@ def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spre
                 progress.update(bar, completed=_STEPS * len(noted))
                 found = obtain(plan.out, task, bench, shown, force=plan.options.force, wait=wait)
                 noted |= {} if found is None else {task.name: found}
+    faults += failed
     progress.update(bar, description=name, completed=_STEPS * len(tasks))
     return [noted[task.name] for task in tasks]
 
