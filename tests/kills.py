@@ -217,7 +217,9 @@ class Bench:
     def killed_at_random(self, moment: random.Random) -> Ran:
         """Kill a run some time between its start and well after its usual end."""
         pid, printed = self.start()
-        time.sleep(moment.uniform(0, 1.1 * self.seconds))
+        end = time.monotonic() + moment.uniform(0, 1.1 * self.seconds)
+        while time.monotonic() < end and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            time.sleep(0.001)
         os.kill(pid, signal.SIGKILL)
         return self.wait(pid, printed)
 
