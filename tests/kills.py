@@ -205,7 +205,7 @@ class Bench:
         ran = Ran(
             os.waitstatus_to_exitcode(status), printed.read_text(),
             tuple(evaluated.read_text().split()) if evaluated.exists() else (),
-            int(steps.read_text()) if steps.exists() else 0,
+            int(steps.read_text() or 0) if steps.exists() else 0,  # killed while it was written: empty
         )  # fmt: skip
         for path in (printed, evaluated, steps):
             path.unlink(missing_ok=True)
