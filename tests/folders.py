@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,12 @@ def write_extras(folder: Path, variant: str, *, queries: Sequence[str], ids: Seq
         ]  # fmt: skip
     (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
     return folder
+
+
+def copied(folder: Path, copy: Path) -> Path:
+    """A copy of what a run wrote, whose tables may be changed: its meta.json holds no hashes of them."""
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("cells"))
+    meta = json.loads((copy / "meta.json").read_text("utf-8"))
+    del meta["tables"]
+    (copy / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
+    return copy

@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from folders import copied
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -472,7 +473,7 @@ def test_several_datasets_get_names_of_their_own(several: Path) -> None:
 
 def test_nothing_to_draw(made: Path, tmp_path: Path) -> None:
     """Every variant failed: no figure, and those of before are gone."""
-    shutil.copytree(made, tmp_path / "run", ignore=shutil.ignore_patterns("cells"))
+    copied(made, tmp_path / "run")
     metrics = pd.read_csv(made / "metrics.csv")
     metrics[metrics["status"] == "skipped"].to_csv(tmp_path / "run" / "metrics.csv", index=False)
     (tmp_path / "run" / "figures").mkdir(exist_ok=True)

@@ -17,6 +17,7 @@ GROUND = {
         "arrays",
         "checks",
         "draws",
+        "durable",
         "errors",
         "exact_sum",
         "extras",
@@ -36,6 +37,7 @@ GROUND = {
         "kernels.rows",
         "kernels.select",
         "ledger",
+        "locks",
         "mapped",
         "names",
         "orthonormal",
@@ -219,8 +221,8 @@ READERS = sorted(
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.names", "vqbench.store", "vqbench.evaluation.tables",
-              *_in("stats"),
-              "vqbench.by_query", "vqbench.compare_table", "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
+              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table",
+              "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
@@ -238,6 +240,17 @@ def test_files_of_results_are_read_by_the_store_alone() -> None:
     assert users == {"vqbench.store"}
     allowed = {"vqbench.errors", "vqbench.evaluation.tables", "vqbench.readers.footer"}
     assert IMPORTS["vqbench.result_files"] <= allowed
+
+
+def test_tables_are_read_without_what_writes_cells() -> None:
+    """A cell's file is known to whoever gets cells and joins them; how a command ends, to the command line alone."""
+    known = {"vqbench.durable", "vqbench.errors", "vqbench.evaluation.tables", "vqbench.result_files"}
+    assert IMPORTS["vqbench.store"] <= known
+    users = {
+        module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
+    }
+    homes = {"obtain", "run", "assemble", "engine_tables", "multirun"}
+    assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli"}}
 
 
 def test_the_doctor_stands_beside_evaluation() -> None:

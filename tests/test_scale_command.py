@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from folders import copied
 from rich.console import Console
 
 from vqbench.cli import main
@@ -134,8 +135,7 @@ def test_the_figure_plots_the_tables(made: Path) -> None:
 
 def test_a_saturated_code_gets_a_bound(made: Path, tmp_path: Path) -> None:
     """Values of 1 at every size say only how little is lost."""
-    copy = tmp_path / "ones"
-    shutil.copytree(made, copy)
+    copy = copied(made, tmp_path / "ones")
     table = pd.read_csv(copy / "metrics.csv", keep_default_na=False)
     table.loc[table["variant"] == "offset_int8", ["value", "ci_low", "ci_high"]] = [1.0, 1 - 3 / 80, 1.0]
     table.to_csv(copy / "metrics.csv", index=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,39 +9,19 @@ from typing import Any
 import pandas as pd
 
 from vqbench.by_query import over_seeds
+from vqbench.cells import load_cell
 from vqbench.comparisons import COMPARISONS, chosen_baseline, comparisons
-from vqbench.engine_tables import write_engines
+from vqbench.durable import faults
+from vqbench.engine_tables import ENGINE_FILES, engine_tables
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, labelled, without_result
-from vqbench.run import Note, Noted
-from vqbench.store import CellName, load_cell, write_atomically, write_csv, write_json, write_parquet, write_text
+from vqbench.locks import PASSING
+from vqbench.obtain import Noted
+from vqbench.run import Note
+from vqbench.store import write_tables
 
-
-def save_note(folder: Path, job: int, note: Note) -> None:
-    """Leave a multirun job's note where the whole multirun finds it."""
-    cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
-    text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
-    write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
-
-
-def save_mistake(folder: Path, job: int, text: str) -> None:
-    """Leave what stopped a multirun's job; the job may run in another process, or on another machine."""
-    write_atomically(folder / f"job-{job:06}.txt", lambda path: write_text(path, text))
-
-
-def load_mistakes(folder: Path) -> list[str]:
-    """What stopped jobs of a multirun, in the order of the jobs."""
-    return [path.read_text("utf-8") for path in sorted(folder.glob("job-*.txt"))]
-
-
-def load_notes(folder: Path) -> list[Note]:
-    """The notes of a multirun's jobs, in the order of the jobs."""
-    notes = []
-    for path in sorted(folder.glob("job-*.json")):
-        content = json.loads(path.read_text("utf-8"))
-        cells = [Noted(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
-        notes.append(Note(Path(content["out"]), tuple(cells), content["meta"]))
-    return notes
+#: Held by whoever writes the tables of a results folder, or draws what is made from them.
+TABLES_CLAIM = f"{PASSING}tables.claim"
 
 
 def assemble(notes: Sequence[Note]) -> Path:
@@ -55,16 +34,22 @@ def assemble(notes: Sequence[Note]) -> Path:
     for name in sorted(noted, key=lambda name: (name.dataset, name.variant, name.seed)):
         _add(tables, out, noted[name])
     ledger, per_query = _joined(tables["ledger"]), _joined(tables["per_query"])
-    metrics = _with_seeds_together(_joined(tables["metrics"]), per_query, meta)
-    write_csv(out, "metrics.csv", metrics)
-    write_csv(out, "comparisons.csv", _compared(per_query, meta, list(dict.fromkeys(name.variant for name in noted))))
-    write_csv(out, "ledger.csv", ledger.drop_duplicates() if len(ledger) else pd.DataFrame(columns=LEDGER))
-    write_csv(out, "timings.csv", _joined(tables["timings"]))
+    variants = list(dict.fromkeys(name.variant for name in noted))
+    whole = {
+        "metrics.csv": _with_seeds_together(_joined(tables["metrics"]), per_query, meta),
+        "comparisons.csv": _compared(per_query, meta, variants),
+        "ledger.csv": ledger.drop_duplicates() if len(ledger) else pd.DataFrame(columns=LEDGER),
+        "timings.csv": _joined(tables["timings"] or [pd.DataFrame(columns=["dataset", "variant", "seed"])]),
+    }
     for name, frame in (("per_query", per_query), ("samples", _joined(tables["samples"]))):
         text = [column for column in ("dataset", "variant", "query", "metric", "kind", "group") if column in frame]
-        write_parquet(out, f"{name}.parquet", frame.astype(dict.fromkeys(text, "category")))
-    write_engines(out, [cell for note in notes for cell in note.cells if cell.backend])
-    write_json(out, "meta.json", meta)
+        whole[f"{name}.parquet"] = frame.astype(dict.fromkeys(text, "category"))
+    whole |= engine_tables(out, [cell for note in notes for cell in note.cells if cell.backend])
+    write_tables(out, whole, meta)
+    for name in ENGINE_FILES:
+        if name not in whole:
+            with faults(out / name):
+                (out / name).unlink(missing_ok=True)
     return out
 
 
@@ -99,8 +84,6 @@ def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: Noted) -> None
         tables["metrics"].append(row)
         return
     cell = load_cell(out, name)
-    if cell is None:
-        raise VqbenchError(f"{out / 'cells' / name.path}: the finished cell has gone; run the command again")
     at = {"dataset": name.dataset, "variant": name.variant}
     labels = (name.dataset, name.variant, noted.similarity, name.seed)
     tables["metrics"].append(labelled(cell.metrics, *labels))
@@ -118,7 +101,21 @@ def _merged(metas: Sequence[Any]) -> dict[str, Any]:
     """One description of several jobs: their datasets and seeds together, their configs in a list."""
     merged = dict(metas[0])
     if len(metas) > 1:
+        _check_same_data(metas)
         merged["datasets"] = {name: about for meta in metas for name, about in meta["datasets"].items()}
         merged["seeds"] = sorted({seed for meta in metas for seed in meta["seeds"]})
         merged["config"] = [meta["config"] for meta in metas]
     return merged
+
+
+def _check_same_data(metas: Sequence[Any]) -> None:
+    """Raise VqbenchError where jobs use one name for different vectors: nobody could tell their rows apart."""
+    seen: dict[str, str] = {}
+    for meta in metas:
+        for name, about in meta["datasets"].items():
+            if seen.setdefault(name, about["sha256"]) != about["sha256"]:
+                raise VqbenchError(
+                    f"dataset {name}: two jobs of this multirun use the name for different vectors (SHA-256 "
+                    f"{seen[name][:12]} and {about['sha256'][:12]}), and write into one folder: give each a name with "
+                    "dataset.name=NAME; the finished cells are kept"
+                )

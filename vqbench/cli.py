@@ -6,14 +6,13 @@ Hydra users know; the other commands parse their few arguments themselves.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vqbench.ending import farewell, heard, status_of
 from vqbench.errors import VqbenchError
 from vqbench.names import shown
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from vqbench.peers.settings import Timed
     from vqbench.plan import Plan
-    from vqbench.run import Note
 
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
@@ -60,7 +58,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
 
 A run prints a table and writes metrics.csv, ledger.csv, timings.csv, per_query.parquet, samples.parquet,
 meta.json, figures/ and report.html. Exit status: 0 fine, 1 a variant failed or nothing to recommend, 2 a mistake in
-the input, 130 interrupted.
+the input or a folder that cannot be written, 130 interrupted (143: by SIGTERM); the same command then goes on.
 """
 
 
@@ -75,16 +73,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(vqbench.__version__)
         return 0
+    sweep = not given or given[0].startswith("-") or "=" in given[0]
     try:
-        if given and not given[0].startswith("-") and "=" not in given[0]:
-            return _command(given[0])(given[1:])
-        return _sweep(given)
+        with heard():
+            return _sweep(given) if sweep else _command(given[0])(given[1:])
     except VqbenchError as error:
         print(f"vqbench: {shown(str(error))}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("vqbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print(f"vqbench: {farewell(error, given, sweep=sweep)}", file=sys.stderr)
+        return status_of(error)
+    except BrokenPipeError:
+        raise
+    except (MemoryError, OSError) as error:
+        print(f"vqbench: {farewell(error, given, sweep=sweep)}", file=sys.stderr)
+        return 1
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -116,31 +119,59 @@ def _sweep(overrides: list[str]) -> int:
     many = bool({"-m", "--multirun"} & set(overrides))
     overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
     overrides += searched(overrides)
-    notes_folder = Path("results", ".sweeps", f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}")
-    given = ["--multirun", *overrides, f"hydra.sweep.dir={notes_folder}"] if many else overrides
     status: list[int] = []
+    faults: list[Exception] = []
 
     def task(config: DictConfig) -> None:
         try:
             status.append(_job(config))
-        except VqbenchError as error:  # caught here, since Hydra would print its own words first
+        except Exception as error:  # caught here, since Hydra would print its own words first
             if many:
-                _leave(error)
-                return
-            print(f"vqbench: {shown(str(error))}", file=sys.stderr)
-            status.append(2)
+                _leave(error)  # one job's fault must not lose the others
+            else:
+                faults.append(error)
+
+    def start(given: list[str]) -> None:
+        before, sys.argv = sys.argv, ["vqbench", *given]
+        try:
+            check_flags(given)
+            with guarded():
+                hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise VqbenchError(explained(error, conf_folder())) from None
+        finally:
+            sys.argv = before
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us instead of being printed
-    before, sys.argv = sys.argv, ["vqbench", *given]
-    try:
-        check_flags(given)
-        with guarded():
-            hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise VqbenchError(explained(error, conf_folder())) from None
-    finally:
-        sys.argv = before
-    return _finish_sweep(notes_folder) if many else max(status, default=0)
+    if many:
+        return _multirun(overrides, start)
+    start(overrides)
+    if faults:
+        raise faults[0]
+    return max(status, default=0)
+
+
+def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
+    """Run the jobs; what stopped some of them; tables and figures of the folders that the others wrote into."""
+    from vqbench.finish import finish
+    from vqbench.multirun import load_mistakes, load_notes, notes_folder
+    from vqbench.obtain import reason_of
+
+    with notes_folder() as folder:
+        mistakes: list[str] = []
+        try:
+            start(["--multirun", *overrides, f"hydra.sweep.dir={folder}"])
+        except VqbenchError:
+            raise
+        except Exception as error:  # a launcher's: a worker that died took its job along
+            mistakes.append(f"the launcher stopped: {reason_of(error)}; give the same command again to go on")
+        notes, mistakes = load_notes(folder), [*load_mistakes(folder), *mistakes]
+        for mistake in mistakes:
+            print(f"vqbench: {shown(mistake)}", file=sys.stderr)
+        status = [2] * bool(mistakes)
+        for out in dict.fromkeys(note.out for note in notes):
+            status.append(finish([note for note in notes if note.out == out]))
+    return max(status, default=0)
 
 
 def _job(config: DictConfig) -> int:
@@ -148,8 +179,9 @@ def _job(config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from vqbench.assemble import save_note
     from vqbench.composing import plain
+    from vqbench.finish import finish
+    from vqbench.multirun import save_note
     from vqbench.plan import make_plan
     from vqbench.run import run
     from vqbench.terminal import progress_bar
@@ -165,7 +197,7 @@ def _job(config: DictConfig) -> int:
     if hydra.mode == RunMode.MULTIRUN:
         save_note(Path(hydra.sweep.dir), hydra.job.num, note)
         return 0
-    return _finish([note])
+    return finish([note])
 
 
 def _timed(timed: Timed, plan: Plan) -> int:
@@ -184,63 +216,12 @@ def _timed(timed: Timed, plan: Plan) -> int:
     return int(table["status"].isin(["failed", "differs"]).any())
 
 
-def _leave(error: VqbenchError) -> None:
-    """Leave a job's mistake where the multirun finds it: a launcher may run the job anywhere."""
+def _leave(error: Exception) -> None:
+    """Leave what stopped a job where the multirun finds it: a launcher may run the job anywhere."""
     from hydra.core.hydra_config import HydraConfig
 
-    from vqbench.assemble import save_mistake
+    from vqbench.multirun import save_mistake
+    from vqbench.obtain import reason_of
 
     hydra = HydraConfig.get()
-    save_mistake(Path(hydra.sweep.dir), hydra.job.num, str(error))
-
-
-def _finish_sweep(folder: Path) -> int:
-    """What stopped jobs of a multirun; tables and figures of the folders that the others wrote into."""
-    import shutil
-
-    from vqbench.assemble import load_mistakes, load_notes
-
-    notes, mistakes = load_notes(folder), load_mistakes(folder)
-    for mistake in mistakes:
-        print(f"vqbench: {shown(mistake)}", file=sys.stderr)
-    status = [2] * bool(mistakes)
-    status += [
-        _finish([note for note in notes if note.out == out]) for out in dict.fromkeys(note.out for note in notes)
-    ]
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):  # another multirun may be at work beside this one
-        folder.parent.rmdir()
-    return max(status, default=0)
-
-
-def _finish(notes: Sequence[Note]) -> int:
-    """Write tables and figures of one folder and show the table."""
-    from vqbench.assemble import assemble
-    from vqbench.terminal import closing, summary
-
-    out = assemble(notes)
-    written = ["tables", *_drawn(out, notes[0].meta["config"])]
-    cells = [cell for note in notes for cell in note.cells]
-    summary(out)
-    if any(cell.backend for cell in cells):
-        from vqbench.engine_screen import print_engines
-
-        print_engines(out)
-    closing(out, reused=sum(cell.status == "reused" for cell in cells), written=written)
-    return int(any(cell.status == "failed" for cell in cells))
-
-
-def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
-    """Draw figures and report from the tables, if the config wants them; what was written."""
-    if config.get("figures", True):
-        from vqbench.figures.folder import draw_all
-        from vqbench.terminal import progress_bar
-
-        with progress_bar() as progress:
-            if draw_all(out, progress):
-                yield "figures"
-    if config.get("report", True):
-        from vqbench.report.page import write_report
-
-        write_report([out])
-        yield "report.html"
+    save_mistake(Path(hydra.sweep.dir), hydra.job.num, reason_of(error))

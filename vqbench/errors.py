@@ -4,7 +4,7 @@
 class VqbenchError(Exception):
     """A mistake that the user can mend. The message names place, value, rule and remedy.
 
-    The command line prints it as one line and exits with status 2; nothing has been written.
+    The command line prints it as one line and exits with status 2; what was there before is kept.
     """
 
 

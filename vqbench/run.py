@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,41 +12,31 @@ from typing import Any
 from rich.progress import Progress
 
 from vqbench import provenance
+from vqbench.cells import CellName
 from vqbench.config import nearest
 from vqbench.datasets.base import Data, Source
 from vqbench.doctor.examine import examine
-from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.durable import check_writable, faults
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
-from vqbench.evaluation.cell import evaluate_variant
-from vqbench.evaluation.engines import evaluate_engine
+from vqbench.evaluation.cell import Cell, evaluate_variant
+from vqbench.evaluation.engines import Pairing, evaluate_engine
+from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.ids import positions
 from vqbench.kernels.choice import working
+from vqbench.locks import available, remove_dead
+from vqbench.names import check_no_links
+from vqbench.obtain import Noted, Shown, Task, obtain, once, reason_of
 from vqbench.plan import Plan
 from vqbench.prepare import prepare
 from vqbench.search.shards import Spread
-from vqbench.store import CellName, check_writable, has_cell, save_cell
+from vqbench.store import check_not_later
+from vqbench.variant import Variant
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
-_STEPS = 5  # of evaluate_variant
-_ENGINE_STEPS = 2  # of evaluate_engine
-
-
-@dataclass(frozen=True)
-class Noted:
-    """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``.
-
-    backend, predicted, engine: of an engine's cell its name, the variant that predicts it and the product's name.
-    """
-
-    name: CellName
-    similarity: str
-    status: str
-    reason: str = ""
-    backend: str = ""
-    predicted: str = ""
-    engine: str = ""
+_STEPS = 5  # of the bar, for each cell: those of evaluate_variant
 
 
 @dataclass(frozen=True)
@@ -68,11 +58,14 @@ def _run(plan: Plan, progress: Progress) -> Note:
     datasets = prepared(plan)
     for data in datasets.values():
         _check(plan, data)
-    check_writable(plan.out)
+    _open_folder(plan.out, progress)
     noted: list[Noted] = []
+    faults: list[Exception] = []
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
-            noted += _dataset(plan, name, data, progress, spread)
+            noted += _dataset(plan, name, data, progress, spread, faults)
+        if faults and all(cell.status == "failed" for cell in noted):
+            raise faults[0]  # nothing was found: older tables are worth more than a list of failures
         stated = {name: agreement(data, partial(_bench, plan, data, spread)) for name, data in datasets.items()}
     meta = provenance.describe(plan, datasets)
     for name, found in stated.items():
@@ -81,6 +74,20 @@ def _run(plan: Plan, progress: Progress) -> Note:
         for name, data in datasets.items():
             meta["datasets"][name]["doctor"] = _findings(name, data, progress)
     return Note(plan.out, tuple(noted), meta)
+
+
+def _open_folder(out: Path, progress: Progress) -> None:
+    """Make the folder, or refuse it; remove what runs that died in it left behind."""
+    check_not_later(out)
+    check_writable(out)
+    check_no_links(out)
+    with faults(out):
+        if not available(out):
+            progress.console.print(
+                f"vqbench: {out}: files cannot be locked here; let one run at a time write into it", soft_wrap=True
+            )
+    for folder in (out, out / "figures", *(out / "cells").glob("*/")):
+        remove_dead(folder)
 
 
 def prepared(plan: Plan) -> dict[str, Data]:
@@ -102,7 +109,12 @@ def prepared(plan: Plan) -> dict[str, Data]:
 def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]:
     """What makes the dataset easy or hard to quantize, as it stands in meta.json."""
     task = progress.add_task(f"{name}: doctor", total=1)
-    found = examine(data, lambda words: progress.update(task, description=f"{name}: doctor, {words}"))
+    try:
+        found = examine(data, lambda words: progress.update(task, description=f"{name}: doctor, {words}"))
+    except (MemoryError, OSError) as error:
+        raise VqbenchError(
+            f"doctor of {name}: {reason_of(error)}; all cells are finished: leave it out with doctor=false"
+        ) from error
     progress.update(task, description=f"{name}: doctor", completed=1)
     return [finding.plain() for finding in found]
 
@@ -114,31 +126,56 @@ def _check(plan: Plan, data: Data) -> None:
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids[:_NAMED])}")
 
 
-def _dataset(plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None) -> list[Noted]:
-    """All cells of one dataset, then its engines; truth is only found if a cell is missing."""
-    cells = [(variant, seed) for variant in plan.variants for seed in plan.seeds]
-    engines = [(backend, seed) for backend in plan.backends for seed in plan.seeds]
-    total = _STEPS * (len(cells) + 1) + _ENGINE_STEPS * len(engines)
-    task = progress.add_task(f"{name}: truth", total=total)
-    noted, bench = [], None
-    for variant, seed in cells:
-        named, similarity = _name(plan, data, variant, seed), plan.variants[variant].similarity
-        if has_cell(plan.out, named) and not plan.options.force:
-            noted.append(Noted(named, similarity, "reused"))
-        else:
-            bench = bench or _bench(plan, data, spread)
-            progress.update(task, description=f"{name}: {variant}", completed=_STEPS * (len(noted) + 1))
-            noted.append(_evaluate(plan, bench, named, lambda: progress.advance(task)))
-    for backend, seed in engines:
-        named = _engine_name(plan, data, backend, seed)
-        if has_cell(plan.out, named) and not plan.options.force:
-            noted.append(_noted_engine(plan, named, backend, "reused"))
-        else:
-            bench = bench or _bench(plan, data, spread)
-            progress.update(task, description=f"{name}: {backend}")
-            noted.append(_evaluate_engine(plan, bench, named, backend, lambda: progress.advance(task)))
-    progress.update(task, description=name, completed=total)
-    return noted
+def _dataset(
+    plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None, faults: list[Exception]
+) -> list[Noted]:
+    """All cells of one dataset, then its engines; truth is only found if a cell is missing.
+
+    Cells that another run has at hand come last: by then most are finished. Where truth cannot be found, the cells that
+    need it fail, and ``faults`` gets the error.
+    """
+    tasks = [*_variants(plan, data), *_engines(plan, data)]
+    bar = progress.add_task(f"{name}: truth", total=_STEPS * len(tasks))
+    failed: list[Exception] = []
+    bench = once(lambda: _bench(plan, data, spread), failed)
+    noted: dict[CellName, Noted] = {}
+    for wait in (False, True):
+        for task in tasks:
+            if task.name not in noted:
+                shown = Shown(progress, bar, f"{name}: {task.label}")
+                progress.update(bar, completed=_STEPS * len(noted))
+                found = obtain(plan.out, task, bench, shown, force=plan.options.force, wait=wait)
+                noted |= {} if found is None else {task.name: found}
+    faults += failed
+    progress.update(bar, description=name, completed=_STEPS * len(tasks))
+    return [noted[task.name] for task in tasks]
+
+
+def _variants(plan: Plan, data: Data) -> Iterator[Task]:
+    for variant, spec in plan.variants.items():
+        for seed in plan.seeds:
+            named = _name(plan, data, variant, seed)
+            evaluate = partial(_evaluate, spec, seed, plan.settings)
+            yield Task(named, variant, partial(Noted, named, spec.similarity), evaluate)
+
+
+def _evaluate(spec: Variant, seed: int, settings: Settings, bench: Bench, advance: Callable[[], None]) -> Cell:
+    return evaluate_variant(bench, spec, seed, settings, advance)
+
+
+def _engines(plan: Plan, data: Data) -> Iterator[Task]:
+    for backend, pairing in plan.backends.items():
+        about = {"backend": backend, "predicted": pairing.predicted, "engine": pairing.engine.engine}
+        for seed in plan.seeds:
+            named = _engine_name(plan, data, backend, seed)
+            evaluate = partial(_evaluate_engine, pairing, seed, plan.settings)
+            yield Task(named, backend, partial(Noted, named, pairing.variant.similarity, **about), evaluate)
+
+
+def _evaluate_engine(
+    pairing: Pairing, seed: int, settings: Settings, bench: Bench, advance: Callable[[], None]
+) -> Cell:
+    return evaluate_engine(bench, pairing, seed, settings, advance)
 
 
 def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench:
@@ -164,18 +201,6 @@ def _sources(plan: Plan) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
-def _evaluate(plan: Plan, bench: Bench, name: CellName, advance: Callable[[], None]) -> Noted:
-    spec = plan.variants[name.variant]
-    try:
-        cell = evaluate_variant(bench, spec, name.seed, plan.settings, advance)
-    except NotApplicableError as reason:
-        return Noted(name, spec.similarity, "skipped", str(reason))
-    except Exception as error:  # one variant's fault must not lose the others
-        return Noted(name, spec.similarity, "failed", f"{type(error).__name__}: {error}")
-    save_cell(plan.out, name, cell)
-    return Noted(name, spec.similarity, "ok")
-
-
 def _engine_name(plan: Plan, data: Data, backend: str, seed: int) -> CellName:
     pairing = plan.backends[backend]
     depends_on = (
@@ -183,20 +208,3 @@ def _engine_name(plan: Plan, data: Data, backend: str, seed: int) -> CellName:
         tuple(plan.settings.k), plan.settings.calibration, *_sources(plan),
     )  # fmt: skip
     return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))
-
-
-def _noted_engine(plan: Plan, name: CellName, backend: str, status: str, reason: str = "") -> Noted:
-    pairing = plan.backends[backend]
-    about = {"backend": backend, "predicted": pairing.predicted, "engine": pairing.engine.engine}
-    return Noted(name, pairing.variant.similarity, status, reason, **about)
-
-
-def _evaluate_engine(plan: Plan, bench: Bench, name: CellName, backend: str, advance: Callable[[], None]) -> Noted:
-    try:
-        cell = evaluate_engine(bench, plan.backends[backend], name.seed, plan.settings, advance)
-    except NotApplicableError as reason:
-        return _noted_engine(plan, name, backend, "skipped", str(reason))
-    except Exception as error:  # one engine's fault must not lose the others
-        return _noted_engine(plan, name, backend, "failed", f"{type(error).__name__}: {error}")
-    save_cell(plan.out, name, cell)
-    return _noted_engine(plan, name, backend, "ok")

@@ -1,139 +1,71 @@
-"""A results folder: one file a cell, and the tables made from them.
+"""The tables of a results folder, written together and read together.
 
-A cell's file is named after what it depends on (data, variant, seed, settings, schema and arithmetic),
-so a finished cell is found again and a stale one never is. Everything is written under a temporary
-name and renamed.
+meta.json holds the hashes of the tables that belong to it, and takes its place last.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from vqbench.durable import Write, write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
-from vqbench.names import check_no_links, slug
 from vqbench.result_files import check_meta, check_together, read_csv, read_meta, read_parquet
 
-_CELL = b"vqbench_cell"
+_META = "meta.json"
 DIGITS = "%.10g"
-
-
-@dataclass(frozen=True)
-class CellName:
-    """Which cell, and the hash of all that its numbers depend on."""
-
-    dataset: str
-    variant: str
-    seed: int
-    depends_on: str
-
-    @property
-    def path(self) -> Path:
-        """Where the cell lies, relative to ``cells/``."""
-        named = [SCHEMA, self.dataset, self.variant, self.depends_on]  # two names may share a slug
-        key = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
-        return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{key}.parquet"
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with plain line ends on every platform."""
-    path.write_text(text, "utf-8", newline="\n")
-
-
-def check_writable(folder: Path) -> None:
-    """Raise VqbenchError unless files can be made in ``folder``."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        check_no_links(folder)
-    except OSError as error:
-        raise VqbenchError(
-            f"out={folder}: cannot be written ({error.strerror}): choose another folder with out=DIR"
-        ) from None
-
-
-def save_cell(folder: Path, name: CellName, cell: Cell) -> None:
-    """Write a cell: its per-query table, with the small tables as JSON in the same file."""
-    small = {
-        "metrics": _plain(cell.metrics),
-        "ledger": _plain(cell.ledger),
-        "samples": _plain(cell.samples),
-        "seconds": cell.seconds,
-    }
-    table = pa.Table.from_pandas(cell.per_query, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _CELL: json.dumps(small)})
-    write_atomically(folder / "cells" / name.path, lambda path: pq.write_table(table, path))
-
-
-def has_cell(folder: Path, name: CellName) -> bool:
-    """Whether the cell is finished."""
-    return (folder / "cells" / name.path).is_file()
-
-
-def load_cell(folder: Path, name: CellName) -> Cell | None:
-    """The finished cell, or None."""
-    path = folder / "cells" / name.path
-    if not path.is_file():
-        return None
-    table = pq.read_table(path)
-    small = json.loads(table.schema.metadata[_CELL])
-    return Cell(
-        _frame(small["metrics"]).astype({"k": "Int64"}), _frame(small["ledger"]),
-        table.to_pandas(), _frame(small["samples"]), small["seconds"],
-    )  # fmt: skip
-
-
-def _plain(frame: pd.DataFrame) -> dict:
-    """A frame as plain lists; floats come back bit for bit, text stays text."""
-    values = frame.astype(object).where(frame.notna(), None).to_numpy(dtype=object).tolist()
-    return {"columns": list(frame.columns), "rows": values}
-
-
-def _frame(content: dict) -> pd.DataFrame:
-    return pd.DataFrame(content["rows"], columns=content["columns"])
 
 
 def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """A table with 10 significant digits and the same bytes on every platform."""
-    write_atomically(
-        folder / name,
-        lambda path: frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n"),
-    )
+    write_atomically(folder / name, partial(_csv_bytes, frame))
 
 
-def write_parquet(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    write_atomically(folder / name, lambda path: frame.to_parquet(path, index=False, compression="zstd"))
+def _csv_bytes(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+
+
+def _parquet_bytes(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, index=False, compression="zstd")
 
 
 def write_json(folder: Path, name: str, content: object) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_atomically(folder / name, lambda path: write_text(path, text))
+    write_atomically(folder / name, partial(_json_bytes, content))
+
+
+def _json_bytes(content: object, path: Path) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], meta: Mapping[str, Any]) -> None:
+    """Put tables in place, CSV or Parquet by their names, and meta.json with their hashes after them.
+
+    Files of seconds are not hashed: meta.json would change with each run.
+    Raises VqbenchError where one cannot be written; then all are what they were.
+    """
+    hashes: dict[str, str] = {}
+
+    def table(name: str, path: Path) -> None:
+        (_csv_bytes if path.suffix == ".csv" else _parquet_bytes)(tables[name], path)
+        if not name.endswith("timings.csv"):
+            hashes[name] = _hash(path)
+
+    files: dict[Path, Write] = {folder / name: partial(table, name) for name in tables}
+    files[folder / _META] = lambda path: _json_bytes({**meta, "tables": hashes}, path)
+    write_together(files)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -166,29 +98,62 @@ class Results:
 
 
 def read_results(folder: Path) -> Results:
-    """The tables of a results folder. Raises VqbenchError where it is none or of another schema."""
+    """The tables of a results folder.
+
+    Raises VqbenchError where it is none, of another schema, or holds tables of two runs.
+    """
     if not folder.is_dir():
         raise VqbenchError(f"{folder}: no such folder: name one that a run wrote, as in results/NAME")
     try:
-        meta = read_meta(folder / "meta.json")
+        meta = read_meta(folder / _META)
+        check_schema(folder, meta["schema"])
         if meta["schema"] != SCHEMA:
             raise VqbenchError(
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
-        check_meta(folder / "meta.json", meta)
+        check_meta(folder / _META, meta)
+        _check_tables(folder, meta)
+        optional = partial(_optional, folder, meta)
         frames = {name: read_csv(folder / name) for name in ("metrics.csv", "ledger.csv")}
-        frames["comparisons.csv"] = _optional(folder / "comparisons.csv", read_csv)
+        frames["comparisons.csv"] = optional("comparisons.csv", read_csv)
         check_together(folder, meta, frames)
         return Results(
             folder, frames["metrics.csv"], frames["ledger.csv"], frames["comparisons.csv"],
-            _optional(folder / "per_query.parquet", read_parquet),
-            _optional(folder / "samples.parquet", read_parquet), _optional(folder / "timings.csv", read_csv), meta,
-            _optional(folder / "backends.csv", _backends_csv),
+            optional("per_query.parquet", read_parquet), optional("samples.parquet", read_parquet),
+            optional("timings.csv", read_csv), meta, optional("backends.csv", _backends_csv),
         )  # fmt: skip
     except OSError as error:
         raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
+
+
+def check_schema(folder: Path, schema: object) -> None:
+    """Raise VqbenchError where results of a later version lie in ``folder``: not to be read, nor written over."""
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise VqbenchError(
+            f"{folder}: holds results of a later vqbench (schema {schema}; this one has {SCHEMA}): install that one "
+            "(pip install -U vqbench), or choose another folder"
+        )
+
+
+def check_not_later(folder: Path) -> None:
+    """Raise VqbenchError where a run into ``folder`` would replace the results of a later version."""
+    try:
+        meta = json.loads((folder / _META).read_text("utf-8"))
+    except (OSError, ValueError):  # none yet, or nothing that could be lost
+        return
+    check_schema(folder, meta.get("schema") if isinstance(meta, dict) else None)
+
+
+def _check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
+    """Raise VqbenchError where a table is not the one that meta.json was written with. One may be missing."""
+    for name, wanted in meta.get("tables", {}).items():
+        if (folder / name).is_file() and _hash(folder / name) != wanted:
+            raise VqbenchError(
+                f"{folder / name}: is not the table that meta.json was written with (a run was stopped between "
+                "the two, or is at work, or the file was edited): give the same command again; finished cells are kept"
+            )
 
 
 def _backends_csv(path: Path) -> pd.DataFrame:
@@ -197,5 +162,7 @@ def _backends_csv(path: Path) -> pd.DataFrame:
     return frame.fillna(dict.fromkeys(text, ""))
 
 
-def _optional(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
-    return read(path) if path.is_file() else pd.DataFrame()
+def _optional(folder: Path, meta: Mapping[str, Any], name: str, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    """A table, or an empty one: where it is missing, or left by another run than the one that wrote meta.json."""
+    of_this_run = name in meta.get("tables", {name: ""}) or name.endswith("timings.csv")
+    return read(folder / name) if of_this_run and (folder / name).is_file() else pd.DataFrame()

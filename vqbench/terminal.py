@@ -63,9 +63,9 @@ def progress_bar() -> Progress:
 def summary(out: Path) -> None:
     """Print the table of a results folder, and what was not evaluated or is doubtful."""
     results, screen = read_results(out), console()
-    datasets = sorted(results.metrics["dataset"].unique())
+    datasets = sorted(results.pooled["dataset"].unique())  # one whose cells all failed has no table
     for dataset in datasets:
-        _print_table(results, dataset, screen)
+        _print_table(results, dataset, screen, last=dataset == datasets[-1])
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         _print_answer(results, dataset, screen)
     for dataset in datasets:
@@ -124,7 +124,7 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
     screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
-def _print_table(results: Results, dataset: str, screen: Console) -> None:
+def _print_table(results: Results, dataset: str, screen: Console, *, last: bool) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     metrics = results.pooled
     metrics = metrics[metrics["dataset"] == dataset]
@@ -155,7 +155,7 @@ def _print_table(results: Results, dataset: str, screen: Console) -> None:
     expendable = [key for key in ("worst", "interval", "ratio", "letters") if key in keys]
     table, left_out = fitted(make, expendable, screen)
     screen.print(table)
-    if dataset == max(results.metrics["dataset"]):
+    if last:
         screen.print(_caption([key for key in keys if key not in left_out], k, factor, margin))
         if left_out:
             headings = {key: heading for heading, key, _ in columns}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import numpy as np
 
 from vqbench.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.datasets.base import Data
+from vqbench.durable import write_atomically
+from vqbench.errors import VqbenchError
+from vqbench.locks import remove_dead
 from vqbench.metrics.base import Placement
 from vqbench.search.measure import Cosine
 from vqbench.search.placement import place
@@ -91,22 +94,19 @@ def _read(path: Path | None) -> dict[str, np.ndarray] | None:
             found = {name: stored[name] for name in _ARRAYS}
     except Exception:  # whatever is wrong with a cache file, the remedy is to compute it again
         return None
-    os.utime(path)
+    with contextlib.suppress(OSError):  # a cache of others may be read, though not touched
+        os.utime(path)
     return found
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], cache_mb: float) -> None:
-    """Write under another name, then rename; drop the files unused for longest beyond the size cap."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-        os.replace(file.name, path)
+    """Write it whole; drop the files unused for longest beyond the size cap, and what dead processes left."""
+    with contextlib.suppress(OSError, VqbenchError):  # a cache that cannot be written costs time, not results
+        write_atomically(path, lambda file: np.savez(file, **arrays))  # pyright: ignore[reportArgumentType]
+        remove_dead(path.parent)
         files = sorted(path.parent.glob("truth-*.npz"), key=lambda f: f.stat().st_mtime, reverse=True)
         total = 0.0
         for file in files:
             total += file.stat().st_size / 2**20
             if total > cache_mb and file != path:
                 file.unlink(missing_ok=True)
-    except OSError:  # a cache that cannot be written costs time, not results
-        return

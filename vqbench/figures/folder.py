@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
+from vqbench.durable import write_together
 from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
@@ -34,7 +35,7 @@ from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.names import check_no_links, distinct
 from vqbench.scaling.curves import nested
-from vqbench.store import Results, read_results, write_atomically
+from vqbench.store import Results, read_results
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
@@ -73,7 +74,8 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
     if (folder / TIMED).is_file():
         return _draw_timed(folder)
     results = read_results(folder)
-    if results.samples.empty or results.per_query.empty:  # or the figures made from them would be deleted
+    lacking = results.samples.empty or results.per_query.empty
+    if lacking and (results.metrics["status"] == "ok").any():  # or the figures made from them would be deleted
         raise VqbenchError(f"{folder}: holds no samples.parquet or per_query.parquet: run vqbench again for figures")
     parts = slices(results)
     plan = [(name, draw) for figure, name, draw in _plan(results, parts) if _wanted(results, figure)]
@@ -138,6 +140,8 @@ def _save(figure: Figure, stem: Path) -> list[Path]:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    write_atomically(paths[0], lambda path: figure.savefig(path, dpi=DPI))
-    write_atomically(paths[1], lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}))
+    write_together({
+        paths[0]: lambda path: figure.savefig(path, dpi=DPI),
+        paths[1]: lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}),
+    })  # fmt: skip
     return paths

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_info
 
 from vqbench import provenance
+from vqbench.durable import check_writable, write_atomically, write_text
 from vqbench.errors import NotApplicableError
 from vqbench.kernels.choice import chosen, threads
 from vqbench.peers.contest import load_faiss, version_of
@@ -27,7 +28,7 @@ from vqbench.peers.settings import Timed
 from vqbench.peers.sweep import sweep
 from vqbench.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
 from vqbench.peers.training import fit
-from vqbench.store import check_writable, write_atomically, write_csv, write_json, write_text
+from vqbench.store import write_csv, write_json
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "threadpoolctl", "faiss-cpu", "usearch")
 _Part = tuple[str, Callable[[], Iterator[Row]]]

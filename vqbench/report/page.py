@@ -12,13 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vqbench import advice
+from vqbench.durable import write_atomically, write_text
 from vqbench.errors import VqbenchError
+from vqbench.locks import remove_dead
 from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
 from vqbench.names import shown
 from vqbench.report import charts, tables
 from vqbench.report.answers import Answer, answers, lead
 from vqbench.report.engines import Engines, differences, engines
-from vqbench.store import Results, read_results, write_atomically, write_text
+from vqbench.store import Results, read_results
 
 NAME = "report.html"
 
@@ -65,10 +67,8 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
     if out.is_dir():
         raise VqbenchError(f"--out {out}: is a folder: name a file in it, as in {out / NAME}")
     page = render(_readable(folders))
-    try:
-        write_atomically(out, lambda path: write_text(path, page))
-    except OSError as error:
-        raise VqbenchError(f"{out}: cannot be written ({error.strerror}): choose another file with --out") from None
+    remove_dead(out.parent)
+    write_atomically(out, lambda path: write_text(path, page))
     return out
 
 

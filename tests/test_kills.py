@@ -1,0 +1,186 @@
+"""Nothing lost: whatever kills a sweep or fails under it, the same command finishes it with the same tables."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import kills
+import pytest
+from kills import COMMAND, VARIANTS, Bench, tables
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").is_dir(), reason="needs Linux")
+
+#: Steps on files of the sweep, as the fixture counts them.
+STEPS = 62
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A sweep with everything imported. Its children are forked, so nothing is run in this process before."""
+    made = Bench(tmp_path_factory.mktemp("kills"))
+    assert made.prepare() == STEPS
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_kill_at_any_step_loses_nothing(bench: Bench, half: int) -> None:
+    """Before a step is after the one before it."""
+    wrong = [each for at in range(1 + half, STEPS + 1, 2) for each in kills.at_step(bench, kills.killed_before, at)]
+    assert wrong + kills.at_step(bench, kills.killed_after, STEPS) == []
+
+
+@pytest.mark.slow
+def test_a_file_that_was_half_written_is_never_taken_for_whole(bench: Bench) -> None:
+    for at in (9, 30, 42):
+        assert kills.at_step(bench, kills.torn, at) == []
+
+
+@pytest.mark.slow
+def test_a_kill_at_a_random_moment_loses_nothing(bench: Bench) -> None:
+    moment, died = random.Random(7), 0
+    while died < 25:
+        more, wrong = kills.at_random(bench, moment)
+        assert wrong == []
+        died += max(1, more)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_any_step_may_fail(bench: Bench, number: int) -> None:
+    """Every step with one error or the other."""
+    steps = range(1 + (number == errno.EIO), STEPS + 1, 2)
+    assert [each for at in steps for each in kills.failed_step(bench, number, at)] == []
+
+
+@pytest.mark.slow
+def test_eight_runs_at_once_evaluate_each_cell_once(bench: Bench) -> None:
+    bench.fresh(older=False)
+    ran = [bench.wait(*each) for each in [bench.start() for _ in range(8)]]
+    assert [each.status for each in ran] == [0] * 8
+    assert sorted(name for each in ran for name in each.evaluated) == sorted(VARIANTS)
+    assert tables(bench.out) == bench.reference
+    assert not list(kills.passing(bench.out))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_run_in_order(bench: Bench, number: int, status: int) -> None:
+    """The cell at hand is dropped, finished ones are kept, nothing is left behind."""
+    bench.fresh()
+
+    def at_the_second_cell() -> None:
+        import vqbench.run
+
+        evaluate = vqbench.run.evaluate_variant
+
+        def evaluated(*given: object) -> object:
+            if len(kills.cell_files(bench.out)) == 1:
+                os.kill(os.getpid(), number)
+            return evaluate(*given)
+
+        vqbench.run.evaluate_variant = evaluated
+
+    ran = bench.run(prepare=at_the_second_cell)
+    assert ran.status == status
+    assert "interrupted" in ran.printed
+    assert "finished cells are kept" in ran.printed
+    assert "vqbench dataset=synthetic" in ran.printed
+    assert "Traceback" not in ran.printed
+    assert len(kills.finished_cells(bench.out)) == 1
+    assert not list(kills.passing(bench.out))
+    assert tables(bench.out) == bench.older
+    assert bench.faults_left() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "status"), [(2000, 2), (12000, 1)])
+def test_a_file_larger_than_the_limit_is_named(bench: Bench, limit: int, status: int) -> None:
+    """Cells do not fit and fail with a reason; tables that do not fit leave the older ones as they were."""
+    bench.fresh()
+    ran = bench.run(prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert ran.status == status, ran.printed
+    told = ran.printed if status == 2 else (bench.out / "metrics.csv").read_text()
+    assert "cannot be written (File too large): raise the limit on the size of files (ulimit -f)" in told
+    assert (tables(bench.out) == bench.older) == (status == 2)
+    assert not list(kills.passing(bench.out))
+    assert bench.faults_left() == []
+
+
+@pytest.mark.slow
+def test_a_memory_limit_fails_cells_and_loses_none(bench: Bench) -> None:
+    """A variant that asks for more than there is fails; the others have their rows."""
+    bench.fresh()
+
+    def limited() -> None:
+        import numpy as np
+
+        from vqbench.quantizers.binary import BinaryCodec
+
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 30), resource.RLIM_INFINITY))
+        BinaryCodec.encode = lambda self, x_nd: np.ones(1 << 33, np.uint8)
+
+    ran = bench.run(prepare=limited)
+    table = (bench.out / "metrics.csv").read_text()
+    assert (ran.status, sorted(ran.evaluated)) == (1, sorted(VARIANTS))
+    assert "MemoryError: Unable to allocate" in table
+    assert "block_mb" in table
+    assert kills.finished_cells(bench.out) == {"float32", "offset_int8"}
+    assert bench.faults_left() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["cut", "flipped", "garbage", "empty", "another"])
+def test_a_damaged_cell_is_evaluated_again(bench: Bench, damage: str) -> None:
+    bench.fresh(older=False)
+    assert bench.run().status == 0
+    path, other = sorted(kills.cell_files(bench.out))[:2]
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes({
+        "cut": content[:-1], "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "garbage": os.urandom(500), "empty": b"", "another": other.read_bytes(),
+    }[damage])  # fmt: skip
+    ran = bench.run()
+    assert ran.status == 0
+    assert ran.evaluated == (path.name.rsplit("-s0-", 1)[0],)
+    assert f"vqbench: {path}: is damaged, and evaluated again" in ran.printed
+    assert tables(bench.out) == bench.reference
+
+
+@pytest.mark.slow
+def test_a_touched_cell_is_not_evaluated_again(bench: Bench) -> None:
+    bench.fresh(older=False)
+    bench.run()
+    for path in kills.cell_files(bench.out):
+        os.utime(path, (1, 1))
+    assert bench.run().evaluated == ()
+    assert sorted(bench.run(None, "force=true").evaluated) == sorted(VARIANTS)
+    assert tables(bench.out) == bench.reference
+
+
+@pytest.mark.slow
+def test_a_signal_reaches_a_command_through_hydra(tmp_path: Path) -> None:
+    """The whole command line, interrupted while it is at work."""
+    command = [*COMMAND, "dataset.n=20000", "dataset.queries=1000", f"out={tmp_path / 'x'}"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "vqbench", *command], stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    while not list(tmp_path.glob("x/cells/*/.vqbench-*.claim")) and running.poll() is None:
+        time.sleep(0.01)
+    running.terminate()
+    _, printed = running.communicate(timeout=60)
+    assert running.returncode == 143, printed
+    assert len(printed.splitlines()) == 1
+    assert "interrupted (SIGTERM)" in printed
+    assert not list(tmp_path.rglob(".vqbench-*"))

@@ -1,0 +1,122 @@
+"""A cell's file: everything measured of one (dataset, variant, seed).
+
+It is named after what the cell depends on (data, variant, seed, settings, schema and arithmetic), so a finished cell is
+found again and a stale one never is. Its first line holds a hash of all that follows, so that a damaged one is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vqbench.durable import write_atomically
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.cell import Cell
+from vqbench.evaluation.tables import SCHEMA
+from vqbench.locks import PASSING
+from vqbench.names import slug
+
+_SMALL = b"vqbench_cell"
+State = Literal["whole", "missing", "damaged"]
+
+
+@dataclass(frozen=True)
+class CellName:
+    """Which cell, and the hash of all that its numbers depend on."""
+
+    dataset: str
+    variant: str
+    seed: int
+    depends_on: str
+
+    @property
+    def key(self) -> str:
+        """A hash of all that the cell's numbers depend on."""
+        named = [SCHEMA, self.dataset, self.variant, self.depends_on]  # two names may share a slug
+        return hashlib.sha256(repr(named).encode()).hexdigest()[:32]
+
+    @property
+    def path(self) -> Path:
+        """Where the cell lies, relative to ``cells/``."""
+        return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{self.key[:16]}.cell"
+
+    @property
+    def claim(self) -> Path:
+        """The file that whoever evaluates the cell locks, relative to ``cells/``."""
+        return self.path.with_name(f"{PASSING}{self.key[:16]}.claim")
+
+
+def save_cell(folder: Path, name: CellName, cell: Cell) -> None:
+    """Write a cell: its per-query table, with the small tables as JSON in the same file.
+
+    Raises VqbenchError where it cannot be written.
+    """
+    small = {
+        "metrics": _plain(cell.metrics),
+        "ledger": _plain(cell.ledger),
+        "samples": _plain(cell.samples),
+        "seconds": cell.seconds,
+    }
+    table = pa.Table.from_pandas(cell.per_query, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _SMALL: json.dumps(small)})
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    body = content.getvalue()
+    write_atomically(folder / "cells" / name.path, lambda path: path.write_bytes(_head(name, body) + body))
+
+
+def _head(name: CellName, body: bytes) -> bytes:
+    """A cell's first line: which cell it is, and the hash of the rest."""
+    return f"vqbench cell {name.key} {hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+def _body(folder: Path, name: CellName) -> bytes | None:
+    """What a whole cell holds after its first line. Raises FileNotFoundError where there is no cell."""
+    head, end, body = (folder / "cells" / name.path).read_bytes().partition(b"\n")
+    return body if head + end == _head(name, body) else None
+
+
+def cell_state(folder: Path, name: CellName) -> State:
+    """Whether the cell is finished and whole, to the last bit."""
+    try:
+        return "damaged" if _body(folder, name) is None else "whole"
+    except FileNotFoundError:
+        return "missing"
+    except OSError:  # a bad sector, or no right to read: what cannot be read is no cell
+        return "damaged"
+
+
+def load_cell(folder: Path, name: CellName) -> Cell:
+    """The finished cell. Raises VqbenchError where it has gone or was damaged since it was last seen."""
+    try:
+        body = _body(folder, name)
+    except OSError:
+        body = None
+    if body is None:
+        raise VqbenchError(
+            f"{folder / 'cells' / name.path}: the finished cell has gone or was damaged: give the same command again"
+        )
+    table = pq.read_table(pa.BufferReader(body))
+    small = json.loads(table.schema.metadata[_SMALL])
+    return Cell(
+        _frame(small["metrics"]).astype({"k": "Int64"}), _frame(small["ledger"]),
+        table.to_pandas(), _frame(small["samples"]), small["seconds"],
+    )  # fmt: skip
+
+
+def _plain(frame: pd.DataFrame) -> dict:
+    """A frame as plain lists; floats come back bit for bit, text stays text."""
+    values = frame.astype(object).where(frame.notna(), None).to_numpy(dtype=object).tolist()
+    return {"columns": list(frame.columns), "rows": values}
+
+
+def _frame(content: dict) -> pd.DataFrame:
+    return pd.DataFrame(content["rows"], columns=content["columns"])

@@ -1,0 +1,49 @@
+"""The end of a run: tables, figures and report of a folder, and what stands on the screen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vqbench.assemble import TABLES_CLAIM, assemble
+from vqbench.durable import faults
+from vqbench.locks import claimed
+from vqbench.run import Note
+from vqbench.terminal import closing, progress_bar, summary
+
+
+def finish(notes: Sequence[Note]) -> int:
+    """Write tables and figures of one folder and show the table, while no other run does; 1 where a cell failed."""
+    out, written = notes[0].out, ["tables"]
+    cells = [cell for note in notes for cell in note.cells]
+    with contextlib.ExitStack() as held:
+        with faults(out):
+            held.enter_context(claimed(out / TABLES_CLAIM, wait=True))
+        assemble(notes)
+        try:
+            written += _drawn(out, notes[0].meta["config"])
+        finally:  # without figures, too
+            summary(out)
+        if any(cell.backend for cell in cells):
+            from vqbench.engine_screen import print_engines
+
+            print_engines(out)
+        closing(out, reused=sum(cell.status == "reused" for cell in cells), written=written)
+    return int(any(cell.status == "failed" for cell in cells))
+
+
+def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Draw figures and report from the tables, if the config wants them; what was written."""
+    if config.get("figures", True):
+        from vqbench.figures.folder import draw_all
+
+        with progress_bar() as progress:
+            if draw_all(out, progress):
+                yield "figures"
+    if config.get("report", True):
+        from vqbench.report.page import write_report
+
+        write_report([out])
+        yield "report.html"

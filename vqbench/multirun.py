@@ -1,0 +1,81 @@
+"""What the jobs of a multirun leave for it: a note each, or what stopped them. They may run on another machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vqbench.cells import CellName
+from vqbench.durable import faults, make_folder, write_atomically, write_text
+from vqbench.locks import PASSING, available, claimed, remove_dead
+from vqbench.obtain import Noted
+from vqbench.run import Note
+
+_HOME = Path("results", ".sweeps")
+
+
+@contextlib.contextmanager
+def notes_folder() -> Iterator[Path]:
+    """A folder for the notes of one multirun, gone afterwards; folders of multiruns that died go first."""
+    folder = _HOME / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
+    with contextlib.ExitStack() as held:
+        held.callback(_remove_if_empty)
+        with faults(folder):
+            make_folder(_HOME)
+            _clear_dead()
+            held.enter_context(claimed(_claim(folder)))  # before it is there, so that it is nobody's for no moment
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            make_folder(folder)
+        yield folder
+
+
+def _remove_if_empty() -> None:
+    with contextlib.suppress(OSError):  # another multirun may be at work beside this one
+        _HOME.rmdir()
+        _HOME.parent.rmdir()
+
+
+def _claim(folder: Path) -> Path:
+    return folder.with_name(f"{PASSING}{folder.name}.claim")
+
+
+def _clear_dead() -> None:
+    if not available(_HOME):
+        return
+    for folder in _HOME.glob("*/"):
+        with claimed(_claim(folder)) as dead:
+            if dead:
+                shutil.rmtree(folder, ignore_errors=True)
+    remove_dead(_HOME)
+
+
+def save_note(folder: Path, job: int, note: Note) -> None:
+    """Leave a multirun job's note where the whole multirun finds it."""
+    cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
+    text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
+    write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
+
+
+def save_mistake(folder: Path, job: int, text: str) -> None:
+    """Leave what stopped a multirun's job; the job may run in another process, or on another machine."""
+    write_atomically(folder / f"job-{job:06}.txt", lambda path: write_text(path, text))
+
+
+def load_mistakes(folder: Path) -> list[str]:
+    """What stopped jobs of a multirun, in the order of the jobs."""
+    return [path.read_text("utf-8") for path in sorted(folder.glob("job-*.txt"))]
+
+
+def load_notes(folder: Path) -> list[Note]:
+    """The notes of a multirun's jobs, in the order of the jobs."""
+    notes = []
+    for path in sorted(folder.glob("job-*.json")):
+        content = json.loads(path.read_text("utf-8"))
+        cells = [Noted(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
+        notes.append(Note(Path(content["out"]), tuple(cells), content["meta"]))
+    return notes
