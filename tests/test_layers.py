@@ -238,7 +238,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
 def test_files_of_results_are_read_by_the_store_alone() -> None:
     users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
     assert users == {"vqbench.store"}
-    allowed = {"vqbench.errors", "vqbench.evaluation.tables", "vqbench.readers.footer"}
+    allowed = {"vqbench.errors", "vqbench.names", "vqbench.evaluation.tables", "vqbench.readers.footer"}
     assert IMPORTS["vqbench.result_files"] <= allowed
 
 

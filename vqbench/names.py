@@ -87,10 +87,10 @@ def shown(text: str) -> str:
     )
 
 
-def shortened(value: object) -> str:
+def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     """A value as a message shows it: in one line, and not at length."""
-    text = shown(str(value))
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+    text = str(value)
+    return shown(text if len(text) <= most else f"{text[:most]}...")
 
 
 def check_no_links(folder: Path) -> None:

@@ -20,8 +20,9 @@ from vqbench.config import build, conf_folder
 from vqbench.config import nearest as nearest_name
 from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
-from vqbench.errors import VqbenchError, one_line
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
+from vqbench.names import shown
 from vqbench.plan import build_variant
 from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
@@ -49,18 +50,18 @@ def neighbours(
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
         raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}")
-    task = progress.add_task(f"neighbours of {one_line(data.ids[row])}", total=len(specs))
+    task = progress.add_task(f"neighbours of {shown(data.ids[row])}", total=len(specs))
     float_rank = {hit: rank for rank, (hit, _) in enumerate(_search(data, row, _variant("float32"), top), 1)}
     lists = {}
     for name, variant in specs.items():
         found = _search(data, row, variant, top)
         bits = variant.similarity == "hamming"
         lists[name] = [
-            (float_rank.get(hit), one_line(data.ids[hit]), f"{-score:.0f} bits" if bits else f"{score:.4f}")
+            (float_rank.get(hit), shown(data.ids[hit]), f"{-score:.0f} bits" if bits else f"{score:.4f}")
             for hit, score in found
         ]
         progress.advance(task)
-    return Neighbours(one_line(data.ids[row]), data.name, lists)
+    return Neighbours(shown(data.ids[row]), data.name, lists)
 
 
 def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int, float]]:

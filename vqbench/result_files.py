@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.errors import VqbenchError, one_line
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, METRICS
+from vqbench.names import shortened
 from vqbench.readers.footer import parts
 
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
@@ -147,5 +148,5 @@ def _check_size(path: Path) -> None:
 
 
 def _broken(path: Path, found: str) -> VqbenchError:
-    told = one_line(" ".join(found.split()), 200)
+    told = shortened(" ".join(found.split()), 200)
     return VqbenchError(f"{path}: is not what a run writes ({told}): run vqbench again, or get the folder anew")

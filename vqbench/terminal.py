@@ -16,10 +16,10 @@ from rich.segment import Segment
 from rich.table import Table
 
 from vqbench.advice import answer
-from vqbench.errors import VqbenchError, one_line
+from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
-from vqbench.names import shown
+from vqbench.names import shortened, shown
 from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
@@ -106,7 +106,7 @@ def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> Non
 def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
     """Say which rows ``on_bad_rows=drop`` left out."""
     for of, some in dropped.items():
-        first, count = one_line(", ".join(map(str, some["first_ids"]))), some["rows"]
+        first, count = shortened(", ".join(map(str, some["first_ids"])), 300), some["rows"]
         more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
         screen.print(
             f"[bold]note[/bold]: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left "

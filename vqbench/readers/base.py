@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.arrays import Table
-from vqbench.errors import VqbenchError, one_line
+from vqbench.errors import VqbenchError
 from vqbench.given import Given
+from vqbench.names import shortened
+
+_LONGEST = 300  # characters of a part of a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,5 +42,5 @@ def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str =
 
     Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
     """
-    told = [one_line(x) for x in (place, found, rule) if x]
-    return VqbenchError(": ".join([str(path), *told]) + (f"; {one_line(remedy)}" if remedy else ""))
+    told = [shortened(x, _LONGEST) for x in (place, found, rule) if x]
+    return VqbenchError(": ".join([str(path), *told]) + (f"; {shortened(remedy, _LONGEST)}" if remedy else ""))
