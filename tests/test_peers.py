@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,10 +101,29 @@ def test_what_it_was_measured_on_is_told(folder: Path) -> None:
     assert meta["threads"] == 1
     assert meta["timed"]["sizes"] == [[800, 32, 20]]
     assert meta["versions"]["numpy"] == np.__version__
-    assert {"machine", "load", "pools", "kernels"} <= set(meta)
+    assert {"machine", "measured", "pools", "kernels"} <= set(meta)
+    assert list(meta["measured"]) == [*SEARCHES, "linear"]
+    assert {"load", "git_commit"} == set(meta["measured"]["fit"])
     assert "date" not in json.dumps(meta)
     text = (folder / "peers.md").read_text()
     assert text.count("\n| float32 |") == 2 * sum(bool(c.against) for c in FAMILIES["float32"].contestants)
+
+
+def test_a_part_is_measured_again_and_the_others_stay(folder: Path, tmp_path: Path) -> None:
+    """Where all else is the same; else nothing stays."""
+    shutil.copytree(folder, tmp_path / "again")
+    again = [*SMALL, parts("hamming"), "timed.repeats=2", f"out={tmp_path / 'again'}"]
+    assert main(again) == 0
+    before, after = (pd.read_csv(at / "peers.csv") for at in (folder, tmp_path / "again"))
+    others = before["family"] != "hamming"
+    pd.testing.assert_frame_equal(before[others], after[others])
+    assert before["contestant"].tolist() == after["contestant"].tolist()
+    assert (before["median_s"] != after["median_s"])[~others].any()
+    assert json.loads((tmp_path / "again" / "meta.json").read_text())["measured"].keys() == {*SEARCHES, "linear"}
+    assert (tmp_path / "again" / "linear.csv").exists()
+    assert main([*again, "timed.seed=1"]) == 0
+    assert set(pd.read_csv(tmp_path / "again" / "peers.csv")["family"]) == {"hamming"}
+    assert not (tmp_path / "again" / "linear.csv").exists()
 
 
 def test_linear_has_a_point_for_every_size(folder: Path) -> None:

@@ -158,12 +158,10 @@ def _reading(ks: Sequence[int]) -> str:
 
 
 def _about(meta: dict) -> str:
-    timed, machine, load = meta["timed"], meta["machine"], meta.get("load") or {}
+    timed, machine = meta["timed"], meta["machine"]
     versions = ", ".join(f"{name} {meta['versions'][name]}" for name in ("vqbench", "numpy", "faiss-cpu", "usearch")
                          if meta["versions"].get(name))  # fmt: skip
-    before = (load.get("before") or [np.nan])[0]
-    busy = "" if np.isnan(before) else f"; load before {before:g}"
     return (
-        f"{machine['cpu']}, {meta['threads']} threads each{busy}; {timed['repeats']} rounds, in each of which everyone "
+        f"{machine['cpu']}, {meta['threads']} threads each; {timed['repeats']} rounds, in each of which everyone "
         f"searched once in a drawn order; unit rows of a Gaussian mixture; {versions}."
     )

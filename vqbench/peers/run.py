@@ -19,12 +19,13 @@ from vqbench.errors import NotApplicableError
 from vqbench.kernels.choice import chosen, threads
 from vqbench.peers.contest import load_faiss, version_of
 from vqbench.peers.installed import size_row
+from vqbench.peers.kept import Kept
 from vqbench.peers.linear import TABLE as LINEAR
 from vqbench.peers.linear import linear
 from vqbench.peers.memory import memory
 from vqbench.peers.processes import command_rows, rows, startup
 from vqbench.peers.searches import FAMILIES, compete, problem
-from vqbench.peers.settings import Timed
+from vqbench.peers.settings import PARTS, Timed
 from vqbench.peers.sweep import sweep
 from vqbench.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
 from vqbench.peers.training import fit
@@ -35,10 +36,15 @@ _Part = tuple[str, Callable[[], Iterator[Row]]]
 
 
 def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
-    """Time everything and write the folder; what is finished is written after every part. Returns peers.csv."""
+    """Time everything and write the folder; what is finished is written after every part. Returns peers.csv.
+
+    Parts that this run leaves out stay as they were, if they were measured on the same machine, with the same versions
+    and settings.
+    """
     check_writable(out)
     count = timed.threads or threads()
-    before, found, table = _load(), list[Row](), frame([])
+    before, meta = _load(), _meta(timed, count)
+    kept, found, table = Kept.of(out, meta), list[Row](), frame([])
     total = sum(1 for _ in _parts(timed, count)) + ("linear" in timed.parts)
     task = progress.add_task("peers", total=total)
     for title, part in _parts(timed, count):
@@ -49,18 +55,20 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
             family = title.partition(",")[0]
             why = f"{type(error).__name__}: {error}"
             found.append(Row(family=family, contestant=title, version="", threads=count, status="failed", reason=why))
-        table = frame(found)
+        table = kept.joined(kept.table, frame(found))
         write_csv(out, TABLE, table)
-        write_csv(out, RUNS, runs(found))
+        write_csv(out, RUNS, kept.joined(kept.runs, runs(found)))
         progress.advance(task)
     if "linear" in timed.parts:
         progress.update(task, description="linear")
         write_csv(out, LINEAR, linear(timed, count))
         progress.advance(task)
-    else:
+    elif "linear" not in kept.measured:
         (out / LINEAR).unlink(missing_ok=True)
     write_atomically(out / MARKDOWN, lambda path: write_text(path, markdown(table)))
-    write_json(out, "meta.json", _meta(timed, count, before))
+    about = {"git_commit": provenance.commit(), "load": {"before": before, "after": _load()}}
+    measured = kept.measured | dict.fromkeys(timed.parts, about)
+    write_json(out, "meta.json", {**meta, "measured": {part: measured[part] for part in PARTS if part in measured}})
     return table
 
 
@@ -96,8 +104,10 @@ def _once(make: Callable[[], Any]) -> Callable[[], Any]:
     return get
 
 
-def _meta(timed: Timed, count: int, before: list[float] | None) -> dict[str, Any]:
-    """Everything but the date that one needs to judge the numbers. load: over 1, 5 and 15 minutes."""
+def _meta(timed: Timed, count: int) -> dict[str, Any]:
+    """Everything but the date that one needs to judge the numbers. measured: the parts, each with its run's commit and
+    the machine's load over 1, 5 and 15 minutes before and after.
+    """
     with contextlib.suppress(NotApplicableError):
         load_faiss(count)
     blas = [{key: pool.get(key) for key in ("user_api", "internal_api", "version", "architecture", "threading_layer")}
@@ -111,8 +121,7 @@ def _meta(timed: Timed, count: int, before: list[float] | None) -> dict[str, Any
                      **{name: version_of(name) for name in _PACKAGES}},
         "machine": {"cpu": provenance.cpu(), "system": platform.system(), "processors": os.cpu_count()},
         "pools": blas,
-        "load": {"before": before, "after": _load()},
-        "git_commit": provenance.commit(),
+        "measured": dict.fromkeys(timed.parts),
     }  # fmt: skip
 
 

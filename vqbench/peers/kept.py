@@ -1,0 +1,60 @@
+"""What an earlier comparison in the same folder measured, and this one does not measure again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqbench.peers.settings import PARTS
+from vqbench.peers.table import RUNS, TABLE
+
+#: Of meta.json: where one of these differs, numbers of the two do not belong side by side.
+_SAME = ("timed", "threads", "kernels", "versions", "machine")
+
+_TEXT = ("family", "contestant", "version", "against", "goal", "status", "reason")
+_WHOLE = ("n", "d", "queries", "k", "timed_queries", "rounds")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows of the parts that stay. measured: by part, what meta.json says of its run."""
+
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @classmethod
+    def of(cls, out: Path, meta: Mapping[str, Any]) -> Kept:
+        """Nothing where there is no comparison, or one of another machine, other versions or other sizes."""
+        try:
+            before = json.loads((out / "meta.json").read_text("utf-8"))
+            if any(_comparable(before.get(key)) != _comparable(meta[key]) for key in _SAME):
+                return cls()
+            measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
+            table, runs = (_read(out / name) for name in (TABLE, RUNS))
+        except (OSError, ValueError, KeyError, AttributeError):
+            return cls()
+        return cls(measured, table[table["family"].isin(measured)], runs[runs["family"].isin(measured)])
+
+    def joined(self, kept: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+        """Both, by part in the order of ``PARTS``."""
+        both = new if kept.empty else pd.concat([kept, new], ignore_index=True)
+        return both.sort_values("family", key=lambda x: x.map(PARTS.index), kind="stable", ignore_index=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table as it was written: text and whole numbers, where there are any."""
+    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str))
+    table = table.fillna({name: "" for name in _TEXT if name in table})
+    return table.astype({name: "Int64" for name in _WHOLE if name in table})
+
+
+def _comparable(value: Any) -> Any:
+    """As it comes back from JSON, without the list of parts."""
+    plain = json.loads(json.dumps(value))
+    return {key: each for key, each in plain.items() if key != "parts"} if isinstance(plain, dict) else plain
