@@ -26,7 +26,8 @@ from vqbench.peers.table import Row, frame, spread
 
 META = {
     "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu", "system": "Linux"},
-    "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"}, "measured": {"hamming": {}, "linear": {}},
+    "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"},
+    "measured": {"hamming": {}, "linear": {}},
 }  # fmt: skip
 
 
