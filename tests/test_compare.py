@@ -145,6 +145,9 @@ def test_what_cannot_be_compared(folders: Path, capsys: pytest.CaptureFixture[st
         Path("b/meta.json").write_text(json.dumps(content))
         assert message in refused("a", "b")
     Path("b/meta.json").write_text(json.dumps({**meta, "datasets": {"other": meta["datasets"][name]}}))
+    assert f"dataset {name} is not in meta.json" in refused("a", "b")
+    for table in Path("b").glob("*.csv"):
+        table.write_text(table.read_text().replace(name, "other"))
     assert "no dataset in common" in refused("a", "b")
     Path("b/meta.json").write_text(json.dumps({**meta, "schema": meta["schema"] + 1}))
     assert "results of a later vqbench" in refused("a", "b")

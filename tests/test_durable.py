@@ -23,7 +23,7 @@ from vqbench.cli import main
 from vqbench.durable import write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
-from vqbench.evaluation.tables import SCHEMA
+from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
 from vqbench.store import read_results, write_tables
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
@@ -36,11 +36,26 @@ SMALL = [
     "metric=[overlap]", "quantizer=[float32]", "figures=false", "report=false", "doctor=false", "cache=off",
 ]  # fmt: skip
 TABLES = {
-    "metrics.csv": pd.DataFrame({"metric": ["overlap"], "value": [0.5]}),
-    "ledger.csv": pd.DataFrame({"bytes": [1]}),
+    "metrics.csv": pd.DataFrame(columns=METRICS),
+    "ledger.csv": pd.DataFrame(columns=LEDGER),
     "timings.csv": pd.DataFrame({"fit": [1.0]}),
-    "samples.parquet": pd.DataFrame({"x": [1]}),
+    "samples.parquet": pd.DataFrame(
+        {
+            "dataset": ["x"],
+            "variant": ["x"],
+            "seed": [0],
+            "kind": ["x"],
+            "id": ["x"],
+            "index": [0.0],
+            "other": ["x"],
+            "value": [1.0],
+            "code": [1.0],
+        }
+    ),
 }
+
+
+META = {"schema": SCHEMA, "datasets": {}, "metrics": {}}
 
 
 def names(folder: Path) -> set[str]:
@@ -192,8 +207,8 @@ def test_a_cell_under_another_name_is_not_that_cell(tmp_path: Path) -> None:
 
 
 def test_tables_of_two_runs_are_refused(tmp_path: Path) -> None:
-    write_tables(tmp_path, TABLES, {"schema": SCHEMA})
-    assert read_results(tmp_path).samples["x"].tolist() == [1]
+    write_tables(tmp_path, TABLES, META)
+    assert read_results(tmp_path).samples["value"].tolist() == [1]
     (tmp_path / "samples.parquet").unlink()  # committed results lack it
     assert read_results(tmp_path).samples.empty
     for name in ("metrics.csv", "ledger.csv"):
@@ -204,13 +219,13 @@ def test_tables_of_two_runs_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(before)
     pd.DataFrame({"x": [2]}).to_csv(tmp_path / "backends.csv")  # an earlier run's, not yet removed
     assert read_results(tmp_path).backends.empty
-    write_tables(tmp_path, {**TABLES, "timings.csv": pd.DataFrame({"fit": [2.0]})}, {"schema": SCHEMA})
+    write_tables(tmp_path, {**TABLES, "timings.csv": pd.DataFrame({"fit": [2.0]})}, META)
     assert json.loads((tmp_path / "meta.json").read_text())["tables"].keys() == {*TABLES} - {"timings.csv"}
 
 
 @pytest.mark.parametrize("meta", ["[]", "{}", '{"schema": 2, "tables": 3}', "{", '{"schema": "x"}'])
 def test_a_folder_without_a_whole_description_is_refused(tmp_path: Path, meta: str) -> None:
-    write_tables(tmp_path, TABLES, {"schema": SCHEMA})
+    write_tables(tmp_path, TABLES, META)
     (tmp_path / "meta.json").write_text(meta)
     with pytest.raises(VqbenchError):
         read_results(tmp_path)

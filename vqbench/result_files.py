@@ -110,10 +110,12 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    if not len(frame.columns):  # of a run without any result
+        return frame
     named: Sequence[str] = _NAMED.get(path.name, ())
     if missing := [name for name in named if name not in frame]:
         raise _broken(path, f"no column {', '.join(missing)}")
-    for name in {*_NUMBERS} & {*frame}:
+    for name in {*_NUMBERS} & {*frame} if len(frame) else ():  # no row, no type
         column = frame[name]
         if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
             raise _broken(path, f"column {name} holds more than numbers")
