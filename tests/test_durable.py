@@ -38,7 +38,7 @@ SMALL = [
 TABLES = {
     "metrics.csv": pd.DataFrame(columns=METRICS),
     "ledger.csv": pd.DataFrame(columns=LEDGER),
-    "timings.csv": pd.DataFrame({"fit": [1.0]}),
+    "timings.csv": pd.DataFrame({"dataset": ["x"], "variant": ["x"], "seed": [0], "fit": [1.0]}),
     "samples.parquet": pd.DataFrame(
         {
             "dataset": ["x"],
@@ -219,7 +219,7 @@ def test_tables_of_two_runs_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(before)
     pd.DataFrame({"x": [2]}).to_csv(tmp_path / "backends.csv")  # an earlier run's, not yet removed
     assert read_results(tmp_path).backends.empty
-    write_tables(tmp_path, {**TABLES, "timings.csv": pd.DataFrame({"fit": [2.0]})}, META)
+    write_tables(tmp_path, {**TABLES, "timings.csv": TABLES["timings.csv"].assign(fit=2.0)}, META)
     assert json.loads((tmp_path / "meta.json").read_text())["tables"].keys() == {*TABLES} - {"timings.csv"}
 
 
