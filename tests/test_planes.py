@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -110,3 +111,24 @@ def test_rows_without_planes_are_searched_as_before() -> None:
     rows = CodeRows(CodeArray(np.zeros((2, 1), np.uint8)), lambda codes_nb: codes_nb.astype(np.float64), 1)
     assert rows.two_valued(0, 1) is None
     assert rows.planes(np.zeros((1, 1))) is None
+
+
+@pytest.mark.parametrize("low", [1e3, 1e11, 1e14])
+def test_rows_whose_terms_cancel_are_multiplied(low: float) -> None:
+    """Codes that no encoder writes: all bits set, low ends far off. What is left of the terms is their rounding."""
+    rng, d = np.random.default_rng(3), 8
+    variant = named_variant("osq1_query4", "test", ())
+    codec = replace(variant.quantizer, center=False).fit(_rows(1, 50, d), rng)  # pyright: ignore[reportArgumentType]
+    codes_nb = codec.encode(_rows(2, 300, d))
+    ends_n2 = np.stack([-low * (1 + rng.random(300)), 1 + rng.random(300) / 8], axis=1).astype("<f4")
+    codes_nb[:, : d // 8] = 255
+    codes_nb[:, -10:-2] = ends_n2.view(np.uint8)
+    query_qd = rng.integers(-7, 9, (5, d)).astype(np.float32)
+    found = []
+    for kernels in ("numpy", "numba"):
+        with working(kernels=kernels):
+            sides = meet(codec, query_qd, CodeArray(codes_nb), "estimate")
+            assert (sides.rows.short is None) == (low > 1e6)
+            hits = code_topk(codec, query_qd, codes_nb, 10, similarity="estimate")
+            found.append((hits.ids_qk.tolist(), hits.scores_qk.tolist()))
+    assert found[0] == found[1]

@@ -121,7 +121,7 @@ def explained(error: Exception, conf: Path) -> str:
     if unknown:
         key = unknown.group(1)
         return f"{key}: unknown key; {nearest(key.split('.')[0], _keys(conf))}"
-    return text
+    return text or f"{type(error).__name__}: the config cannot be read: look for a ${{ without its end, or of two lines"
 
 
 def _keys(conf: Path) -> list[str]:

@@ -197,7 +197,7 @@ def _name(plan: Plan, data: Data, variant: str, seed: int) -> CellName:
 
 def _sources(plan: Plan) -> list[str]:
     """What the user's own quantizers are, by content: an edited file makes new cells."""
-    files = [path for folder in plan.options.plugin_folders for path in sorted(folder.glob("*.py"))]
+    files = [path for folder in plan.options.plugin_folders for path in sorted(folder.rglob("*.py"))]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 

@@ -36,6 +36,11 @@ class TwoValued:
     rest_en: Floats
     shift_d: Floats
 
+    @property
+    def magnitude(self) -> float:
+        """The largest ``|low| + |width|`` times sqrt(d): what terms of a product can be, however small their sum."""
+        return float((np.abs(self.low_n) + np.abs(self.width_n)).max(initial=0)) * len(self.shift_d) ** 0.5
+
     def norms(self) -> Floats:
         """Euclidean norms of the rows ``(n,)``."""
         d = len(self.shift_d)

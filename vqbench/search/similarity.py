@@ -138,18 +138,30 @@ def _estimated(core: Codec, met_qd: Floats, codes: CodeBlocks) -> Sides:
     queries_qw = core.estimate_queries(met_qd)
     rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows, core.two_valued)
 
-    def longer(longest: list[float], start: int, stop: int) -> None:
+    def longer(found: list[tuple[float, float]], start: int, stop: int) -> None:
         short = rows.two_valued(start, stop)
-        longest.append(float((rough_norms(rows.rough(start, stop)) if short is None else short.norms()).max()))
+        norms_n = rough_norms(rows.rough(start, stop)) if short is None else short.norms()
+        found.append((float(norms_n.max()), 0.0 if short is None else short.magnitude))
 
     with np.errstate(over="ignore", invalid="ignore"):
-        found = shared(codes.n, _BLOCK, list, longer)
+        longest, magnitude = map(max, zip(*itertools.chain(*shared(codes.n, _BLOCK, list, longer)), strict=True))
     # As they are in float32, and a little more.
-    longest, asking = 1.00001 * max(itertools.chain(*found)), 1.00001 * float(row_norms(queries_qw).max())
+    longest, asking = 1.00001 * longest, 1.00001 * float(row_norms(queries_qw).max())
     if Inner.fits_float32(longest, asking):
-        return Sides(queries_qw, rows, Inner(longest * asking, np.float32))
+        short = rows.short if _counts(rows, magnitude, longest, asking) else None
+        return Sides(queries_qw, replace(rows, short=short), Inner(longest * asking, np.float32))
     longest = max(float(row_norms(rows.block(start, stop)).max()) for start, stop in blocks(codes.n, _BLOCK))
     return Sides(queries_qw, replace(rows, quick=None, short=None), Inner(longest * asking))
+
+
+def _counts(rows: CodeRows, magnitude: float, longest: float, asking: float) -> bool:
+    """Whether products may be found by counting bits: the terms that are added up for that, in float64, must not be
+    so much larger than any product that their rounding (2^-53) shows beside the bound for float32 (2^-24).
+
+    magnitude: as of ``TwoValued``; longest, asking: at least the norms of rows and queries, the shift taken away.
+    """
+    first = rows.two_valued(0, 1)
+    return first is not None and magnitude * (asking + float(np.linalg.norm(first.shift_d))) <= 2**20 * longest * asking
 
 
 def hamming_sides(query_codes_qb: Codes, codes: CodeBlocks, bits: int) -> Sides:
