@@ -253,13 +253,13 @@ class Bench:
 
 def _carried_out(plan: Any) -> int:
     """What the command line does with a plan."""
-    import vqbench.cli
+    from vqbench.finish import finish
     from vqbench.run import run
     from vqbench.terminal import progress_bar
 
     with progress_bar() as progress:
         note = run(plan, progress)
-    return vqbench.cli._finish([note])
+    return finish([note])
 
 
 def import_all() -> None:
@@ -268,7 +268,7 @@ def import_all() -> None:
 
     for name in ("pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
                  "pandas.core.reshape.reshape", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet",
-                 "scipy.special", "vqbench.assemble", "vqbench.cli", "vqbench.run", "vqbench.terminal"):  # fmt: skip
+                 "scipy.special", "vqbench.cli", "vqbench.finish"):  # fmt: skip
         importlib.import_module(name)
 
 

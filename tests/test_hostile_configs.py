@@ -50,7 +50,6 @@ HYDRA = {
     "hydra: {sweep: {dir: HERE/elsewhere}}": "hydra.sweep",
     "hydra: {output_subdir: .hydra}": "hydra.output_subdir",
     "hydra: 1": "hydra: a config file must not set",
-    "defaults: [override /hydra/launcher: basic]": "hydra/launcher = basic",
     "defaults: [override /hydra/launcher: submitit_local]": "hydra/launcher",  # without its extra there is none
     "defaults: [override /hydra/launcher: joblib]": "hydra/launcher",
     "defaults: [/hydra/job_logging/default@hydra.job_logging]": "hydra.job_logging",

@@ -67,7 +67,7 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
         (out / LINEAR).unlink(missing_ok=True)
     write_atomically(out / MARKDOWN, lambda path: write_text(path, markdown(table)))
     about = {"git_commit": provenance.commit(), "load": {"before": before, "after": _load()}}
-    measured = kept.measured | dict.fromkeys(timed.parts, about)
+    measured = {**kept.measured, **dict.fromkeys(timed.parts, about)}
     write_json(out, "meta.json", {**meta, "measured": {part: measured[part] for part in PARTS if part in measured}})
     return table
 
