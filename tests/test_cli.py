@@ -145,7 +145,7 @@ def test_only_what_this_run_wrote_is_said_and_it_comes_last(capsys: pytest.Captu
     assert main([*few, "figures=[vector_bars]", "report=true"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "Written to x: report.html, figures, tables."
     assert main([*few, "figures=false", "report=false"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cells were finished before): tables."
+    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cell was finished before): tables."
     assert Path("x/report.html").exists()
 
 

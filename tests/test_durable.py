@@ -171,7 +171,7 @@ def test_where_there_are_no_locks_that_is_said(
     (tmp_path / "x" / f"{locks.PASSING}1.csv").write_text("")
     assert main(given) == 0
     assert (tmp_path / "x" / f"{locks.PASSING}1.csv").exists()
-    assert "1 cells were finished before" in capsys.readouterr().out
+    assert "1 cell was finished before" in capsys.readouterr().out
 
 
 def test_a_cell_comes_back_bit_for_bit(tmp_path: Path) -> None:

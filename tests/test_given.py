@@ -196,7 +196,7 @@ def test_a_run_says_it_on_screen_in_the_report_and_in_meta(
     said = "neighbors in the file: 97.5 % of 40 are in our top 5, 1 of 8 queries disagree. The first is query 3: at"
     screen = " ".join(capsys.readouterr().out.split())
     assert f"WARNING: x: {said}" in screen
-    assert "1 cells were finished before" in screen
+    assert "1 cell was finished before" in screen
     found = json.loads(Path("out/meta.json").read_text("utf-8"))["datasets"]["x"]["neighbors"]
     assert found["sentence"] == f"{said} place 2 it has row {rows_qk[3, 1]} for a second time"
     assert (found["right"], found["first_wrong"]["query"]) == (39, 3)

@@ -101,7 +101,12 @@ def _command(name: str) -> Callable[[list[str]], int]:
         "report": results.report, "figures": results.figures,
     }  # fmt: skip
     if name not in found:
-        raise VqbenchError(f"{name}: no such command; {nearest(name, found)}; settings look like key=value")
+        hint = (
+            f"for vectors in a file: vqbench dataset=file dataset.path={name}"
+            if Path(name).exists()
+            else nearest(name, found)
+        )
+        raise VqbenchError(f"{name}: no such command; {hint}; settings look like key=value")
     return found[name]
 
 

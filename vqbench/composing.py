@@ -116,7 +116,10 @@ def explained(error: Exception, conf: Path) -> str:
         if group == "hydra/launcher" and name.partition("_")[0] in _LAUNCHERS:
             extra = _LAUNCHERS[name.partition("_")[0]]
             return runnable(f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'")
-        return f"{group or 'config'}={name}: no such {group or 'config'}; {nearest(name, names(conf, group))}"
+        hint = nearest(name, names(conf, group))
+        if group == "dataset" and "." in name:
+            hint = f"for vectors in a file: dataset=file dataset.path={name}"
+        return f"{group or 'config'}={name}: no such {group or 'config'}; {hint}"
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in", text)
     if unknown:
         key = unknown.group(1)

@@ -87,7 +87,8 @@ def summary(out: Path) -> None:
 
 def closing(out: Path, *, reused: int, written: Collection[str]) -> None:
     """Say where everything lies: what this run has written, not what another one left there."""
-    before = f" ({reused} cells were finished before)" if reused else ""
+    cells = "1 cell was" if reused == 1 else f"{reused} cells were"
+    before = f" ({cells} finished before)" if reused else ""
     parts = [name for name in ("report.html", "figures", "tables") if name in written]
     console().print(f"Written to [bold]{escape(str(out))}[/bold]{before}: {', '.join(parts)}.")
 
