@@ -62,7 +62,7 @@ def judged(path: Path) -> str:
             recommend(results, dataset=dataset, target=0.9)
         compare(read_results(good), results)
         with mock.patch.object(terminal, "console", return_value=Console(file=io.StringIO(), width=100)):
-            terminal.summary(bad, reused=0)
+            terminal.summary(bad)
         return "read"
     except VqbenchError as error:
         return f"refused: {error}" if "\n" not in str(error) else f"wrong: message {error!r}"

@@ -253,7 +253,7 @@ ARGUMENTS = {
     "hydra.mode=MULTIRUN": "say -m",
     "~hydra.job_logging": "hydra.job_logging: is not for vqbench",
     "--config-name=other": "--config-name",
-    "--config-pa=HERE": "--config-path",
+    "--config-pa=HERE": "--config-pa",
     "-cp=structured://CANARY": "--config-path",
     "--experimental-rerun=HERE/pickled": "--experimental-rerun",
     "experiment=../theirs/experiment/evil": "is a path",
@@ -339,7 +339,7 @@ def test_names_of_variants_are_no_paths(here: Path) -> None:
     assert run(here, GLOBAL + text, *QUICK) == 0
     assert {path.name for path in Path().iterdir()} == {"results"}
     assert {path.name for path in here.parent.iterdir()} == {"mine", "theirs"}
-    cells = list(Path("results/evil/cells").rglob("*.parquet"))
+    cells = list(Path("results/evil/cells").rglob("*.cell"))
     assert len({str(path).casefold() for path in cells}) == len(names) + 1
     assert max(len(path.name) for path in cells) <= 255
 
