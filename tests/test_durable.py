@@ -223,6 +223,14 @@ def test_tables_of_two_runs_are_refused(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "meta.json").read_text())["tables"].keys() == {*TABLES} - {"timings.csv"}
 
 
+def test_a_folder_of_a_run_that_was_stopped_says_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(VqbenchError, match=r"holds no meta\.json: run vqbench first"):
+        read_results(tmp_path)
+    (tmp_path / "cells").mkdir()
+    with pytest.raises(VqbenchError, match="give the same command again; finished cells are kept"):
+        read_results(tmp_path)
+
+
 @pytest.mark.parametrize("meta", ["[]", "{}", '{"schema": 2, "tables": 3}', "{", '{"schema": "x"}'])
 def test_a_folder_without_a_whole_description_is_refused(tmp_path: Path, meta: str) -> None:
     write_tables(tmp_path, TABLES, META)

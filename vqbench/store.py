@@ -123,7 +123,13 @@ def read_results(folder: Path) -> Results:
             optional("timings.csv", read_csv), meta, optional("backends.csv", _backends_csv),
         )  # fmt: skip
     except OSError as error:
-        raise VqbenchError(f"{folder}: holds no {Path(error.filename or folder).name}: run vqbench first") from None
+        missing = Path(error.filename or folder).name
+        if missing == _META and (folder / "cells").is_dir():
+            raise VqbenchError(
+                f"{folder}: holds no tables yet, since a run was stopped before it wrote them: give the same command "
+                "again; finished cells are kept"
+            ) from None
+        raise VqbenchError(f"{folder}: holds no {missing}: run vqbench first") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
 

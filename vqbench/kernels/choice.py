@@ -45,6 +45,7 @@ class _Process:
 
 
 _told = _Process()
+_loading = threading.Lock()
 
 
 def threads() -> int:
@@ -120,7 +121,8 @@ def compiled(name: str, seconds: float = float("inf")) -> Any | None:
             raise VqbenchError(runnable("kernels = numba: numba is not installed: pip install 'vqbench[fast]'"))
         return None
     try:
-        return _loaded(name)
+        with _loading:  # or each thread that asks at the same time would compile
+            return _loaded(name)
     except ImportError as error:  # installed, but for another numpy or processor, say
         if how == "numba":
             raise VqbenchError(
