@@ -13,7 +13,7 @@ import pytest
 from test_readers import BYTES, write_parquet, write_vecs
 
 from vqbench.errors import VqbenchError
-from vqbench.readers import csv_text, hdf5
+from vqbench.readers import base, hdf5
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
 
@@ -204,5 +204,5 @@ def test_hdf5_keys_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_csv(tmp_path: Path, text: str | bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = text.encode() if isinstance(text, str) else text
     _refused(tmp_path / "x.csv", words, content)
-    monkeypatch.setattr(csv_text, "_MOST", len(content) - 1)
+    monkeypatch.setattr(base, "_MOST", len(content) - 1)
     _refused(tmp_path / "x.csv", "is read whole, up to 0 MB; save the vectors as .npy")

@@ -12,6 +12,7 @@ from vqbench.given import Given
 from vqbench.names import shortened
 
 _LONGEST = 300  # characters of a part of a message
+_MOST = 1 << 28  # bytes of text: its numbers may take several times as much in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +45,14 @@ def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str =
     """
     told = [shortened(x, _LONGEST) for x in (place, found, rule) if x]
     return VqbenchError(": ".join([str(path), *told]) + (f"; {shortened(remedy, _LONGEST)}" if remedy else ""))
+
+
+def check_whole(path: Path) -> None:
+    """Raise VqbenchError where a file of text, which is read whole, is too large for that."""
+    size = path.stat().st_size
+    if size > _MOST:
+        ending = path.suffix.lower()
+        raise refusal(
+            path, found=f"{size / 1e6:.0f} MB of text", rule=f"{ending} is read whole, up to {_MOST / 1e6:.0f} MB",
+            remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
+        )  # fmt: skip

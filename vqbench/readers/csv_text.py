@@ -12,9 +12,8 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.readers.base import Content, Wanted, refusal
+from vqbench.readers.base import Content, Wanted, check_whole, refusal
 
-_MOST = 1 << 28  # bytes: the numbers may take several times as much in memory as their text
 _LINE = 1 << 24  # characters of a line at most
 
 
@@ -24,12 +23,7 @@ def read(path: Path, wanted: Wanted) -> Content:
     Ids are a first column that ``id_column`` names, that is called ``id`` or nothing, that holds text, or different
     whole numbers beside numbers that are not. What could as well be a slip in a number is refused.
     """
-    size = path.stat().st_size
-    if size > _MOST:
-        raise refusal(
-            path, found=f"{size / 1e6:.0f} MB of text", rule=f".csv is read whole, up to {_MOST / 1e6:.0f} MB",
-            remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
-        )  # fmt: skip
+    check_whole(path)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             return _content(path, csv.reader(_lines(path, file), strict=True), wanted.id_column)

@@ -8,20 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.readers.base import Content, Wanted, refusal
+from vqbench.readers.base import Content, Wanted, check_whole, refusal
 
-_MOST = 1 << 28  # bytes: the numbers take several times as much in memory as their text
 _RULE = "needs an object of id to list of numbers"
 
 
 def read(path: Path, wanted: Wanted) -> Content:
     """``{id: [numbers]}``, all lists of one length, all numbers finite."""
-    size = path.stat().st_size
-    if size > _MOST:
-        raise refusal(
-            path, found=f"{size / 1e6:.0f} MB of text", rule=f".json is read whole, up to {_MOST / 1e6:.0f} MB",
-            remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
-        )  # fmt: skip
+    check_whole(path)
     content = _parsed(path)
     if not isinstance(content, dict) or not content:
         raise refusal(path, found="an empty object" if content == {} else f"{type(content).__name__} at the top",
