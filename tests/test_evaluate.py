@@ -182,7 +182,7 @@ def test_a_table_without_any_query_metric(gaussian: np.ndarray, metrics: list) -
     assert table["metric"].tolist() == [metric.name for metric in metrics if isinstance(metric, MSE)]
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "numba"])
+@pytest.mark.parametrize("kernels", ["numpy", pytest.param("numba", marks=pytest.mark.slow)])
 def test_threads_and_kernels_are_heeded_and_change_nothing(
     gaussian: np.ndarray, kernels: Literal["numpy", "numba"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

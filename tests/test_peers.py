@@ -30,6 +30,8 @@ from vqbench.peers.settings import PARTS, Timed
 from vqbench.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.plan import make_plan
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "experiment=peers", "timed.sizes=[[800,32,20]]", "timed.repeats=1", "timed.whole=[600,32,20]", "timed.threads=1",
     "timed.training=600", "timed.linear_size=[600,16,10]", "timed.linear_rows=[300,600]", "timed.linear_queries=[5,10]",

@@ -31,12 +31,14 @@ LARGE = {
     "bits",
     "calibration",
     "matryoshka",
+    "notebook",
+    "oversampling",
     "presets",
     "rotation",
     "scoring",
     "thresholds",
     "scale",
-}  # dozens of cells each
+}  # seconds and more each
 TOP = {"conf", "vqbench", "experiments", "results", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
 
 
