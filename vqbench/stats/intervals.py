@@ -57,7 +57,7 @@ def mean_interval(
     """Interval of the mean over queries, within the metric's range; NaN for fewer than two queries or groups.
 
     Where all n values are the same the sample says nothing about spread, but at most 3 / n of all
-    queries can differ (rule of three: Hanley and Lippman-Hand, JAMA 249(13), 1983); the interval
+    queries can differ (rule of three: Hanley and Lippman-Hand, JAMA 249(13), 1983); the
     interval then reaches as far as such a share of worst or best values could move the mean.
     """
     return mean_intervals([Sample(values_q, lowest, highest, groups)], confidence)[0]
