@@ -23,7 +23,7 @@ from vqbench.search.nominate import Products, nominate, reaching
 _QUERIES = 1024  # queries whose scores against one block are held at a time
 _TOGETHER = 4096  # queries whose lists are held at a time
 _NUMBERS = 1 << 20  # of a block of rows at most: larger ones leave the cache
-_TAKEN = 1 << 16  # numbers of rows that a thread scores exactly at a time
+_TAKEN = 1 << 18  # numbers of rows that a thread scores exactly at a time
 PAIRS = 1 << 21  # (query, row) pairs that are held at a time
 
 
