@@ -101,8 +101,17 @@ def remove(path: Path, handle: int | None) -> None:
 
 
 def remove_dead(folder: Path) -> None:
-    """Remove the passing files in ``folder`` that nobody holds: their processes have ended."""
-    for path in folder.glob(f"{PASSING}*") if fcntl is not None else ():
+    """Remove the passing files in ``folder`` that nobody holds: their processes have ended.
+
+    None where there are no locks: any of them may be a living process's. A link was made by somebody else.
+    """
+    found = [path for path in folder.glob(f"{PASSING}*") if path.is_file() and not path.is_symlink()]
+    try:
+        if not found or not available(folder):
+            return
+    except OSError:  # where no file can be made, none can be removed
+        return
+    for path in found:
         with contextlib.suppress(OSError):
             handle = take(path)
             if handle is not None:
