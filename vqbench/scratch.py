@@ -1,11 +1,13 @@
 """Files that hold what does not fit into memory for as long as it is in use.
 
 They lie in the system's temporary folder (the environment variable TMPDIR names another), and are removed when
-nothing refers to them any more, or when the process ends.
+nothing refers to them any more, or when the process ends. What a killed process left, the next one removes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -18,18 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.errors import VqbenchError
+from vqbench.locks import PASSING, remove, remove_dead, take
 from vqbench.rawrows import RawRows, stamp_of
 
 _SPARE = 1 << 28  # bytes of the disk that are left free
 
 
 class Temporary:
-    """A file that is removed when nothing refers to it any more; ``file`` is open for writing."""
+    """A file that is removed when nothing refers to it any more; ``file`` is open for writing.
+
+    Only its owner may read it. It is locked for as long as its process lives.
+    """
 
     def __init__(self, suffix: str):
-        handle, name = tempfile.mkstemp(prefix="vqbench-", suffix=suffix)
-        self.path, self.file = Path(name), os.fdopen(handle, "wb")
-        weakref.finalize(self, _remove, self.path, self.file, os.getpid())
+        _clear(tempfile.gettempdir())
+        self.path, handle, lock = _made(suffix)
+        self.file = os.fdopen(handle, "wb")
+        weakref.finalize(self, _remove, self.path, self.file, lock, os.getpid())
 
     def write(self, content: bytes | memoryview) -> None:
         """Add to the end. Raises VqbenchError where the disk has no room."""
@@ -85,8 +92,25 @@ def has_room(expected: int) -> bool:
     return expected + _SPARE <= shutil.disk_usage(tempfile.gettempdir()).free
 
 
-def _remove(path: Path, file: BinaryIO, process: int) -> None:
+def _made(suffix: str) -> tuple[Path, int, int]:
+    """A new file, the handle that it is written by and the one that holds its lock."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=PASSING, suffix=suffix)
+        with contextlib.suppress(FileNotFoundError):
+            lock = take(Path(name))
+            if lock is not None:
+                return Path(name), handle, lock
+        os.close(handle)  # it was taken for a dead process's, before it was locked
+
+
+@functools.cache
+def _clear(folder: str) -> None:
+    """Once in a process: remove what killed ones left."""
+    remove_dead(Path(folder))
+
+
+def _remove(path: Path, file: BinaryIO, lock: int, process: int) -> None:
     """Only the process that made a file removes it, not the copies of that process."""
     if os.getpid() == process:
         file.close()
-        path.unlink(missing_ok=True)
+        remove(path, lock)
