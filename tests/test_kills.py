@@ -204,3 +204,33 @@ def test_a_signal_reaches_a_command_through_hydra(tmp_path: Path) -> None:
     assert len(printed.splitlines()) == 1
     assert "interrupted (SIGTERM)" in printed
     assert not list(tmp_path.rglob(".vqbench-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_multirun_that_is_killed_goes_on(launcher: str, tmp_path: Path) -> None:
+    """With all its processes, in the midst of a job: finished cells are not evaluated again, its notes go."""
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
+    command = [
+        sys.executable, "-m", "vqbench", "-m", *COMMAND, "dataset.n=10000,10001", "dataset.queries=300", "dataset.d=32",
+        f"hydra/launcher={launcher}", "out=x",
+    ]  # fmt: skip
+    about = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}}
+    running = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, **about)
+    while not kill_bench.cell_files(tmp_path / "x") and running.poll() is None:
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait(60) == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in kill_bench.cell_files(tmp_path / "x")}
+    assert 0 < len(finished) < 2 * len(VARIANTS)
+    assert list(tmp_path.glob("results/.sweeps/*"))
+    again = subprocess.run(command, capture_output=True, text=True, timeout=200, **about)
+    assert again.returncode == 0, again.stderr
+    found = {path: path.stat().st_mtime_ns for path in kill_bench.cell_files(tmp_path / "x")}
+    assert len(found) == 2 * len(VARIANTS)
+    assert finished.items() <= found.items()
+    count = f"{len(finished)} cells were" if len(finished) > 1 else "1 cell was"
+    assert f"({count} finished before)" in " ".join(again.stdout.split())
+    assert not (tmp_path / "results").exists()
+    assert not list(kill_bench.passing(tmp_path))
