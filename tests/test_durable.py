@@ -349,7 +349,7 @@ def test_results_are_not_replaced_by_a_list_of_failures(
 
     def broken(self: CastCodec, x_nd: Any) -> Any:
         if self.d not in working:
-            raise RuntimeError(f"no luck with {self.d}")
+            raise RuntimeError(f"no luck\n  with {self.d}")
         return encode(self, x_nd)
 
     monkeypatch.setattr(CastCodec, "encode", broken)

@@ -107,7 +107,7 @@ def reason_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return f"MemoryError: {error}".rstrip(": ") + ": it needs more memory; a smaller block_mb takes less"
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def once(make: Callable[[], T], failed: list[Exception]) -> Callable[[], T]:
