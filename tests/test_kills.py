@@ -54,8 +54,8 @@ def test_a_figure_is_whole_or_not_there(tmp_path: Path) -> None:
     """And a report: half-filled, or killed between the two files of a figure. ``kills.py --drawn`` tries all steps."""
     drawn = Bench(tmp_path, DRAWN)
     drawn.prepare()
-    *_, png, svg, report = [at for at, kind in enumerate(drawn.steps, start=1) if kind == "fill"]
-    wrong = [each for at in (png, svg, report) for each in kills.at_step(drawn, torn, at)]
+    *_, svg, report = [at for at, kind in enumerate(drawn.steps, start=1) if kind == "fill"]
+    wrong = [each for at in (svg, report) for each in kills.at_step(drawn, torn, at)]
     first = next(at for at in range(svg, report) if drawn.steps[at - 1] == "replace")
     assert wrong + kills.at_step(drawn, killed_after, first) == []
     assert kills.failed_step(drawn, errno.ENOSPC, svg) == []
