@@ -9,8 +9,9 @@ import os
 import shutil
 import sys
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -22,9 +23,12 @@ from vqbench.cells import CellName, cell_state, load_cell, save_cell
 from vqbench.cli import main
 from vqbench.durable import write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
+from vqbench.obtain import MEANWHILE, Noted, Shown, Task, obtain
 from vqbench.store import read_results, write_tables
+from vqbench.terminal import closing, progress_bar
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
 CELL = Cell(
@@ -331,6 +335,52 @@ def test_a_run_without_any_result_is_a_table_of_reasons(
     assert main([*told, f"out={tmp_path / 'x'}"]) == 1
     assert "RuntimeError: out of luck" in capsys.readouterr().out
     assert (tmp_path / "x/report.html").exists()
+
+
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_results_are_not_replaced_by_a_list_of_failures(
+    many: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where every cell of a command failed, older results stay; where one has a result, the tables are of all."""
+    from vqbench.quantizers.cast import CastCodec
+
+    monkeypatch.chdir(tmp_path)
+    encode, working = CastCodec.encode, {3}
+
+    def broken(self: CastCodec, x_nd: Any) -> Any:
+        if self.d not in working:
+            raise RuntimeError(f"no luck\n  with {self.d}")
+        return encode(self, x_nd)
+
+    monkeypatch.setattr(CastCodec, "encode", broken)
+    given = [*SMALL, "out=x", f"dataset.d={'4,5' if many else '4'}", *["-m"] * many]
+    assert main([*SMALL, "out=x", "dataset.d=4"]) == 1
+    assert pd.read_csv("x/metrics.csv")["status"].tolist() == ["failed"]  # there was nothing to keep
+    assert main([*SMALL, "out=x", "dataset.d=3"]) == 0
+    before = {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert main(given) == 1
+    assert {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()} == before
+    told = " ".join(capsys.readouterr().out.split())
+    assert "float32: RuntimeError: no luck with 4" in told
+    assert "Nothing was written to x: no cell has a result, and the tables of an earlier run stay." in told
+    working.add(5)
+    if many:
+        assert main(given) == 1
+        assert pd.read_csv("x/metrics.csv")["status"].tolist() == ["failed", "ok"]
+
+
+def test_a_cell_that_another_run_finished_meanwhile_is_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Task(NAME, "x", partial(Noted, NAME, "decoded"), lambda *_: CELL)
+    with progress_bar() as progress:
+        get = partial(obtain, tmp_path, task, lambda: cast(Bench, None), Shown(progress, progress.add_task("x"), "x"))
+        first, before, waited = (get(force=False, wait=wait) for wait in (False, False, True))
+    assert [first, before, waited] == [task.noted("ok"), task.noted("reused"), task.noted("reused", MEANWHILE)]
+    closing(tmp_path, before=1, meanwhile=2, written=["tables"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "(1 cell was finished before, 2 cells were finished meanwhile by another run): tables." in told
 
 
 @pytest.mark.parametrize("error", [MemoryError("no more"), OSError(errno.EIO, os.strerror(errno.EIO), "rows.npy")])

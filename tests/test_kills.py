@@ -12,9 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+import kill_bench
 import kills
 import pytest
-from kills import COMMAND, VARIANTS, Bench, tables
+from kill_bench import COMMAND, DRAWN, VARIANTS, Bench, tables
+from kill_steps import killed_after, killed_before, torn
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").is_dir(), reason="needs Linux")
 
@@ -26,7 +28,8 @@ STEPS = 62
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A sweep with everything imported. Its children are forked, so nothing is run in this process before."""
     made = Bench(tmp_path_factory.mktemp("kills"))
-    assert made.prepare() == STEPS
+    made.prepare()
+    assert len(made.steps) == STEPS
     return made
 
 
@@ -34,14 +37,28 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_kill_at_any_step_loses_nothing(bench: Bench, half: int) -> None:
     """Before a step is after the one before it."""
-    wrong = [each for at in range(1 + half, STEPS + 1, 2) for each in kills.at_step(bench, kills.killed_before, at)]
-    assert wrong + kills.at_step(bench, kills.killed_after, STEPS) == []
+    wrong = [each for at in range(1 + half, STEPS + 1, 2) for each in kills.at_step(bench, killed_before, at)]
+    assert wrong + kills.at_step(bench, killed_after, STEPS) == []
 
 
 @pytest.mark.slow
 def test_a_file_that_was_half_written_is_never_taken_for_whole(bench: Bench) -> None:
-    for at in (9, 30, 42):
-        assert kills.at_step(bench, kills.torn, at) == []
+    """Each cell and each table."""
+    filled = [at for at, kind in enumerate(bench.steps, start=1) if kind == "fill"]
+    assert len(filled) == len(VARIANTS) + 7
+    assert [each for at in filled for each in kills.at_step(bench, torn, at)] == []
+
+
+@pytest.mark.slow
+def test_a_figure_is_whole_or_not_there(tmp_path: Path) -> None:
+    """And a report: half-filled, or killed between the two files of a figure. ``kills.py --drawn`` tries all steps."""
+    drawn = Bench(tmp_path, DRAWN)
+    drawn.prepare()
+    *_, svg, report = [at for at, kind in enumerate(drawn.steps, start=1) if kind == "fill"]
+    wrong = [each for at in (svg, report) for each in kills.at_step(drawn, torn, at)]
+    first = next(at for at in range(svg, report) if drawn.steps[at - 1] == "replace")
+    assert wrong + kills.at_step(drawn, killed_after, first) == []
+    assert kills.failed_step(drawn, errno.ENOSPC, svg) == []
 
 
 @pytest.mark.slow
@@ -68,7 +85,7 @@ def test_eight_runs_at_once_evaluate_each_cell_once(bench: Bench) -> None:
     assert [each.status for each in ran] == [0] * 8
     assert sorted(name for each in ran for name in each.evaluated) == sorted(VARIANTS)
     assert tables(bench.out) == bench.reference
-    assert not list(kills.passing(bench.out))
+    assert not list(kill_bench.passing(bench.out))
 
 
 @pytest.mark.slow
@@ -83,7 +100,7 @@ def test_a_signal_ends_a_run_in_order(bench: Bench, number: int, status: int) ->
         evaluate = vqbench.run.evaluate_variant
 
         def evaluated(*given: object) -> object:
-            if len(kills.cell_files(bench.out)) == 1:
+            if len(kill_bench.cell_files(bench.out)) == 1:
                 os.kill(os.getpid(), number)
             return evaluate(*given)
 
@@ -95,23 +112,26 @@ def test_a_signal_ends_a_run_in_order(bench: Bench, number: int, status: int) ->
     assert "finished cells are kept" in ran.printed
     assert "vqbench dataset=synthetic" in ran.printed
     assert "Traceback" not in ran.printed
-    assert len(kills.finished_cells(bench.out)) == 1
-    assert not list(kills.passing(bench.out))
+    assert len(kill_bench.finished_cells(bench.out)) == 1
+    assert not list(kill_bench.passing(bench.out))
     assert tables(bench.out) == bench.older
     assert bench.faults_left() == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("limit", "status"), [(2000, 2), (12000, 1)])
-def test_a_file_larger_than_the_limit_is_named(bench: Bench, limit: int, status: int) -> None:
-    """Cells do not fit and fail with a reason; tables that do not fit leave the older ones as they were."""
-    bench.fresh()
+@pytest.mark.parametrize(("limit", "older", "status"), [(12000, True, 1), (12000, False, 1), (2000, False, 2)])
+def test_a_file_larger_than_the_limit_is_named(bench: Bench, limit: int, older: bool, status: int) -> None:
+    """No cell fits: older tables stay; else reasons are written, or the tables do not fit either and there are none."""
+    bench.fresh(older=older)
     ran = bench.run(prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     assert ran.status == status, ran.printed
-    told = ran.printed if status == 2 else (bench.out / "metrics.csv").read_text()
+    new = not older and status == 1
+    told = (bench.out / "metrics.csv").read_text() if new else " ".join(ran.printed.split())
     assert "cannot be written (File too large): raise the limit on the size of files (ulimit -f)" in told
-    assert (tables(bench.out) == bench.older) == (status == 2)
-    assert not list(kills.passing(bench.out))
+    if older:
+        assert tables(bench.out) == bench.older
+    assert (bench.out / "meta.json").exists() == (older or new)
+    assert not list(kill_bench.passing(bench.out))
     assert bench.faults_left() == []
 
 
@@ -134,7 +154,7 @@ def test_a_memory_limit_fails_cells_and_loses_none(bench: Bench) -> None:
     assert (ran.status, sorted(ran.evaluated)) == (1, sorted(VARIANTS))
     assert "MemoryError: Unable to allocate" in table
     assert "block_mb" in table
-    assert kills.finished_cells(bench.out) == {"float32", "offset_int8"}
+    assert kill_bench.finished_cells(bench.out) == {"float32", "offset_int8"}
     assert bench.faults_left() == []
 
 
@@ -143,7 +163,7 @@ def test_a_memory_limit_fails_cells_and_loses_none(bench: Bench) -> None:
 def test_a_damaged_cell_is_evaluated_again(bench: Bench, damage: str) -> None:
     bench.fresh(older=False)
     assert bench.run().status == 0
-    path, other = sorted(kills.cell_files(bench.out))[:2]
+    path, other = sorted(kill_bench.cell_files(bench.out))[:2]
     content = path.read_bytes()
     middle = len(content) // 2
     path.write_bytes({
@@ -161,7 +181,7 @@ def test_a_damaged_cell_is_evaluated_again(bench: Bench, damage: str) -> None:
 def test_a_touched_cell_is_not_evaluated_again(bench: Bench) -> None:
     bench.fresh(older=False)
     bench.run()
-    for path in kills.cell_files(bench.out):
+    for path in kill_bench.cell_files(bench.out):
         os.utime(path, (1, 1))
     assert bench.run().evaluated == ()
     assert sorted(bench.run(None, "force=true").evaluated) == sorted(VARIANTS)
@@ -184,3 +204,33 @@ def test_a_signal_reaches_a_command_through_hydra(tmp_path: Path) -> None:
     assert len(printed.splitlines()) == 1
     assert "interrupted (SIGTERM)" in printed
     assert not list(tmp_path.rglob(".vqbench-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_multirun_that_is_killed_goes_on(launcher: str, tmp_path: Path) -> None:
+    """With all its processes, in the midst of a job: finished cells are not evaluated again, its notes go."""
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
+    command = [
+        sys.executable, "-m", "vqbench", "-m", *COMMAND, "dataset.n=10000,10001", "dataset.queries=300", "dataset.d=32",
+        f"hydra/launcher={launcher}", "out=x",
+    ]  # fmt: skip
+    about = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}}
+    running = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, **about)
+    while not kill_bench.cell_files(tmp_path / "x") and running.poll() is None:
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait(60) == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in kill_bench.cell_files(tmp_path / "x")}
+    assert 0 < len(finished) < 2 * len(VARIANTS)
+    assert list(tmp_path.glob("results/.sweeps/*"))
+    again = subprocess.run(command, capture_output=True, text=True, timeout=200, **about)
+    assert again.returncode == 0, again.stderr
+    found = {path: path.stat().st_mtime_ns for path in kill_bench.cell_files(tmp_path / "x")}
+    assert len(found) == 2 * len(VARIANTS)
+    assert finished.items() <= found.items()
+    count = f"{len(finished)} cells were" if len(finished) > 1 else "1 cell was"
+    assert f"({count} finished before)" in " ".join(again.stdout.split())
+    assert not (tmp_path / "results").exists()
+    assert not list(kill_bench.passing(tmp_path))

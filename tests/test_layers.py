@@ -249,8 +249,12 @@ def test_tables_are_read_without_what_writes_cells() -> None:
     users = {
         module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
     }
-    homes = {"obtain", "run", "assemble", "engine_tables", "multirun"}
+    homes = {"keys", "obtain", "run", "assemble", "engine_tables", "multirun"}
     assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli"}}
+
+
+def test_what_a_cell_depends_on_is_named_in_one_place() -> None:
+    assert {name for name in MODULES if "vqbench.keys" in IMPORTS[name]} == {"vqbench.run"}
 
 
 def test_the_doctor_stands_beside_evaluation() -> None:

@@ -18,17 +18,23 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import Progress
 
 from vqbench.cli import main
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.tables import SCHEMA
+from vqbench.figures.folder import draw_all
+from vqbench.locks import claimed
 from vqbench.peers import contest
 from vqbench.peers.contest import Contestant, Family, Goal, orders
 from vqbench.peers.problem import Problem, mixture
+from vqbench.peers.run import measure
 from vqbench.peers.searches import FAMILIES, compete
 from vqbench.peers.settings import PARTS, Timed
 from vqbench.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.plan import make_plan
+from vqbench.store import check_tables, write_tables
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +43,11 @@ SMALL = [
     "timed.training=600", "timed.linear_size=[600,16,10]", "timed.linear_rows=[300,600]", "timed.linear_queries=[5,10]",
     "timed.linear_variants=[1,2]", "figures=false",
 ]  # fmt: skip
+#: The same, for Python.
+TIMED: dict[str, Any] = {
+    "sizes": [[800, 32, 20]], "repeats": 2, "whole": [600, 32, 20], "threads": 1, "training": 600,
+    "linear_size": [600, 16, 10], "linear_rows": [300, 600], "linear_queries": [5, 10], "linear_variants": [1, 2],
+}  # fmt: skip
 SEARCHES = [*FAMILIES, "fit"]
 PLAIN = {
     "quantizer": {"bits": {"quantizer": {"_target_": "vqbench.quantizers.binary.Binary"}}}, "k": 1, "oversample": 0,
@@ -126,6 +137,74 @@ def test_a_part_is_measured_again_and_the_others_stay(folder: Path, tmp_path: Pa
     assert main([*again, "timed.seed=1"]) == 0
     assert set(pd.read_csv(tmp_path / "again" / "peers.csv")["family"]) == {"hamming"}
     assert not (tmp_path / "again" / "linear.csv").exists()
+
+
+def test_tables_of_two_comparisons_are_refused(folder: Path, tmp_path: Path) -> None:
+    """By the figures, and by a run that would keep some of their rows."""
+    out = shutil.copytree(folder, tmp_path / "x")
+    assert json.loads((out / "meta.json").read_text())["tables"].keys() == {"peers.csv", "peers_runs.csv", "linear.csv"}
+    for name in ("peers.csv", "peers_runs.csv", "linear.csv"):
+        before = (out / name).read_bytes()
+        (out / name).write_bytes(before.replace(b"1", b"2", 1))
+        with pytest.raises(VqbenchError, match=f"{name}: is not the table .*: measure every part again"):
+            draw_all(out, Progress(disable=True))
+        with pytest.raises(VqbenchError, match=f"{name}: is not the table"):
+            measure(Timed(**{**TIMED, "parts": ["hamming"]}), out, Progress(disable=True))
+        (out / name).write_bytes(before)
+
+
+def test_a_run_that_measures_all_goes_on_over_tables_of_two(tmp_path: Path) -> None:
+    timed = Timed(**{**TIMED, "parts": ["hamming"]})
+    for _ in range(2):
+        measure(timed, tmp_path, Progress(disable=True))
+        check_tables(tmp_path, json.loads((tmp_path / "meta.json").read_text()))
+        (tmp_path / "peers_runs.csv").write_text("")
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_comparison_that_is_stopped_keeps_what_it_finished(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables and meta.json belong together after every part; a part counts once all of its sizes are measured."""
+
+    def stopped(family: Family, *_: object) -> Any:
+        done.append(family.name)
+        if len(done) > at:
+            raise KeyboardInterrupt
+        return iter([Row(family=family.name, contestant="x", version="", threads=1, status="ok", seconds=[1.0])])
+
+    done: list[str] = []
+    monkeypatch.setattr("vqbench.peers.run.compete", stopped)
+    (tmp_path / ".vqbench-1.csv").write_text("of a run that was killed")
+    timed = Timed(**{**TIMED, "sizes": [[80, 8, 2], [90, 8, 2]], "k": [5], "parts": ["float32", "hamming"]})
+    with pytest.raises(KeyboardInterrupt):
+        measure(timed, tmp_path, Progress(disable=True))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == ({"peers.csv", "peers_runs.csv", "peers.md", "meta.json"} if at else set())
+    if at:
+        meta = json.loads((tmp_path / "meta.json").read_text())
+        check_tables(tmp_path, meta)
+        assert len(pd.read_csv(tmp_path / "peers.csv")) == at
+        assert list(meta["measured"]) == []
+
+
+def test_two_comparisons_do_not_time_each_other(folder: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(folder, tmp_path / "x")
+    with claimed(out / ".vqbench-peers.claim"), pytest.raises(VqbenchError, match="another comparison is at work"):
+        measure(Timed(**TIMED), out, Progress(disable=True))
+
+
+def test_a_sweep_and_a_comparison_do_not_replace_each_other(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(folder, tmp_path / "x")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main(["dataset=synthetic", "dataset.n=50", "dataset.d=4", "k=[1]", f"out={out}"]) == 2
+    assert "holds a timed comparison, which this run would replace: choose another folder" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    write_tables(out, {}, {"schema": SCHEMA})
+    assert main([*SMALL, f"out={out}"]) == 2
+    assert "holds a sweep, which this run would replace" in capsys.readouterr().err
 
 
 def test_linear_has_a_point_for_every_size(folder: Path) -> None:

@@ -166,8 +166,8 @@ def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
         mistakes: list[str] = []
         try:
             start(["--multirun", *overrides, f"hydra.sweep.dir={folder}"])
-        except VqbenchError:
-            raise
+        except VqbenchError as error:  # jobs before it may be done
+            mistakes.append(str(error))
         except Exception as error:  # a launcher's: a worker that died took its job along
             mistakes.append(f"the launcher stopped: {reason_of(error)}; give the same command again to go on")
         notes, mistakes = load_notes(folder), [*load_mistakes(folder), *mistakes]

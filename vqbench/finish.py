@@ -7,20 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from vqbench.assemble import TABLES_CLAIM, assemble
 from vqbench.durable import faults
 from vqbench.locks import claimed
+from vqbench.obtain import MEANWHILE
 from vqbench.run import Note
-from vqbench.terminal import closing, progress_bar, summary
+from vqbench.terminal import closing, no_result, progress_bar, summary
 
 
 def finish(notes: Sequence[Note]) -> int:
-    """Write tables and figures of one folder and show the table, while no other run does; 1 where a cell failed."""
+    """Write tables and figures of one folder and show the table, while no other run does; 1 where a cell failed.
+
+    Where every cell failed, results of an earlier run are worth more than a list of failures, and stay.
+    """
     out, written = notes[0].out, ["tables"]
     cells = [cell for note in notes for cell in note.cells]
+    failed = {f"{cell.name.dataset}, {cell.backend or cell.name.variant}": cell.reason
+              for cell in cells if cell.status == "failed"}  # fmt: skip
     with contextlib.ExitStack() as held:
         with faults(out):
             held.enter_context(claimed(out / TABLES_CLAIM, wait=True))
+        if failed and not any(cell.status in ("ok", "reused") for cell in cells) and _holds_results(out):
+            no_result(out, failed)
+            return 1
         assemble(notes)
         try:
             written += _drawn(out, notes[0].meta["config"])
@@ -30,8 +41,19 @@ def finish(notes: Sequence[Note]) -> int:
             from vqbench.engine_screen import print_engines
 
             print_engines(out)
-        closing(out, reused=sum(cell.status == "reused" for cell in cells), written=written)
-    return int(any(cell.status == "failed" for cell in cells))
+        reused = [cell.reason for cell in cells if cell.status == "reused"]
+        closing(out, before=reused.count(""), meanwhile=reused.count(MEANWHILE), written=written)
+    return int(bool(failed))
+
+
+def _holds_results(out: Path) -> bool:
+    """Whether the tables there have a result, or are such that one cannot tell."""
+    try:
+        return bool((pd.read_csv(out / "metrics.csv", usecols=["status"])["status"] == "ok").any())
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
 
 
 def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:

@@ -18,12 +18,14 @@ from vqbench.evaluation.cell import Cell
 from vqbench.locks import claimed
 
 T = TypeVar("T")
+MEANWHILE = "finished by another run meanwhile"
 
 
 @dataclass(frozen=True)
 class Noted:
     """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``.
 
+    reason: why there is no result; ``MEANWHILE`` where another run finished a reused cell while this one went on.
     backend, predicted, engine: of an engine's cell its name, the variant that predicts it and the product's name.
     """
 
@@ -73,7 +75,7 @@ def obtain(out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, f
     note: whatever goes wrong must not lose the other cells.
     """
     if not force and cell_state(out, task.name) == "whole":
-        return task.noted("reused")
+        return task.noted("reused", MEANWHILE if wait else "")
     path, claim = out / "cells" / task.name.path, out / "cells" / task.name.claim
     if wait:
         shown.describe(f"{shown.words}, by another run")
@@ -86,7 +88,7 @@ def obtain(out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, f
                 return None
             state = cell_state(out, task.name)  # another run may have finished it by now
             if state == "whole" and not force:
-                return task.noted("reused")
+                return task.noted("reused", MEANWHILE)
             if state == "damaged":
                 shown.say(f"{path}: is damaged, and evaluated again")
             opened = bench()
@@ -105,7 +107,7 @@ def reason_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return f"MemoryError: {error}".rstrip(": ") + ": it needs more memory; a smaller block_mb takes less"
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def once(make: Callable[[], T], failed: list[Exception]) -> Callable[[], T]:

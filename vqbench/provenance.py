@@ -35,7 +35,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "compared": {"baseline": plan.options.baseline, "margin": plan.options.margin},
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
-        "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions()},
+        "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions(plan)},
         "machine": {
             "cpu": cpu(),
             "system": platform.system(),
@@ -75,8 +75,10 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return {name: getattr(metric, name) for name in names}
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def _versions(plan: Plan) -> dict[str, str]:
+    """Those of the packages that every run uses, and of what computes a variant's codes."""
+    libraries = [library.partition(" ") for spec in plan.variants.values() for library in spec.libraries]
+    found = {name: number for name, _, number in libraries}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

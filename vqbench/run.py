@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,9 @@ from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import Cell, evaluate_variant
 from vqbench.evaluation.engines import Pairing, evaluate_engine
 from vqbench.evaluation.settings import Settings
-from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.ids import positions
 from vqbench.kernels.choice import working
+from vqbench.keys import cell_name, engine_name, plugin_hashes
 from vqbench.locks import available, remove_dead
 from vqbench.names import check_no_links
 from vqbench.obtain import Noted, Shown, Task, obtain, once, reason_of
@@ -58,22 +57,21 @@ def _run(plan: Plan, progress: Progress) -> Note:
     datasets = prepared(plan)
     for data in datasets.values():
         _check(plan, data)
+    sources = plugin_hashes(plan.options.plugin_folders, plan.out)
     _open_folder(plan.out, progress)
-    noted: list[Noted] = []
-    faults: list[Exception] = []
+    noted = dict[str, list[Noted]]()
+    stated = dict[str, dict[str, Any] | None]()
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
-            noted += _dataset(plan, name, data, progress, spread, faults)
-        if faults and all(cell.status == "failed" for cell in noted):
-            raise faults[0]  # nothing was found: older tables are worth more than a list of failures
-        stated = {name: agreement(data, partial(_bench, plan, data, spread)) for name, data in datasets.items()}
+            noted[name], stated[name] = _dataset(plan, name, data, sources, progress, spread)
     meta = provenance.describe(plan, datasets)
     for name, found in stated.items():
         meta["datasets"][name] |= {} if found is None else {"neighbors": found}
     if plan.options.doctor:
         for name, data in datasets.items():
-            meta["datasets"][name]["doctor"] = _findings(name, data, progress)
-    return Note(plan.out, tuple(noted), meta)
+            if any(cell.status != "failed" for cell in noted[name]):  # else it may well fail of the same
+                meta["datasets"][name]["doctor"] = _findings(name, data, progress)
+    return Note(plan.out, tuple(cell for cells in noted.values() for cell in cells), meta)
 
 
 def _open_folder(out: Path, progress: Progress) -> None:
@@ -127,14 +125,15 @@ def _check(plan: Plan, data: Data) -> None:
 
 
 def _dataset(
-    plan: Plan, name: str, data: Data, progress: Progress, spread: Spread | None, faults: list[Exception]
-) -> list[Noted]:
-    """All cells of one dataset, then its engines; truth is only found if a cell is missing.
+    plan: Plan, name: str, data: Data, sources: Sequence[str], progress: Progress, spread: Spread | None
+) -> tuple[list[Noted], dict[str, Any] | None]:
+    """All cells of one dataset, then its engines; truth is only found if a cell is missing. And what the nearest rows
+    that its file states are worth; None where it states none.
 
     Cells that another run has at hand come last: by then most are finished. Where truth cannot be found, the cells that
-    need it fail, and ``faults`` gets the error.
+    need it fail.
     """
-    tasks = [*_variants(plan, data), *_engines(plan, data)]
+    tasks = [*_variants(plan, data, sources), *_engines(plan, data, sources)]
     bar = progress.add_task(f"{name}: truth", total=_STEPS * len(tasks))
     failed: list[Exception] = []
     bench = once(lambda: _bench(plan, data, spread), failed)
@@ -146,15 +145,14 @@ def _dataset(
                 progress.update(bar, completed=_STEPS * len(noted))
                 found = obtain(plan.out, task, bench, shown, force=plan.options.force, wait=wait)
                 noted |= {} if found is None else {task.name: found}
-    faults += failed
     progress.update(bar, description=name, completed=_STEPS * len(tasks))
-    return [noted[task.name] for task in tasks]
+    return [noted[task.name] for task in tasks], None if failed else agreement(data, bench)
 
 
-def _variants(plan: Plan, data: Data) -> Iterator[Task]:
+def _variants(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
     for variant, spec in plan.variants.items():
         for seed in plan.seeds:
-            named = _name(plan, data, variant, seed)
+            named = cell_name(plan, data, variant, seed, sources)
             evaluate = partial(_evaluate, spec, seed, plan.settings)
             yield Task(named, variant, partial(Noted, named, spec.similarity), evaluate)
 
@@ -163,11 +161,11 @@ def _evaluate(spec: Variant, seed: int, settings: Settings, bench: Bench, advanc
     return evaluate_variant(bench, spec, seed, settings, advance)
 
 
-def _engines(plan: Plan, data: Data) -> Iterator[Task]:
+def _engines(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
     for backend, pairing in plan.backends.items():
         about = {"backend": backend, "predicted": pairing.predicted, "engine": pairing.engine.engine}
         for seed in plan.seeds:
-            named = _engine_name(plan, data, backend, seed)
+            named = engine_name(plan, data, backend, seed, sources)
             evaluate = partial(_evaluate_engine, pairing, seed, plan.settings)
             yield Task(named, backend, partial(Noted, named, pairing.variant.similarity, **about), evaluate)
 
@@ -183,28 +181,3 @@ def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench:
     named = plan.options.example
     example = named if named is not None and positions(data.ids, [named]) else None
     return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder, spread=spread)
-
-
-def _name(plan: Plan, data: Data, variant: str, seed: int) -> CellName:
-    settings = plan.settings
-    depends_on = (
-        ARITHMETIC, data.fingerprint, data.corpus.normalize, plan.options.example, plan.variants[variant], seed,
-        tuple(settings.k), tuple(settings.oversample), tuple(settings.metrics), settings.calibration,
-        settings.getsizeof, *_sources(plan),
-    )  # fmt: skip
-    return CellName(data.name, variant, seed, repr(depends_on))
-
-
-def _sources(plan: Plan) -> list[str]:
-    """What the user's own quantizers are, by content: an edited file makes new cells."""
-    files = [path for folder in plan.options.plugin_folders for path in sorted(folder.rglob("*.py"))]
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-
-
-def _engine_name(plan: Plan, data: Data, backend: str, seed: int) -> CellName:
-    pairing = plan.backends[backend]
-    depends_on = (
-        ARITHMETIC, data.fingerprint, data.corpus.normalize, pairing, pairing.engine.version, seed,
-        tuple(plan.settings.k), plan.settings.calibration, *_sources(plan),
-    )  # fmt: skip
-    return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))

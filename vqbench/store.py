@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.durable import Write, write_atomically, write_text, write_together
+from vqbench.durable import Write, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
 from vqbench.result_files import check_meta, check_together, read_csv, read_meta, read_parquet
@@ -24,12 +24,8 @@ _META = "meta.json"
 DIGITS = "%.10g"
 
 
-def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    """A table with 10 significant digits and the same bytes on every platform."""
-    write_atomically(folder / name, partial(_csv_bytes, frame))
-
-
 def _csv_bytes(frame: pd.DataFrame, path: Path) -> None:
+    """10 significant digits, and the same bytes on every platform."""
     frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
 
 
@@ -37,25 +33,25 @@ def _parquet_bytes(frame: pd.DataFrame, path: Path) -> None:
     frame.to_parquet(path, index=False, compression="zstd")
 
 
-def write_json(folder: Path, name: str, content: object) -> None:
-    write_atomically(folder / name, partial(_json_bytes, content))
-
-
 def _json_bytes(content: object, path: Path) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], meta: Mapping[str, Any]) -> None:
-    """Put tables in place, CSV or Parquet by their names, and meta.json with their hashes after them.
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | str], meta: Mapping[str, Any]) -> None:
+    """Put tables in place, CSV or Parquet by their names or as text, and meta.json with their hashes after them.
 
-    Files of seconds are not hashed: meta.json would change with each run.
+    Files of seconds beside a sweep are not hashed: meta.json would change with each run. Nor is Markdown, for people.
     Raises VqbenchError where one cannot be written; then all are what they were.
     """
     hashes: dict[str, str] = {}
 
     def table(name: str, path: Path) -> None:
-        (_csv_bytes if path.suffix == ".csv" else _parquet_bytes)(tables[name], path)
-        if not name.endswith("timings.csv"):
+        content = tables[name]
+        if isinstance(content, str):
+            write_text(path, content)
+        else:
+            (_csv_bytes if path.suffix == ".csv" else _parquet_bytes)(content, path)
+        if not name.endswith(("timings.csv", ".md")):
             hashes[name] = _hash(path)
 
     files: dict[Path, Write] = {folder / name: partial(table, name) for name in tables}
@@ -112,7 +108,7 @@ def read_results(folder: Path) -> Results:
                 f"{folder}: written with schema {meta['schema']}, this vqbench reads {SCHEMA}: run it again"
             )
         check_meta(folder / _META, meta)
-        _check_tables(folder, meta)
+        check_tables(folder, meta)
         optional = partial(_optional, folder, meta)
         frames = {name: read_csv(folder / name) for name in ("metrics.csv", "ledger.csv")}
         frames["comparisons.csv"] = optional("comparisons.csv", read_csv)
@@ -143,22 +139,31 @@ def check_schema(folder: Path, schema: object) -> None:
         )
 
 
-def check_not_later(folder: Path) -> None:
-    """Raise VqbenchError where a run into ``folder`` would replace the results of a later version."""
+def check_not_later(folder: Path, kind: str = "") -> None:
+    """Raise VqbenchError where a run into ``folder`` would replace results of a later version or of another kind.
+
+    kind: what meta.json says under that name; nothing for a sweep.
+    """
     try:
         meta = json.loads((folder / _META).read_text("utf-8"))
     except (OSError, ValueError):  # none yet, or nothing that could be lost
         return
-    check_schema(folder, meta.get("schema") if isinstance(meta, dict) else None)
+    if not isinstance(meta, dict):
+        return
+    check_schema(folder, meta.get("schema"))
+    if meta.get("kind", "") != kind:
+        held = "a sweep" if kind else "a timed comparison"
+        raise VqbenchError(f"{folder}: holds {held}, which this run would replace: choose another folder, with out=DIR")
 
 
-def _check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
+def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
     """Raise VqbenchError where a table is not the one that meta.json was written with. One may be missing."""
+    remedy = "measure every part again" if "kind" in meta else "give the same command again; finished cells are kept"
     for name, wanted in meta.get("tables", {}).items():
         if (folder / name).is_file() and _hash(folder / name) != wanted:
             raise VqbenchError(
                 f"{folder / name}: is not the table that meta.json was written with (a run was stopped between "
-                "the two, or is at work, or the file was edited): give the same command again; finished cells are kept"
+                f"the two, or is at work, or the file was edited): {remedy}"
             )
 
 

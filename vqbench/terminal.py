@@ -85,12 +85,29 @@ def summary(out: Path) -> None:
         )
 
 
-def closing(out: Path, *, reused: int, written: Collection[str]) -> None:
-    """Say where everything lies: what this run has written, not what another one left there."""
-    cells = "1 cell was" if reused == 1 else f"{reused} cells were"
-    before = f" ({cells} finished before)" if reused else ""
+def closing(out: Path, *, before: int, meanwhile: int, written: Collection[str]) -> None:
+    """Say where everything lies: what this run has written, not what another one left there.
+
+    before, meanwhile: how many cells were finished before this run, and by another one while it went on.
+    """
+    told = [f"{_cells(before)} finished before"] if before else []
+    told += [f"{_cells(meanwhile)} finished meanwhile by another run"] if meanwhile else []
+    cells = f" ({', '.join(told)})" if told else ""
     parts = [name for name in ("report.html", "figures", "tables") if name in written]
-    console().print(f"Written to [bold]{escape(str(out))}[/bold]{before}: {', '.join(parts)}.")
+    console().print(f"Written to [bold]{escape(str(out))}[/bold]{cells}: {', '.join(parts)}.")
+
+
+def _cells(count: int) -> str:
+    return "1 cell was" if count == 1 else f"{count} cells were"
+
+
+def no_result(out: Path, reasons: Mapping[str, str]) -> None:
+    """Say why no cell of a run has a result, and that the tables of an earlier one stay. reasons: by cell."""
+    screen = console()
+    for cell, reason in reasons.items():
+        screen.print(f"[bold]failed[/bold]: {escape(f'{cell}: {runnable(reason)}')}")
+    where = f"[bold]{escape(str(out))}[/bold]"
+    screen.print(f"Nothing was written to {where}: no cell has a result, and the tables of an earlier run stay.")
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:

@@ -42,6 +42,12 @@ class Variant:
         if self.calibration is not None and self.calibration < 1:
             raise VqbenchError(f"calibration = {self.calibration}: must be at least 1")
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries, each with its version, that compute codes of this variant; see ``Quantizer.computed_by``."""
+        parts = (self.quantizer, *self.transforms, *([] if self.query is None else [self.query]))
+        return tuple(sorted({part.computed_by for part in parts} - {""}))
+
     def fit(self, sample_nd: Floats, seed: int) -> Codec:
         """The codec, transforms and all. Each part has random numbers of its own, by its place."""
         first, second, *rest = np.random.SeedSequence(seed).spawn(2 + len(self.transforms))

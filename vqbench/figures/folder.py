@@ -35,7 +35,7 @@ from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.names import check_no_links, distinct
 from vqbench.scaling.curves import nested
-from vqbench.store import Results, read_results
+from vqbench.store import Results, check_tables, read_results
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
@@ -99,6 +99,7 @@ def _draw_timed(folder: Path) -> list[Path]:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise VqbenchError(f"{folder / 'meta.json'}: cannot be read ({error}): run vqbench experiment=peers") from None
+    check_tables(folder, meta)
     drawn: list[Path] = []
     for name, draw in PEERS.items():
         with drawing():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from vqbench.peers.settings import PARTS
 from vqbench.peers.table import RUNS, TABLE
+from vqbench.store import check_tables
 
 #: Of meta.json: where one of these differs, numbers of the two do not belong side by side.
 _SAME = ("timed", "threads", "kernels", "versions", "machine")
@@ -30,12 +31,17 @@ class Kept:
 
     @classmethod
     def of(cls, out: Path, meta: Mapping[str, Any]) -> Kept:
-        """Nothing where there is no comparison, or one of another machine, other versions or other sizes."""
+        """Nothing where there is no comparison, or one of another machine, other versions or other sizes.
+
+        Raises VqbenchError where what would stay is not what was written.
+        """
         try:
             before = json.loads((out / "meta.json").read_text("utf-8"))
             if any(_comparable(before.get(key)) != _comparable(meta[key]) for key in _SAME):
                 return cls()
             measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
+            if measured:
+                check_tables(out, before)
             table, runs = (_read(out / name) for name in (TABLE, RUNS))
         except (OSError, ValueError, KeyError, AttributeError):
             return cls()

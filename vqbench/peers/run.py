@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_info
 
 from vqbench import provenance
-from vqbench.durable import check_writable, write_atomically, write_text
-from vqbench.errors import NotApplicableError
+from vqbench.durable import check_writable, faults
+from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import chosen, threads
+from vqbench.locks import PASSING, claimed, remove_dead
+from vqbench.names import check_no_links
 from vqbench.peers.contest import load_faiss, version_of
 from vqbench.peers.installed import size_row
 from vqbench.peers.kept import Kept
@@ -29,8 +31,10 @@ from vqbench.peers.settings import PARTS, Timed
 from vqbench.peers.sweep import sweep
 from vqbench.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
 from vqbench.peers.training import fit
-from vqbench.store import write_csv, write_json
+from vqbench.store import check_not_later, write_tables
 
+KIND = "peers"
+_CLAIM = f"{PASSING}peers.claim"
 _PACKAGES = ("numpy", "numba", "llvmlite", "threadpoolctl", "faiss-cpu", "usearch")
 _Part = tuple[str, Callable[[], Iterator[Row]]]
 
@@ -41,35 +45,66 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
     Parts that this run leaves out stay as they were, if they were measured on the same machine, with the same versions
     and settings.
     """
+    check_not_later(out, KIND)
     check_writable(out)
+    check_no_links(out)
+    with contextlib.ExitStack() as held:
+        with faults(out):
+            alone = held.enter_context(claimed(out / _CLAIM))
+        if not alone:
+            raise VqbenchError(f"{out}: another comparison is at work there, and the two would time each other: wait")
+        for folder in (out, out / "figures"):
+            remove_dead(folder)
+        return _measured(timed, out, progress)
+
+
+def _measured(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
     count = timed.threads or threads()
-    before, meta = _load(), _meta(timed, count)
+    before, commit, meta = _load(), provenance.commit(), _meta(timed, count)
     kept, found, table = Kept.of(out, meta), list[Row](), frame([])
-    total = sum(1 for _ in _parts(timed, count)) + ("linear" in timed.parts)
-    task = progress.add_task("peers", total=total)
+    more = {LINEAR: (out / LINEAR).read_text("utf-8")} if "linear" in kept.measured else {}
+    left = [title for title, _ in _parts(timed, count)] + ["linear"] * ("linear" in timed.parts)
+    task = progress.add_task("peers", total=len(left))
+
+    def write() -> pd.DataFrame:
+        """All that is finished, and which parts these are. Rows of a part that is not are measured again some day."""
+        table = kept.joined(kept.table, frame(found))
+        about = {"git_commit": commit, "load": {"before": before, "after": _load()}}
+        if LINEAR not in more:
+            with faults(out / LINEAR):
+                (out / LINEAR).unlink(missing_ok=True)
+        tables = {TABLE: table, RUNS: kept.joined(kept.runs, runs(found)), MARKDOWN: markdown(table), **more}
+        write_tables(out, tables, {**meta, "measured": _finished(timed, kept, left, about)})
+        progress.advance(task)
+        return table
+
     for title, part in _parts(timed, count):
         progress.update(task, description=title)
         try:
             found += part()
         except Exception as error:  # one part's fault must not lose what the others took an hour to find
-            family = title.partition(",")[0]
             why = f"{type(error).__name__}: {error}"
-            found.append(Row(family=family, contestant=title, version="", threads=count, status="failed", reason=why))
-        table = kept.joined(kept.table, frame(found))
-        write_csv(out, TABLE, table)
-        write_csv(out, RUNS, kept.joined(kept.runs, runs(found)))
-        progress.advance(task)
+            about = {"family": _part_of(title), "contestant": title, "version": "", "threads": count}
+            found.append(Row(**about, status="failed", reason=why))
+        left.remove(title)
+        table = write()
     if "linear" in timed.parts:
         progress.update(task, description="linear")
-        write_csv(out, LINEAR, linear(timed, count))
-        progress.advance(task)
-    elif "linear" not in kept.measured:
-        (out / LINEAR).unlink(missing_ok=True)
-    write_atomically(out / MARKDOWN, lambda path: write_text(path, markdown(table)))
-    about = {"git_commit": provenance.commit(), "load": {"before": before, "after": _load()}}
-    measured = {**kept.measured, **dict.fromkeys(timed.parts, about)}
-    write_json(out, "meta.json", {**meta, "measured": {part: measured[part] for part in PARTS if part in measured}})
+        more[LINEAR] = linear(timed, count)
+        left.remove("linear")
+        table = write()
     return table
+
+
+def _finished(timed: Timed, kept: Kept, left: Sequence[str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Each finished part with what meta.json says of its run. left: the titles of what is not measured yet."""
+    unfinished = {_part_of(title) for title in left}
+    measured = {**kept.measured, **{part: about for part in timed.parts if part not in unfinished}}
+    return {part: measured[part] for part in PARTS if part in measured}
+
+
+def _part_of(title: str) -> str:
+    return title.partition(",")[0]
 
 
 def _parts(timed: Timed, count: int) -> Iterator[_Part]:
@@ -113,7 +148,7 @@ def _meta(timed: Timed, count: int) -> dict[str, Any]:
     blas = [{key: pool.get(key) for key in ("user_api", "internal_api", "version", "architecture", "threading_layer")}
             for pool in threadpool_info()]  # fmt: skip
     return {
-        "kind": "peers",
+        "kind": KIND,
         "timed": vars(timed),
         "threads": count,
         "kernels": chosen(),

@@ -21,6 +21,14 @@ class Quantizer(ABC):
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         """Fit to ``sample_nd`` float32, ``(n, d)``. Every random choice comes from ``rng``."""
 
+    @property
+    def computed_by(self) -> str:
+        """The library that computes the codes, with its version, as ``faiss 1.9.0``; empty for our own code.
+
+        Finished cells count for that version alone.
+        """
+        return ""
+
 
 @dataclass(frozen=True)
 class TwoValued:

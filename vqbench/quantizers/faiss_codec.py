@@ -61,6 +61,14 @@ class FaissCodec(Quantizer):
         if self.train < 1:
             raise VqbenchError(f"train = {self.train}: must be at least 1")
 
+    @property
+    def computed_by(self) -> str:
+        """faiss, as far as it is installed."""
+        try:
+            return f"faiss {load_faiss().__version__}"
+        except NotApplicableError:
+            return ""
+
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         faiss = load_faiss()
         d, factory = sample_nd.shape[1], self.at(sample_nd.shape[1])

@@ -1,0 +1,70 @@
+"""What a cell depends on: all that its name is a hash of. What is missing here would let a stale cell be taken.
+
+NumPy and SciPy stand in meta.json alone. A new version may move the last digit of what linear algebra learns, as
+another processor does; ``ARITHMETIC`` is raised where more would change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vqbench.cells import CellName
+from vqbench.datasets.base import Data
+from vqbench.errors import VqbenchError
+from vqbench.evaluation.truth import ARITHMETIC
+from vqbench.plan import Plan
+
+
+def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence[str]) -> CellName:
+    """Of one variant. sources: what ``plugin_hashes`` gave."""
+    settings, spec = plan.settings, plan.variants[variant]
+    depends_on = (
+        ARITHMETIC, data.fingerprint, data.corpus.normalize, plan.options.example, spec, seed,
+        tuple(settings.k), tuple(settings.oversample), tuple(settings.metrics), settings.calibration,
+        settings.getsizeof, *spec.libraries, *sources,
+    )  # fmt: skip
+    return CellName(data.name, variant, seed, repr(depends_on))
+
+
+def engine_name(plan: Plan, data: Data, backend: str, seed: int, sources: Sequence[str]) -> CellName:
+    """Of one engine, beside the variant that predicts it."""
+    pairing = plan.backends[backend]
+    depends_on = (
+        ARITHMETIC, data.fingerprint, data.corpus.normalize, pairing, pairing.engine.version, seed,
+        tuple(plan.settings.k), plan.settings.calibration, *pairing.variant.libraries, *sources,
+    )  # fmt: skip
+    return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))
+
+
+def plugin_hashes(folders: Sequence[Path], out: Path) -> list[str]:
+    """What the user's own quantizers are, by content: an edited file makes new cells.
+
+    Every Python file below the folders counts, and every file beside one: a codebook, say. So configs, notes and
+    results in folders of their own do not, nor do hidden files, what Python caches, and tables of this run in ``out``.
+    Raises VqbenchError where one cannot be read.
+    """
+    return [_hash(path) for folder in folders for path in sorted(_counted(folder, out))]
+
+
+def _counted(folder: Path, out: Path) -> list[Path]:
+    found: list[Path] = []
+    for home, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".") and name != "__pycache__"]
+        code = [name for name in names if name.endswith(".py")]
+        counted = names if code and Path(home) != out.resolve() else code
+        found += [Path(home, name) for name in counted if not name.startswith(".") and Path(home, name).is_file()]
+    return found
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise VqbenchError(
+            f"plugins: {path}: cannot be read ({error.strerror or error}), and finished cells depend on what it holds: "
+            "see to its rights, or move it out of the folder"
+        ) from error
