@@ -46,7 +46,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
                                                the cheapest setting that is sure to keep so much
   vqbench report results/NAME [...]            report.html again; several folders: one report, --out FILE
-  vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
+  vqbench list [GROUP [PART]] [--config-dir DIR]
+                                               variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
   vqbench compare A B [--max-drop 0.01]        two results folders: exit status 1 if quality fell by more than that
@@ -118,7 +119,7 @@ def _sweep(overrides: list[str]) -> int:
 
     from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
-    from vqbench.guard import check_flags, guarded
+    from vqbench.guard import check_flags, config_dir, guarded
 
     check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
@@ -143,7 +144,7 @@ def _sweep(overrides: list[str]) -> int:
             with guarded():
                 hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
         except (HydraException, OmegaConfBaseException) as error:
-            raise VqbenchError(explained(error, conf_folder())) from None
+            raise VqbenchError(explained(error, conf_folder(), config_dir(given))) from None
         finally:
             sys.argv = before
 

@@ -182,6 +182,8 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
+    if origin is list:
+        raise VqbenchError(f"{place} = {value!r}: must be a list, as in '{place}=[{shortened(value)}]'")
     wanted = _WORDS.get(hint, f"of type {getattr(hint, '__name__', hint)}")
     raise VqbenchError(f"{place} = {value!r}: must be {wanted}")
 

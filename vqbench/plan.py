@@ -188,8 +188,8 @@ def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple
     for name in nodes:
         if name not in chosen:
             raise VqbenchError(
-                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)} "
-                "Choose variants with 'quantizer=[NAME,...]'"
+                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)}; "
+                "choose variants with 'quantizer=[NAME,...]'"
             )
     return {
         _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}", plugins)
