@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folders import row, write_folder
 
 from vqbench.checks import checked_rows
 from vqbench.cli import main
+from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
+from vqbench.nearest import Neighbours, show
+from vqbench.terminal import console
 
 X = np.random.default_rng(5).standard_normal((12, 4)).astype(np.float32)
 GLOBAL = "# @package _global_\n"
@@ -136,3 +140,64 @@ def test_list_shows_configs_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFi
     assert out.count("cannot be used") == 2
     assert "My own." in out
     assert main(["list", "experiment", "--config-dir", str(tmp_path)]) == 0
+
+
+def test_a_files_name_that_is_no_name_is_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("=cmd.npy", X)
+    line = said(["dataset=file", "dataset.path==cmd.npy"], capsys)
+    assert "dataset.path = =cmd.npy: the name '=cmd' begins with =" in line
+    assert "dataset.name=NAME" in line
+
+
+def test_a_file_of_ids_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    (tmp_path / "ids.txt").write_text("a\nb\n")
+    ids = str(tmp_path / "ids.txt")
+    for more in ({"ids": ids}, {"query_ids": ids, "queries": str(tmp_path / "x.npy")}):
+        with pytest.raises(VqbenchError, match=r"ids.txt: 2 ids for 12 (rows|queries) of .*x\.npy: give one id a line"):
+            File(path=str(tmp_path / "x.npy"), **more).load()
+
+
+@pytest.mark.parametrize(("columns", "wanted"), [("80", 80), ("", 100), ("x", 100), ("0", 100), ("140", 140)])
+def test_what_is_piped_is_as_wide_as_columns_says(
+    columns: str, wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert console().width == wanted
+    console().print("word " * 100)
+    assert wanted - 5 <= max(map(len, capsys.readouterr().out.splitlines())) <= wanted
+
+
+def test_the_legend_of_nearest_is_as_wide_as_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not as narrow as the table of short ids."""
+    show(Neighbours("a", "x", {"float32": [(1, "b", "0.5"), (2, "c", "0.4")]}), console())
+    legend = [line for line in capsys.readouterr().out.splitlines() if "rank" in line or "ids" in line]
+    assert len(legend) == 2
+    assert len(legend[0].rstrip()) > 80
+
+
+def test_a_target_in_percent_is_put_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row("float32", 0, 1.0, 0.0), row("bits", 0, 0.7, 0.1)]
+    folder = write_folder(tmp_path / "run", rows, {"float32": (128, 0), "bits": (4, 0)})
+    assert "overlap needs one between 0 and 1: did you mean 0.95?" in said(
+        ["recommend", str(folder), "--recall", "95"], capsys
+    )
+    assert "nothing is ever lost: as in 0.99" in said(["recommend", str(folder), "--recall", "1"], capsys)
+    assert "more than 0" in said(["recommend", str(folder), "--max-bytes", "-1"], capsys)
+    assert "did you mean 0.95?" in said(["compare", str(folder), str(folder), "--confidence", "95"], capsys)
+    assert "--recall: must be a number, not 'many'" in said(["recommend", str(folder), "--recall", "many"], capsys)
+    assert "--metrc: is no option; did you mean --metric?" in said(["recommend", str(folder), "--metrc", "x"], capsys)
+
+
+@pytest.mark.parametrize("command", ["recommend", "report", "scale", "figures"])
+def test_a_folder_of_a_run_that_was_not_finished(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells" / "x").mkdir(parents=True)
+    for name in ("a.cell", "b.cell", "c.lock"):
+        (tmp_path / "cells" / "x" / name).touch()
+    line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
+    assert "its run was not finished: 2 cells are there, and no tables yet: give the same command again" in line
