@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 from vqbench.errors import VqbenchError
 from vqbench.readers import arrow_folder, csv_text, hdf5, json_object, npy, npz, parquet, vecs
@@ -26,13 +27,12 @@ READERS: Mapping[str, Callable[[Path, Wanted], Content]] = {
     ".csv": csv_text.read,
 }
 
-_CUT = ", or copy or download it again if it was cut off"
 #: What a file that no library can read should have been, where the ending alone does not say it.
 _RULES = {
-    ".npy": ("needs one plain array of numbers", f"save it with numpy.save{_CUT}"),
-    ".npz": ("needs plain arrays of numbers", f"save them with numpy.savez{_CUT}"),
-    ".csv": ("needs UTF-8 text with commas between numbers", f"write it again{_CUT}"),
-    ".json": ("needs one object of id to list of numbers, in UTF-8", f"write it again{_CUT}"),
+    ".npy": ("needs one plain array of numbers", "save it with numpy.save"),
+    ".npz": ("needs plain arrays of numbers", "save them with numpy.savez"),
+    ".csv": ("needs UTF-8 text with commas between numbers", "write it again"),
+    ".json": ("needs one object of id to list of numbers, in UTF-8", "write it again"),
 }
 
 
@@ -60,6 +60,8 @@ def read(path: Path, wanted: Wanted) -> Content:
         raise refusal(path, found="needs more memory than there is", rule=f"{ending} is read in part or whole",
                       remedy="save the vectors as .npy or .fbin, which are read in blocks") from None  # fmt: skip
     except Exception as error:  # a damaged file can make a library raise nearly anything
-        rule, remedy = _RULES.get(ending, (f"needs a whole {ending} file", f"write it again{_CUT}"))
+        rule, remedy = _RULES.get(ending, (f"needs a whole {ending} file", "write it again"))
+        if isinstance(error, EOFError | BadZipFile) or ending not in _RULES or str(error).startswith("EOF"):
+            remedy += ", or copy or download it again if it was cut off"
         told = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise refusal(path, found=f"cannot be read as {ending} ({told[:200]})", rule=rule, remedy=remedy) from None
