@@ -58,7 +58,7 @@ def test_rows_of_both_kinds_are_told_at_once() -> None:
             "=5": "a setting needs a key",
             "quantizer=a,b": "or the brackets of a list, as in 'quantizer=[a,b]'",
             "dataset=movies,wordnet": "dataset=movies,wordnet: takes one",
-            "dataset=[movies,wordnet]": "dataset takes one",
+            "dataset=[movies,wordnet]": "dataset takes one; write dataset=A,B, add -m",
             "k=range(1,3)": "several values need -m",
             "+k=3": "leave out the +",
             "k@x=1": "k is no group of configs",

@@ -49,7 +49,7 @@ _SAID = {
     r"is chosen with 'override /\1: NAME'",
     r"Duplicate _self_ defined in (\S+)": r"\1: defaults: _self_ stands there twice: once is enough",
 }
-_ONE = r"\1=\2: takes one; with -m each of them is run, and written into one folder where out=DIR says so"
+_ONE = r"\1=\2: takes one; add -m to run each of them, and out=DIR to have them in one folder"
 
 
 def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
@@ -154,6 +154,8 @@ def explained(error: Exception, conf: Path, own: str | None = None) -> str:
             return (
                 f"{key}: nothing is chosen there that could be overridden: write 'override /{last}: NAME', with the /"
             )
+        if "@" in key:
+            return f"{key}: nothing is chosen there that could be overridden: leave out the @ and what follows it"
         return f"{key}: unknown key; {nearest(re.split('[.@]', key)[0], _keys(conf))}"
     for words, said in _SAID.items():
         if found := re.search(words, text):

@@ -200,8 +200,8 @@ def _check_override(override: Override) -> None:
         )
     if key in SINGLE and isinstance(override.value(), list):
         raise VqbenchError(
-            f"{override.input_line}: {key} takes one; with -m, {key}=A,B runs each of them, and into one folder where "
-            "out=DIR says so"
+            f"{override.input_line}: {key} takes one; write {key}=A,B, add -m to run each of them, and out=DIR to have "
+            "them in one folder"
         )
     if key == "hydra.searchpath":
         value = override.value()

@@ -67,7 +67,10 @@ class Options:
         """Where truth is kept: the user's cache folder, a folder of choice, or nowhere (``off``)."""
         if self.cache == "off":
             return None
-        return Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+        folder = Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+        if folder.is_file():
+            raise VqbenchError(f"cache = {folder}: is a file: name a folder, or say cache=off")
+        return folder
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,12 @@ class Parser(argparse.ArgumentParser):
             message = message.replace(f"{words}:", ours)
         if message.startswith("unrecognized arguments: "):
             first = message.removeprefix("unrecognized arguments: ").split()[0]
-            close = difflib.get_close_matches(first.partition("=")[0], self._option_string_actions, n=1)
+            named = f"--{first.lstrip('-').partition('=')[0]}"
+            close = difflib.get_close_matches(named, self._option_string_actions, n=1) if first != named[2:] else []
             what = "is no option" if first.startswith("-") else "is one argument too many"
             message = f"{first}: {what}{f'; did you mean {close[0]}?' if close else ''}"
-        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}; see vqbench {command} --help")
+        joint = " " if message.endswith("?") else "; "
+        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}{joint}see vqbench {command} --help")
 
 
 def whole(text: str) -> int:
