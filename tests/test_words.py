@@ -85,6 +85,10 @@ def test_a_setting_that_cannot_be_read(mistake: str, words: str, capsys: pytest.
         (["--config-dir"], "expected one argument; see vqbench --help"),
         (["-x"], "-x: no such option"),
         (["-k", "10"], "as in k=10"),
+        (["--resolve"], "as in vqbench --cfg job --resolve"),
+        (["k=3", "--config-dir", "nosuch", "seed=1"], "--config-dir nosuch: no such folder"),
+        (["--hydra-help"], "is not for vqbench"),
+        (["-m", "--cfg", "job"], "--multirun, --cfg: say one of them at a time"),
         (["list", "--config-dir", "nosuch"], "no such folder"),
         (["list", "metric", "nosuch"], "no metric has that in its name; valid: "),
         (["list", "nosuch"], "no variant or family has that in its name"),
@@ -201,3 +205,11 @@ def test_a_folder_of_a_run_that_was_not_finished(
         (tmp_path / "cells" / "x" / name).touch()
     line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
     assert "its run was not finished: 2 cells are there, and no tables yet: give the same command again" in line
+
+
+@pytest.mark.parametrize(("given", "words"), [(["k=3", "--help"], "vqbench: can I"), (["k=3", "--version"], "0.")])
+def test_help_and_version_are_ours_wherever_they_stand(
+    given: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(given) == 0
+    assert capsys.readouterr().out.startswith(words)

@@ -66,15 +66,15 @@ the input or a folder that cannot be written, 130 interrupted (143: by SIGTERM);
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in ("-h", "--help", "help"):
+    sweep = not given or given[0].startswith("-") or "=" in given[0]
+    if given[:1] == ["help"] or (sweep and {"-h", "--help"} & set(given)):
         print(HELP, end="")
         return 0
-    if given == ["--version"]:
+    if sweep and "--version" in given:
         import vqbench
 
         print(vqbench.__version__)
         return 0
-    sweep = not given or given[0].startswith("-") or "=" in given[0]
     try:
         with heard():
             return _sweep(given) if sweep else _command(given[0])(given[1:])
@@ -119,11 +119,12 @@ def _sweep(overrides: list[str]) -> int:
 
     from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
-    from vqbench.guard import check_flags, config_dir, guarded
+    from vqbench.guard import check_flags, config_dir, guarded, options_first
 
     check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
-    overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
+    overrides = options_first([override for override in overrides if override not in ("-m", "--multirun")])
+    overrides = [opened(override) for override in overrides]
     overrides += searched(overrides)
     status: list[int] = []
     faults: list[Exception] = []
@@ -172,7 +173,7 @@ def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
         except Exception as error:  # a launcher's: a worker that died took its job along
             mistakes.append(f"the launcher stopped: {reason_of(error)}; give the same command again to go on")
         notes, mistakes = load_notes(folder), [*load_mistakes(folder), *mistakes]
-        for mistake in mistakes:
+        for mistake in dict.fromkeys(mistakes):  # the same one may have stopped several jobs
             print(f"vqbench: {shown(mistake)}", file=sys.stderr)
         status = [2] * bool(mistakes)
         for out in dict.fromkeys(note.out for note in notes):

@@ -78,7 +78,14 @@ def check_flags(given: Sequence[str]) -> None:
     found, unknown = _parser().parse_known_args(list(given))
     if unknown:
         raise VqbenchError(f"{unknown[0]}: no such option; settings are written key=value; see vqbench --help")
-    for flag in ("config_path", "config_name", "experimental_rerun", "shell_completion"):
+    if len(told := [flag for flag in ("run", "multirun", "cfg", "info") if getattr(found, flag)]) > 1:
+        raise VqbenchError(f"--{', --'.join(told)}: say one of them at a time")
+    if (found.resolve or found.package) and not found.cfg:
+        raise VqbenchError("--resolve, --package: say what --cfg shows, as in vqbench --cfg job --resolve")
+    for flag in ("experimental_rerun", "shell_completion", "hydra_help"):
+        if getattr(found, flag):
+            raise VqbenchError(f"--{flag.replace('_', '-')}: is not for vqbench: see vqbench --help for what is")
+    for flag in ("config_path", "config_name"):
         if getattr(found, flag):
             raise VqbenchError(
                 f"--{flag.replace('_', '-')}: vqbench keeps to its own conf/config.yaml; name a folder of further "
@@ -93,6 +100,15 @@ def check_flags(given: Sequence[str]) -> None:
 def config_dir(given: Sequence[str]) -> str | None:
     """The folder of further configs that the arguments name."""
     return _parser().parse_known_args(list(given))[0].config_dir
+
+
+def options_first(given: Sequence[str]) -> list[str]:
+    """The arguments with Hydra's options before the settings, which its parser takes in one piece only."""
+    settings: list[str] = _parser().parse_known_intermixed_args(list(given))[0].overrides
+    options = list(given)
+    for setting in settings:
+        options.remove(setting)
+    return [*options, *settings]
 
 
 def _parser() -> ArgumentParser:
