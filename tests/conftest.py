@@ -8,6 +8,7 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # what is printed is as wide as it says, and a runner of tests may say something
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

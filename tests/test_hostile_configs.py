@@ -347,4 +347,4 @@ def test_names_of_variants_are_no_paths(here: Path) -> None:
 def test_a_file_whose_name_is_a_formula(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("../=1.npy").write_bytes(b"")
     assert main(["dataset=file", "dataset.path=../=1.npy", "quantizer=[float32]", "metric=[overlap]"]) == 2
-    assert "dataset.name: the name '=1' begins with =, as formulas do" in capsys.readouterr().err
+    assert "dataset.path = ../=1.npy: the name '=1' begins with =, as formulas do" in capsys.readouterr().err

@@ -199,7 +199,8 @@ def test_only_the_command_line_knows_what_guards_hydra() -> None:
     """And what it composes passes there."""
     users = {name for name, imports in IMPORTS.items() if "vqbench.guard" in imports}
     assert users == {"vqbench.cli", "vqbench.composing"}
-    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.references"}
+    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.foreign", "vqbench.references"}
+    assert IMPORTS["vqbench.foreign"] <= GROUND | {"vqbench.references"}
     assert IMPORTS["vqbench.references"] <= GROUND | {"vqbench.config"}
 
 

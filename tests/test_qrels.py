@@ -112,13 +112,19 @@ def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
     [
         (
             [("q1", "x", 1.0), ("q2", "d1", 1.0)],
-            r"document 'x' is not in the corpus.*\(1 of 2 such are not\).*dataset.ids",
+            r"1 of 2 relevant documents \('x'\) are no rows of the corpus \('d0', .*=FILE \(rows\).* remove those",
         ),
         (
             [("0", "d1", 1.0)],
-            "the file judges '0', the queries are called 'q1', 'q2', 'q3', ...; name them with dataset",
+            r"none of the 1 judged queries \('0'\) is a query of this dataset \('q1', 'q2', 'q3', ...\): name them "
+            r"with dataset.query_ids=FILE \(queries\), one id a line",
         ),
-        ([("q1", "d1", 0.0), ("q2", "x", 0.0)], "no query of this dataset has a relevant document"),
+        (
+            [("0", "x", 1.0), ("00", "d1", 0.0)],
+            r"none of the 2 judged queries .*; 1 of 1 relevant documents \('x'\) are no rows .*: name them with "
+            r"dataset.query_ids=FILE \(queries\) and dataset.ids=FILE \(rows\)",
+        ),
+        ([("q1", "d1", 0.0), ("q2", "x", 0.0)], "all gains of this dataset's queries are 0 or less"),
     ],
 )
 def test_judgements_of_something_else(judgements: list, message: str) -> None:

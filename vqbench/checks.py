@@ -83,7 +83,8 @@ def checked_rows(
     if not drop:
         _refuse(not_finite, zero, place)
     if not filled:
-        raise VqbenchError(f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is left")
+        raise VqbenchError(f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
+                           "left; make the vectors again")  # fmt: skip
     keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place)
     if filled == vectors.n:
         return Checked(vectors, keys_n, digest.hexdigest(), dropped[0])
@@ -94,15 +95,18 @@ def checked_rows(
 
 
 def _refuse(not_finite: _Bad, zero: _Bad, place: str) -> None:
+    """Raise VqbenchError where there are rows of either kind, naming both: they are mended together."""
+    bad, rules = list[str](), list[str]()
     if not_finite.count:
-        raise VqbenchError(
-            f"{place}: {not_finite} NaN, infinite or beyond float32: every component must be a finite float32; "
-            "repair or remove those rows; a run leaves them out with on_bad_rows=drop"
-        )
+        bad.append(f"{not_finite} NaN, infinite or beyond float32")
+        rules.append("every component must be a finite float32")
     if zero.count:
+        bad.append(f"{zero} all zero")
+        rules.append("a zero vector has no cosine")
+    if bad:
         raise VqbenchError(
-            f"{place}: {zero} all zero: a zero vector has no cosine; remove those rows; a run leaves them out with "
-            "on_bad_rows=drop"
+            f"{place}: {', '.join(bad)}: {', and '.join(rules)}; repair or remove those rows; a run leaves them out "
+            "with on_bad_rows=drop"
         )
 
 

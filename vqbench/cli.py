@@ -46,7 +46,8 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
                                                the cheapest setting that is sure to keep so much
   vqbench report results/NAME [...]            report.html again; several folders: one report, --out FILE
-  vqbench list [GROUP [PART]]                  variants, metrics, datasets, experiments; list quantizer qdrant
+  vqbench list [GROUP [PART]] [--config-dir DIR]
+                                               variants, metrics, datasets, experiments; list quantizer qdrant
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
   vqbench compare A B [--max-drop 0.01]        two results folders: exit status 1 if quality fell by more than that
@@ -65,15 +66,15 @@ the input or a folder that cannot be written, 130 interrupted (143: by SIGTERM);
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in ("-h", "--help", "help"):
+    sweep = not given or given[0].startswith("-") or "=" in given[0]
+    if given[:1] == ["help"] or (sweep and {"-h", "--help"} & set(given)):
         print(HELP, end="")
         return 0
-    if given == ["--version"]:
+    if sweep and "--version" in given:
         import vqbench
 
         print(vqbench.__version__)
         return 0
-    sweep = not given or given[0].startswith("-") or "=" in given[0]
     try:
         with heard():
             return _sweep(given) if sweep else _command(given[0])(given[1:])
@@ -118,11 +119,12 @@ def _sweep(overrides: list[str]) -> int:
 
     from vqbench.composing import check_habits, explained, opened, searched
     from vqbench.config import conf_folder
-    from vqbench.guard import check_flags, guarded
+    from vqbench.guard import check_flags, config_dir, guarded, options_first
 
     check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
-    overrides = [opened(override) for override in overrides if override not in ("-m", "--multirun")]
+    overrides = options_first([override for override in overrides if override not in ("-m", "--multirun")])
+    overrides = [opened(override) for override in overrides]
     overrides += searched(overrides)
     status: list[int] = []
     faults: list[Exception] = []
@@ -143,7 +145,7 @@ def _sweep(overrides: list[str]) -> int:
             with guarded():
                 hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
         except (HydraException, OmegaConfBaseException) as error:
-            raise VqbenchError(explained(error, conf_folder())) from None
+            raise VqbenchError(explained(error, conf_folder(), config_dir(given))) from None
         finally:
             sys.argv = before
 
@@ -171,7 +173,7 @@ def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
         except Exception as error:  # a launcher's: a worker that died took its job along
             mistakes.append(f"the launcher stopped: {reason_of(error)}; give the same command again to go on")
         notes, mistakes = load_notes(folder), [*load_mistakes(folder), *mistakes]
-        for mistake in mistakes:
+        for mistake in dict.fromkeys(mistakes):  # the same one may have stopped several jobs
             print(f"vqbench: {shown(mistake)}", file=sys.stderr)
         status = [2] * bool(mistakes)
         for out in dict.fromkeys(note.out for note in notes):

@@ -99,8 +99,11 @@ def compare(
     are equal; else ``unclear``.
     Raises VqbenchError where the folders cannot be compared: other data, queries or metrics.
     """
-    if not 0 <= max_drop < math.inf or not 0.5 < confidence < 1:
-        raise VqbenchError(f"max_drop = {max_drop}, confidence = {confidence}: a drop is 0 or more, confidence below 1")
+    if not 0 <= max_drop < math.inf:
+        raise VqbenchError(f"max_drop = {max_drop}: must be 0 or more, as in 0.01")
+    if not 0.5 < confidence < 1:
+        hint = f"did you mean {confidence / 100:g}?" if 50 < confidence < 100 else "as in 0.95"
+        raise VqbenchError(f"confidence = {confidence}: must lie between 0.5 and 1: {hint}")
     shared = shared_datasets(before, after)
     after, renamed = aligned(before, after)
     _check_drop(before, metric, max_drop)

@@ -34,6 +34,7 @@ BASES = {
     "parallel": {"Parallel"},
     "backends": {"Backend"},
 }
+_MOST_TOLD, _FEW = 400, 4  # characters of valid names in a message; how many names where that is too long
 #: Types as a user knows them.
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text, in quotes if "
                           "it looks like something else"}  # fmt: skip
@@ -121,15 +122,20 @@ def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> 
             raise VqbenchError(f"{place} = {shortened(target)}: not a class of {home}{hint}")
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """ "did you mean a, b?" or the valid names themselves where there are few."""
+def nearest(name: str, valid: Iterable[str], otherwise: str = "see vqbench list") -> str:
+    """ "did you mean a, b?" or the valid names themselves where there are few; ``otherwise`` where there are many."""
     valid = sorted(valid)
     close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
     if close:
         return f"did you mean {', '.join(close)}?"
     if not valid:
         return "it takes none"
-    return f"valid: {', '.join(valid)}" if len(valid) <= 30 else "see vqbench list"
+    if len(valid) > 30:
+        return otherwise
+    told = ", ".join(valid)
+    if len(told) > _MOST_TOLD:
+        told = f"{', '.join(valid[:_FEW])} and {len(valid) - _FEW} more"
+    return f"valid: {told}"
 
 
 def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) -> Any:
@@ -166,7 +172,7 @@ def _value(value: Any, hint: Any, place: str) -> Any:
     if origin is Literal:
         if any(value == choice and type(value) is type(choice) for choice in arguments):
             return value
-        raise VqbenchError(f"{place} = {value!r}: must be one of {', '.join(map(repr, arguments))}")
+        raise VqbenchError(f"{place} = {shortened(repr(value))}: must be one of {', '.join(map(repr, arguments))}")
     if origin in (Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
@@ -182,13 +188,15 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
+    if origin is list:
+        raise VqbenchError(f"{place} = {shortened(repr(value))}: must be a list, as in '{place}=[{shortened(value)}]'")
     wanted = _WORDS.get(hint, f"of type {getattr(hint, '__name__', hint)}")
-    raise VqbenchError(f"{place} = {value!r}: must be {wanted}")
+    raise VqbenchError(f"{place} = {shortened(repr(value))}: must be {wanted}")
 
 
 def whole_numbers(value: Any, place: str) -> list[int]:
     """A whole number or a list of them, as a list."""
     values = value if isinstance(value, list) else [value]
     if not values or any(type(x) is not int for x in values):
-        raise VqbenchError(f"{place} = {value!r}: must be a whole number or a list of them")
+        raise VqbenchError(f"{place} = {shortened(repr(value))}: must be a whole number or a list of them")
     return values

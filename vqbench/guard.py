@@ -7,10 +7,11 @@ measured, never what runs, where results go or whom this process talks to: Hydra
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra._internal.hydra as engine
 import yaml
@@ -29,23 +30,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vqbench.config import conf_folder, targets
 from vqbench.errors import VqbenchError
+from vqbench.foreign import OF_HYDRA, PRIVATE, SINGLE, check_config_dir, check_private, check_written
 from vqbench.names import shortened
-from vqbench.references import NOTHING, at, check_references
-from vqbench.yaml_text import yaml_text
+from vqbench.references import at, check_references
+from vqbench.yaml_text import reason, yaml_text
 
-#: What only the command line may set, and why.
-PRIVATE = {
-    "out": "where results are written",
-    "cache": "where float results are kept",
-    "plugins": "whose code runs",
-    "parallel.address": "which machine gets the vectors and sends what this one runs",
-}
 #: Settings of Hydra's own that a command line may have.
 _OPEN = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.searchpath", "hydra.verbose")
 _OURS = ("hydra.mode", "hydra.sweep.dir")  # cli and Hydra itself append these
 _SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher."
 #: By their names on the command line, the classes that Hydra may make.
-_STARTED = {
+STARTED = {
     "launcher": {
         "basic": "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
         "joblib": "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
@@ -62,7 +57,6 @@ _FIXED = {
 }  # fmt: skip
 _MOST_LOADS = 3_000  # of one composition; experiment=presets has some hundred
 _FOREIGN = "not our own"  # provider of a config
-_OF_HYDRA = "{}: {}: a config file must not set anything of Hydra: do so on the command line"
 _LOADER = "ConfigLoaderImpl"  # of hydra._internal.hydra: Hydra has no other place for a loader of one's own
 
 
@@ -80,16 +74,52 @@ def guarded() -> Iterator[None]:
 
 
 def check_flags(given: Sequence[str]) -> None:
-    """Raise VqbenchError for options of Hydra that replace our own config or unpickle a file."""
-    found, _ = get_args_parser().parse_known_args(list(given))
-    for flag in ("config_path", "config_name", "experimental_rerun", "shell_completion"):
+    """Raise VqbenchError for options of Hydra that replace our own config, unpickle a file, or are none."""
+    found, unknown = _parser().parse_known_args(list(given))
+    if unknown:
+        raise VqbenchError(f"{unknown[0]}: no such option; settings are written key=value; see vqbench --help")
+    if len(told := [flag for flag in ("run", "multirun", "cfg", "info") if getattr(found, flag)]) > 1:
+        raise VqbenchError(f"--{', --'.join(told)}: say one of them at a time")
+    if (found.resolve or found.package) and not found.cfg:
+        raise VqbenchError("--resolve, --package: say what --cfg shows, as in vqbench --cfg job --resolve")
+    for flag in ("experimental_rerun", "shell_completion", "hydra_help"):
+        if getattr(found, flag):
+            raise VqbenchError(f"--{flag.replace('_', '-')}: is not for vqbench: see vqbench --help for what is")
+    for flag in ("config_path", "config_name"):
         if getattr(found, flag):
             raise VqbenchError(
                 f"--{flag.replace('_', '-')}: vqbench keeps to its own conf/config.yaml; name a folder of further "
                 "configs with --config-dir and what to take from it, as in experiment=NAME"
             )
+    if found.config_dir is not None:
+        check_config_dir(Path(found.config_dir))
     if any(override.lstrip("+").startswith("hydra.mode") for override in found.overrides):
         raise VqbenchError("hydra.mode: say -m for a multirun, and nothing for a single run")
+
+
+def config_dir(given: Sequence[str]) -> str | None:
+    """The folder of further configs that the arguments name."""
+    return _parser().parse_known_args(list(given))[0].config_dir
+
+
+def options_first(given: Sequence[str]) -> list[str]:
+    """The arguments with Hydra's options before the settings, which its parser takes in one piece only."""
+    settings: list[str] = _parser().parse_known_intermixed_args(list(given))[0].overrides
+    options = list(given)
+    for setting in settings:
+        options.remove(setting)
+    return [*options, *settings]
+
+
+def _parser() -> ArgumentParser:
+    """Hydra's, which would print its usage and exit."""
+    parser = get_args_parser()
+
+    def error(message: str) -> NoReturn:
+        raise VqbenchError(f"{message.removeprefix('argument ')}; see vqbench --help")
+
+    parser.error = error
+    return parser
 
 
 class GuardedLoader(ConfigLoaderImpl):
@@ -129,7 +159,10 @@ class GuardedLoader(ConfigLoaderImpl):
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
         loaded = super()._load_single_config(default, repo)  # under the key (package) where it will be merged
         if loaded.provider == _FOREIGN:
-            _check_private(OmegaConf.to_container(loaded.config, resolve=False), loaded.path)
+            check_private(OmegaConf.to_container(loaded.config, resolve=False), loaded.path)
+        path, package = str(default.config_path), str(default.package)
+        if package.partition(".")[0] == "hydra" and not path.startswith("hydra/"):
+            raise VqbenchError(OF_HYDRA.format(f"defaults of {default.parent}", f"{path} under {package}"))
         return loaded
 
 
@@ -160,17 +193,16 @@ class BoundedSource(FileConfigSource):
         if path.is_relative_to(ours) or path.is_relative_to((ours / "experiment").resolve()):
             return super().load_config(config_path)
         if config_path.startswith("hydra/"):  # it would take the place of one of Hydra's own
-            raise VqbenchError(_OF_HYDRA.format(path, config_path.rpartition("/")[0].replace("/", ".")))
+            raise VqbenchError(OF_HYDRA.format(path, config_path.rpartition("/")[0].replace("/", ".")))
         yaml_text(path)
         try:
             loaded = super().load_config(config_path)
         except (yaml.YAMLError, ValueError, OverflowError, OSError) as error:  # a key twice, a number of 5,000 digits
-            raise VqbenchError(f"{path}: is not a config: {' '.join(str(error).split())}") from None
+            raise VqbenchError(f"{path}: is not a config: {reason(error)}: mend or remove it") from None
         if not isinstance(loaded.config, DictConfig):
             raise VqbenchError(f"{path}: must hold keys with values, not a list")
         tree: Any = OmegaConf.to_container(loaded.config, resolve=False)
-        if "${" in str(tree.get("defaults")):
-            raise VqbenchError(f"{path}: defaults: ${{...}} has no place there: write out the names")
+        check_written(tree, path, experiment=config_path.startswith("experiment/"), package=loaded.header["package"])
         loaded.provider, loaded.path = _FOREIGN, str(path)
         return loaded
 
@@ -181,6 +213,11 @@ def _check_override(override: Override) -> None:
         raise VqbenchError(
             f"{key}: is not for vqbench; of Hydra's own settings it takes hydra/launcher, hydra.launcher.*, "
             "hydra/sweeper, hydra.sweeper.* and hydra.searchpath"
+        )
+    if key in SINGLE and isinstance(override.value(), list):
+        raise VqbenchError(
+            f"{override.input_line}: {key} takes one; write {key}=A,B, add -m to run each of them, and out=DIR to have "
+            "them in one folder"
         )
     if key == "hydra.searchpath":
         value = override.value()
@@ -193,31 +230,16 @@ def _under(key: str, allowed: Sequence[str]) -> bool:
     return any(key == one or key.startswith(f"{one}.") for one in allowed)
 
 
-def _check_private(tree: Any, path: str) -> None:
-    """A file says what is measured; the keys that say more are for the command line."""
-    if not isinstance(tree, Mapping):
-        return
-    if "hydra" in tree:
-        inside = tree["hydra"]
-        key = f"hydra.{next(iter(inside))}" if isinstance(inside, Mapping) and inside else "hydra"
-        raise VqbenchError(_OF_HYDRA.format(path, key))
-    for key, why in PRIVATE.items():
-        value = at(tree, key)
-        if value not in (None, NOTHING, []):
-            raise VqbenchError(
-                f"{path}: {key} = {shortened(value)}: says {why}, which is for the command line alone: "
-                f"leave it out, and say {key}=... there"
-            )
-
-
 def _check_hydra(config: DictConfig, overrides: Sequence[str]) -> None:
     """What Hydra is about to make and obey: the launchers and sweepers that are named here, and nothing else."""
     hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
     for key, value in _FIXED.items():
         if at(hydra, key) != value:
             raise VqbenchError(f"hydra.{key} = {shortened(at(hydra, key))}: is not for vqbench: leave it out")
+    if isinstance(at(hydra, "verbose"), Mapping):
+        raise VqbenchError("hydra.verbose: is true, false or a list of loggers: leave it out")
     given = {override.lstrip("+").partition("=")[0] for override in overrides}
-    for part, classes in _STARTED.items():
+    for part, classes in STARTED.items():
         choice = at(hydra, "runtime.choices").get(f"hydra/{part}")
         if choice != "basic" and f"hydra/{part}" not in given:
             raise VqbenchError(f"hydra/{part} = {shortened(choice)}: a config file must not choose it: say it yourself")

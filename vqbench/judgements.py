@@ -11,6 +11,7 @@ import numpy as np
 from vqbench.arrays import Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ids import positions
+from vqbench.names import shortened
 
 #: Query id, document id, gain.
 Judgement = tuple[str, str, float]
@@ -49,19 +50,17 @@ def select(
     """
     judged = {query for query, _, _ in judgements}
     known = set(positions(all_query_ids, judged))
-    wanted = [each for each in judgements if each[0] in known and each[2] > 0]
-    documents = {document for _, document, _ in wanted}
+    wanted = [each for each in judgements if each[2] > 0 and (each[0] in known or not known)]
+    documents = list(dict.fromkeys(document for _, document, _ in wanted))
     all_row_at = positions(all_ids, documents)
-    missing = [document for document in dict.fromkeys(each[1] for each in wanted) if document not in all_row_at]
-    if missing:
-        raise VqbenchError(
-            f"qrels of {origin}: document {missing[0]!r} is not in the corpus, though it is relevant ({len(missing):,} "
-            f"of {len(documents):,} such are not): name the rows' ids with dataset.ids=FILE, or remove those lines"
-        )
+    missing = [document for document in documents if document not in all_row_at]
+    if missing or not known:
+        told = _no_match(judged, known, documents, missing, all_query_ids, all_ids)
+        raise VqbenchError(f"qrels of {origin}: {told}")
     if not wanted:
         raise VqbenchError(
-            f"qrels of {origin}: no query of this dataset has a relevant document: the file judges {_some(judged)}, "
-            f"the queries are called {_some(all_query_ids)}; name them with dataset.query_ids=FILE"
+            f"qrels of {origin}: no query has a relevant document: all gains of this dataset's queries are 0 or less: "
+            "a relevant one has a gain above 0; mend them, or leave dataset.qrels out"
         )
     query_at, row_at = {i: at for at, i in enumerate(query_ids)}, positions(ids, documents)
     found = {
@@ -84,9 +83,35 @@ def select(
     return Qrels(query_f, np.array([row for _, row in pairs]), np.array([found[pair] for pair in pairs]), about)
 
 
+def _no_match(
+    judged: set[str],
+    known: set[str],
+    documents: Sequence[str],
+    missing: Sequence[str],
+    all_query_ids: Sequence[str],
+    all_ids: Sequence[str],
+) -> str:
+    """Which ids of the judgements are not the dataset's, queries' or documents' or both; how to name the dataset's."""
+    told, files = list[str](), list[str]()
+    if not known:
+        told.append(
+            f"none of the {len(judged):,} judged queries ({_some(judged)}) is a query of this dataset "
+            f"({_some(all_query_ids)})"
+        )
+        files.append("dataset.ids=FILE" if all_query_ids is all_ids else "dataset.query_ids=FILE (queries)")
+    if missing:
+        told.append(
+            f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are no rows of the corpus "
+            f"({_some(all_ids)})"
+        )
+        files.append("dataset.ids=FILE" if all_query_ids is all_ids else "dataset.ids=FILE (rows)")
+    lines = "" if len(missing) == len(documents) or not known else ", or remove those lines"
+    return f"{'; '.join(told)}: name them with {' and '.join(dict.fromkeys(files))}, one id a line{lines}"
+
+
 def _some(ids: Sequence[str] | set[str]) -> str:
-    shown = sorted(ids)[:_SHOWN] if isinstance(ids, set) else list(ids[:_SHOWN])
-    return ", ".join(map(repr, shown)) + (", ..." if len(ids) > _SHOWN else "")
+    first = sorted(ids)[:_SHOWN] if isinstance(ids, set) else list(ids[:_SHOWN])
+    return ", ".join(shortened(repr(i)) for i in first) + (", ..." if len(ids) > _SHOWN else "")
 
 
 def _about(judgements: Sequence[Judgement], query_at: Mapping[str, int], *, measured: int, unknown: int) -> dict:

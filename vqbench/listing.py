@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -11,10 +13,12 @@ from rich.table import Table
 
 from vqbench.commands.parser import Parser
 from vqbench.composing import names
-from vqbench.config import conf_folder
+from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
-from vqbench.headers import first_comment, read_header
+from vqbench.foreign import check_config_dir
+from vqbench.headers import Header, first_comment, read_header
 from vqbench.terminal import console
+from vqbench.yaml_text import yaml_text
 
 _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments",
            "parallel": "Where shards are searched", "backend": "Real engines"}  # fmt: skip
@@ -26,59 +30,106 @@ _D = 384  # what is stored per vector weighs less in a longer one
 
 
 def listing(arguments: list[str]) -> int:
-    """Print every config of every group, or of one."""
+    """Print every config of every group, or of one; those of a folder of one's own too."""
     parser = Parser(prog="vqbench list")
     parser.add_argument("group", nargs="?", help=f"one of {', '.join(_GROUPS)}; or PART of a variant's name")
     parser.add_argument("part", nargs="?", default="", help="only names or families with this in them, as in qdrant")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of your own configs, listed as well")
     given = parser.parse_args(arguments)
     chosen, part = given.group, given.part.casefold()
     if chosen is not None and chosen.removesuffix("s") in _GROUPS:
         chosen = chosen.removesuffix("s")
     elif chosen is not None:  # as in "vqbench list qdrant"
         chosen, part = "quantizer", chosen.casefold()
+    if given.config_dir is not None:
+        check_config_dir(given.config_dir)
     for group, title in _GROUPS.items():
         if chosen not in (None, group):
             continue
+        paths = _paths(group, given.config_dir)
         if group == "quantizer":
-            _variants(title, part)
+            _variants(title, paths, part, given.config_dir)
         else:
-            table = _table(f"{title}: {group}=NAME")
-            for name in [name for name in names(conf_folder(), group) if part in name]:
-                table.add_row(_marked(group, name), escape(first_comment(conf_folder() / group / f"{name}.yaml")))
-            console().print(table, "")
+            _others(group, title, paths, part)
     console().print("* part of the default run")
     return 0
 
 
-def _variants(title: str, part: str) -> None:
+def _paths(group: str, own: Path | None) -> dict[str, Path]:
+    """The configs of a group by name, ours first: Hydra takes ours where a folder of one's own has the same name."""
+    folders = [conf_folder(), *([own] if own else [])]
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for name in names(folder, group):
+            found.setdefault(name, folder / group / f"{name}.yaml")
+    return found
+
+
+def _others(group: str, title: str, paths: Mapping[str, Path], part: str) -> None:
+    table = _table(f"{title}: {group}=NAME")
+    for name in [name for name in paths if part in name.casefold()]:
+        table.add_row(_marked(group, name), escape(_first(paths[name])))
+    if not table.row_count:
+        raise VqbenchError(f"{part}: no {group} has that in its name; {nearest(part, paths)}")
+    console().print(table, "")
+
+
+def _variants(title: str, paths: Mapping[str, Path], part: str, own: Path | None) -> None:
+    headers = {name: _header(path) for name, path in paths.items()}
+    headers = {n: head for n, head in headers.items() if part in n.casefold() or part in head.family.casefold()}
+    if not headers:
+        elsewhere = "" if own else ", or name a folder of your own with --config-dir DIR"
+        raise VqbenchError(f"{part}: no variant or family has that in its name; see vqbench list quantizer{elsewhere}")
     console().print(
-        f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
+        f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
         "with a vector's own norms and corrections, padding apart)", highlight=False,
     )  # fmt: skip
-    headers = {name: read_header(_path(name)) for name in names(conf_folder(), "quantizer")}
-    headers = {name: head for name, head in headers.items() if part in name or part in head.family.casefold()}
-    if not headers:
-        raise VqbenchError(f"{part}: no variant or family has that in its name; see vqbench list quantizer")
-    ordered = sorted(headers, key=lambda name: (_rank(headers[name].family), headers[name].bits_at(_D), name))
+    ordered = sorted(headers, key=lambda name: (_rank(headers[name].family), _bits(headers[name]), name))
     for family, members in groupby(ordered, key=lambda name: headers[name].family):
-        table = _table(f"\n{family}")
+        table = _table(escape(f"\n{family or 'of no family'}"))
         source = ""
         for name in members:
             header = headers[name]
             told = "same source" if header.source == source else header.source
             source = header.source
             text = f"{escape(header.description)} [dim]{escape(told)}[/dim]"
-            table.add_row(_marked("quantizer", name), f"{header.bits_at(_D):.3g}", text)
+            bits = f"{_bits(header):.3g}" if header.bits else "?"
+            table.add_row(_marked("quantizer", name), bits, text)
         console().print(table)
     console().print("")
 
 
+def _header(path: Path) -> Header:
+    """What stands at the head of a variant; of one that cannot be used, why, so that it hides no other."""
+    try:
+        _bound(path)
+        header = read_header(path)
+        _bits(header)
+    except VqbenchError as error:
+        return Header(f"cannot be used: {error}")
+    return header
+
+
+def _first(path: Path) -> str:
+    try:
+        _bound(path)
+        return first_comment(path)
+    except VqbenchError as error:
+        return f"cannot be used: {error}"
+
+
+def _bound(path: Path) -> None:
+    """Raise VqbenchError for a config of one's own that is too large, or no YAML."""
+    if not path.is_relative_to(conf_folder()):
+        yaml_text(path)
+
+
+def _bits(header: Header) -> float:
+    return header.bits_at(_D) if header.bits else math.inf
+
+
 def _rank(family: str) -> tuple[int, str]:
     return (_FAMILIES.index(family), "") if family in _FAMILIES else (len(_FAMILIES), family.casefold())
-
-
-def _path(name: str) -> Path:
-    return conf_folder() / "quantizer" / f"{name}.yaml"
 
 
 def _table(title: str) -> Table:
@@ -92,7 +143,7 @@ def _table(title: str) -> Table:
 
 
 def _marked(group: str, name: str) -> str:
-    return f"{'*' if name in defaults(group) else ' '} {name}"
+    return f"{'*' if name in defaults(group) else ' '} {escape(name)}"
 
 
 def defaults(group: str) -> list[str]:

@@ -28,21 +28,36 @@ _DEVICES = {
 _FORMULA = "=+-@"
 #: Controls of terminals, and signs that turn the direction of writing.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+#: Letters, their marks and decimal digits; other digits are none, since Windows takes COM\u00b9 for a device.
+_LETTERS = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"}
+#: Letters and marks that leave no trace on a screen.
+_BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | {
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
 
 
 def slug(name: str) -> str:
     """A name that is safe as a file name: letters, digits, ``.``, ``_`` and ``-``, no path, no device of Windows.
 
-    A name that is too long or has other than ASCII letters also gets 8 digits of its hash, so that two of them
-    stay apart.
+    Letters and digits of any script are kept, composed (NFC) as most file systems write them. A name that is too long
+    or has other than ASCII letters also gets 8 digits of its hash, so that two of them stay apart, whatever a file
+    system takes for the same.
     """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    kept = "".join(char if _plain(char) else "\0" for char in unicodedata.normalize("NFC", name))
+    plain = re.sub("\0+", "-", kept).strip("-.")
     if plain.partition(".")[0].casefold() in _DEVICES:
         plain = f"_{plain}"
     if plain and len(plain) <= MOST_SLUG and name.isascii():
         return plain
     key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain[: MOST_SLUG - 9].rstrip('-.') or 'unnamed'}-{key}" if name else "unnamed"
+    begins = plain.encode()[: MOST_SLUG - 9].decode(errors="ignore").rstrip("-.")
+    return f"{begins or 'unnamed'}-{key}" if name else "unnamed"
+
+
+def _plain(char: str) -> bool:
+    if char.isascii():
+        return char.isalnum() or char in "._-"
+    return unicodedata.category(char) in _LETTERS and char not in _BLANK
 
 
 def distinct(names: Iterable[str]) -> list[str]:

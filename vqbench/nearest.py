@@ -22,7 +22,7 @@ from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.names import shown
+from vqbench.names import shortened, shown
 from vqbench.plan import build_variant
 from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
@@ -44,12 +44,12 @@ def neighbours(
     title: str, dataset: str, ids: str | None, variants: Sequence[str], top: int, progress: Progress
 ) -> Neighbours:
     """Search one row's neighbours under each variant. Raises VqbenchError for unknown names."""
-    specs = {name: _variant(name) for name in variants}
+    specs = {name: _variant(name) for name in (part.strip() for part in variants)}
     spec = _dataset(dataset, ids)
     data = prepare(spec.load(), spec.title, queries="self", n_queries=1, normalize=True)
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
-        raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}")
+        raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}, the other rows of {data.name}")
     task = progress.add_task(f"neighbours of {shown(data.ids[row])}", total=len(specs))
     float_rank = {hit: rank for rank, (hit, _) in enumerate(_search(data, row, _variant("float32"), top), 1)}
     lists = {}
@@ -74,7 +74,8 @@ def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int,
 
 def _variant(name: str) -> Variant:
     if name not in names(conf_folder(), "quantizer"):
-        raise VqbenchError(f"{name}: no such variant; {nearest_name(name, names(conf_folder(), 'quantizer'))}")
+        hint = nearest_name(name, names(conf_folder(), "quantizer"))
+        raise VqbenchError(f"--quantizer {shortened(repr(name))}: no such variant; {hint}")
     node = OmegaConf.to_container(OmegaConf.load(conf_folder() / "quantizer" / f"{name}.yaml"))
     assert isinstance(node, dict)
     return build_variant(node[name], f"quantizer.{name}")
@@ -86,7 +87,8 @@ def _dataset(name: str, ids: str | None) -> Dataset:
                      "datasets", f"dataset={name}")  # fmt: skip
     if Path(name).suffix:
         return File(path=name, ids=ids)
-    raise VqbenchError(f"{name}: no such dataset; {nearest_name(name, names(conf_folder(), 'dataset'))}")
+    hint = nearest_name(name, names(conf_folder(), "dataset"))
+    raise VqbenchError(f"--dataset {shortened(name)}: no such dataset; {hint}; a file is called as in mine.npy")
 
 
 def _row(title: str, data: Data) -> int:
@@ -103,7 +105,7 @@ def _row(title: str, data: Data) -> int:
         if found:
             raise VqbenchError(f"{title}: which one? {', '.join(ids[row] for row in found[:8])}")
     close = difflib.get_close_matches(title, ids, n=3, cutoff=0.4)
-    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    hint = f"; did you mean {', '.join(close)}?" if close else f"; its ids are called {', '.join(ids[:3])}, ..."
     raise VqbenchError(f"{title}: {data.name} has no such id{hint}")
 
 
@@ -111,9 +113,7 @@ def show(found: Neighbours, screen: Console) -> None:
     """Print the lists side by side; how a rank differs from float search stands before the score."""
     table = Table(
         title=escape(f"Most similar to {found.title} in {found.dataset}"), title_justify="left", title_style="bold",
-        caption="= same rank as in float search, ▲3 three places up, ▼1 one down, new: not in float's list; then the "
-        "score (cosine, or how many bits differ; equal scores in the order of ids) and the id",
-        caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
     )  # fmt: skip
     table.add_column("", justify="right")
     for name in found.lists:
@@ -121,6 +121,10 @@ def show(found: Neighbours, screen: Console) -> None:
     for rank, row in enumerate(zip(*found.lists.values(), strict=True), start=1):
         table.add_row(str(rank), *(_cell(rank, *hit) for hit in row))
     screen.print(table)
+    screen.print(  # not the table's caption, which would be no wider than the table
+        "= same rank as in float search, ▲3 three places up, ▼1 one down, new: not in float's list; then the score "
+        "(cosine, or how many bits differ; equal scores in the order of ids) and the id"
+    )
 
 
 def _cell(rank: int, float_rank: int | None, name: str, score: str) -> str:

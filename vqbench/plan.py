@@ -17,7 +17,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
-from vqbench.names import checked_name, slug
+from vqbench.names import checked_name, shortened, slug
 from vqbench.parallel.base import Parallel
 from vqbench.peers.settings import Timed
 from vqbench.variant import Variant
@@ -67,7 +67,10 @@ class Options:
         """Where truth is kept: the user's cache folder, a folder of choice, or nowhere (``off``)."""
         if self.cache == "off":
             return None
-        return Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+        folder = Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+        if folder.is_file():
+            raise VqbenchError(f"cache = {folder}: is a file: name a folder, or say cache=off")
+        return folder
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,18 @@ def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tupl
     spec: Dataset = build(config.get("dataset"), "datasets", "dataset", plugins)
     skipped = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key", "id_column")
     told = [x for x in overrides if x.removeprefix("dataset.").partition("=")[0] not in skipped]
-    return {_renamed(checked_name(spec.title, "dataset.name"), told, "dataset."): spec}
+    return {_renamed(_title(spec), told, "dataset."): spec}
+
+
+def _title(spec: Dataset) -> str:
+    """The dataset's name; where it comes from a file's, a complaint says so."""
+    path = None if getattr(spec, "name", None) is not None else getattr(spec, "path", None)
+    if path is None:
+        return checked_name(spec.title, "dataset.name")
+    try:
+        return checked_name(spec.title, f"dataset.path = {shortened(path)}")
+    except VqbenchError as error:
+        raise VqbenchError(f"{error}, or call the dataset otherwise with dataset.name=NAME") from None
 
 
 def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Variant]:
@@ -188,8 +202,8 @@ def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple
     for name in nodes:
         if name not in chosen:
             raise VqbenchError(
-                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)} "
-                "Choose variants with 'quantizer=[NAME,...]'"
+                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)}; "
+                "choose variants with 'quantizer=[NAME,...]'"
             )
     return {
         _renamed(name, overrides, f"quantizer.{name}."): build_variant(node, f"quantizer.{name}", plugins)

@@ -119,7 +119,8 @@ def _own_queries(
     checked = checked_rows(source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize, drop=drop)
     if checked.vectors.d != corpus.vectors.d:
         raise VqbenchError(
-            f"{source.origin}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}"
+            f"{source.origin}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}: "
+            "both must come from the same model; check dataset.queries"
         )
     all_ids = source.query_ids or Numbered(len(source.queries_qd), "q")
     picked = drawn(checked.keys_n, _count(n_queries, checked.vectors.n), seed, "queries")

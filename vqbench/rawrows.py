@@ -89,7 +89,8 @@ class RawRows:
         while view:
             got = _read_at(file, view, at)
             if not got:
-                raise VqbenchError(f"{self.path}: ends before row {start} or soon after it: it was cut off")
+                raise VqbenchError(f"{self.path}: ends before row {start} or soon after it: it was cut off; copy or "
+                                   "download it again")  # fmt: skip
             view, at = view[got:], at + got
 
     def _gather(self, file: FileIO, rows: Ints) -> NDArray[Any]:

@@ -99,7 +99,9 @@ def recommend(
     """
     lowest, highest = _range(results, metric)
     if not lowest < target < highest:
-        raise VqbenchError(f"target = {target:g}: {metric} needs one between {lowest:g} and {highest:g}, as in 0.95")
+        raise VqbenchError(_no_target(target, metric, lowest, highest))
+    if max_bytes is not None and not max_bytes > 0:
+        raise VqbenchError(f"max_bytes (--max-bytes) = {max_bytes:g}: must be more than 0, or left out")
     about = _about(results, dataset)
     n = int(about["n"]) if n is None else n
     if n < 1:
@@ -197,6 +199,16 @@ def _about(results: Results, dataset: str) -> dict:
             f"dataset = {dataset}: {results.folder} has none of that name; it has {', '.join(results.meta['datasets'])}"
         )
     return results.meta["datasets"][dataset]
+
+
+def _no_target(target: float, metric: str, lowest: float, highest: float) -> str:
+    """What is wrong with a target that no setting could be shown to meet, or that every one would."""
+    told = f"target (--recall) = {target:g}: {metric} needs one between {lowest:g} and {highest:g}"
+    if highest < target <= 100 * highest and lowest < target / 100 < highest:
+        return f"{told}: did you mean {target / 100:g}?"
+    if target == highest:
+        return f"{told}: no sample of queries can show that nothing is ever lost: as in 0.99"
+    return f"{told}, as in 0.95"
 
 
 def _range(results: Results, metric: str) -> tuple[float, float]:

@@ -121,7 +121,8 @@ def _check(plan: Plan, data: Data) -> None:
     plan.settings.check_depth(data.name, data.findable)
     example = plan.options.example
     if example is not None and len(plan.datasets) == 1 and not positions(data.ids, [example]):
-        raise VqbenchError(f"example = {example}: {data.name} has no such id; {nearest(example, data.ids[:_NAMED])}")
+        hint = nearest(example, data.ids[:_NAMED], otherwise="name one of its ids")
+        raise VqbenchError(f"example = {example}: {data.name} has no such id; {hint}")
 
 
 def _dataset(

@@ -99,7 +99,8 @@ def read_results(folder: Path) -> Results:
     Raises VqbenchError where it is none, of another schema, or holds tables of two runs.
     """
     if not folder.is_dir():
-        raise VqbenchError(f"{folder}: no such folder: name one that a run wrote, as in results/NAME")
+        what = "is a file, not a folder" if folder.is_file() else "no such folder"
+        raise VqbenchError(f"{folder}: {what}: name a folder that a run wrote, as in results/NAME")
     try:
         meta = read_meta(folder / _META)
         check_schema(folder, meta["schema"])
@@ -121,9 +122,10 @@ def read_results(folder: Path) -> Results:
     except OSError as error:
         missing = Path(error.filename or folder).name
         if missing == _META and (folder / "cells").is_dir():
+            cells = sum(1 for _ in (folder / "cells").glob("*/*.cell"))
             raise VqbenchError(
-                f"{folder}: holds no tables yet, since a run was stopped before it wrote them: give the same command "
-                "again; finished cells are kept"
+                f"{folder}: its run was not finished: {cells:,} cell{'s are' if cells != 1 else ' is'} there, and no "
+                "tables yet: give the same command again; finished cells are kept"
             ) from None
         raise VqbenchError(f"{folder}: holds no {missing}: run vqbench first") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:

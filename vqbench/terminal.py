@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,11 @@ class _Plain(Console):
 
 
 def console() -> Console:
-    """Standard output, 100 columns where it is no terminal; NO_COLOR is respected by rich."""
+    """Standard output; where it is no terminal, as wide as COLUMNS says, or else 100. Rich respects NO_COLOR."""
     found = _Plain(highlight=False)
-    return found if found.is_terminal else _Plain(highlight=False, width=WIDTH)
+    told = os.environ.get("COLUMNS", "")
+    width = int(told) if told.isdecimal() and int(told) > 0 else WIDTH
+    return found if found.is_terminal else _Plain(highlight=False, width=width)
 
 
 def progress_bar() -> Progress:

@@ -38,8 +38,18 @@ def yaml_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise VqbenchError(f"{path}: byte {error.start}: is not UTF-8: save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise VqbenchError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+        raise VqbenchError(f"{path}: {_where(error)}is not YAML: {reason(error)}: mend it there") from None
     return text
+
+
+def reason(error: Exception) -> str:
+    """What a YAML parser complains of, in one line and without the text around it."""
+    return " ".join(str(getattr(error, "problem", None) or error).split())
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f"line {mark.line + 1}: "
 
 
 def _bound(text: str, path: Path) -> None:

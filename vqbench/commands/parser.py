@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from typing import NoReturn
 
 from vqbench.errors import VqbenchError
@@ -13,7 +14,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         command = self.prog.removeprefix("vqbench ")
-        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}; see vqbench {command} --help")
+        kinds = {"invalid float value": "must be a number, not", "invalid int value": "must be a whole number, not"}
+        for words, ours in kinds.items():
+            message = message.replace(f"{words}:", ours)
+        if message.startswith("unrecognized arguments: "):
+            first = message.removeprefix("unrecognized arguments: ").split()[0]
+            named = f"--{first.lstrip('-').partition('=')[0]}"
+            close = difflib.get_close_matches(named, self._option_string_actions, n=1) if first != named[2:] else []
+            what = "is no option" if first.startswith("-") else "is one argument too many"
+            message = f"{first}: {what}{f'; did you mean {close[0]}?' if close else ''}"
+        joint = " " if message.endswith("?") else "; "
+        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}{joint}see vqbench {command} --help")
 
 
 def whole(text: str) -> int:

@@ -53,12 +53,15 @@ class File(Dataset):
         if self.queries is not None:
             own = read(_vectors(self.queries), Wanted(key=self.key, id_column=self.id_column, queries=True))
             queries_qd, query_ids = own.rows_nd, own.ids
+        if self.query_ids is not None:
+            count = None if queries_qd is None else len(queries_qd)
+            query_ids = _lines(self.query_ids, count, f"queries of {self.queries or self.path}")
         return Source(
             origin=self.path,
             corpus_nd=corpus.rows_nd,
-            ids=corpus.ids if self.ids is None else PackedIds.lines(_resolved(self.ids)),
+            ids=corpus.ids if self.ids is None else _lines(self.ids, len(corpus.rows_nd), f"rows of {self.path}"),
             queries_qd=queries_qd,
-            query_ids=query_ids if self.query_ids is None else PackedIds.lines(_resolved(self.query_ids)),
+            query_ids=query_ids,
             judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
             given=corpus.given if self.queries is None else None,
@@ -69,6 +72,16 @@ def _vectors(path: str) -> Path:
     """A file with vectors, or a folder that Hugging Face ``datasets`` saved."""
     found = Path(path).expanduser()
     return found if found.is_dir() and is_folder(found) else _resolved(path)
+
+
+def _lines(path: str, count: int | None, of: str) -> PackedIds:
+    """The lines of a file of ids, as many as there are rows, if there are any."""
+    found = PackedIds.lines(_resolved(path))
+    if count is not None and len(found) != count:
+        raise VqbenchError(
+            f"{path}: {len(found):,} ids for {count:,} {of}: give one id a line, in the order of the rows"
+        )
+    return found
 
 
 def _resolved(path: str) -> Path:

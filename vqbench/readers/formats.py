@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 from vqbench.errors import VqbenchError
 from vqbench.readers import arrow_folder, csv_text, hdf5, json_object, npy, npz, parquet, vecs
@@ -60,5 +61,7 @@ def read(path: Path, wanted: Wanted) -> Content:
                       remedy="save the vectors as .npy or .fbin, which are read in blocks") from None  # fmt: skip
     except Exception as error:  # a damaged file can make a library raise nearly anything
         rule, remedy = _RULES.get(ending, (f"needs a whole {ending} file", "write it again"))
+        if isinstance(error, EOFError | BadZipFile) or ending not in _RULES or str(error).startswith("EOF"):
+            remedy += ", or copy or download it again if it was cut off"
         told = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise refusal(path, found=f"cannot be read as {ending} ({told[:200]})", rule=rule, remedy=remedy) from None

@@ -56,7 +56,8 @@ def _parsed(path: Path) -> Any:
         found = "lists or objects in one another, hundreds deep"
     except ValueError as error:
         found = str(error)
-    raise refusal(path, found=f"is not valid JSON ({found})", rule=_RULE, remedy="write it again")
+    raise refusal(path, found=f"is not valid JSON ({found})", rule=_RULE,
+                  remedy="write it again, or copy or download it again if it was cut off")  # fmt: skip
 
 
 def _check_id(path: Path, name: str) -> None:

@@ -25,7 +25,8 @@ def read(path: Path, wanted: Wanted) -> Content:
         offset, stat = file.tell(), os.fstat(file.fileno())
     needed = offset + math.prod(shape) * dtype.itemsize
     if needed != stat.st_size:
-        raise ValueError(f"{shape} of {dtype} make a file of {needed} bytes, this one has {stat.st_size}")
+        kind = EOFError if needed > stat.st_size else ValueError
+        raise kind(f"{shape} of {dtype} make a file of {needed} bytes, this one has {stat.st_size}")
     n, d = shape
     if by_column and n > 1 and d > 1:
         columns = RawRows(path=path, offset=offset, shape=(d, n), dtype=dtype, stamp=stamp_of(stat))

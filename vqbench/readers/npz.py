@@ -72,7 +72,7 @@ def _blocks(file: BinaryIO, n: int, d: int, dtype: np.dtype[Any]) -> Iterator[ND
         wanted = min(step, n - start) * stride
         content = file.read(wanted)
         if len(content) < wanted:
-            raise ValueError(f"it ends in row {start + len(content) // stride} of {n}")
+            raise EOFError(f"it ends in row {start + len(content) // stride} of {n}")
         yield np.frombuffer(content, dtype).reshape(-1, d)
     if file.read(1):
         raise ValueError(f"it goes on behind row {n - 1}, the last one")

@@ -42,7 +42,8 @@ def read(path: Path, wanted: Wanted) -> Content:
     except (pa.ArrowException, OSError) as error:
         raise refusal(
             path, found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})",
-            rule="needs a whole Parquet file", remedy="write it again",
+            rule="needs a whole Parquet file",
+            remedy="write it again, or copy or download it again if it was cut off",
         ) from None  # fmt: skip
 
 

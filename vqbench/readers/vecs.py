@@ -31,6 +31,6 @@ def read(path: Path, wanted: Wanted) -> Content:
     if left:
         raise refusal(
             path, found=f"{size} bytes", rule=f"rows of {d} dimensions have {stride} bytes, {left} are left over",
-            remedy="the file was cut off, or its rows differ in width: write it again",
+            remedy="the file was cut off, or its rows differ in width: copy or download it again, or write it again",
         )  # fmt: skip
     return Content(rows_nd=RawRows(path=path, offset=0, shape=(n, d), dtype=dtype, lead=head, stamp=stamp_of(stat)))
