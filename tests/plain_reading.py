@@ -86,29 +86,36 @@ def _plainly(path: Path) -> np.ndarray:
     if ending == ".json":
         return np.array(list(json.loads(content.decode()).values()), dtype=float)
     if ending in (".parquet", ".arrow"):
-        table = _table(path)
-        names = [field.name for field in table.schema if "list<" in str(field.type)]
-        return np.array(table[names[0]].to_pylist())
+        return np.array(_column(path).to_pylist())
     with h5py.File(path, "r") as file:
-        return file["train" if "train" in file else next(iter(file))][:]  # the only one may have lost its name
+        # The only dataset may have lost its name, as "trail"; the reader then takes it as the only one that fits.
+        return file["train" if "train" in file else next(iter(file))][:]
 
 
-def _table(path: Path) -> pa.Table:
+def _column(path: Path, name: str = "") -> pa.ChunkedArray:
+    """The column of that name, or the first of lists.
+
+    No other one is read: damage in a column that nobody asked for is none of what was read. (A file whose column id
+    had become "it", its pages damaged too, was read rightly, without ids, while a whole table could not be.)
+    """
     if path.suffix == ".parquet":
-        return pq.read_table(path)
+        return pq.read_table(path, columns=[name or _lists(pq.read_schema(path))]).column(0)
     folder = path.with_name("folder")
-    listed = json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]
     tables = []
-    for file in listed:
+    for file in json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]:
         with pa.OSFile(str(folder / file["filename"])) as opened:
             tables.append(pa.ipc.open_stream(opened).read_all())
-    return pa.concat_tables(tables)
+    return pa.concat_tables(tables)[name or _lists(tables[0].schema)]
+
+
+def _lists(schema: pa.Schema) -> str:
+    return next(field.name for field in schema if "list<" in str(field.type))
 
 
 def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray]]:
     """What else was read: its name, as it was read, and plainly."""
     if path.suffix in (".parquet", ".arrow") and found.ids is not None:
-        yield "ids", list(found.ids), np.array([str(x) for x in _table(path)["id"].to_pylist()])
+        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, "id").to_pylist()])
     if path.suffix == ".json":
         yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
     if path.suffix not in (".h5", ".hdf5") or found.queries_qd is None:
