@@ -29,6 +29,7 @@ import numpy as np
 from mutations import cuts, good_files, mutated
 from plain_reading import compared, source_of
 
+from vqbench.datasets.base import Source
 from vqbench.errors import VqbenchError
 from vqbench.prepare import prepare
 
@@ -142,14 +143,26 @@ def _read_all(ending: str, files: list[bytes], out: int, judge: Judge) -> None:
 
 def judged(path: Path) -> str:
     """``refused: message``, ``read``, or what is wrong."""
-    before, began, found = _memory("VmRSS", reset=True), time.process_time(), None
-    try:
+    found: list[Source] = []
+
+    def read() -> str:
         source = source_of(path)
         data = prepare(source, "x", queries=None, n_queries=None, normalize=True)
         rows_nd = data.corpus.block(0, data.corpus.n)
         if not (np.isfinite(rows_nd).all() and np.isfinite(data.queries_qd).all()):
             return "wrong: a number is not finite"
-        result, found = "read", source
+        found.append(source)
+        return "read"
+
+    result = watched(path, read)
+    return compared(path, found[0]) if result == "read" else result
+
+
+def watched(path: Path, act: Callable[[], str], seconds: float = _SECONDS) -> str:
+    """What ``act`` returns, or ``refused: message``, or what is wrong with how it ended or with what it took."""
+    before, began = _memory("VmRSS", reset=True), time.process_time()
+    try:
+        result = act()
     except VqbenchError as error:
         result = f"refused: {error}"
         if "\n" in str(error) or str(path.parent) not in str(error) or not str(error).isprintable():
@@ -157,11 +170,11 @@ def judged(path: Path) -> str:
         if len(str(error)) > 1500:
             return f"wrong: a message of {len(str(error))} characters"
     except Exception:
-        return f"exception: {traceback.format_exc(limit=-3)}"
+        return f"exception: {traceback.format_exc(limit=-9)}"
     spent, grown = time.process_time() - began, _memory("VmHWM") - before
-    if spent > _SECONDS or grown > _MEMORY:
+    if spent > seconds or grown > _MEMORY:
         return f"greedy: {spent:.1f} s, {grown / 1e6:.0f} MB ({result})"
-    return result if found is None else compared(path, found)
+    return result
 
 
 def _memory(name: str, *, reset: bool = False) -> float:
