@@ -17,9 +17,11 @@ import sys
 import tempfile
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from unittest import mock
 
@@ -47,6 +49,7 @@ from vqbench.scaling import show as scale
 from vqbench.store import read_results
 
 _FIGURES = 10
+_SHOWN = 500  # after so many the counts are printed
 _SECONDS = 5.0  # of processor time, for all commands together
 _VARIANTS = {
     "float32": {"quantizer": {"_target_": "vqbench.quantizers.cast.Cast", "dtype": "float32"}},
@@ -161,11 +164,15 @@ def main() -> None:
     parser.add_argument("--mutations", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    outcome = fuzz(".results", damaged(given.mutations, given.seed), judged)
-    print(dict(outcome.counts))
-    for problem, content in outcome.problems:
-        print(f"  {problem[:1900]}\n    {content[:60]!r}")
-    sys.exit(bool(outcome.problems))
+    status, counts, waiting = 0, Counter[str](), damaged(given.mutations, given.seed)
+    while some := list(islice(waiting, _SHOWN)):
+        outcome = fuzz(".results", some, judged)
+        counts.update(outcome.counts)
+        for problem, content in outcome.problems:
+            status = 1
+            print(f"  {problem[:1900]}\n    {content[:60]!r}")
+        print(dict(counts), flush=True)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

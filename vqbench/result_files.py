@@ -20,13 +20,16 @@ from vqbench.readers.footer import parts
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
 _FREE, _FACTOR = 1 << 30, 1000  # bytes, and times its size, that a table may unpack to: constant columns pack well
 _WIDE = 8  # bytes of a number
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and line ends
+_NAME = 1000  # characters of a name at most, as in a run: figures would take minutes for longer ones
+#: Controls of terminals, but tabs and line ends; and what turns the direction of all that follows.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 #: Columns of text and of numbers; whole ones are not negative.
 _TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason", "item", "scope", "baseline",
          "verdict", "letters", "backend", "engine", "version", "family", "contestant", "against", "goal",
          "what")  # fmt: skip
 _WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
+_LONG = ("reason", "id", "other")  # texts that are no names
 #: What may be stored or take time: not negative, nor endless.
 _SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
 _POSITIVE = ("median_s", "min_s", "max_s", "mpairs_s", "ratio", "ratio_min", "ratio_max", "seconds")
@@ -79,7 +82,7 @@ def _object(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8")
         found = json.loads(text)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair can be escaped, but never be written
-        found = _plain_texts(found) if "\\u00" in text or _CONTROLS.search(text) else found
+        found = _plain_texts(found) if "\\u" in text or _CONTROLS.search(text) else found
     except RecursionError:
         raise _broken(path, "lists or objects in one another, hundreds deep") from None
     except ValueError as error:
@@ -90,7 +93,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _plain_texts(value: Any) -> Any:
-    """The same with controls of terminals as escapes in all texts: pages and pictures have no use for them."""
+    """The same with controls as escapes in all texts: pages and pictures have no use for them."""
     if isinstance(value, str):
         return _plain_text(value)
     if isinstance(value, dict):
@@ -109,6 +112,8 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
         if not isinstance(about, dict):
             raise _broken(path, f"{group}: needs an object")
         for name, one in about.items():
+            if len(name) > _NAME:
+                raise _broken(path, f"{group}: {len(name)} characters in a name")
             for key, kind in wanted.items():
                 value = one.get(key) if isinstance(one, dict) else None
                 if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -172,14 +177,17 @@ def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         if name in _POSITIVE and not (given > 0).all():
             raise _broken(path, f"column {name} holds more than what was measured")
     for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
-        _clean(frame, name)
+        _clean(path, frame, name)
     return frame
 
 
-def _clean(frame: pd.DataFrame, name: str) -> None:
-    """Put escapes for controls of terminals in a column of texts."""
-    values = frame[name].unique()
-    if any(isinstance(value, str) and _CONTROLS.search(value) for value in values):
+def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
+    """Put escapes for controls in a column of texts. Raises VqbenchError where a name is longer than a run's can be."""
+    values = [value for value in frame[name].unique() if isinstance(value, str)]
+    longest = max(map(len, values), default=0)
+    if name not in _LONG and longest > _NAME:
+        raise _broken(path, f"column {name}: {longest} characters in a name")
+    if any(map(_CONTROLS.search, values)):
         frame[name] = frame[name].astype(object).map(lambda x: _plain_text(x) if isinstance(x, str) else x)
 
 
