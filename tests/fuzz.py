@@ -158,14 +158,18 @@ def judged(path: Path) -> str:
     return compared(path, found[0]) if result == "read" else result
 
 
-def watched(path: Path, act: Callable[[], str], seconds: float = _SECONDS) -> str:
-    """What ``act`` returns, or ``refused: message``, or what is wrong with how it ended or with what it took."""
+def watched(path: Path, act: Callable[[], str], seconds: float = _SECONDS, *, named: bool = True) -> str:
+    """What ``act`` returns, or ``refused: message``, or what is wrong with how it ended or with what it took.
+
+    named: whether each message must name the place of the file.
+    """
     before, began = _memory("VmRSS", reset=True), time.process_time()
     try:
         result = act()
     except VqbenchError as error:
         result = f"refused: {error}"
-        if "\n" in str(error) or str(path.parent) not in str(error) or not str(error).isprintable():
+        elsewhere = named and str(path.parent) not in str(error)
+        if "\n" in str(error) or elsewhere or not str(error).isprintable():
             return f"wrong: message {error!r}"
         if len(str(error)) > 1500:
             return f"wrong: a message of {len(str(error))} characters"

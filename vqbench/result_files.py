@@ -7,6 +7,7 @@ import math
 import re
 import stat
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,12 @@ _NAMED: Mapping[str, Sequence[str]] = {
     "peers_runs.csv": ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"],
     "linear.csv": ["against", "what", "n", "d", "queries", "k", "variants", "median_s", "min_s", "max_s"],
 }  # fmt: skip
+#: Words that choose a colour or a panel.
+_WORDS = {
+    "comparisons.csv": ("verdict", {"baseline", "better", "worse", "equivalent", "unclear", ""}),
+    "linear.csv": ("against", {"rows", "queries", "variants"}),
+}
+_FINDING = {"title": str, "level": str, "sentence": str}
 _KEY = ["dataset", "variant", "metric", "k", "oversample"]
 _DATASET = {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str}
 _METRIC = {"label": str, "unit": str, "lowest": (int, float), "highest": (int, float), "higher_is_better": bool}
@@ -120,6 +127,13 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
                 if kind is int and isinstance(value, int) and not 1 <= value < 2**53:
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
+    for name, one in meta["datasets"].items():
+        found = one.get("doctor") or []
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise _broken(path, f"datasets.{name}.doctor = {found!r}")
+        for each, (key, kind) in product(found, _FINDING.items()):
+            if not isinstance(each.get(key), kind):
+                raise _broken(path, f"datasets.{name}.doctor: {key} = {each.get(key)!r}")
     for key, kind in (("config", (dict, list)), ("seeds", list), ("versions", dict), ("machine", dict),
                       ("tables", dict)):  # fmt: skip
         if key in meta and not isinstance(meta[key], kind):
@@ -176,9 +190,24 @@ def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             raise _broken(path, f"column {name} holds more than sizes")
         if name in _POSITIVE and not (given > 0).all():
             raise _broken(path, f"column {name} holds more than what was measured")
+    _check_values(path, frame)
     for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
         _clean(path, frame, name)
     return frame
+
+
+def _check_values(path: Path, frame: pd.DataFrame) -> None:
+    """Words of a few, and what must be in order; what linear.csv varies must be there. Raises VqbenchError."""
+    column, words = _WORDS.get(path.name, ("", set()))
+    if column and not {*frame[column]} <= words:
+        raise _broken(path, f"column {column} holds more than {', '.join(sorted(words - {''}))}")
+    if "median_s" in frame and ((frame["min_s"] > frame["median_s"]) | (frame["median_s"] > frame["max_s"])).any():
+        raise _broken(path, "column median_s holds more than what lies from min_s to max_s")
+    for against, varied in (("rows", "n"), ("queries", "queries"), ("variants", "variants")):
+        if path.name == "linear.csv":
+            own = frame[frame["against"] == against]
+            if not (own[[varied, "median_s", "min_s", "max_s"]] > 0).all(axis=None):
+                raise _broken(path, f"column {varied} or a time is missing, against {against}")
 
 
 def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
@@ -197,6 +226,7 @@ def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, p
     ok = metrics[metrics["status"] == "ok"]
     if unknown := {*metrics["dataset"]} - {*meta["datasets"]}:
         raise _broken(folder / "metrics.csv", f"dataset {min(map(str, unknown))} is not in meta.json")
+    ledger = ledger[ledger["scope"] == "total"]
     held = {*zip(ledger["dataset"], ledger["variant"], ledger["item"], strict=True)}
     for dataset, variant in {*zip(ok["dataset"], ok["variant"], strict=True)}:
         for item in ("bytes_per_vector", "bytes_once"):
