@@ -10,10 +10,6 @@ are not those that a plain reading finds in the file. Problems are kept in ``--k
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
-import io
-import json
 import os
 import random
 import select
@@ -29,13 +25,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import h5py
 import numpy as np
-import pyarrow.parquet as pq
-from mutations import ROWS, cuts, good_files, mutated
+from mutations import cuts, good_files, mutated
+from plain_reading import compared, source_of
 
 from vqbench.datasets.base import Source
-from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.prepare import prepare
 
@@ -64,13 +58,24 @@ class Outcome:
 
 def damaged(ending: str, count: int, seed: int) -> Iterator[bytes]:
     """``count`` damaged files of a format, the same for the same seed."""
-    rng, files = random.Random(f"{ending} {seed}"), list(good_files()[ending].values())
-    return (mutated(rng, files) for _ in range(count))
+    rng, files = random.Random(f"{ending} {seed}"), good_files()[ending]
+    if ending != ".arrow":
+        return (mutated(rng, list(files.values())) for _ in range(count))
+    names = [name for name in files for _ in range(1 + 2 * name.endswith(".arrow"))]  # most that is read lies there
+    drawn = (rng.choice(names) for _ in range(count))
+    return (_of_folder(name, mutated(rng, [files[name]], list(files.values()))) for name in drawn)
 
 
 def all_cuts(ending: str) -> Iterator[bytes]:
-    """Every beginning of every small good file of a format."""
-    return (part for content in good_files()[ending].values() if len(content) <= _SMALL for part in cuts(content))
+    """Every beginning of every small good file of a format; of folders, those of one."""
+    for name, content in good_files()[ending].items():
+        if len(content) <= _SMALL and not name.startswith(("fixed/", "large/")):
+            yield from (_of_folder(name, part) if ending == ".arrow" else part for part in cuts(content))
+
+
+def _of_folder(name: str, content: bytes) -> bytes:
+    """A damaged file of a folder whose others are whole: ``plain_reading.folder_of`` makes it."""
+    return name.encode() + b"\n" + content
 
 
 def fuzz(ending: str, files: Iterable[bytes], judge: Judge | None = None, patience: float = _PATIENCE) -> Outcome:
@@ -138,34 +143,42 @@ def _read_all(ending: str, files: list[bytes], out: int, judge: Judge) -> None:
 
 def judged(path: Path) -> str:
     """``refused: message``, ``read``, or what is wrong."""
-    before, began, found_nd = _memory("VmRSS", reset=True), time.process_time(), None
-    try:
-        source = _source(path)
+    found: list[Source] = []
+
+    def read() -> str:
+        source = source_of(path)
         data = prepare(source, "x", queries=None, n_queries=None, normalize=True)
         rows_nd = data.corpus.block(0, data.corpus.n)
         if not (np.isfinite(rows_nd).all() and np.isfinite(data.queries_qd).all()):
             return "wrong: a number is not finite"
-        result, found_nd = "read", source.corpus_nd
+        found.append(source)
+        return "read"
+
+    result = watched(path, read)
+    return compared(path, found[0]) if result == "read" else result
+
+
+def watched(path: Path, act: Callable[[], str], seconds: float = _SECONDS, *, named: bool = True) -> str:
+    """What ``act`` returns, or ``refused: message``, or what is wrong with how it ended or with what it took.
+
+    named: whether each message must name the place of the file.
+    """
+    before, began = _memory("VmRSS", reset=True), time.process_time()
+    try:
+        result = act()
     except VqbenchError as error:
         result = f"refused: {error}"
-        if "\n" in str(error) or str(path.parent) not in str(error) or not str(error).isprintable():
+        elsewhere = named and str(path.parent) not in str(error)
+        if "\n" in str(error) or elsewhere or not str(error).isprintable():
             return f"wrong: message {error!r}"
         if len(str(error)) > 1500:
             return f"wrong: a message of {len(str(error))} characters"
     except Exception:
-        return f"exception: {traceback.format_exc(limit=-3)}"
+        return f"exception: {traceback.format_exc(limit=-9)}"
     spent, grown = time.process_time() - began, _memory("VmHWM") - before
-    if spent > _SECONDS or grown > _MEMORY:
+    if spent > seconds or grown > _MEMORY:
         return f"greedy: {spent:.1f} s, {grown / 1e6:.0f} MB ({result})"
-    return result if found_nd is None else _compared(path, np.asarray(found_nd[:]))
-
-
-def _source(path: Path) -> Source:
-    """The vectors in the file; for a file that comes beside vectors, those that go with it."""
-    if path.suffix not in (".ids", ".qrels"):
-        return File(path=str(path)).load()
-    np.save(path.with_suffix(".npy"), ROWS)
-    return File(path=str(path.with_suffix(".npy")), **{path.suffix[1:]: str(path)}).load()
+    return result
 
 
 def _memory(name: str, *, reset: bool = False) -> float:
@@ -174,55 +187,6 @@ def _memory(name: str, *, reset: bool = False) -> float:
         Path("/proc/self/clear_refs").write_text("5")
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * float(next(line for line in lines if line.startswith(name)).split()[1])
-
-
-def _compared(path: Path, found_nd: np.ndarray) -> str:
-    """What was read, against the plainest reading of the same file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else [_plainly(path)]
-            if any(found_nd.shape == x_nd.shape and np.array_equal(found_nd, x_nd) for x_nd in wanted):
-                return "read"
-    except Exception:
-        return f"misread: a plain reading fails: {traceback.format_exc(limit=-1)}"
-    return f"misread: a plain reading gives other numbers than {found_nd.shape}"
-
-
-def _plainly(path: Path) -> np.ndarray:
-    content, ending = path.read_bytes(), path.suffix
-    if ending in (".ids", ".qrels"):
-        return ROWS
-    if ending == ".npy":
-        return np.load(path)
-    if ending == ".npz":
-        with np.load(path) as archive:
-            return archive[archive.files[0]]
-    if ending in (".fvecs", ".bvecs"):
-        d, kind = int.from_bytes(content[:4], "little"), {".fvecs": "<f4", ".bvecs": "u1"}[ending]
-        rows = np.frombuffer(content, np.dtype([("d", "<i4"), ("x", kind, (d,))]))
-        if not (rows["d"] == d).all():
-            raise ValueError("widths differ")
-        return rows["x"]
-    if ending in (".fbin", ".u8bin", ".i8bin"):
-        n, d = np.frombuffer(content, "<u4", 2).tolist()
-        return np.frombuffer(content, {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[ending], offset=8).reshape(n, d)
-    if ending == ".json":
-        return np.array(list(json.loads(content.decode()).values()), dtype=float)
-    if ending == ".parquet":
-        names = [field.name for field in pq.read_schema(path) if "list<" in str(field.type)]
-        return np.array(pq.read_table(path, columns=names)[names[0]].to_pylist())
-    with h5py.File(path, "r") as file:
-        return file["train" if "train" in file else next(iter(file))][:]  # the only one may have lost its name
-
-
-def _csv_readings(text: str) -> Iterator[np.ndarray]:
-    """With and without a first line of names, with and without a first column of ids."""
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
-    for lines in (rows, rows[1:]):
-        for first in (0, 1):
-            with contextlib.suppress(ValueError):
-                yield np.array([row[first:] for row in lines], dtype=float)
 
 
 def main() -> None:

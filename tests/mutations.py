@@ -9,10 +9,13 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+from test_arrow_folder import lists, save
 from test_readers import WRITERS, write_hdf5, write_parquet
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
@@ -36,11 +39,23 @@ def _queries(path: Path, x_nd: np.ndarray) -> None:
         file["more/deep"] = x_nd
 
 
+def _given(path: Path, x_nd: np.ndarray) -> None:
+    """As ann-benchmarks has it: queries, and their nearest rows."""
+    unit_nd = x_nd / np.linalg.norm(x_nd, axis=1, keepdims=True)
+    cosines_qn = unit_nd[:2] @ unit_nd.T
+    nearest_qk = np.argsort(-cosines_qn, axis=1)[:, :3].astype(np.int32)
+    with h5py.File(path, "w") as file:
+        file.attrs["distance"] = "angular"
+        file["train"], file["test"], file["neighbors"] = x_nd, x_nd[:2], nearest_qk
+        file["distances"] = 1 - np.take_along_axis(cosines_qn, nearest_qk, axis=1)
+
+
 #: Good files beside those of the reader tests: with ids, queries, checksums, members without compression.
 _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.json": _json,
     "named.csv": _named,
     "queries.hdf5": _queries,
+    "given.hdf5": _given,
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),
     "ids.parquet": lambda path, x_nd: write_parquet(path, x_nd, ids=_IDS, write_page_checksum=True),
     "zstd.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, ids=_IDS, compression="zstd"),
@@ -57,8 +72,24 @@ _TEXTS = {
 }
 
 
+def _folders() -> dict[str, bytes]:
+    """The files of folders as Hugging Face ``datasets`` saves them, as ``FOLDER/FILE``: small batches, two files."""
+    tables = {
+        "lists": pa.table({"embedding": lists(_FLOATS), "id": _IDS, "more": range(len(ROWS))}),
+        "fixed": pa.table({"id": range(len(ROWS)), "x": lists(ROWS, "fixed")}),
+        "large": pa.table({"x": lists(_FLOATS.astype(np.float64), "large")}),
+    }
+    found = {}
+    with tempfile.TemporaryDirectory() as above:
+        for name, table in tables.items():
+            folder = save(Path(above, name), table[:4], table[4:], batch=2)
+            found |= {f"{name}/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
+    return found
+
+
+@cache
 def good_files() -> dict[str, dict[str, bytes]]:
-    """The content of small good files, by ending and name."""
+    """The content of small good files, by ending and name; ``.arrow``: of folders, each file of them."""
     found: dict[str, dict[str, bytes]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, write in {**WRITERS, **_MORE}.items():
@@ -67,6 +98,7 @@ def good_files() -> dict[str, dict[str, bytes]]:
             found.setdefault(path.suffix, {})[name] = path.read_bytes()
     for name, text in _TEXTS.items():
         found.setdefault(Path(name).suffix, {})[name] = text.encode()
+    found[".arrow"] = _folders()
     return found
 
 
@@ -123,9 +155,9 @@ def _word(rng: random.Random, content: bytearray, other: bytes) -> None:
 _WAYS = [_flip, _cut, _insert, _extreme, _extreme, _splice, _word]
 
 
-def mutated(rng: random.Random, files: Sequence[bytes]) -> bytes:
-    """One of some good files, damaged in one to three ways."""
-    content, other = bytearray(rng.choice(files)), rng.choice(files)
+def mutated(rng: random.Random, files: Sequence[bytes], others: Sequence[bytes] = ()) -> bytes:
+    """One of some good files, damaged in one to three ways. others: what a splice may bring in, by default they."""
+    content, other = bytearray(rng.choice(files)), rng.choice(others or files)
     if content[:2] == b"PK" and rng.random() < 0.5:
         return _member(rng, bytes(content))
     for _ in range(rng.choice([1, 1, 2, 3])):

@@ -112,7 +112,22 @@ def test_rows_that_are_no_vectors(tmp_path: Path) -> None:
     _refused(save(tmp_path / "f", _table(), _table(ROWS.astype(np.float64))), "00001-of-00002.arrow: columns unlike")
 
 
-NAMES = ["../x.arrow", "/etc/passwd", "sub/x.arrow", "..", ".", "", "C:x", "a\\b", "a\0b", None, 7, ["x"]]
+NAMES = [
+    "../x.arrow",
+    "/etc/passwd",
+    "sub/x.arrow",
+    "..",
+    ".",
+    "",
+    "C:x",
+    "a\\b",
+    "a\0b",
+    "a\ud800",
+    "a\x1b[2J",
+    None,
+    7,
+    ["x"],
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
@@ -208,6 +223,21 @@ def test_claims_are_compared_with_the_bytes_that_are_there(tmp_path: Path) -> No
         _refused(folder, message)
     path.write_bytes(good)
     np.testing.assert_array_equal(read(folder, Wanted()).rows_nd[:], np.ones((1234, 1)))
+
+
+def test_a_batch_that_says_it_is_empty_is_looked_at(tmp_path: Path) -> None:
+    """One whose number of rows is damaged to 0, or cannot be found, must not vanish."""
+    folder = save(tmp_path / "x", _table(ROWS[:5]), batch=3)
+    path = folder / "data-00000-of-00001.arrow"
+    good, last = path.read_bytes(), arrow_folder._messages(path)[2]
+    rows = good.index(struct.pack("<q", 2), last.at)
+    path.write_bytes(good[:rows] + bytes(8) + good[rows + 8 :])
+    _refused(folder, "a damaged batch")
+    empty = _table(ROWS)[:0].to_batches() or [pa.RecordBatch.from_pylist([], schema=_table().schema)]
+    with pa.ipc.new_stream(str(path), _table().schema) as stream:
+        for batch in (*_table(ROWS[:2]).to_batches(), *empty, *_table(ROWS[2:4]).to_batches()):
+            stream.write_batch(batch)
+    np.testing.assert_array_equal(read(folder, Wanted()).rows_nd[:], ROWS[:4])
 
 
 def test_every_cut_is_refused(tmp_path: Path) -> None:

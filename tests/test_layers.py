@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -223,7 +224,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.names", "vqbench.store", "vqbench.evaluation.tables",
               *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table",
-              "vqbench.comparisons", "vqbench.alignment"}  # fmt: skip
+              "vqbench.comparisons", "vqbench.alignment", "vqbench.result_files"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
@@ -236,9 +237,13 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
     assert not roots & {"hydra", "omegaconf"}
 
 
-def test_files_of_results_are_read_by_the_store_alone() -> None:
+def test_files_of_results_are_read_in_one_place() -> None:
+    """By the store; those of a timed comparison, which is no sweep, by its figures and by the next comparison."""
     users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
-    assert users == {"vqbench.store"}
+    assert users == {"vqbench.store", "vqbench.figures.peers", "vqbench.figures.folder", "vqbench.peers.kept"}
+    for name, path in MODULES.items():
+        if name != "vqbench.result_files":
+            assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
     allowed = {"vqbench.errors", "vqbench.names", "vqbench.evaluation.tables", "vqbench.readers.footer"}
     assert IMPORTS["vqbench.result_files"] <= allowed
 

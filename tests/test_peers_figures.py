@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from folders import TIMED_META, timed_linear, timed_rows, write_timed
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -20,49 +18,12 @@ from vqbench.figures.linear import exponents, linear
 from vqbench.figures.memory import memory
 from vqbench.figures.peers import peers
 from vqbench.figures.style import BLUE, GREY, VERMILION, drawing
-from vqbench.peers.contest import Goal
-from vqbench.peers.linear import COLUMNS
-from vqbench.peers.table import Row, frame, spread
-
-META = {
-    "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu", "system": "Linux"},
-    "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"},
-    "measured": {"hamming": {}, "linear": {}},
-}  # fmt: skip
-
-
-def _row(contestant: str, seconds: list[float], k: int, **more: Any) -> Row:
-    about = {"family": "hamming", "version": "1", "threads": 2, "n": 100_000, "d": 64, "queries": 100, "k": k}
-    return Row(**{**about, "contestant": contestant, "seconds": seconds, **more})
-
-
-def _rows() -> list[Row]:
-    found = []
-    for k in (10, 100):
-        found.append(_row("vqbench a", [1.0, 1.1, 0.9], k))
-        found.append(_row("vqbench b", [2.0, 2.2, 1.8], k))
-        for ours, ratio in (("vqbench a", [5.0, 5.5, 4.5]), ("vqbench b", [2.5, 2.75, 2.25])):
-            found.append(_row("rival", [5.0, 5.0, 5.0], k, against=ours, ratios=ratio, goal=Goal("at least", 3)))
-        found.append(_row("absent", [], k, status="skipped", reason="absent is not installed"))
-    return found
-
-
-def _linear() -> pd.DataFrame:
-    """Seconds that grow as n ** 0.5 and as q ** 1."""
-    rows = [
-        ["rows", "x", n, 8, 10, 10, None, 3, *spread([n**0.5, 1.2 * n**0.5, 0.9 * n**0.5])] for n in (100, 1000, 10_000)
-    ]
-    rows += [["queries", "x", 1000, 8, q, 10, None, 3, *spread([q / 7] * 3)] for q in (5, 10)]
-    rows += [["variants", "y", 1000, 8, 10, 10, v, 3, *spread([1 + v] * 3)] for v in (1, 2, 4)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+from vqbench.peers.table import Row, frame
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    frame(_rows()).to_csv(tmp_path / "peers.csv", index=False)
-    _linear().to_csv(tmp_path / "linear.csv", index=False)
-    (tmp_path / "meta.json").write_text(json.dumps(META))
-    return tmp_path
+    return write_timed(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +43,7 @@ def _texts(figure: Figure) -> list[str]:
 
 
 def test_marks_stand_at_the_median_and_ratios_beside_rivals(folder: Path) -> None:
-    figure = _drawn(peers(folder, META))
+    figure = _drawn(peers(folder, TIMED_META))
     (ax,) = figure.axes
     marks = {str(line.get_label()): np.asarray(line.get_xdata())[0] for line in ax.lines if line.get_marker() != "None"}
     assert marks == pytest.approx(
@@ -95,21 +56,21 @@ def test_marks_stand_at_the_median_and_ratios_beside_rivals(folder: Path) -> Non
 
 
 def test_lines_reach_from_the_slowest_to_the_fastest_round(folder: Path) -> None:
-    (ax,) = _drawn(peers(folder, META)).axes
+    (ax,) = _drawn(peers(folder, TIMED_META)).axes
     spans = [tuple(np.asarray(line.get_xdata())) for line in ax.lines if line.get_marker() == "None"]
     assert pytest.approx((10 / 1.1, 10 / 0.9)) in spans
 
 
 def test_no_searches_no_figure(folder: Path) -> None:
     frame([Row(family="startup", contestant="x", version="", threads=1, seconds=[1.0])]).to_csv(folder / "peers.csv")
-    assert peers(folder, META) is None
+    assert peers(folder, TIMED_META) is None
 
 
 def test_slopes_are_found_again(folder: Path) -> None:
-    found = exponents(_linear())
+    found = exponents(timed_linear())
     assert found["rows", "x"] == pytest.approx(0.5)
     assert found["queries", "x"] == pytest.approx(1)
-    figure = _drawn(linear(folder, META))
+    figure = _drawn(linear(folder, TIMED_META))
     assert "Time grows with the number of rows to the power 0.50 to 0.50: 1 is linear" in _texts(figure)
     bars = [box for box in figure.axes[0].containers if isinstance(box, ErrorbarContainer)]
     x, y = bars[0][0].get_data()
@@ -117,12 +78,12 @@ def test_slopes_are_found_again(folder: Path) -> None:
 
 
 def test_peaks_stand_over_their_rows_with_the_bound(folder: Path) -> None:
-    assert memory(folder, META) is None
+    assert memory(folder, TIMED_META) is None
     about = {"family": "memory", "version": "1", "threads": 2, "d": 8, "queries": 5}
     rows = [Row(**about, contestant=f"{n}", n=n, megabytes=peak) for n, peak in ((10_000, 300.4), (1_000_000, 900.0))]
     failed = Row(**about, contestant="x", n=10**7, status="failed", reason="killed")
-    frame([*_rows(), *rows, failed]).to_csv(folder / "peers.csv", index=False)
-    figure = _drawn(memory(folder, META))
+    frame([*timed_rows(), *rows, failed]).to_csv(folder / "peers.csv", index=False)
+    figure = _drawn(memory(folder, TIMED_META))
     texts, ax = _texts(figure), figure.axes[0]
     assert {"300", "900", "10k", "1M", "MB", "rows of the corpus"} <= set(texts)
     assert any("1,000,000 vectors of 8 dimensions peaks at 900 MB" in text for text in texts)
@@ -146,5 +107,5 @@ def test_the_command_draws_them_again(folder: Path, capsys: pytest.CaptureFixtur
 
 def test_a_broken_folder_is_told(folder: Path) -> None:
     (folder / "peers.csv").write_text("")
-    with pytest.raises(VqbenchError, match="run vqbench experiment=peers again"):
-        peers(folder, META)
+    with pytest.raises(VqbenchError, match="peers.csv: is not what a run writes"):
+        peers(folder, TIMED_META)

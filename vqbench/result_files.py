@@ -4,45 +4,59 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import stat
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import LEDGER, METRICS
-from vqbench.names import shortened
+from vqbench.evaluation.tables import BACKENDS, LEDGER, METRICS
+from vqbench.names import shortened, shown
 from vqbench.readers.footer import parts
 
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
 _FREE, _FACTOR = 1 << 30, 1000  # bytes, and times its size, that a table may unpack to: constant columns pack well
 _WIDE = 8  # bytes of a number
+_NAME = 1000  # characters of a name at most, as in a run: figures would take minutes for longer ones
+#: Controls of terminals, but tabs and line ends; and what turns the direction of all that follows.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 #: Columns of text and of numbers; whole ones are not negative.
 _TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason", "item", "scope", "baseline",
-         "verdict", "letters")  # fmt: skip
-_WHOLE = ("k", "oversample", "n_queries")
-_NUMBERS = (*_WHOLE, "value", "difference", "ci_low", "ci_high", "low", "high", "bytes", "p", "p_holm", "detectable")
-_NAMED = {
+         "verdict", "letters", "backend", "engine", "version", "family", "contestant", "against", "goal",
+         "what")  # fmt: skip
+_WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
+_LONG = ("reason", "id", "other")  # texts that are no names
+#: What may be stored or take time: not negative, nor endless.
+_SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
+_POSITIVE = ("median_s", "min_s", "max_s", "mpairs_s", "ratio", "ratio_min", "ratio_max", "seconds")
+_NUMBERS = (*_WHOLE, *_SIZES, *_POSITIVE, "value", "difference", "ci_low", "ci_high", "low", "high", "p", "p_holm",
+            "detectable", "margin", "predicted", "predicted_low", "predicted_high", "obtained", "agreement",
+            "shortfall", "absent", "overlap", "round", "index", "code")  # fmt: skip
+_NAMED: Mapping[str, Sequence[str]] = {
     "metrics.csv": METRICS,
     "ledger.csv": LEDGER,
-    "comparisons.csv": [
-        "dataset",
-        "variant",
-        "baseline",
-        "metric",
-        "k",
-        "oversample",
-        "difference",
-        "margin",
-        "verdict",
-        "letters",
-    ],
+    "comparisons.csv": ["dataset", "variant", "baseline", "metric", "k", "oversample", "difference", "ci_low",
+                        "ci_high", "p_holm", "detectable", "margin", "verdict", "letters"],
     "timings.csv": ["dataset", "variant", "seed"],
     "per_query.parquet": ["dataset", "variant", "seed", "query", "metric", "k", "oversample", "value"],
     "samples.parquet": ["dataset", "variant", "seed", "kind", "id", "index", "other", "value", "code"],
+    "backends.csv": BACKENDS,
+    "peers.csv": ["family", "n", "d", "queries", "k", "contestant", "median_s", "min_s", "max_s", "mpairs_s",
+                  "megabytes", "against", "ratio", "goal", "status", "reason"],
+    "peers_runs.csv": ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"],
+    "linear.csv": ["against", "what", "n", "d", "queries", "k", "variants", "median_s", "min_s", "max_s"],
+}  # fmt: skip
+#: Words that choose a colour or a panel.
+_WORDS = {
+    "comparisons.csv": ("verdict", {"baseline", "better", "worse", "equivalent", "unclear", ""}),
+    "linear.csv": ("against", {"rows", "queries", "variants"}),
 }
+_FINDING = {"title": str, "level": str, "sentence": str}
 _KEY = ["dataset", "variant", "metric", "k", "oversample"]
 _DATASET = {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str}
 _METRIC = {"label": str, "unit": str, "lowest": (int, float), "highest": (int, float), "higher_is_better": bool}
@@ -50,16 +64,52 @@ _METRIC = {"label": str, "unit": str, "lowest": (int, float), "highest": (int, f
 
 def read_meta(path: Path) -> dict[str, Any]:
     """meta.json. Raises VqbenchError where it is not what a run writes, OSError where it is not there."""
+    found = _object(path)
+    if type(found.get("schema")) is not int:
+        raise _broken(path, "no object with a schema")
+    return found
+
+
+def read_timed_meta(path: Path) -> dict[str, Any]:
+    """meta.json of a timed comparison, with what figures take from it. Raises as ``read_meta`` does."""
+    found = _object(path)
+    for key, kind in (("timed", dict), ("machine", dict), ("versions", dict), ("threads", int)):
+        if not isinstance(found.get(key), kind):
+            raise _broken(path, f"{key} = {found.get(key)!r}")
+    timed = found["timed"]
+    size = timed.get("linear_size")
+    if type(timed.get("repeats")) is not int or not isinstance(size, list) or [type(x) for x in size] != [int] * 3:
+        raise _broken(path, f"timed = {timed!r}")
+    return {**found, "machine": {"cpu": "", "system": "", **found["machine"]}}
+
+
+def _object(path: Path) -> dict[str, Any]:
     _check_size(path)
     try:
-        found = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair can be escaped, but never be written
+        found = _plain_texts(found) if "\\u" in text or _CONTROLS.search(text) else found
     except RecursionError:
         raise _broken(path, "lists or objects in one another, hundreds deep") from None
     except ValueError as error:
         raise _broken(path, str(error)) from None
-    if not isinstance(found, dict) or type(found.get("schema")) is not int:
-        raise _broken(path, "no object with a schema")
+    if not isinstance(found, dict):
+        raise _broken(path, "no object")
     return found
+
+
+def _plain_texts(value: Any) -> Any:
+    """The same with controls as escapes in all texts: pages and pictures have no use for them."""
+    if isinstance(value, str):
+        return _plain_text(value)
+    if isinstance(value, dict):
+        return {_plain_text(key): _plain_texts(each) for key, each in value.items()}
+    return [_plain_texts(each) for each in value] if isinstance(value, list) else value
+
+
+def _plain_text(text: str) -> str:
+    return _CONTROLS.sub(lambda found: shown(found[0]), text)
 
 
 def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
@@ -69,15 +119,27 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
         if not isinstance(about, dict):
             raise _broken(path, f"{group}: needs an object")
         for name, one in about.items():
+            if len(name) > _NAME:
+                raise _broken(path, f"{group}: {len(name)} characters in a name")
             for key, kind in wanted.items():
                 value = one.get(key) if isinstance(one, dict) else None
                 if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
                 if kind is int and isinstance(value, int) and not 1 <= value < 2**53:
                     raise _broken(path, f"{group}.{name}.{key} = {value!r}")
-    for key, kind in (("config", (dict, list)), ("seeds", list), ("versions", dict), ("machine", dict)):
+    for name, one in meta["datasets"].items():
+        found = one.get("doctor") or []
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise _broken(path, f"datasets.{name}.doctor = {found!r}")
+        for each, (key, kind) in product(found, _FINDING.items()):
+            if not isinstance(each.get(key), kind):
+                raise _broken(path, f"datasets.{name}.doctor: {key} = {each.get(key)!r}")
+    for key, kind in (("config", (dict, list)), ("seeds", list), ("versions", dict), ("machine", dict),
+                      ("tables", dict)):  # fmt: skip
         if key in meta and not isinstance(meta[key], kind):
             raise _broken(path, f"{key} = {meta[key]!r}")
+    if other := [name for name in meta.get("tables", {}) if Path(name).name != name]:
+        raise _broken(path, f"tables: {other[0]!r} is no file of the folder")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -112,7 +174,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
 def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame.columns):  # of a run without any result
         return frame
-    named: Sequence[str] = _NAMED.get(path.name, ())
+    named = _NAMED.get(path.name, ())
     if missing := [name for name in named if name not in frame]:
         raise _broken(path, f"no column {', '.join(missing)}")
     for name in {*_NUMBERS} & {*frame} if len(frame) else ():  # no row, no type
@@ -120,11 +182,42 @@ def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
             raise _broken(path, f"column {name} holds more than numbers")
         given = column.dropna().astype(float)
+        if not (given.abs() < math.inf).all():
+            raise _broken(path, f"column {name} holds infinite numbers")
         if name in _WHOLE and not ((given >= 0) & (given < 2**53) & (given % 1 == 0)).all():
             raise _broken(path, f"column {name} holds more than whole numbers")
-        if name == "bytes" and not ((column >= 0) & (column < math.inf)).all():
-            raise _broken(path, "column bytes holds more than sizes")
+        if (name in _SIZES and not (given >= 0).all()) or (name == "bytes" and len(given) < len(frame)):
+            raise _broken(path, f"column {name} holds more than sizes")
+        if name in _POSITIVE and not (given > 0).all():
+            raise _broken(path, f"column {name} holds more than what was measured")
+    _check_values(path, frame)
+    for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
+        _clean(path, frame, name)
     return frame
+
+
+def _check_values(path: Path, frame: pd.DataFrame) -> None:
+    """Words of a few, and what must be in order; what linear.csv varies must be there. Raises VqbenchError."""
+    column, words = _WORDS.get(path.name, ("", set()))
+    if column and not {*frame[column]} <= words:
+        raise _broken(path, f"column {column} holds more than {', '.join(sorted(words - {''}))}")
+    if "median_s" in frame and ((frame["min_s"] > frame["median_s"]) | (frame["median_s"] > frame["max_s"])).any():
+        raise _broken(path, "column median_s holds more than what lies from min_s to max_s")
+    for against, varied in (("rows", "n"), ("queries", "queries"), ("variants", "variants")):
+        if path.name == "linear.csv":
+            own = frame[frame["against"] == against]
+            if not (own[[varied, "median_s", "min_s", "max_s"]] > 0).all(axis=None):
+                raise _broken(path, f"column {varied} or a time is missing, against {against}")
+
+
+def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
+    """Put escapes for controls in a column of texts. Raises VqbenchError where a name is longer than a run's can be."""
+    values = [value for value in frame[name].unique() if isinstance(value, str)]
+    longest = max(map(len, values), default=0)
+    if name not in _LONG and longest > _NAME:
+        raise _broken(path, f"column {name}: {longest} characters in a name")
+    if any(map(_CONTROLS.search, values)):
+        frame[name] = frame[name].astype(object).map(lambda x: _plain_text(x) if isinstance(x, str) else x)
 
 
 def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> None:
@@ -133,20 +226,26 @@ def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, p
     ok = metrics[metrics["status"] == "ok"]
     if unknown := {*metrics["dataset"]} - {*meta["datasets"]}:
         raise _broken(folder / "metrics.csv", f"dataset {min(map(str, unknown))} is not in meta.json")
+    ledger = ledger[ledger["scope"] == "total"]
     held = {*zip(ledger["dataset"], ledger["variant"], ledger["item"], strict=True)}
     for dataset, variant in {*zip(ok["dataset"], ok["variant"], strict=True)}:
         for item in ("bytes_per_vector", "bytes_once"):
             if (dataset, variant, item) not in held:
                 raise _broken(folder / "ledger.csv", f"no {item} of {variant} on {dataset}")
-    for name, columns in (("metrics.csv", [*_KEY, "seed"]), ("comparisons.csv", [*_KEY, "baseline"])):
+    keys = {"metrics.csv": [*_KEY, "seed"], "comparisons.csv": [*_KEY, "baseline"],
+            "ledger.csv": ["dataset", "variant", "item", "scope"]}  # fmt: skip
+    for name, columns in keys.items():
         frame = frames[name]
         if len(frame) and frame.duplicated(columns).any():
             raise _broken(folder / name, f"row {int(frame.duplicated(columns).to_numpy().argmax())} repeats another")
 
 
 def _check_size(path: Path) -> None:
-    if path.stat().st_size > _TEXT_BYTES:
-        raise _broken(path, f"{path.stat().st_size} bytes of text, where up to {_TEXT_BYTES} are read")
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # what it is a link to, such as a device, may have no end
+        raise _broken(path, "no file")
+    if about.st_size > _TEXT_BYTES:
+        raise _broken(path, f"{about.st_size} bytes of text, where up to {_TEXT_BYTES} are read")
 
 
 def _broken(path: Path, found: str) -> VqbenchError:

@@ -117,7 +117,7 @@ def read_results(folder: Path) -> Results:
         return Results(
             folder, frames["metrics.csv"], frames["ledger.csv"], frames["comparisons.csv"],
             optional("per_query.parquet", read_parquet), optional("samples.parquet", read_parquet),
-            optional("timings.csv", read_csv), meta, optional("backends.csv", _backends_csv),
+            optional("timings.csv", read_csv), meta, optional("backends.csv", read_csv),
         )  # fmt: skip
     except OSError as error:
         missing = Path(error.filename or folder).name
@@ -148,7 +148,7 @@ def check_not_later(folder: Path, kind: str = "") -> None:
     """
     try:
         meta = json.loads((folder / _META).read_text("utf-8"))
-    except (OSError, ValueError):  # none yet, or nothing that could be lost
+    except (OSError, ValueError, RecursionError):  # none yet, or nothing that could be lost
         return
     if not isinstance(meta, dict):
         return
@@ -167,12 +167,6 @@ def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
                 f"{folder / name}: is not the table that meta.json was written with (a run was stopped between "
                 f"the two, or is at work, or the file was edited): {remedy}"
             )
-
-
-def _backends_csv(path: Path) -> pd.DataFrame:
-    text = ("dataset", "backend", "variant", "similarity", "engine", "version", "seed", "status", "reason")
-    frame = pd.read_csv(path, dtype=dict.fromkeys(text, str))
-    return frame.fillna(dict.fromkeys(text, ""))
 
 
 def _optional(folder: Path, meta: Mapping[str, Any], name: str, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.names import check_no_links, distinct
+from vqbench.result_files import read_timed_meta
 from vqbench.scaling.curves import nested
 from vqbench.store import Results, check_tables, read_results
 
@@ -96,9 +96,9 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
 def _draw_timed(folder: Path) -> list[Path]:
     """The figures of ``vqbench experiment=peers``."""
     try:
-        meta = json.loads((folder / "meta.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise VqbenchError(f"{folder / 'meta.json'}: cannot be read ({error}): run vqbench experiment=peers") from None
+        meta = read_timed_meta(folder / "meta.json")
+    except OSError:
+        raise VqbenchError(f"{folder}: holds no meta.json: run vqbench experiment=peers") from None
     check_tables(folder, meta)
     drawn: list[Path] = []
     for name, draw in PEERS.items():

@@ -13,8 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from vqbench.errors import VqbenchError
 from vqbench.figures.style import BLUE, GREY, INK, SMALL, TINY, VERMILION, below, canvas, grid
+from vqbench.result_files import read_csv
 
-TABLE, LINEAR, META = "peers.csv", "linear.csv", "meta.json"
+TABLE, LINEAR = "peers.csv", "linear.csv"
 _FAMILIES = {
     "float32": "float32, exact",
     "int8": "codes of 4 and 8 bits",
@@ -31,12 +32,10 @@ _MARKS = ("o", "D", "s", "^")
 
 def read_timed(folder: Path, name: str) -> pd.DataFrame:
     """A table of a timed comparison; raises VqbenchError where it is none."""
-    text = ("against", "goal", "status", "reason", "version")
     try:
-        table = pd.read_csv(folder / name, dtype=dict.fromkeys(text, str))
-    except (OSError, ValueError) as error:
-        raise VqbenchError(f"{folder / name}: cannot be read ({error}): run vqbench experiment=peers again") from None
-    return table.fillna({column: "" for column in text if column in table})
+        return read_csv(folder / name)
+    except OSError as error:
+        raise VqbenchError(f"{folder / name}: {error.strerror}: run vqbench experiment=peers again") from None
 
 
 def peers(folder: Path, meta: dict) -> Figure | None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from vqbench.errors import VqbenchError
 from vqbench.peers.settings import PARTS
 from vqbench.peers.table import RUNS, TABLE
+from vqbench.result_files import read_csv, read_timed_meta
 from vqbench.store import check_tables
 
 #: Of meta.json: where one of these differs, numbers of the two do not belong side by side.
 _SAME = ("timed", "threads", "kernels", "versions", "machine")
 
-_TEXT = ("family", "contestant", "version", "against", "goal", "status", "reason")
 _WHOLE = ("n", "d", "queries", "k", "timed_queries", "rounds")
 
 
@@ -36,14 +37,18 @@ class Kept:
         Raises VqbenchError where what would stay is not what was written.
         """
         try:
-            before = json.loads((out / "meta.json").read_text("utf-8"))
+            before = read_timed_meta(out / "meta.json")
             if any(_comparable(before.get(key)) != _comparable(meta[key]) for key in _SAME):
                 return cls()
             measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
-            if measured:
-                check_tables(out, before)
+        except (OSError, VqbenchError, KeyError, AttributeError):
+            return cls()
+        if not measured:
+            return cls()
+        check_tables(out, before)
+        try:
             table, runs = (_read(out / name) for name in (TABLE, RUNS))
-        except (OSError, ValueError, KeyError, AttributeError):
+        except (OSError, VqbenchError):
             return cls()
         return cls(measured, table[table["family"].isin(measured)], runs[runs["family"].isin(measured)])
 
@@ -55,8 +60,7 @@ class Kept:
 
 def _read(path: Path) -> pd.DataFrame:
     """A table as it was written: text and whole numbers, where there are any."""
-    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str))
-    table = table.fillna({name: "" for name in _TEXT if name in table})
+    table = read_csv(path)
     return table.astype({name: "Int64" for name in _WHOLE if name in table})
 
 

@@ -63,7 +63,7 @@ def read(path: Path, wanted: Wanted) -> Content:
                 raise refusal(at, found="columns unlike those of the first file", rule="all files need the same",
                               remedy=_SAVE)  # fmt: skip
         column, names = vector_column(path, schema, wanted.key), id_column(path, schema, wanted.id_column)
-        batches = [message for messages in walked for message in messages[1:] if message.rows]
+        batches = [message for messages in walked for message in messages[1:]]
         n = sum(message.rows for message in batches)
         if not n:
             raise refusal(path, found="0 rows", rule="needs at least one")
@@ -96,7 +96,8 @@ def _files(path: Path) -> list[Path]:
 
 
 def _inside(path: Path, name: object) -> Path:
-    if not isinstance(name, str) or name in ("", ".", "..") or any(x in name for x in ("/", "\\", ":", "\0")):
+    plain = isinstance(name, str) and name.isprintable() and not any(x in name for x in "/\\:")
+    if not isinstance(name, str) or not plain or name in ("", ".", ".."):
         raise refusal(path / STATE, place="filename", found=repr(name)[:80], rule="must name a file of the folder",
                       remedy=_SAVE)  # fmt: skip
     return _plain(path / name)
@@ -205,7 +206,10 @@ def _message(message: _Message) -> Any:
 
 
 def _batches(messages: Sequence[_Message], schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """One batch at a time, of the columns that are wanted; offsets within them are checked before they are used."""
+    """One batch at a time, of the columns that are wanted; offsets within them are checked before they are used.
+
+    Batches without a row are checked, too: a damaged one may say that it has none.
+    """
     import pyarrow as pa
 
     for message in messages:
@@ -219,4 +223,5 @@ def _batches(messages: Sequence[_Message], schema: pa.Schema, columns: Sequence[
         if batch.num_rows != message.rows:
             raise refusal(message.path, place=f"byte {message.at}", found=f"{batch.num_rows} rows",
                           rule=f"{message.rows} were announced", remedy=_SAVE)  # fmt: skip
-        yield batch
+        if message.rows:
+            yield batch
