@@ -55,13 +55,15 @@ def killed_before(name: str, given: tuple[Any, ...], go: Callable[[], Any]) -> A
 
 
 def killed_after(name: str, given: tuple[Any, ...], go: Callable[[], Any]) -> Any:
-    go()
-    _die()
+    try:
+        go()
+    finally:  # it may fail, as removing a file does that was renamed
+        _die()
 
 
 def torn(name: str, given: tuple[Any, ...], go: Callable[[], Any]) -> Any:
     """Killed while a file was being filled: half of it is on the disk."""
-    if name == "fsync" and os.fstat(given[0]).st_size:
+    if name == "fsync" and os.fstat(given[0]).st_size and not os.path.isdir(given[0]):
         os.ftruncate(given[0], os.fstat(given[0]).st_size // 2)
     _die()
 

@@ -2,9 +2,9 @@
 
 Each sweep is a child forked from one process that has everything imported, so that a kill costs half a second. A child
 counts its steps on files: making, filling, syncing, renaming, removing. It can be killed before or after any of them,
-with half of a file's content on the disk, or at a random moment; or a step fails, as on a full disk. Afterwards the
-store may hold whole cells only, and the same command must finish, without evaluating a finished cell, and write the
-same metrics.csv, byte for byte.
+with half of a file's content on the disk, or at a random moment; the plug can be pulled; or a step fails, as on a full
+disk. Afterwards the store may hold whole cells only, and the same command must finish, without evaluating a finished
+cell, and write the same metrics.csv, byte for byte.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from kill_bench import DRAWN, Bench, damaged_cells, passing, tables
 from kill_steps import Act, Steps, failing, killed_after, killed_before, torn
+from unplugged import unplugged_at
 
 
 def at_step(bench: Bench, act: Act, at: int) -> list[str]:
@@ -87,6 +88,9 @@ def main() -> int:
             for at in range(1, steps + 1):
                 wrong += at_step(bench, act, at)
             print(f"{act.__name__}, {steps} steps: {len(wrong)} faults in all", flush=True)
+        for at in () if given.drawn else range(1, steps + 1):
+            wrong += unplugged_at(bench, at, moment)
+        print(f"unplugged, {steps} steps: {len(wrong)} faults in all", flush=True)
         for number in (errno.ENOSPC, errno.EIO) if given.drawn else ():
             for at in range(1, steps + 1):
                 wrong += failed_step(bench, number, at)

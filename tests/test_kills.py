@@ -17,6 +17,7 @@ import kills
 import pytest
 from kill_bench import COMMAND, DRAWN, VARIANTS, Bench, tables
 from kill_steps import killed_after, killed_before, torn
+from unplugged import unplugged_at
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").is_dir(), reason="needs Linux")
 
@@ -47,6 +48,13 @@ def test_a_file_that_was_half_written_is_never_taken_for_whole(bench: Bench) -> 
     filled = [at for at, kind in enumerate(bench.steps, start=1) if kind == "fill"]
     assert len(filled) == len(VARIANTS) + 7
     assert [each for at in filled for each in kills.at_step(bench, torn, at)] == []
+
+
+@pytest.mark.slow
+def test_a_pulled_plug_loses_nothing_that_a_run_went_on_from(bench: Bench) -> None:
+    """The disk holds what was synced, and of the rest whatever chance has it."""
+    chance = random.Random(3)
+    assert [each for at in (*range(2, STEPS, 6), STEPS) for each in unplugged_at(bench, at, chance)] == []
 
 
 @pytest.mark.slow

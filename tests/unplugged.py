@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kills import Bench, Steps, finished_cells, killed_before, tables
+from kill_bench import Bench, finished_cells, tables
+from kill_steps import Steps, killed_before
 
 
 @dataclass(eq=False)
@@ -93,8 +94,8 @@ class Unplugged(Steps):
         def step(*given: Any, **more: Any) -> Any:
             if not self._ours(name, given):
                 return real(*given, **more)
-            self.count += 1
-            if self.count == self.at:
+            self.kinds.append(name)
+            if len(self.kinds) == self.at:
                 self.disk.pull(self.chance)
                 os.kill(os.getpid(), signal.SIGKILL)
             return self.disk.step(name, given, lambda: real(*given, **more))
@@ -102,7 +103,7 @@ class Unplugged(Steps):
         return step
 
 
-def unplugged_at(bench: Bench, steps: int, at: int, chance: random.Random) -> list[str]:
+def unplugged_at(bench: Bench, at: int, chance: random.Random) -> list[str]:
     """Pull the plug before one step; what is wrong then.
 
     What a run went on from must be on the disk: the cells before the one at hand, and at its last step all it wrote.
@@ -112,7 +113,7 @@ def unplugged_at(bench: Bench, steps: int, at: int, chance: random.Random) -> li
     wrong = [] if ran.status == -signal.SIGKILL else [f"the run ended with {ran.status}: {ran.printed[-400:]}"]
     if len(finished_cells(bench.out)) < len(ran.evaluated) - 1:
         wrong.append(f"of {ran.evaluated} only {sorted(finished_cells(bench.out))} are on the disk")
-    if at == steps and tables(bench.out) != bench.reference:
+    if at == len(bench.steps) and tables(bench.out) != bench.reference:
         wrong.append("the run was done, and its tables are not on the disk")
     wrong += ["tables of two runs are taken for whole"] * bench.mixed(bench.older, bench.reference)
     return [f"unplugged, step {at}: {each}" for each in wrong + bench.faults_left()]

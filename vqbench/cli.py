@@ -62,6 +62,8 @@ meta.json, figures/ and report.html. Exit status: 0 fine, 1 a variant failed or 
 the input or a folder that cannot be written, 130 interrupted (143: by SIGTERM); the same command then goes on.
 """
 
+_MOST_TOLD = 2000  # characters of a message
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with heard():
             return _sweep(given) if sweep else _command(given[0])(given[1:])
     except VqbenchError as error:
-        print(f"vqbench: {shown(str(error))}", file=sys.stderr)
+        print(f"vqbench: {_told(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(f"vqbench: {farewell(error, given, sweep=sweep)}", file=sys.stderr)
@@ -89,6 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, OSError) as error:
         print(f"vqbench: {farewell(error, given, sweep=sweep)}", file=sys.stderr)
         return 1
+
+
+def _told(error: object) -> str:
+    """The message in one line, without its middle where somebody's file or setting made it endless."""
+    text = shown(str(error))
+    return text if len(text) <= _MOST_TOLD else f"{text[: _MOST_TOLD // 2]} ... {text[-_MOST_TOLD // 2 :]}"
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -174,7 +182,7 @@ def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
             mistakes.append(f"the launcher stopped: {reason_of(error)}; give the same command again to go on")
         notes, mistakes = load_notes(folder), [*load_mistakes(folder), *mistakes]
         for mistake in dict.fromkeys(mistakes):  # the same one may have stopped several jobs
-            print(f"vqbench: {shown(mistake)}", file=sys.stderr)
+            print(f"vqbench: {_told(mistake)}", file=sys.stderr)
         status = [2] * bool(mistakes)
         for out in dict.fromkeys(note.out for note in notes):
             status.append(finish([note for note in notes if note.out == out]))

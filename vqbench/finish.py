@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from vqbench.assemble import TABLES_CLAIM, assemble
 from vqbench.durable import faults
 from vqbench.locks import claimed
 from vqbench.obtain import MEANWHILE
 from vqbench.run import Note
+from vqbench.store import holds_results
 from vqbench.terminal import closing, no_result, progress_bar, summary
 
 
@@ -29,7 +28,7 @@ def finish(notes: Sequence[Note]) -> int:
     with contextlib.ExitStack() as held:
         with faults(out):
             held.enter_context(claimed(out / TABLES_CLAIM, wait=True))
-        if failed and not any(cell.status in ("ok", "reused") for cell in cells) and _holds_results(out):
+        if failed and not any(cell.status in ("ok", "reused") for cell in cells) and holds_results(out):
             no_result(out, failed)
             return 1
         assemble(notes)
@@ -44,16 +43,6 @@ def finish(notes: Sequence[Note]) -> int:
         reused = [cell.reason for cell in cells if cell.status == "reused"]
         closing(out, before=reused.count(""), meanwhile=reused.count(MEANWHILE), written=written)
     return int(bool(failed))
-
-
-def _holds_results(out: Path) -> bool:
-    """Whether the tables there have a result, or are such that one cannot tell."""
-    try:
-        return bool((pd.read_csv(out / "metrics.csv", usecols=["status"])["status"] == "ok").any())
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True
 
 
 def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:

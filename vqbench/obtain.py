@@ -16,6 +16,7 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.locks import claimed
+from vqbench.names import shown
 
 T = TypeVar("T")
 MEANWHILE = "finished by another run meanwhile"
@@ -104,10 +105,10 @@ def obtain(out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, f
 def reason_of(error: Exception) -> str:
     """What went wrong, in a line that says what to do where vqbench knows."""
     if isinstance(error, VqbenchError):
-        return str(error)
+        return shown(str(error))
     if isinstance(error, MemoryError):
         return f"MemoryError: {error}".rstrip(": ") + ": it needs more memory; a smaller block_mb takes less"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return shown(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def once(make: Callable[[], T], failed: list[Exception]) -> Callable[[], T]:

@@ -132,6 +132,16 @@ def read_results(folder: Path) -> Results:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
 
 
+def holds_results(folder: Path) -> bool:
+    """Whether the tables in ``folder`` have a result, or are such that one cannot tell."""
+    try:
+        return bool((read_csv(folder / "metrics.csv")["status"] == "ok").any())
+    except FileNotFoundError:
+        return False
+    except (OSError, VqbenchError):
+        return True
+
+
 def check_schema(folder: Path, schema: object) -> None:
     """Raise VqbenchError where results of a later version lie in ``folder``: not to be read, nor written over."""
     if isinstance(schema, int) and schema > SCHEMA:

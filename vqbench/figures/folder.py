@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
-from vqbench.durable import write_together
+from vqbench.durable import faults, write_together
 from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
 from vqbench.figures.calibration import calibration
@@ -86,10 +86,7 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
             figure = draw()
             drawn += [] if figure is None else _save(figure, folder / "figures" / name)
         progress.advance(task)
-    for name in {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}:
-        for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
-            if path not in drawn:
-                path.unlink(missing_ok=True)
+    _remove_others(folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}, drawn)
     return drawn
 
 
@@ -106,10 +103,16 @@ def _draw_timed(folder: Path) -> list[Path]:
             figure = draw(folder, meta)
             if figure is not None:
                 drawn += _save(figure, folder / "figures" / name)
-        for path in ((folder / "figures" / name).with_name(name + ending) for ending in _FORMATS):
-            if path not in drawn:
-                path.unlink(missing_ok=True)
+    _remove_others(folder, PEERS, drawn)
     return drawn
+
+
+def _remove_others(folder: Path, names: Iterable[str], drawn: Collection[Path]) -> None:
+    """Remove figures of earlier runs."""
+    for path in (folder / "figures" / (name + ending) for name in names for ending in _FORMATS):
+        if path not in drawn:
+            with faults(path):
+                path.unlink(missing_ok=True)
 
 
 def _wanted(results: Results, figure: str) -> bool:
