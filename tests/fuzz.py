@@ -193,13 +193,13 @@ def main() -> None:
     endings = sorted(good_files())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutations", type=int, default=1000, help="damaged files of each format")
-    parser.add_argument("--format", choices=endings, help="one format instead of all")
+    parser.add_argument("--format", choices=endings, nargs="+", default=endings, help="some formats instead of all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cuts", action="store_true", help="cut every small file at every byte, too")
     parser.add_argument("--keep", type=Path, help="folder for the files that made problems")
     given = parser.parse_args()
     status = 0
-    for ending in [given.format] if given.format else endings:
+    for ending in given.format:
         began, outcome = time.monotonic(), fuzz(ending, damaged(ending, given.mutations, given.seed))
         if given.cuts:
             cut = fuzz(ending, all_cuts(ending))
