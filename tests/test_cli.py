@@ -58,6 +58,7 @@ def test_the_summary_can_be_computed_from_the_values_of_the_queries() -> None:
         assert float(row.value) == pytest.approx(mean[row.variant, row.metric, int(row.k), row.oversample], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_rerun_gives_the_same_bytes_and_evaluates_nothing_again(capsys: pytest.CaptureFixture[str]) -> None:
     main([*SMALL, "out=x"])
     first = Path("x/metrics.csv").read_bytes()
@@ -267,6 +268,7 @@ def test_list_shows_every_config(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(name in shown for name in names(conf_folder(), group))
 
 
+@pytest.mark.slow
 def test_the_cache_is_reused_and_cleared(capsys: pytest.CaptureFixture[str]) -> None:
     given = [argument for argument in SMALL if argument != "cache=off"]
     assert main([*given, "out=x", "cache=here"]) == 0

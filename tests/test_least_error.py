@@ -24,6 +24,7 @@ DRAWS = {
 GRIDS = [Grid(bits=1), Grid(bits=2), Grid(bits=3), Grid(bits=4, nearest=False, cells=True, midpoint=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: f"{grid.bits} bits")
 @pytest.mark.parametrize("axis", [0, None])

@@ -40,6 +40,7 @@ def _covered(cosine: float, d: int) -> float:
     return float(beta.cdf(min(1.0, EPSILON**2 / (1 - cosine**2) / (d - 1)), 0.5, (d - 2) / 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cosine", "n"), [(0.0, 8000), (0.3, 8000), (0.6, 20_000), (0.9, 8000)])
 @pytest.mark.parametrize(("bits", "variance", "part"), [(1, SIGNS_384, 1), (4, EXACT_384[4][0], 8)])
 def test_estimates_of_pairs_at_one_cosine(bits: int, variance: float, part: int, cosine: float, n: int) -> None:

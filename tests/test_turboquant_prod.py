@@ -34,6 +34,7 @@ def _pairs(n: int, d: int, cosine: float, seed: int) -> tuple[np.ndarray, np.nda
     return x_nd.astype(np.float32), (cosine * x_nd + math.sqrt(1 - cosine**2) * other_nd).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projection", PROJECTIONS)
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
 @pytest.mark.parametrize("cosine", [0.0, 0.6])
