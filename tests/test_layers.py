@@ -46,6 +46,7 @@ GROUND = {
         "products",
         "ranges",
         "rawrows",
+        "regular",
         "scratch",
         "yaml_text",
     )
@@ -238,19 +239,20 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
 
 
 def test_files_of_results_are_read_in_one_place() -> None:
-    """By the store; those of a timed comparison, which is no sweep, by its figures and by the next comparison."""
+    """By the store, cells by the same rules; those of a timed comparison by its figures and by the next comparison."""
     users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
-    assert users == {"vqbench.store", "vqbench.figures.peers", "vqbench.figures.folder", "vqbench.peers.kept"}
+    timed = {"vqbench.figures.peers", "vqbench.figures.folder", "vqbench.peers.kept"}
+    assert users == {"vqbench.store", "vqbench.cells", *timed}
     for name, path in MODULES.items():
         if name != "vqbench.result_files":
             assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
-    allowed = {"vqbench.errors", "vqbench.names", "vqbench.evaluation.tables", "vqbench.readers.footer"}
+    allowed = {"vqbench.errors", "vqbench.names", "vqbench.evaluation.tables", "vqbench.unpacked_table"}
     assert IMPORTS["vqbench.result_files"] <= allowed
 
 
 def test_tables_are_read_without_what_writes_cells() -> None:
     """A cell's file is known to whoever gets cells and joins them; how a command ends, to the command line alone."""
-    known = {"vqbench.durable", "vqbench.errors", "vqbench.evaluation.tables", "vqbench.result_files"}
+    known = {f"vqbench.{name}" for name in ("durable", "errors", "evaluation.tables", "regular", "result_files")}
     assert IMPORTS["vqbench.store"] <= known
     users = {
         module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,9 +23,22 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.locks import PASSING
-from vqbench.names import slug
+from vqbench.names import shortened, slug
+from vqbench.regular import open_regular
+from vqbench.result_files import wrong_in
+from vqbench.unpacked_table import unpacked_table
 
 _SMALL = b"vqbench_cell"
+_LONGEST_HEAD = 200  # bytes
+_MOST = 1 << 32  # bytes of a cell
+#: Columns of its tables, by the fields of ``Cell``.
+_OF_VARIANTS = {
+    "metrics": ["metric", "k", "oversample", "value", "ci_low", "ci_high", "low", "high", "n_queries"],
+    "ledger": ["item", "scope", "bytes"],
+    "per_query": ["query", "metric", "k", "oversample", "value", "low", "high"],
+    "samples": ["kind", "id", "index", "other", "value", "code"],
+}
+_OF_ENGINES = {"metrics": ["k"], "ledger": ["item", "place", "codes", "bytes"], "per_query": ["query", "k"]}
 State = Literal["whole", "missing", "damaged"]
 
 
@@ -70,18 +84,23 @@ def save_cell(folder: Path, name: CellName, cell: Cell) -> None:
     content = io.BytesIO()
     pq.write_table(table, content)
     body = content.getvalue()
-    write_atomically(folder / "cells" / name.path, lambda path: path.write_bytes(_head(name, body) + body))
+    head = _head(name, hashlib.sha256(body).hexdigest())
+    write_atomically(folder / "cells" / name.path, lambda path: path.write_bytes(head + body))
 
 
-def _head(name: CellName, body: bytes) -> bytes:
+def _head(name: CellName, of_body: str) -> bytes:
     """A cell's first line: which cell it is, and the hash of the rest."""
-    return f"vqbench cell {name.key} {hashlib.sha256(body).hexdigest()}\n".encode()
+    return f"vqbench cell {name.key} {of_body}\n".encode()
 
 
 def _body(folder: Path, name: CellName) -> bytes | None:
     """What a whole cell holds after its first line. Raises FileNotFoundError where there is no cell."""
-    head, end, body = (folder / "cells" / name.path).read_bytes().partition(b"\n")
-    return body if head + end == _head(name, body) else None
+    with open_regular(folder / "cells" / name.path) as file:
+        head = file.readline(_LONGEST_HEAD)
+        if not head.startswith(_head(name, "").rstrip()) or os.fstat(file.fileno()).st_size > _MOST:
+            return None
+        body = file.read()
+    return body if head == _head(name, hashlib.sha256(body).hexdigest()) else None
 
 
 def cell_state(folder: Path, name: CellName) -> State:
@@ -90,26 +109,48 @@ def cell_state(folder: Path, name: CellName) -> State:
         return "damaged" if _body(folder, name) is None else "whole"
     except FileNotFoundError:
         return "missing"
-    except OSError:  # a bad sector, or no right to read: what cannot be read is no cell
+    except OSError:  # a bad sector, no right to read, a link or a pipe: what cannot be read is no cell
         return "damaged"
 
 
 def load_cell(folder: Path, name: CellName) -> Cell:
-    """The finished cell. Raises VqbenchError where it has gone or was damaged since it was last seen."""
+    """The finished cell.
+
+    Raises VqbenchError where it has gone or was damaged since it was last seen, and where somebody else wrote it, with
+    a hash that fits, as no run does.
+    """
+    path = folder / "cells" / name.path
     try:
         body = _body(folder, name)
     except OSError:
         body = None
     if body is None:
-        raise VqbenchError(
-            f"{folder / 'cells' / name.path}: the finished cell has gone or was damaged: give the same command again"
-        )
-    table = pq.read_table(pa.BufferReader(body))
+        raise VqbenchError(f"{path}: the finished cell has gone or was damaged: give the same command again")
+    try:
+        cell = _parsed(body)
+        wrong = _wrong(cell)
+    except Exception as error:  # whatever a made-up one makes a library raise
+        wrong = f"{type(error).__name__}: {error}"
+    else:
+        if not wrong:
+            return cell
+    told = shortened(" ".join(wrong.split()), 200)
+    raise VqbenchError(f"{path}: is no cell that a run wrote ({told}): remove it, and give the same command again")
+
+
+def _parsed(body: bytes) -> Cell:
+    table = unpacked_table(io.BytesIO(body))
     small = json.loads(table.schema.metadata[_SMALL])
     return Cell(
         _frame(small["metrics"]).astype({"k": "Int64"}), _frame(small["ledger"]),
-        table.to_pandas(), _frame(small["samples"]), small["seconds"],
+        table.to_pandas(), _frame(small["samples"]), {str(name): float(x) for name, x in small["seconds"].items()},
     )  # fmt: skip
+
+
+def _wrong(cell: Cell) -> str:
+    """What no run writes; empty where there is nothing. An engine's cell has no metrics by name."""
+    needed = _OF_VARIANTS if "metric" in cell.metrics else _OF_ENGINES
+    return next((found for part, names in needed.items() if (found := wrong_in(getattr(cell, part), names))), "")
 
 
 def _plain(frame: pd.DataFrame) -> dict:

@@ -7,6 +7,7 @@ which memory holds only where each id begins, 8 bytes a row.
 from __future__ import annotations
 
 import codecs
+import os
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from vqbench.arrays import Ints, blocks
 from vqbench.draws import named
 from vqbench.errors import VqbenchError
+from vqbench.rawrows import stamp_of
 from vqbench.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
@@ -90,11 +92,13 @@ class PickedIds(_Ids):
 class PackedIds(_Ids):
     """UTF-8 texts one after the other in a file, id i from byte ``starts[i]`` to ``starts[i + 1]``.
 
-    ``strip``: line ends, which are no part of an id. The file must stay as it is.
+    ``strip``: line ends, which are no part of an id. stamp: as in ``RawRows``: a file that has changed is refused.
     """
 
-    def __init__(self, path: Path, starts: Ints, *, strip: str = "", owner: object = None):
-        self._path, self._starts, self._strip, self._owner = path, starts, strip, owner
+    def __init__(
+        self, path: Path, starts: Ints, *, strip: str = "", owner: object = None, stamp: tuple[int, int] | None = None
+    ):
+        self._path, self._starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -104,14 +108,19 @@ class PackedIds(_Ids):
         if stop <= start:
             return []
         with open(self._path, "rb", buffering=0) as file:
+            if self._stamp not in (None, stamp_of(os.fstat(file.fileno()))):
+                raise self._changed()
             file.seek(int(edges[0]))
             content = file.read(int(edges[-1] - edges[0]))
         at = (edges - edges[0]).tolist()
         try:
             found = [content[a:b].decode() for a, b in zip(at, at[1:], strict=False)]
         except UnicodeDecodeError:
-            raise VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile") from None
+            raise self._changed() from None
         return [i.rstrip(self._strip) for i in found] if self._strip else found
+
+    def _changed(self) -> VqbenchError:
+        return VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile")
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_owner": None}
@@ -121,6 +130,7 @@ class PackedIds(_Ids):
         """The lines of a text file, with ends of any kind. Raises VqbenchError if it is no UTF-8 or holds a NUL."""
         decoder, begun, last = codecs.getincrementaldecoder("utf-8")(), 0, 0
         with open(path, "rb") as file:
+            stamp = stamp_of(os.fstat(file.fileno()))
             # Editors may begin a file with a mark that it is UTF-8, which is no part of the first id.
             begun = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
             file.seek(begun)
@@ -142,7 +152,7 @@ class PackedIds(_Ids):
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise _not_text(path, error) from None
-        return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n")
+        return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n", stamp=stamp)
 
     @staticmethod
     def writer(n: int) -> _Writer:

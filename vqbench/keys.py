@@ -40,13 +40,14 @@ def engine_name(plan: Plan, data: Data, backend: str, seed: int, sources: Sequen
 
 
 def plugin_hashes(folders: Sequence[Path], out: Path) -> list[str]:
-    """What the user's own quantizers are, by content: an edited file makes new cells.
+    """What the user's own quantizers are, by name and content: a file that is edited or renamed makes new cells.
 
     Every Python file below the folders counts, and every file beside one: a codebook, say. So configs, notes and
     results in folders of their own do not, nor do hidden files, what Python caches, and tables of this run in ``out``.
     Raises VqbenchError where one cannot be read.
     """
-    return [_hash(path) for folder in folders for path in sorted(_counted(folder, out))]
+    return [f"{path.relative_to(folder).as_posix()} {_hash(path)}" for folder in folders
+            for path in sorted(_counted(folder, out))]  # fmt: skip
 
 
 def _counted(folder: Path, out: Path) -> list[Path]:

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from vqbench.regular import NO_LINK
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -26,10 +28,10 @@ def take(path: Path, flags: int = 0, *, wait: bool = False) -> int | None:
     """Open ``path`` with these flags and lock it: a handle, or None where another holds the lock.
 
     Whoever removes a locked file does so while holding it. So a lock on a file that no longer bears its name is worth
-    nothing, and is taken anew. Raises OSError where the file cannot be opened.
+    nothing, and is taken anew. Raises OSError where the file cannot be opened, or is a link.
     """
     while True:
-        handle = os.open(path, os.O_RDWR | flags, 0o666)
+        handle = os.open(path, os.O_RDWR | NO_LINK | flags, 0o666)
         try:
             if not _lock(handle, wait):
                 os.close(handle)

@@ -16,11 +16,9 @@ import pandas as pd
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS, LEDGER, METRICS
 from vqbench.names import shortened, shown
-from vqbench.readers.footer import parts
+from vqbench.unpacked_table import unpacked_table
 
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
-_FREE, _FACTOR = 1 << 30, 1000  # bytes, and times its size, that a table may unpack to: constant columns pack well
-_WIDE = 8  # bytes of a number
 _NAME = 1000  # characters of a name at most, as in a run: figures would take minutes for longer ones
 #: Controls of terminals, but tabs and line ends; and what turns the direction of all that follows.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -84,7 +82,7 @@ def read_timed_meta(path: Path) -> dict[str, Any]:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    _check_size(path)
+    check_size(path)
     try:
         text = path.read_text("utf-8")
         found = json.loads(text)
@@ -144,7 +142,7 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """One of the tables of a run. Raises VqbenchError where columns are missing or hold something else."""
-    _check_size(path)
+    check_size(path)
     try:
         frame = pd.read_csv(
             path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
@@ -157,15 +155,10 @@ def read_csv(path: Path) -> pd.DataFrame:
 def read_parquet(path: Path) -> pd.DataFrame:
     """per_query.parquet or samples.parquet. Raises VqbenchError where it would unpack to far more than it is."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            found = parts(path)
-            claimed = max(sum(part.unpacked for part in found), sum(part.numbers for part in found) * _WIDE)
-            if claimed > max(_FREE, _FACTOR * path.stat().st_size):
-                raise _broken(path, f"{path.stat().st_size} bytes that unpack to {claimed}")
-            frame = file.read().to_pandas()
+        with path.open("rb") as file:
+            frame = unpacked_table(file).to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise _broken(path, str(error)) from None
     return _checked(path, frame)
@@ -174,26 +167,36 @@ def read_parquet(path: Path) -> pd.DataFrame:
 def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame.columns):  # of a run without any result
         return frame
-    named = _NAMED.get(path.name, ())
-    if missing := [name for name in named if name not in frame]:
-        raise _broken(path, f"no column {', '.join(missing)}")
-    for name in {*_NUMBERS} & {*frame} if len(frame) else ():  # no row, no type
-        column = frame[name]
-        if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
-            raise _broken(path, f"column {name} holds more than numbers")
-        given = column.dropna().astype(float)
-        if not (given.abs() < math.inf).all():
-            raise _broken(path, f"column {name} holds infinite numbers")
-        if name in _WHOLE and not ((given >= 0) & (given < 2**53) & (given % 1 == 0)).all():
-            raise _broken(path, f"column {name} holds more than whole numbers")
-        if (name in _SIZES and not (given >= 0).all()) or (name == "bytes" and len(given) < len(frame)):
-            raise _broken(path, f"column {name} holds more than sizes")
-        if name in _POSITIVE and not (given > 0).all():
-            raise _broken(path, f"column {name} holds more than what was measured")
+    if found := wrong_in(frame, _NAMED.get(path.name, ())):
+        raise _broken(path, found)
     _check_values(path, frame)
     for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
         _clean(path, frame, name)
     return frame
+
+
+def wrong_in(frame: pd.DataFrame, needed: Sequence[str]) -> str:
+    """Which column is missing, or holds what such a column of ours never does; empty where none."""
+    if missing := [name for name in needed if name not in frame]:
+        return f"no column {', '.join(missing)}"
+    for name in sorted({*_NUMBERS} & {*frame}) if len(frame) else ():  # no row, no type
+        given = frame[name].dropna()
+        if name == "bytes" and len(given) < len(frame):
+            return f"column {name} holds more than sizes"
+        if not len(given):
+            continue
+        if not pd.api.types.is_numeric_dtype(given) or pd.api.types.is_complex_dtype(given):
+            return f"column {name} holds more than numbers"
+        given = given.astype(float)
+        if not (given.abs() < math.inf).all():
+            return f"column {name} holds infinite numbers"
+        if name in _WHOLE and not ((given >= 0) & (given < 2**53) & (given % 1 == 0)).all():
+            return f"column {name} holds more than whole numbers"
+        if name in _SIZES and not (given >= 0).all():
+            return f"column {name} holds more than sizes"
+        if name in _POSITIVE and not (given > 0).all():
+            return f"column {name} holds more than what was measured"
+    return ""
 
 
 def _check_values(path: Path, frame: pd.DataFrame) -> None:
@@ -240,7 +243,8 @@ def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, p
             raise _broken(folder / name, f"row {int(frame.duplicated(columns).to_numpy().argmax())} repeats another")
 
 
-def _check_size(path: Path) -> None:
+def check_size(path: Path) -> None:
+    """Raise VqbenchError where a file of text is none, or so large that no run wrote it."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):  # what it is a link to, such as a device, may have no end
         raise _broken(path, "no file")

@@ -18,7 +18,8 @@ import pandas as pd
 from vqbench.durable import Write, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
-from vqbench.result_files import check_meta, check_together, read_csv, read_meta, read_parquet
+from vqbench.regular import open_regular
+from vqbench.result_files import check_meta, check_size, check_together, read_csv, read_meta, read_parquet
 
 _META = "meta.json"
 DIGITS = "%.10g"
@@ -157,7 +158,8 @@ def check_not_later(folder: Path, kind: str = "") -> None:
     kind: what meta.json says under that name; nothing for a sweep.
     """
     try:
-        meta = json.loads((folder / _META).read_text("utf-8"))
+        with open_regular(folder / _META) as file:
+            meta = json.loads(file.read())
     except (OSError, ValueError, RecursionError):  # none yet, or nothing that could be lost
         return
     if not isinstance(meta, dict):
@@ -172,6 +174,8 @@ def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
     """Raise VqbenchError where a table is not the one that meta.json was written with. One may be missing."""
     remedy = "measure every part again" if "kind" in meta else "give the same command again; finished cells are kept"
     for name, wanted in meta.get("tables", {}).items():
+        if (folder / name).is_file() and name.endswith(".csv"):
+            check_size(folder / name)
         if (folder / name).is_file() and _hash(folder / name) != wanted:
             raise VqbenchError(
                 f"{folder / name}: is not the table that meta.json was written with (a run was stopped between "

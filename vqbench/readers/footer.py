@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _MOST = 1 << 24  # bytes of a footer: 10,000 groups of rows have a few million
 _DEPTH = 20
+_VALUES = 1_000_000  # in a footer: 10,000 pieces of columns have a fifth of that
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,18 @@ class Part:
 def parts(path: Path) -> list[Part]:
     """The pieces of all columns. Raises ValueError where the footer is damaged, or names another file."""
     with open(path, "rb") as file:
-        end = file.seek(0, 2)
-        file.seek(end - 8)
-        size = int.from_bytes(file.read(4), "little")
-        if not 0 < size <= min(_MOST, end - 8):
-            raise ValueError(f"a footer of {size} bytes, where up to {_MOST} are read")
-        file.seek(end - 8 - size)
-        reader = _Compact(file.read(size))
+        return parts_of(file)
+
+
+def parts_of(file: BinaryIO) -> list[Part]:
+    """The same of an open file."""
+    end = file.seek(0, 2)
+    file.seek(max(0, end - 8))
+    size = int.from_bytes(file.read(4), "little")
+    if not 0 < size <= min(_MOST, end - 8):
+        raise ValueError(f"a footer of {size} bytes, where up to {_MOST} are read")
+    file.seek(end - 8 - size)
+    reader = _Compact(file.read(size))
     try:
         return [_part(chunk) for group in reader.struct()[4] for chunk in group[1]]
     except (KeyError, IndexError, TypeError, AttributeError):
@@ -56,7 +62,7 @@ class _Compact:
     """Structs as dicts of field numbers; lists as lists; texts as bytes. IndexError behind the end."""
 
     def __init__(self, content: bytes):
-        self._content, self._at = content, 0
+        self._content, self._at, self._left = content, 0, _VALUES
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
         if depth > _DEPTH:
@@ -70,6 +76,9 @@ class _Compact:
         return found
 
     def _value(self, kind: int, depth: int) -> Any:
+        self._left -= 1
+        if not self._left:
+            raise ValueError(f"a footer of more than {_VALUES:,} values")
         if kind == 8:
             return self._bytes(self._varint())
         if kind in (4, 5, 6):
