@@ -156,6 +156,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "underscore.csv": (_text("1,2\n3,1_0\n"), "row 2, field 2: '1_0': every field must be a number"),
     "slip.csv": (_text("1.5x,2.5\n3.5,4.5\n5.5,6.5\n"), "row 1, field 1: '1.5x': the first column holds numbers"),
     "header.csv": (_text("1.5,2,5.x,4\n1,2,3,4\n"), "row 1, field 3: '5.x': every field must be a number"),
+    "wide.csv": (_text("1," * 200_000 + "1\n"), "row 1: 200,001 fields: a row has up to 131,072"),
     "row.fvecs": (_bytes(_vecs([(1, X[0, :1].tobytes())] * 3 + [(7, X[0, :1].tobytes())])), "row 3 (byte 24): 7 dim"),
     "negative.fvecs": (_bytes(_vecs([(-5, X[0].tobytes())])), "row 0: -5 dimensions"),
     "cut.bvecs": (_bytes(_vecs([(4, b"abcd"), (4, b"abc")])), "rows of 4 dimensions have 8 bytes, 7 are left over"),

@@ -115,6 +115,7 @@ def drawing() -> Iterator[None]:
         "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "vqbench", "figure.dpi": 100,
     }  # fmt: skip
     with mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")  # names of a hundred letters
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")  # one point: it widens
         yield

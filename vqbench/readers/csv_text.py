@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vqbench.readers.base import Content, Wanted, check_whole, refusal
 
 _LINE = 1 << 24  # characters of a line at most
+_WIDEST = 1 << 17  # fields of a line at most
 
 
 def read(path: Path, wanted: Wanted) -> Content:
@@ -50,6 +51,9 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
 
 def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> Content:
     first = next(lines, [])
+    if len(first) > _WIDEST:
+        raise refusal(path, place="row 1", found=f"{len(first):,} fields", rule=f"a row has up to {_WIDEST:,}",
+                      remedy="write one row for each vector, or save them as .npy")  # fmt: skip
     name = first[0].strip().lower() if first else ""
     if id_column is not None and name != id_column.lower():
         raise refusal(
