@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,6 +115,16 @@ def _external(file: h5py.File) -> None:
     file.create_dataset("train", (6, 5), "f4", external=[("/etc/passwd", 0, 120)])
 
 
+def _chunk(stored: bytes, **options) -> Callable[[Path], None]:
+    """One chunk that is stored as given, whatever it should hold."""
+
+    def fill(file: h5py.File) -> None:
+        dataset = file.create_dataset("train", (2**14, 1), "f4", chunks=(2**14, 1), **options)
+        dataset.id.write_direct_chunk((0, 0), stored)
+
+    return _hdf5(fill)
+
+
 def _unwritten(file: h5py.File) -> None:
     file.create_dataset("train", (60, 5), "f4", chunks=(6, 5))[:6] = X
 
@@ -175,6 +186,9 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "filter.hdf5": (_put(chunks=(6, 5), scaleoffset=3), "filter 6: only gzip, shuffle, fletcher32, lzf are read"),
     "chunk.hdf5": (_put(data=_ZEROS, chunks=_ZEROS.shape, compression="lzf"), "a chunk may have up to 67108864 bytes"),
     "bomb.hdf5": (_put(data=_ZEROS, chunks=(90_000, 2), compression=9), "a file may unpack to 64 MiB"),
+    "stream.hdf5": (_chunk(zlib.compress(bytes(6 * 10**7)), compression="gzip"), "chunk (0, 0): gzip unpacks to more"),
+    "repeats.hdf5": (_chunk(b"\0x" + b"\xe0\xff\0" * 20_000, compression="lzf"), "chunk (0, 0): lzf unpacks to more"),
+    "short.hdf5": (_chunk(zlib.compress(bytes(99)), compression="gzip"), "chunk (0, 0): gzip unpacks to 99 bytes"),
     "unwritten.hdf5": (_hdf5(_unwritten), "the file holds 120 bytes of it"),
     "nan.npy": (_saved(_with(3, np.nan)), "row 3 is NaN, infinite or beyond float32"),
     "infinite.npy": (_saved(_with(4, -np.inf)), "row 4 is NaN, infinite or beyond float32"),

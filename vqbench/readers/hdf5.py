@@ -23,13 +23,12 @@ from vqbench.extras import runnable
 from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
+from vqbench.readers.chunks import check_chunks, check_filters, chunk_bytes
 from vqbench.readers.unpack import most, too_large, unpacked
 
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
 _TALL = 1 << 28  # bytes that even those may take
 _CHUNK = 1 << 26  # bytes of one chunk at most
-#: Filters that come with HDF5 or h5py; another one would be looked for among plugins on this machine.
-_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 _OWN = {"rule": "vectors must lie in the file itself", "remedy": "copy them into it"}
 
 
@@ -118,32 +117,26 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
 
 def _check_storage(path: Path, place: str, dataset: Any) -> None:
     """Usual filters, chunks of a size that can be unpacked, every byte that is claimed."""
-    plist = dataset.id.get_create_plist()
-    filters = [int(plist.get_filter(at)[0]) for at in range(plist.get_nfilters())]
-    if not set(filters) <= set(_FILTERS):
-        raise refusal(
-            path, place=place, found=f"filter {', '.join(str(x) for x in filters if x not in _FILTERS)}",
-            rule=f"only {', '.join(_FILTERS.values())} are read", remedy="write it again with compression='gzip'",
-        )  # fmt: skip
-    item, chunks = dataset.dtype.itemsize, dataset.chunks
-    if chunks and math.prod(chunks) * item > _CHUNK:
+    check_filters(path, place, dataset)
+    chunks = dataset.chunks
+    if chunks and chunk_bytes(dataset) > _CHUNK:
         raise refusal(path, place=place, found=f"chunks of {chunks}", rule=f"a chunk may have up to {_CHUNK} bytes",
                       remedy="write it again with smaller chunks")  # fmt: skip
-    packed, claimed = min(dataset.id.get_storage_size(), path.stat().st_size), math.prod(dataset.shape) * item
-    whole = packed >= claimed if not chunks else _all_chunks(dataset)
+    packed = min(dataset.id.get_storage_size(), path.stat().st_size)
+    claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
+    needed = math.prod(-(-n // size) for n, size in zip(dataset.shape, chunks, strict=True)) if chunks else 0
+    # Chunks that were not written would be read as zeros.
+    whole = dataset.id.get_num_chunks() >= needed if chunks else packed >= claimed
     if packed == 0 or not whole:
         raise refusal(
             path, place=place, found=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
             rule=f"the file holds {packed} bytes of it", remedy="it was never written whole: write it again",
         )  # fmt: skip
-    if claimed > most(packed):
-        raise refusal(path, place=place, **too_large(claimed, packed))
-
-
-def _all_chunks(dataset: Any) -> bool:
-    """Whether every chunk was written: those that were not would be read as zeros."""
-    needed = math.prod(-(-n // size) for n, size in zip(dataset.shape, dataset.chunks, strict=True))
-    return dataset.id.get_num_chunks() >= needed
+    unpacks = max(claimed, needed * chunk_bytes(dataset)) if chunks else claimed  # chunks reach over the edges
+    if unpacks > most(packed):
+        raise refusal(path, place=place, **too_large(unpacks, packed))
+    if chunks:
+        check_chunks(path, place, dataset)
 
 
 def _rows(path: Path, dataset: Any) -> Table:

@@ -1,0 +1,222 @@
+"""Chunks of HDF5 unpack to exactly what they stand for, or the file is refused before HDF5 unpacks them."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqbench import lzf
+from vqbench.errors import VqbenchError
+from vqbench.kernels.choice import working
+from vqbench.readers.base import Wanted
+from vqbench.readers.chunks import check_chunks
+from vqbench.readers.formats import read
+
+KERNELS = ("numpy", "numba") if find_spec("numba") else ("numpy",)
+X = np.arange(32, dtype=np.float32).reshape(8, 4) % 5
+PLAIN = X.tobytes()  # one chunk of 128 bytes
+GZIP, SUM, LZF = zlib.compress(PLAIN), b"\1\2\3\4", h5py.h5z.FILTER_LZF
+NUMBERS = {"gzip": h5py.h5z.FILTER_DEFLATE, "shuffle": h5py.h5z.FILTER_SHUFFLE, "lzf": LZF,
+           "fletcher32": h5py.h5z.FILTER_FLETCHER32}  # fmt: skip
+BOMB = zlib.compress(bytes(64 * 2**20))  # 64 kB
+LONG = b"\0x" + b"\xe0\xff\0" * 1000  # lzf: one byte, then 1,000 times 264 more
+
+
+def _write(path: Path, filters: str, stored: bytes | None, mask: int = 0, values: tuple[int, ...] = ()) -> Path:
+    """One chunk, stored as given (None: as HDF5 packs it), behind the filters in this order."""
+    with h5py.File(path, "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk(X.shape)
+        for name in filters.split():
+            plist.set_filter(NUMBERS[name], 0, values or ((4,) if name in ("gzip", "shuffle") else ()))
+        space = h5py.h5s.create_simple(X.shape)
+        dataset = h5py.Dataset(h5py.h5d.create(file.id, b"train", h5py.h5t.IEEE_F32LE, space, plist))
+        if stored is None:
+            dataset[:] = X
+        else:
+            dataset.id.write_direct_chunk((0, 0), stored, mask)
+    return path
+
+
+def _packed(path: Path, filters: str) -> bytes:
+    """The chunk as HDF5 packs it."""
+    with h5py.File(_write(path, filters, None)) as file:
+        mask, stored = file["train"].id.read_direct_chunk((0, 0))
+        assert mask == 0
+    return stored
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    ("filters", "stored", "mask", "words"),
+    [
+        ("gzip", BOMB, 0, "stored in 65"),
+        ("gzip", zlib.compress(bytes(10**6)), 0, "gzip unpacks to more: a chunk must unpack to exactly 128 bytes"),
+        ("gzip", zlib.compress(PLAIN + b"x"), 0, "gzip unpacks to more"),
+        ("gzip", zlib.compress(PLAIN[:-1]), 0, "gzip unpacks to 127 bytes"),
+        ("gzip", GZIP + b"x", 0, "1 bytes behind the gzip data"),
+        ("gzip", GZIP[:-1], 0, "gzip data that is cut short, after 128 bytes"),
+        ("gzip", b"\x78\x9c" + b"\xff" * 60, 0, "no gzip data"),
+        ("gzip", GZIP, 1, "stored in "),
+        ("gzip", PLAIN, 0, "no gzip data"),
+        ("gzip fletcher32", GZIP, 0, "gzip data that is cut short"),
+        ("gzip fletcher32", GZIP + SUM + b"x", 0, "1 bytes behind the gzip data"),
+        ("gzip fletcher32", PLAIN, 1, "stored in 128 bytes, 132 are needed"),
+        ("fletcher32 gzip", GZIP, 0, "gzip unpacks to 128 bytes"),
+        ("fletcher32 gzip", zlib.compress(PLAIN + SUM + b"x"), 0, "gzip unpacks to more"),
+        ("lzf", LONG[: 2 + 3 * 350], 0, "lzf unpacks to more"),
+        ("lzf", b"\0x", 0, "lzf unpacks to 1 bytes"),
+        ("lzf", b"\0x\xe0\x7f", 0, "lzf data that is damaged or cut short at byte 2"),
+        ("lzf", b"\0x\x20\1" + bytes(99), 0, "lzf data that is damaged or cut short at byte 2"),
+        ("shuffle", PLAIN[:-1], 0, "stored in 127 bytes, 128 are needed"),
+        ("fletcher32", PLAIN, 0, "stored in 128 bytes, 132 are needed"),
+        ("gzip gzip", zlib.compress(GZIP), 0, "filters gzip, gzip: each may stand once"),
+        ("gzip gzip", GZIP, 2, "filters gzip, gzip: each may stand once"),
+        ("gzip lzf", GZIP, 2, "filters gzip, lzf: each may stand once, gzip or lzf once"),
+        ("gzip shuffle", GZIP, 2, "filters gzip, shuffle: .* only fletcher32 behind them"),
+        ("fletcher32 fletcher32", PLAIN + SUM + SUM, 0, "filters fletcher32, fletcher32"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    filters: str, stored: bytes, mask: int, words: str, bare: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the HDF5 beneath is too old to walk through the chunks; lzf's own numbers are those of its chunk."""
+    path = _write(tmp_path / "x.h5", filters, stored, mask)
+    if bare:
+        monkeypatch.setattr("vqbench.readers.chunks._WALK", "absent")
+    with pytest.raises(VqbenchError, match=words) as caught:
+        read(path, Wanted())
+    line = str(caught.value)
+    assert line.startswith(f"{path}: dataset train: ")
+    assert "; " in line
+    assert "chunk (0, 0): " in line or "filters" in line
+
+
+@pytest.mark.parametrize("bytes_", [0, len(PLAIN) - 1, 2**31])
+def test_lzf_must_know_the_bytes_of_a_chunk(bytes_: int, tmp_path: Path) -> None:
+    """It takes that much memory; with less, it unpacks the chunk again and again."""
+    path = _write(tmp_path / "x.h5", "lzf", None)
+    with h5py.File(path) as file:
+        number, _, values, _ = file["train"].id.get_create_plist().get_filter(0)
+    assert (number, values[2]) == (LZF, len(PLAIN))
+    told, changed = (np.array([*values[:2], x], "<u4").tobytes() for x in (len(PLAIN), bytes_))
+    content = path.read_bytes()
+    assert content.count(told) == 1
+    path.write_bytes(content.replace(told, changed))
+    with pytest.raises(
+        VqbenchError, match=f"lzf is told of {bytes_} bytes in a chunk: a chunk must unpack to exactly 128"
+    ):
+        read(path, Wanted())
+
+
+@pytest.mark.parametrize("filters", ["gzip", "shuffle gzip", "gzip fletcher32", "fletcher32 gzip", "lzf", "shuffle lzf",
+                                     "lzf fletcher32", "fletcher32 shuffle lzf", "shuffle fletcher32"])  # fmt: skip
+def test_each_filter_may_be_left_out_of_a_chunk(filters: str, tmp_path: Path) -> None:
+    """As HDF5 does where packing gains nothing: it is told by a mask."""
+    read_nd = read(_write(tmp_path / "x.h5", filters, None), Wanted()).rows_nd
+    assert read_nd[:].tobytes() == PLAIN
+    everything = (1 << len(filters.split())) - 1
+    read_nd = read(_write(tmp_path / "y.h5", filters, PLAIN, everything), Wanted()).rows_nd
+    assert read_nd[:].tobytes() == PLAIN
+
+
+@pytest.mark.parametrize("filters", ["gzip", "fletcher32 shuffle gzip", "lzf", "lzf fletcher32", "shuffle lzf"])
+def test_no_chunk_can_be_cut_or_go_on(filters: str, tmp_path: Path) -> None:
+    stored = _packed(tmp_path / "x.h5", filters)
+    for changed in (*(stored[:end] for end in range(1, len(stored))), stored + b"\0", stored + b"\0\0", stored * 2):
+        with pytest.raises(VqbenchError, match=r"chunk \(0, 0\): "):
+            read(_write(tmp_path / "y.h5", filters, changed), Wanted())
+
+
+PACKED = st.fixed_dictionaries(
+    {"compression": st.sampled_from([None, "gzip", "lzf"]), "shuffle": st.booleans(), "fletcher32": st.booleans()}
+)
+
+
+@settings(max_examples=60)
+@given(
+    kind=st.sampled_from(["<f4", ">f8", "u1", "<i2"]),
+    n=st.integers(1, 70),
+    d=st.integers(1, 9),
+    chunk=st.tuples(st.integers(1, 70), st.integers(1, 9)),
+    few=st.booleans(),
+    latest=st.booleans(),
+    more=PACKED,
+)
+def test_good_files_are_read_as_h5py_reads_them(
+    tmp_path: Path, kind: str, n: int, d: int, chunk: tuple[int, int], few: bool, latest: bool, more: dict
+) -> None:
+    """Chunks that reach over the edges; numbers that pack well, and some that do not; old and new indexes."""
+    x_nd = np.random.default_rng(n * d).integers(0, 2 if few else 2**30, (n, d)).astype(np.uint32).astype(kind)
+    path, chunk = tmp_path / "x.h5", (min(chunk[0], n), min(chunk[1], d))
+    with h5py.File(path, "w", libver="latest" if latest else "earliest") as file:
+        file.create_dataset("train", data=x_nd, chunks=chunk, **more)
+    found_nd = read(path, Wanted()).rows_nd[:]
+    assert found_nd.astype(kind).tobytes() == x_nd.tobytes()
+
+
+@pytest.mark.parametrize("packer", ["gzip", "lzf"])
+def test_checking_takes_the_memory_of_a_chunk(packer: str, tmp_path: Path) -> None:
+    """Not that of what the chunk unpacks to: 64 MiB, or 88 times as much as is stored."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        dataset = file.create_dataset("train", (2**18, 1), "f4", chunks=(2**18, 1), compression=packer)
+        dataset.id.write_direct_chunk((0, 0), BOMB if packer == "gzip" else LONG * 300)
+        tracemalloc.start()
+        with pytest.raises(VqbenchError, match=f"{packer} unpacks to more"):
+            check_chunks(tmp_path / "x.h5", "here", dataset)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 6 * 2**20
+
+
+def _unpacked(packed: bytes, most: int) -> tuple[int, int]:
+    """An LZF unpacker that does unpack, a byte at a time."""
+    out, read_, bytes_ = bytearray(), 0, iter(packed)
+    while read_ < len(packed) and len(out) <= most:
+        taken = []
+
+        def take(taken: list = taken) -> int:
+            taken.append(next(bytes_))
+            return taken[-1]
+
+        try:
+            head = take()
+            if head < 32:
+                out += bytes([take() for _ in range(head + 1)])
+            else:
+                length = head // 32
+                length += take() if length == 7 else 0
+                start = len(out) - (head % 32) * 256 - take() - 1
+                if start < 0:
+                    break
+                for at in range(start, start + length + 2):
+                    out.append(out[at])
+        except StopIteration:
+            break
+        read_ += len(taken)
+    return read_, len(out)
+
+
+PIECES = st.one_of(
+    st.binary(min_size=1, max_size=32).map(lambda x: bytes([len(x) - 1]) + x),
+    st.tuples(st.integers(1, 6), st.integers(0, 30)).map(lambda x: bytes([x[0] << 5, x[1]])),
+    st.tuples(st.integers(0, 255), st.integers(0, 30)).map(lambda x: bytes([7 << 5, *x])),
+    st.binary(max_size=3),
+)
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+@settings(max_examples=200)
+@given(pieces=st.lists(PIECES, max_size=12), most=st.integers(0, 1500))
+def test_lzf_is_counted_as_it_unpacks(kernels: str, pieces: list[bytes], most: int) -> None:
+    packed = b"".join(pieces)
+    with working(kernels=kernels):
+        assert lzf.unpacked_length(packed, most) == _unpacked(packed, most)
