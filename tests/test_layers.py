@@ -43,6 +43,7 @@ GROUND = {
         "names",
         "orthonormal",
         "packing",
+        "plugins",
         "products",
         "ranges",
         "rawrows",

@@ -125,7 +125,7 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import check_habits, explained, opened, searched
+    from vqbench.composing import check_habits, explained, opened, plugin_folders, searched
     from vqbench.config import conf_folder
     from vqbench.guard import check_flags, config_dir, guarded, options_first
 
@@ -153,7 +153,7 @@ def _sweep(overrides: list[str]) -> int:
             with guarded():
                 hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
         except (HydraException, OmegaConfBaseException) as error:
-            raise VqbenchError(explained(error, conf_folder(), config_dir(given))) from None
+            raise VqbenchError(explained(error, conf_folder(), config_dir(given), plugin_folders(given))) from None
         finally:
             sys.argv = before
 

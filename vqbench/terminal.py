@@ -142,7 +142,9 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
     except VqbenchError:  # overlap was not measured, or nothing has a result
         return
     of = f" ({escape(dataset)})" if results.metrics["dataset"].nunique() > 1 else ""
-    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
+    cells = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "failed")]
+    told = answer(found, list(cells["variant"].unique()))
+    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(told)}")
 
 
 def _print_table(results: Results, dataset: str, screen: Console, *, last: bool) -> None:
