@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vqbench.measured import FLOAT32, Setting
@@ -71,11 +71,11 @@ def keeps(rec: Recommendation, setting: Setting) -> str:
     return f"has {axis(rec)} {share(setting.value)} (95 % interval {interval(setting)})"
 
 
-def answer(rec: Recommendation, failed: Sequence[str] = ()) -> str:
-    """The recommendation in two sentences, or why there is none. failed: variants that were to be measured too."""
+def answer(rec: Recommendation) -> str:
+    """The recommendation in two sentences, or why there is none."""
     chosen = rec.chosen
     if chosen is None:
-        return _nothing(rec, failed)
+        return _nothing(rec)
     size = f"{chosen.ram(rec.n, rec.floats):,.0f} bytes of memory a vector"
     times = f"{smaller(rec, chosen):.1f} times less than float32"
     if chosen.oversample:
@@ -93,7 +93,7 @@ def answer(rec: Recommendation, failed: Sequence[str] = ()) -> str:
     return f"Use {chosen.variant}: {size}, {times}{after}. It {keeps(rec, chosen)}, {with_what}.{luck}"
 
 
-def _nothing(rec: Recommendation, failed: Sequence[str]) -> str:
+def _nothing(rec: Recommendation) -> str:
     within = f" within {rec.max_bytes:,.0f} bytes a vector" if rec.max_bytes is not None else ""
     text = f"Nothing smaller than float32{within} is shown to reach {axis(rec)} of {rec.target:g}."
     if rec.max_bytes is not None:
@@ -110,9 +110,10 @@ def _nothing(rec: Recommendation, failed: Sequence[str]) -> str:
             text += f" For {told.setting.name} about {told.queries:,} queries would do."
     elif rec.closest is not None:
         text += f" The closest, {rec.closest.name}, {keeps(rec, rec.closest)}."
-    if failed:
-        names = ", ".join(failed[:_FEW]) + (f" and {len(failed) - _FEW} more" if len(failed) > _FEW else "")
-        text += f" {names} failed, so that {'it is' if len(failed) == 1 else 'they are'} not among what was compared."
+    if rec.failed:
+        more = f" and {len(rec.failed) - _FEW} more" if len(rec.failed) > _FEW else ""
+        those = "it is" if len(rec.failed) == 1 else "they are"
+        text += f" {', '.join(rec.failed[:_FEW])}{more} failed, so that {those} not among what was compared."
     elif rec.fallback is not None:
         text += f" Stay with {rec.fallback.variant}, or measure other variants (vqbench list)."
     return text

@@ -143,9 +143,7 @@ def _print_answer(results: Results, dataset: str, screen: Console) -> None:
     except VqbenchError:  # overlap was not measured, or nothing has a result
         return
     of = f" ({escape(dataset)})" if results.metrics["dataset"].nunique() > 1 else ""
-    cells = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "failed")]
-    told = answer(found, list(cells["variant"].unique()))
-    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(told)}")
+    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
 
 
 def _print_table(results: Results, dataset: str, screen: Console, *, last: bool) -> None:
