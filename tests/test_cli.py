@@ -114,6 +114,17 @@ def test_a_multirun_goes_on_after_a_job_with_a_mistake(capsys: pytest.CaptureFix
     assert set(metrics("x")["k"].astype(str)) >= {"1", "2"}
 
 
+def test_a_setting_that_is_wrong_stops_a_multirun_before_its_first_job(capsys: pytest.CaptureFixture[str]) -> None:
+    """And in which order datasets stand on the screen."""
+    assert main(["-m", *SMALL, "dataset.rows=30,100", "quantizer=[float32]", "out=x"]) == 0
+    out = capsys.readouterr().out
+    assert out.index("rows=30)") < out.index("rows=100)")
+    before = {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()}
+    assert main(["-m", *SMALL, "quantizer=[float32]", "out=x", "seed=x,1"]) == 2
+    assert "seed = 'x': must be a whole number" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()} == before
+
+
 def test_what_cannot_run_is_a_row_with_a_reason() -> None:
     status = main([*SMALL, "out=x", "quantizer=[float32,offset_int8]", "quantizer.offset_int8.similarity=hamming"])
     assert status == 0

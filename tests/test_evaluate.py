@@ -217,3 +217,13 @@ def test_threads_and_kernels_are_heeded_and_change_nothing(
 def test_threads_and_kernels_that_make_no_sense(gaussian: np.ndarray, given: dict[str, Any], says: str) -> None:
     with pytest.raises(VqbenchError, match=says):
         vqbench.evaluate(gaussian, variants={"int8": INT8_RAW}, **given)
+
+
+def test_queries_that_are_none_are_told_in_words_of_the_api(gaussian: np.ndarray) -> None:
+    x_nd, variants = gaussian[:60], {"binary": vqbench.Variant(quantizer=Binary())}
+    with pytest.raises(VqbenchError, match="queries_qd = 'selv': must be an array .*queries='self'.*'holdout'"):
+        vqbench.evaluate(x_nd, "selv", variants=variants)  # type: ignore[arg-type]
+    with pytest.raises(VqbenchError, match="queries_qd has 5 dimensions, corpus_nd 16: .* the same model$"):
+        vqbench.evaluate(x_nd, x_nd[:, :5], variants=variants)
+    listed = vqbench.evaluate(x_nd.tolist(), x_nd[:9].tolist(), variants=variants)  # type: ignore[arg-type]
+    assert listed.equals(vqbench.evaluate(x_nd, x_nd[:9], variants=variants))

@@ -45,6 +45,7 @@ GROUND = {
         "names",
         "orthonormal",
         "packing",
+        "plugins",
         "products",
         "ranges",
         "rawrows",

@@ -88,7 +88,9 @@ def test_one_file_and_one_yaml_add_a_quantizer(plugin: Path) -> None:
 def test_a_plugin_that_was_not_named_is_not_imported(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = f"hydra.searchpath=[file://{plugin}]"
     assert _run(plugin, path.replace("my quantizers", "my\\ quantizers"), "quantizer=[nibble]") == 2
-    assert "made_up.Nibble" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "made_up.Nibble: not a class of vqbench.quantizers; if made_up.py is yours: name its folder with" in told
+    assert "plugins=[FOLDER]" in told
     assert not (plugin / "imported").exists()
 
 
@@ -106,7 +108,57 @@ def test_settings_of_a_plugin_are_checked(plugin: Path, capsys: pytest.CaptureFi
 def test_a_plugin_that_cannot_be_imported_is_one_line(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (plugin / "made_up.py").write_text(SOURCE + "\nraise ValueError('no luck')\n", "utf-8")
     assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
-    assert "made_up.py: ValueError: no luck" in capsys.readouterr().err
+    line = SOURCE.count("\n") + 2
+    assert f"made_up.py, line {line}: ValueError: no luck" in capsys.readouterr().err
+
+
+def test_a_plugin_that_is_no_python_is_told_by_its_line(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (plugin / "made_up.py").write_text("x = 1\ndef f(:\n", "utf-8")
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    told = capsys.readouterr().err
+    assert f"plugin {plugin / 'made_up.py'}, line 2: is not Python: invalid syntax" in told
+    assert "unknown" not in told
+
+
+def test_an_error_inside_a_plugin_has_its_line(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a cell, and where the class looks at its own settings."""
+    broken = SOURCE.replace("np.rint(", "np.reshape(d, ")
+    own = SOURCE.replace("    def fit", "    def __post_init__(self):\n        1 / 0\n\n    def fit")
+    (plugin / "own.py").write_text(own, "utf-8")
+    (plugin / "made_up.py").write_text(broken, "utf-8")
+    line = next(at for at, text in enumerate(broken.splitlines(), 1) if "np.reshape" in text)
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[float32,nibble]") == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"nibble: made_up.py, line {line}: NameError: name 'd' is not defined" in told
+    assert "nibble failed, so that it is not among what was compared" in told
+    assert "Stay with float32" not in told
+    (plugin / "quantizer" / "nibble.yaml").write_text(YAML.replace("made_up", "own"))
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    assert "quantizer.nibble.quantizer: own.py, line " in (told := capsys.readouterr().err)
+    assert "ZeroDivisionError: division by zero" in told
+
+
+def test_a_class_that_is_no_quantizer_is_told_so(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = plugin / "made_up.py"
+    path.write_text(SOURCE.replace("class Nibble(Quantizer)", "class Nibble"), "utf-8")
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    told = capsys.readouterr().err
+    assert f"{path} has the class, but it is no Quantizer: write class Nibble(Quantizer)" in told
+    path.rename(plugin / "other.py")
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[nibble]") == 2
+    assert f"no made_up.py lies in {plugin}: name its folder with plugins=[FOLDER]" in capsys.readouterr().err
+
+
+def test_a_config_that_is_elsewhere_is_told_where_it_belongs(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(plugin, "quantizer=[float32,nibble]") == 2
+    assert "plugins=[FOLDER] finds FOLDER/quantizer/nibble.yaml and the Python file" in capsys.readouterr().err
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[float32,nible]") == 2
+    told = capsys.readouterr().err
+    assert "did you mean nibble" in told
+    assert f"configs are looked for in {plugin}/quantizer/" in told
+    (plugin / "quantizer" / "nibble.yaml").rename(plugin / "nibble.yaml")
+    assert _run(plugin, f"plugins=['{plugin}']", "quantizer=[float32,nibble]") == 2
+    assert f"{plugin}/nibble.yaml belongs into {plugin}/quantizer/: move it there" in capsys.readouterr().err
 
 
 def _overlap(folder: Path) -> float:

@@ -213,3 +213,21 @@ def test_help_and_version_are_ours_wherever_they_stand(
 ) -> None:
     assert main(given) == 0
     assert capsys.readouterr().out.startswith(words)
+
+
+def test_list_says_how_a_config_of_ones_own_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "quantizer").mkdir()
+    for name in ("own1", "own2"):
+        (tmp_path / "quantizer" / f"{name}.yaml").write_text("x: {}\n")
+    assert main(["list", "own", "--config-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "same source" not in out
+    assert "own1, own2: what is not known of a config stands in comments that its YAML begins with" in out
+    assert main(["list", "binary"]) == 0
+    assert "is not known" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("given", "meant"), [("experimnt", "experiment"), ("metrcs", "metric"), ("binray_mean", "")])
+def test_list_guesses_what_was_meant(given: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", given]) == 2
+    assert f"did you mean {meant or 'binary_mean'}" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from vqbench.measured import FLOAT32, Setting
 from vqbench.recommend import Recommendation
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_FEW = 3  # variants that are named
 _MUCH = 0.05  # of a small corpus: rescoring so much of it can hardly miss
 
 
@@ -109,7 +110,11 @@ def _nothing(rec: Recommendation) -> str:
             text += f" For {told.setting.name} about {told.queries:,} queries would do."
     elif rec.closest is not None:
         text += f" The closest, {rec.closest.name}, {keeps(rec, rec.closest)}."
-    if rec.fallback is not None:
+    if rec.failed:
+        more = f" and {len(rec.failed) - _FEW} more" if len(rec.failed) > _FEW else ""
+        those = "it is" if len(rec.failed) == 1 else "they are"
+        text += f" {', '.join(rec.failed[:_FEW])}{more} failed, so that {those} not among what was compared."
+    elif rec.fallback is not None:
         text += f" Stay with {rec.fallback.variant}, or measure other variants (vqbench list)."
     return text
 

@@ -125,7 +125,7 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import check_habits, explained, opened, searched
+    from vqbench.composing import check_habits, explained, opened, plugin_folders, searched
     from vqbench.config import conf_folder
     from vqbench.guard import check_flags, config_dir, guarded, options_first
 
@@ -150,10 +150,10 @@ def _sweep(overrides: list[str]) -> int:
         before, sys.argv = sys.argv, ["vqbench", *given]
         try:
             check_flags(given)
-            with guarded():
+            with guarded(_check_job):
                 hydra.main(version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config")(task)()
         except (HydraException, OmegaConfBaseException) as error:
-            raise VqbenchError(explained(error, conf_folder(), config_dir(given))) from None
+            raise VqbenchError(explained(error, conf_folder(), config_dir(given), plugin_folders(given))) from None
         finally:
             sys.argv = before
 
@@ -187,6 +187,17 @@ def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
         for out in dict.fromkeys(note.out for note in notes):
             status.append(finish([note for note in notes if note.out == out]))
     return max(status, default=0)
+
+
+def _check_job(config: DictConfig) -> None:
+    """Raise VqbenchError for a job of a multirun that cannot be planned: before the first one replaces any tables."""
+    from omegaconf import OmegaConf
+
+    from vqbench.composing import plain
+    from vqbench.plan import make_plan
+
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    make_plan(plain(own), config.hydra.overrides.task, config.hydra.runtime.choices.get("experiment"))
 
 
 def _job(config: DictConfig) -> int:

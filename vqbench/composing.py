@@ -60,7 +60,7 @@ def composed(overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         with guarded(), initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
             return compose("config", given), given
     except (HydraException, OmegaConfBaseException) as error:
-        raise VqbenchError(explained(error, conf_folder(), own="")) from None
+        raise VqbenchError(explained(error, conf_folder(), own="", plugins=plugin_folders(given))) from None
 
 
 def check_habits(given: Sequence[str]) -> None:
@@ -102,9 +102,8 @@ def opened(override: str) -> str:
 
 def searched(overrides: Sequence[str]) -> list[str]:
     """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
-    given = next((x.partition("=")[2] for x in overrides if x.lstrip("+").startswith("plugins=")), "")
-    folders = [folder.strip(" '\"") for folder in given.strip("[]").split(",")]
-    for folder in filter(None, folders):
+    folders = plugin_folders(overrides)
+    for folder in folders:
         if not Path(folder).is_dir():
             raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
         keys = {override.lstrip("+").partition("=")[0] for override in overrides}
@@ -113,8 +112,14 @@ def searched(overrides: Sequence[str]) -> list[str]:
                 f"plugins: {folder} holds a folder named {taken}, which Hydra would take for configs: "
                 f"move it, or keep plugins in a folder of their own"
             )
-    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders if folder)
+    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders)
     return [f"hydra.searchpath=[{found}]"] if found else []
+
+
+def plugin_folders(overrides: Sequence[str]) -> list[str]:
+    """The folders that ``plugins=`` names, as they were written."""
+    given = next((x.partition("=")[2] for x in overrides if x.lstrip("+").startswith("plugins=")), "")
+    return [folder for each in given.strip("[]").split(",") if (folder := each.strip(" '\""))]
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -135,17 +140,18 @@ def names(conf: Path, group: str) -> list[str]:
     return sorted(path.stem for path in (conf / group).glob("*.yaml"))
 
 
-def explained(error: Exception, conf: Path, own: str | None = None) -> str:
+def explained(error: Exception, conf: Path, own: str | None = None, plugins: Sequence[str] = ()) -> str:
     """One line for a config that could not be composed: what stands there, the rule, the nearest valid name.
 
-    own: the folder of further configs that ``--config-dir`` named; empty where that is not taken.
+    own: the folder of further configs that ``--config-dir`` named; empty where that is not taken. plugins: the folders
+    of ``plugins=``.
     """
     text = " ".join(str(error).split())
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        return _missing(group, name, conf, own)
+        return _missing(group, name, conf, own, plugins)
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in", text)
     if unknown:
         key = unknown.group(1)
@@ -170,7 +176,7 @@ def explained(error: Exception, conf: Path, own: str | None = None) -> str:
     )
 
 
-def _missing(group: str, name: str, conf: Path, own: str | None) -> str:
+def _missing(group: str, name: str, conf: Path, own: str | None, plugins: Sequence[str]) -> str:
     """A config that is not there, such as quantizer=NAME."""
     if group == "hydra/launcher" and name.partition("_")[0] in _LAUNCHERS:
         extra = _LAUNCHERS[name.partition("_")[0]]
@@ -189,11 +195,24 @@ def _missing(group: str, name: str, conf: Path, own: str | None) -> str:
         )
     if not name:
         return f"{group}=: needs a name; {nearest('', names(conf, group))}"
-    valid = names(conf, group) + (names(Path(own), group) if own else [])
+    valid = [found for folder in (conf, *([own] if own else []), *plugins) for found in names(Path(folder), group)]
     hint = nearest(name, valid)
-    if own is None and group in _GROUPS:
-        hint += f"{' ' if hint.endswith('?') else '; '}--config-dir DIR finds DIR/{group}/{name}.yaml, one of your own"
+    if group in _GROUPS and (more := _elsewhere(group, name, own, plugins)):
+        hint += f"{' ' if hint.endswith('?') else '; '}{more}"
     return f"{group or 'config'}={name}: no such {group or 'config'}; {hint}"
+
+
+def _elsewhere(group: str, name: str, own: str | None, plugins: Sequence[str]) -> str:
+    """Where a config of one's own would be found."""
+    for folder in plugins:
+        if (misplaced := Path(folder) / f"{name}.yaml").is_file():
+            return f"{misplaced} belongs into {Path(folder) / group}/: move it there"
+    if plugins:
+        return f"of plugins, configs are looked for in {', '.join(f'{Path(folder) / group}/' for folder in plugins)}"
+    if own:
+        return ""
+    told = [f"--config-dir DIR finds DIR/{group}/{name}.yaml, one of your own"] if own is None else []
+    return "; ".join([*told, f"plugins=[FOLDER] finds FOLDER/{group}/{name}.yaml and the Python file that it names"])
 
 
 def _unreadable(override: str) -> str:

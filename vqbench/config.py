@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import ast
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import re
-import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -23,6 +20,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vqbench.errors import VqbenchError
 from vqbench.names import shortened
+from vqbench.plugins import imported, parsed, place_of, why_not
 
 _PACKAGE = Path(__file__).parent
 #: Group of configs -> base classes whose subclasses may be named there.
@@ -59,7 +57,7 @@ def allowed_targets(group: str, plugins: tuple[Path, ...] = ()) -> dict[str, Pat
     files += [(path.stem, path) for folder in plugins for path in sorted(folder.glob("*.py"))]
     found = {}
     for module, path in files:
-        for node in _parsed(path).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
                 if bases & BASES[group]:
@@ -67,31 +65,10 @@ def allowed_targets(group: str, plugins: tuple[Path, ...] = ()) -> dict[str, Pat
     return found
 
 
-def _parsed(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
-        raise VqbenchError(f"plugin {path}: is not Python: {' '.join(str(error).split())}") from None
-
-
 def _class(target: str, path: Path) -> type:
     """Import the class that an allowed target names."""
     module, _, name = target.rpartition(".")
-    if path.is_relative_to(_PACKAGE):
-        return getattr(importlib.import_module(module), name)
-    full = f"vqbench_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{module}"  # two may share a name
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, path)
-        assert spec is not None
-        assert spec.loader is not None
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[full] = loaded
-        try:
-            spec.loader.exec_module(loaded)
-        except Exception as error:
-            del sys.modules[full]
-            raise VqbenchError(f"plugin {path}: {type(error).__name__}: {error}") from error
-    return getattr(sys.modules[full], name)
+    return getattr(importlib.import_module(module) if path.is_relative_to(_PACKAGE) else imported(path), name)
 
 
 def values(tree: object, place: str = "") -> Iterator[tuple[str, object]]:
@@ -117,9 +94,14 @@ def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> 
         if not any(target in allowed_targets(group, plugins) for group in BASES):
             group = "transforms" if ".transforms." in place else _GROUPS.get(place.partition(".")[0])
             home = f"vqbench.{group}" if group else "vqbench"
-            close = allowed_targets(group, plugins) if group else []
-            hint = f"; {nearest(shortened(target), close)}" if group else ": leave it out"
+            hint = f"; {_hint(target, group, plugins)}" if group else ": leave it out"
             raise VqbenchError(f"{place} = {shortened(target)}: not a class of {home}{hint}")
+
+
+def _hint(target: object, group: str, plugins: tuple[Path, ...]) -> str:
+    """What to do about a name that the group does not allow."""
+    reason = why_not(str(target), sorted(BASES[group]), plugins) if len(str(target)) <= _MOST_TOLD else ""
+    return reason or nearest(shortened(target), allowed_targets(group, plugins))
 
 
 def nearest(name: str, valid: Iterable[str], otherwise: str = "see vqbench list") -> str:
@@ -145,7 +127,8 @@ def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) 
         raise VqbenchError(f"{place}: needs a _target_, one of {', '.join(allowed)}")
     target = node["_target_"]
     if target not in allowed:
-        raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{group}; {nearest(target, allowed)}")
+        hint = _hint(target, group, plugins)
+        raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{group}; {hint}")
     cls = _class(target, allowed[target])
     given = {str(key): value for key, value in node.items() if key != "_target_"}
     fields_given = checked(given, cls, f"{place}.")
@@ -153,6 +136,10 @@ def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) 
         return cls(**fields_given)
     except TypeError as error:  # a field without a value, or a class that lacks what its kind must have
         raise VqbenchError(f"{place}: {error}") from None
+    except Exception as error:  # a plugin's own check: it may raise anything
+        if isinstance(error, VqbenchError) or not (at := place_of(error)):
+            raise
+        raise VqbenchError(f"{place}: {at}{type(error).__name__}: {error}") from error
 
 
 def checked(given: Mapping[str, Any], cls: type, place: str) -> dict[str, Any]:

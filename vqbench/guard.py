@@ -8,8 +8,9 @@ measured, never what runs, where results go or whom this process talks to: Hydra
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -61,10 +63,13 @@ _LOADER = "ConfigLoaderImpl"  # of hydra._internal.hydra: Hydra has no other pla
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Within it, Hydra composes nothing that was not checked, in the processes of its launchers neither."""
+def guarded(check: Callable[[DictConfig], None] | None = None) -> Iterator[None]:
+    """Within it, Hydra composes nothing that was not checked, in the processes of its launchers neither.
+
+    check: is shown the config of each job of a multirun; Hydra composes all of them before it starts the first.
+    """
     before = getattr(engine, _LOADER)
-    setattr(engine, _LOADER, GuardedLoader)
+    setattr(engine, _LOADER, partial(GuardedLoader, check=check))
     try:
         yield
     except RecursionError:
@@ -124,6 +129,16 @@ def _parser() -> ArgumentParser:
 
 class GuardedLoader(ConfigLoaderImpl):
     """Hydra's composition, with what is read checked before it is merged, and the result before it is used."""
+
+    def __init__(self, config_search_path: ConfigSearchPath, check: Callable[[DictConfig], None] | None = None) -> None:
+        super().__init__(config_search_path)
+        self._check = check
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        if self._check is not None:
+            self._check(config)
+        return config
 
     def load_configuration(
         self,

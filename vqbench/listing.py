@@ -17,6 +17,7 @@ from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 from vqbench.foreign import check_config_dir
 from vqbench.headers import Header, first_comment, read_header
+from vqbench.names import shortened
 from vqbench.terminal import console
 from vqbench.yaml_text import yaml_text
 
@@ -26,6 +27,10 @@ _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", 
 _FAMILIES = (
     "float", "scalar", "lloyd-max", "binary", "rabitq", "turboquant", "osq", "product", "faiss", "truncated",
 )  # fmt: skip
+_HEAD = (
+    "what is not known of a config stands in comments that its YAML begins with: '# what it is', and lines of "
+    "'# family: scalar', '# bits: 4 + 64/d' (stored for each dimension) and '# source: where it comes from'"
+)
 _D = 384  # what is stored per vector weighs less in a longer one
 
 
@@ -79,7 +84,11 @@ def _variants(title: str, paths: Mapping[str, Path], part: str, own: Path | None
     headers = {n: head for n, head in headers.items() if part in n.casefold() or part in head.family.casefold()}
     if not headers:
         elsewhere = "" if own else ", or name a folder of your own with --config-dir DIR"
-        raise VqbenchError(f"{part}: no variant or family has that in its name; see vqbench list quantizer{elsewhere}")
+        close = nearest(part, [*_GROUPS, *paths], otherwise="")
+        meant = f"{close} " if close.endswith("?") else ""
+        raise VqbenchError(
+            f"{part}: no variant or family has that in its name; {meant}see vqbench list quantizer{elsewhere}"
+        )
     console().print(
         f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
         "with a vector's own norms and corrections, padding apart)", highlight=False,
@@ -90,13 +99,16 @@ def _variants(title: str, paths: Mapping[str, Path], part: str, own: Path | None
         source = ""
         for name in members:
             header = headers[name]
-            told = "same source" if header.source == source else header.source
+            told = "same source" if header.source and header.source == source else header.source
             source = header.source
             text = f"{escape(header.description)} [dim]{escape(told)}[/dim]"
             bits = f"{_bits(header):.3g}" if header.bits else "?"
             table.add_row(_marked("quantizer", name), bits, text)
         console().print(table)
     console().print("")
+    unsaid = sorted(name for name, head in headers.items() if not (head.description and head.family and head.bits))
+    if unsaid:
+        console().print(f"{escape(shortened(', '.join(unsaid)))}: {_HEAD}\n", soft_wrap=True, highlight=False)
 
 
 def _header(path: Path) -> Header:

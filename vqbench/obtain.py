@@ -17,6 +17,7 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.locks import claimed
 from vqbench.names import shown
+from vqbench.plugins import place_of
 
 T = TypeVar("T")
 MEANWHILE = "finished by another run meanwhile"
@@ -103,12 +104,12 @@ def obtain(out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, f
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong, in a line that says what to do where vqbench knows."""
+    """What went wrong, in a line that says what to do where vqbench knows; of a plugin's own fault, the place."""
     if isinstance(error, VqbenchError):
         return shown(str(error))
     if isinstance(error, MemoryError):
         return f"MemoryError: {error}".rstrip(": ") + ": it needs more memory; a smaller block_mb takes less"
-    return shown(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return shown(f"{place_of(error)}{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def once(make: Callable[[], T], failed: list[Exception]) -> Callable[[], T]:

@@ -44,7 +44,7 @@ class Recommendation:
     too_large: how many that keep fewer bits than float32 could not, for their bytes.
     corrected_low: the chosen one's lower bound, corrected for that. closest: the best lower bound there is.
     fallback: float search itself, if it was measured. least_queries: with fewer, a setting that never loses anything
-    cannot be shown to meet the target (rule of three).
+    cannot be shown to meet the target (rule of three). failed: variants without a result.
     """
 
     dataset: str
@@ -68,6 +68,7 @@ class Recommendation:
     closest: Setting | None
     fallback: Setting | None
     least_queries: int
+    failed: tuple[str, ...]
 
     @property
     def survives(self) -> bool:
@@ -121,6 +122,7 @@ def recommend(
     small = sorted((s for s in small if max_bytes is None or s.ram(n, floats) <= max_bytes), key=order)
     fit = [s for s in small if s.ci_low >= target]
     chosen = fit[0] if fit else None
+    cells = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "failed")]
     exact = sorted((s for s in found if s.vector_bytes >= full and not s.oversample), key=order)
     return Recommendation(
         dataset=dataset, metric=metric, k=k, target=target, n=n, measured_n=int(about["n"]), d=int(about["d"]),
@@ -134,6 +136,7 @@ def recommend(
         corrected_low=None if chosen is None else corrected(chosen, len(small)),
         closest=max(small, key=lambda s: _known(s.ci_low), default=None), fallback=exact[0] if exact else None,
         least_queries=math.ceil(3 * (highest - lowest) / (highest - target) * (1 - 1e-12)),
+        failed=tuple(cells["variant"].unique()),
     )  # fmt: skip
 
 

@@ -66,7 +66,8 @@ def progress_bar() -> Progress:
 def summary(out: Path) -> None:
     """Print the table of a results folder, and what was not evaluated or is doubtful."""
     results, screen = read_results(out), console()
-    datasets = sorted(results.pooled["dataset"].unique())  # one whose cells all failed has no table
+    with_result = set(results.pooled["dataset"])  # one whose cells all failed has no table
+    datasets = [name for name in results.meta["datasets"] if name in with_result]  # in the order they were given
     for dataset in datasets:
         _print_table(results, dataset, screen, last=dataset == datasets[-1])
     for dataset in datasets if len(datasets) <= _ANSWERS else []:

@@ -11,7 +11,7 @@ import numpy as np
 from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Ledger
-from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.base import Codec, Quantizer, coded, decoded
 from vqbench.search.similarity import Similarity
 from vqbench.transforms.base import Fitted, Transform
 
@@ -85,13 +85,13 @@ class Chain(Codec):
 
     def met(self, queries_qd: Floats) -> Floats:
         met_qd = self.project(queries_qd)
-        return met_qd if self.query is None else self.query.decode(self.query.encode(met_qd))
+        return met_qd if self.query is None else decoded(self.query, coded(self.query, met_qd))
 
     def encode(self, x_nd: Floats) -> Codes:
-        return self.last.encode(self.project(x_nd))
+        return coded(self.last, self.project(x_nd))
 
     def decode(self, codes_nb: Codes) -> Floats:
-        y_nd = self.last.decode(codes_nb)
+        y_nd = decoded(self.last, codes_nb)
         for step in reversed(self.steps):
             y_nd = step.restore(y_nd)
         return y_nd

@@ -18,6 +18,7 @@ from vqbench.evaluation.tables import labelled
 from vqbench.kernels.choice import Kernels, working
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.names import shortened
 from vqbench.parallel.base import Parallel
 from vqbench.prepare import prepare
 from vqbench.variant import Variant
@@ -52,6 +53,7 @@ def evaluate(
     Raises VqbenchError where vectors, k or a variant do not fit.
     """
     _check(variants)
+    queries_qd = _checked_queries(queries_qd, corpus_nd)
     source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd,
                     groups=None if groups is None else [*map(str, groups)])  # fmt: skip
     ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))
@@ -77,3 +79,20 @@ def _check(variants: object) -> None:
             raise VqbenchError(f"variants[{name!r}] is a {type(variant).__name__}: wrap it in vqbench.Variant(...)")
     if not variants:
         raise VqbenchError("variants is empty: name at least one")
+
+
+def _checked_queries(queries_qd: object, corpus_nd: object) -> NDArray[np.generic] | None:
+    """The queries as an array that can meet the corpus. Raises VqbenchError."""
+    if queries_qd is None:
+        return None
+    if isinstance(queries_qd, str):
+        raise VqbenchError(
+            f"queries_qd = {shortened(repr(queries_qd))}: must be an array (q, d); without one, queries='self' takes "
+            "each corpus row as a query, and queries='holdout' takes rows out of the corpus"
+        )
+    array_qd, shape = np.asarray(queries_qd), np.shape(np.asarray(corpus_nd))
+    if array_qd.ndim == 2 and len(shape) == 2 and array_qd.shape[1] != shape[1]:
+        raise VqbenchError(
+            f"queries_qd has {array_qd.shape[1]} dimensions, corpus_nd {shape[1]}: both must come from the same model"
+        )
+    return array_qd

@@ -10,12 +10,11 @@ from typing import Self
 import numpy as np
 
 from vqbench.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
-from vqbench.errors import VqbenchError
 from vqbench.exact_sum import ExactSum
 from vqbench.kernels.choice import in_order
 from vqbench.metrics.base import RowMetric
 from vqbench.packing import unpack_bits
-from vqbench.quantizers.base import Codec
+from vqbench.quantizers.base import Codec, coded, decoded
 from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks
 
@@ -43,10 +42,10 @@ class Recoded(_FromVectors):
     """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
 
     def block(self, start: int, stop: int) -> Codes:
-        return self.codec.encode(self.corpus.block(start, stop))
+        return coded(self.codec, self.corpus.block(start, stop))
 
     def take(self, rows: Ints) -> Codes:
-        return self.codec.encode(self.corpus.take(rows))
+        return coded(self.codec, self.corpus.take(rows))
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Made(_FromVectors):
 
     @cached_property
     def _codes_nb(self) -> Codes:
-        return np.concatenate([self.codec.encode(self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
+        return np.concatenate([coded(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
 
 
 @dataclass(frozen=True)
@@ -117,19 +116,14 @@ class Encoded:
 
 def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
     """One pass over the corpus."""
-    width = codec.encode(corpus.block(0, 1)).shape[1]
-    if width != codec.ledger().total("vector"):
-        raise VqbenchError(
-            f"a code has {width} bytes, its ledger says {codec.ledger().total('vector'):g}: count what is stored"
-        )
-    held = _Held(codec, corpus, width)
+    held = _Held(codec, corpus, coded(codec, corpus.block(0, 1)).shape[1])
     sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
 
     def encode(span: tuple[int, int]) -> tuple[Codes, list[Floats], Ints]:
         x_nd = corpus.block(*span)
-        block_nb = codec.encode(x_nd)
-        decoded_nd = codec.decode(block_nb) if metrics else x_nd
+        block_nb = coded(codec, x_nd)
+        decoded_nd = decoded(codec, block_nb) if metrics else x_nd
         bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
 

@@ -13,7 +13,7 @@ from vqbench.draws import drawn, named
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
-from vqbench.quantizers.base import Codec
+from vqbench.quantizers.base import Codec, coded, decoded
 from vqbench.search.by_id import sorted_by_id, top_by_id
 from vqbench.search.similarity import CodeBlocks, Similarity, meet
 from vqbench.search.topk import Hits, Search
@@ -64,7 +64,7 @@ def take_samples(
     vector_d = data.corpus.take(np.array([example]))[0]
     frames = [_frame("vector", data.ids[example], index=np.arange(codec.core.d),
                      value=codec.project(vector_d[None, :])[0],
-                     code=_stored(codec.core, codec.encode(vector_d[None, :]))[0])]  # fmt: skip
+                     code=_stored(codec.core, coded(codec, vector_d[None, :]))[0])]  # fmt: skip
     if encoded.balance_d is not None:
         frames.append(_frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
 
@@ -138,7 +138,7 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
     try:
         return codec.integers(codes_nb).astype(np.float64)
     except NotApplicableError:
-        return codec.decode(codes_nb).astype(np.float64)
+        return decoded(codec, codes_nb).astype(np.float64)
 
 
 def _pairs(bench: Bench) -> tuple[Ints, Ints, Floats]:

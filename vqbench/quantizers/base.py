@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.arrays import Bools, Codes, Floats, Ints
-from vqbench.errors import NotApplicableError
+from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Ledger
 from vqbench.packing import only_bits
 
@@ -114,7 +114,7 @@ class Codec(ABC):
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """The other side of the estimate: ``(n, w)`` float64. By default the decoded vectors."""
-        return self.decode(codes_nb).astype(np.float64)
+        return decoded(self, codes_nb).astype(np.float64)
 
     def rough_rows(self, codes_nb: Codes) -> Floats:
         """``estimate_rows`` in float32, each number within one unit of its roundoff: ``(n, w)``, to nominate with."""
@@ -127,3 +127,44 @@ class Codec(ABC):
     def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
         """How far each estimate may be off, ``(q,)`` float64, for codes that promise it: query i with code i."""
         raise NotApplicableError(f"{type(self).__name__} states no error bound")
+
+
+def coded(codec: Codec, x_nd: Floats) -> Codes:
+    """``codec.encode``, checked: ``(n, code_bytes)`` uint8 in C order, as many bytes as the ledger counts.
+
+    NumPy would cut wider numbers to their lowest 8 bits where codes are kept, and repeat a code of one byte. Raises
+    VqbenchError.
+    """
+    codes_nb = codec.encode(x_nd)
+    as_bytes = isinstance(codes_nb, np.ndarray) and codes_nb.dtype == np.uint8 and codes_nb.ndim == 2
+    if not as_bytes or len(codes_nb) != len(x_nd):
+        raise VqbenchError(
+            f"{type(codec).__name__}.encode gives {_looks(codes_nb)}: must give uint8 ({len(x_nd)}, bytes of a code), "
+            "the bytes that are stored: pack bits, and turn wider numbers into bytes with .view(np.uint8)"
+        )
+    counted = codec.ledger().total("vector")
+    if codes_nb.shape[1] != counted:
+        raise VqbenchError(f"a code has {codes_nb.shape[1]} bytes, its ledger says {counted:g}: count what is stored")
+    return np.ascontiguousarray(codes_nb)
+
+
+def decoded(codec: Codec, codes_nb: Codes) -> Floats:
+    """``codec.decode``, checked: ``(n, d)`` finite float32, or float64. Raises VqbenchError."""
+    x_nd = codec.decode(codes_nb)
+    wanted = f"({len(codes_nb)}, {codec.d})"
+    if _looks(x_nd) not in (f"float32 {wanted}", f"float64 {wanted}"):
+        raise VqbenchError(
+            f"{type(codec).__name__}.decode gives {_looks(x_nd)}: must give float32 {wanted}, a vector for each code"
+        )
+    if not np.isfinite(x_nd).all():
+        row = int(np.flatnonzero(~np.isfinite(x_nd).all(axis=1))[0])
+        raise VqbenchError(
+            f"{type(codec).__name__}.decode gives NaN or infinity, for code {row} of {len(x_nd)} first: must give "
+            "finite numbers"
+        )
+    return x_nd
+
+
+def _looks(found: object) -> str:
+    """Dtype and shape of an array, the type of anything else."""
+    return f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from vqbench.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import shared
-from vqbench.quantizers.base import Codec, TwoValued
+from vqbench.quantizers.base import Codec, TwoValued, coded, decoded
 from vqbench.search.lanes import rough_norms
 from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
 from vqbench.search.planes import Planes
@@ -117,14 +118,14 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
         raise VqbenchError(f"similarity = {similarity!r}: must be one of {', '.join(get_args(Similarity))}")
     core = codec.core
     if similarity == "decoded":
-        return Sides(queries_qd, CodeRows(codes, codec.decode, codec.d), Cosine())
+        return Sides(queries_qd, CodeRows(codes, partial(decoded, codec), codec.d), Cosine())
     if similarity == "asymmetric":
-        return Sides(codec.met(queries_qd), CodeRows(codes, core.decode, core.d), Cosine())
+        return Sides(codec.met(queries_qd), CodeRows(codes, partial(decoded, core), core.d), Cosine())
     if similarity == "estimate":
         return _estimated(core, codec.met(queries_qd), codes)
-    query_codes_qb = codec.encode(queries_qd)
+    query_codes_qb = coded(codec, queries_qd)
     if similarity == "symmetric":
-        return Sides(codec.decode(query_codes_qb), CodeRows(codes, codec.decode, codec.d), Cosine())
+        return Sides(decoded(codec, query_codes_qb), CodeRows(codes, partial(decoded, codec), codec.d), Cosine())
     if similarity == "raw":
         rows = CodeRows(codes, lambda codes_nb: core.integers(codes_nb).astype(np.float64), core.d)
         return Sides(rows.view(query_codes_qb), rows, Cosine(np.float64))
