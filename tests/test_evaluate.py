@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import time
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 
 import vqbench
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.cell import evaluate_variant
+from vqbench.evaluation.cell import _Clock, evaluate_variant
 from vqbench.kernels import choice
 from vqbench.metrics.correlation import Kendall, Spearman
 from vqbench.metrics.overlap import Overlap, Recall, Worst
@@ -217,3 +220,22 @@ def test_threads_and_kernels_are_heeded_and_change_nothing(
 def test_threads_and_kernels_that_make_no_sense(gaussian: np.ndarray, given: dict[str, Any], says: str) -> None:
     with pytest.raises(VqbenchError, match=says):
         vqbench.evaluate(gaussian, variants={"int8": INT8_RAW}, **given)
+
+
+def test_compiling_is_no_part_of_what_a_variant_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    kernels = SimpleNamespace(warm=lambda: passes(4.5))
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(importlib, "import_module", lambda _: kernels)
+    clock = _Clock()
+    passes(1.0)
+    assert choice._loaded("none of this name") is kernels
+    passes(0.07)
+    clock.lap("search", lambda: None)
+    passes(0.25)
+    clock.lap("metrics", lambda: None)
+    assert clock.seconds == pytest.approx({"search": 1.07, "metrics": 0.25})
