@@ -213,4 +213,3 @@ def timings(results: Results, dataset: str) -> tuple[list[str], list[tuple[str, 
         for name, row in zip(means.index, values, strict=True)
     ]
     return [str(column) for column in means.columns], shown
-
