@@ -68,7 +68,8 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     drop = on_bad_rows == "drop"
-    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop)
+    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop,
+                        ids_file=source.files.get("ids"))  # fmt: skip
     whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     corpus, keys_n, ids = good.vectors, good.keys_n, good.of(whole_ids)
     if queries is None and source.queries_qd is not None:
@@ -91,8 +92,8 @@ def prepare(
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
     qrels = None
     if source.judgements is not None:
-        qrels = select(source.judgements, source.origin, query_ids=query_ids, all_query_ids=asked.all_ids, ids=ids,
-                       all_ids=whole_ids, exclude_q=exclude_q)  # fmt: skip
+        qrels = select(source.judgements, source.place("qrels"), query_ids=query_ids, all_query_ids=asked.all_ids,
+                       ids=ids, all_ids=whole_ids, exclude_q=exclude_q, files=source.files)  # fmt: skip
     dropped = {"corpus": Dropped.of(good, whole_ids)}
     if asked.checked is not good:
         dropped["queries"] = Dropped.of(asked.checked, asked.all_ids)
@@ -116,11 +117,14 @@ def _own_queries(
 ) -> _Asked:
     """Queries that the source brings along; one with the id of a corpus row is left out of its own result."""
     assert source.queries_qd is not None
-    checked = checked_rows(source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize, drop=drop)
+    checked = checked_rows(source.queries_qd, source.query_ids, source.place("queries"), normalize, drop=drop,
+                           ids_file=source.files.get("query_ids"))  # fmt: skip
     if checked.vectors.d != corpus.vectors.d:
+        place = source.files.get("queries", source.origin)
+        corpus_is = "" if place == source.origin else f" ({source.origin})"
         raise VqbenchError(
-            f"{source.origin}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}: "
-            "both must come from the same model; check dataset.queries"
+            f"{place}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}{corpus_is}: both "
+            "must come from the same model; check dataset.queries"
         )
     all_ids = source.query_ids or Numbered(len(source.queries_qd), "q")
     picked = drawn(checked.keys_n, _count(n_queries, checked.vectors.n), seed, "queries")
@@ -207,14 +211,13 @@ def _groups(source: Source, picked: Ints, asked: Checked) -> list[str] | None:
         return None
     if len(source.groups) != available:
         raise VqbenchError(
-            f"groups of {source.origin}: {len(source.groups)} names for {available} queries: name the group of each "
+            f"{source.place('groups')}: {len(source.groups)} names for {available} queries: name the group of each "
             "row that may be a query, one a line"
         )
     groups_q = named(asked.of(source.groups), picked)
     if len(set(groups_q)) < 2:
         raise VqbenchError(
-            f"groups of {source.origin}: all queries belong to {groups_q[0][:80]!r}: "
-            "an interval needs at least 2 groups"
+            f"{source.place('groups')}: all queries belong to {groups_q[0][:80]!r}: an interval needs at least 2 groups"
         )
     return groups_q
 

@@ -16,6 +16,7 @@ from vqbench.readers.formats import read
 BUNDLED = "bundled:"
 #: File names that say nothing: the folder's name is taken.
 _PLAIN = ("embeddings", "vectors", "corpus", "data")
+_PARTS = ("ids", "queries", "query_ids", "qrels", "groups")  # that may have files of their own
 _FOLDER = Path(__file__).parents[1] / "data"
 
 
@@ -65,6 +66,7 @@ class File(Dataset):
             judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
             given=corpus.given if self.queries is None else None,
+            files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
         )
 
 
