@@ -300,7 +300,7 @@ def test_the_screen_and_its_exit_status(tmp_path: Path, capsys: pytest.CaptureFi
     ("asked", "said"),
     [
         (["--recall", "95"], "between 0 and 1"),
-        (["--k", "7"], "k = 7: d was measured at k = 10"),
+        (["--k", "7"], "k = 7: d was measured at k = 10: choose one of them, or run it again with 'k=[7]'"),
         (["--metric", "worst"], "less of it is better"),
         (["--metric", "mrr"], "did not measure it; it has overlap"),
         (["--dataset", "e"], "has none of that name; it has d"),
