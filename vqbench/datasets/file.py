@@ -76,8 +76,8 @@ def _vectors(path: str) -> Path:
     found = expanded(path)
     if found.is_dir() and not is_folder(found):
         raise VqbenchError(
-            f"{path}: is a folder: name the file in it; only one that Hugging Face datasets saved (save_to_disk) is read "
-            "as a whole"
+            f"{path}: is a folder: name the file in it; only one that Hugging Face datasets saved (save_to_disk) "
+            "is read as a whole"
         )
     return found if found.is_dir() else _resolved(path)
 
