@@ -79,6 +79,10 @@ def test_a_mean_above_the_target_is_not_enough(told: Any) -> None:
     assert alone.chosen is None
     assert [one.queries for one in alone.undecided] == [None, 4000]
     assert "about 4,000 queries would do" in advice.answer(alone)
+    (case,) = advice.open_cases(alone)
+    assert case == (
+        "bits ×4 (4 B): mean 0.910, lower bound 0.890; about 4,000 queries to tell (n_queries=4000); undecided too: ×2"
+    )
 
 
 def test_where_no_query_lost_anything_the_bound_shrinks_with_n(told: Any) -> None:
