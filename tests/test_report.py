@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting
-from vqbench.report.charts import front_of
+from vqbench.report.charts import front_of, pareto
 from vqbench.report.drawing import Axis, apart, doublings, steps, together
 from vqbench.report.page import render, write_report
 from vqbench.report.tables import timings
@@ -282,3 +282,15 @@ def test_a_table_of_seconds_has_one_unit(seconds: float, shown: list[str]) -> No
     results = cast(Results, SimpleNamespace(timings=table))
     headings, rows = timings(results, "x")
     assert (headings, [values[0] for _, values in rows]) == (["fit", "search"], shown)
+
+
+def test_a_recommended_setting_off_the_front_has_a_number() -> None:
+    def setting(variant: str, value: float, vector_bytes: int) -> Setting:
+        return Setting(
+            dataset="d", variant=variant, oversample=0, value=value, ci_low=value, ci_high=value, queries=100,
+            vector_bytes=vector_bytes, once_bytes=0, float_bytes=0,
+        )  # fmt: skip
+
+    best, chosen, other = setting("best", 0.9, 8), setting("chosen", 0.8, 9), setting("other", 0.7, 9)
+    chart = pareto([best, chosen, other], 1000, 10, [chosen], "x")
+    assert [(number, name) for number, _, name, _ in chart.key] == [("1", "best"), ("2", "chosen")]
