@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, row_norms
+from vqbench.arrays import Floats, Ints, Keys, Vectors, block_rows, blocks, row_norms
 from vqbench.checks import Checked, Dropped, checked_rows
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.draws import drawn, named
@@ -20,13 +20,15 @@ from vqbench.ids import Numbered, PickedIds, positions
 from vqbench.judgements import select
 
 _TEXTS = 1 << 14  # that are hashed at a time
+_QUICK = 1 << 29  # bytes of a corpus that may be read once more
 
 
 @dataclass(frozen=True)
 class _Asked:
     """The queries that were taken. checked, all_ids: the rows that they were taken from, and the ids of these.
 
-    picked: which of them. exclude_q: the corpus row that is the query itself, or -1.
+    picked: which of them. exclude_q: the corpus row that is the query itself, or -1. twins: how many are equal to a
+    row of the corpus, where none is known to be one.
     """
 
     checked: Checked
@@ -34,6 +36,7 @@ class _Asked:
     picked: Ints
     exclude_q: Ints | None
     given: Given | None = None
+    twins: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -101,7 +104,7 @@ def prepare(
         name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels,
         fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole, whole=whole,
         groups_q=groups_q, given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
-        dropped={of: some for of, some in dropped.items() if some.count},
+        dropped={of: some for of, some in dropped.items() if some.count}, twins=asked.twins,
     )  # fmt: skip
 
 
@@ -134,7 +137,20 @@ def _own_queries(
     if given is not None:
         in_file = picked if checked.kept is None else checked.kept[picked]
         given = given.of(in_file, row_norms(checked.vectors.take_raw(picked)))
-    return _Asked(checked, all_ids, picked, exclude_q, given)
+    twins = _twins(corpus.vectors, checked.vectors, picked) if exclude_q is None else 0
+    return _Asked(checked, all_ids, picked, exclude_q, given, twins)
+
+
+def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
+    """How many of the queries are equal to a corpus row, bit for bit; 0 where the corpus takes long to read again."""
+    if 4 * corpus.n * corpus.d > _QUICK:
+        return 0
+    queries_qd = np.ascontiguousarray(queries.take_raw(picked), np.float32)
+    wanted, found = [row.tobytes() for row in queries_qd], set[bytes]()
+    for start, stop in blocks(corpus.n, block_rows(corpus.d, _TEXTS)):
+        x_nd = np.ascontiguousarray(corpus.raw(start, stop), np.float32)
+        found |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
+    return sum(row in found for row in wanted)
 
 
 def _comparable(given: Given | None, *, partly: bool, dropped: bool, own: Ints | None) -> Given | None:

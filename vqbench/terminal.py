@@ -132,10 +132,18 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """Whom judgements leave out; how nearest rows that the dataset's file states compare with ours: loud if badly."""
+    """Whom judgements leave out; queries that find themselves; how nearest rows that the file states compare with ours:
+    loud if badly.
+    """
     note = "[bold]note[/bold]"
     if (judged := about.get("judgements")) and judged["sentence"]:
         screen.print(f"{note}: {escape(dataset + ': ' + judged['sentence'])}")
+    if twins := about.get("twins"):
+        screen.print(
+            f"{note}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
+            "and find it first: if they are such rows, name them (dataset.ids=FILE dataset.query_ids=FILE) or use "
+            "queries=self"
+        )
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"

@@ -75,7 +75,8 @@ class Data:
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
     each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
-    dropped: rows of the ``corpus`` and the ``queries`` that were left out.
+    dropped: rows of the ``corpus`` and the ``queries`` that were left out. twins: how many queries are equal to a
+    corpus row that is not left out of their results.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Data:
     groups_q: Sequence[str] | None = None
     given: Given | None = None
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    twins: int = 0
 
     @property
     def findable(self) -> int:
