@@ -186,6 +186,8 @@ MISTAKES = {
     "experiment=notebok": "did you mean notebook",
     "kk=3": "did you mean k?",
     "+foo=1": "foo: unknown key",
+    "path=mine.npy": "path: unknown key; it belongs to the dataset: dataset.path=",
+    "queries=q128.npy": "for queries in a file: dataset.queries=q128.npy",
     "k=abc": "k = 'abc'",
     "k=[]": "k = []",
     "k=[0]": "k = [0]",

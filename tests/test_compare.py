@@ -55,7 +55,7 @@ def test_a_folder_is_as_good_as_itself(folders: Path, capsys: pytest.CaptureFixt
     assert main(["compare", "a", "a"]) == 0
     out = capsys.readouterr().out
     assert "6 settings did not change at all" in out
-    assert "Fine" in out
+    assert "Fine: overlap is the same in all 6 settings." in out
 
 
 def test_other_seeds_are_noise(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +139,10 @@ def test_what_cannot_be_compared(folders: Path, capsys: pytest.CaptureFixture[st
     (name,) = meta["datasets"]
     for change, message in (
         ({"sha256": "0"}, "differ in data, ids, queries or their groups"),
+        (
+            {"sha256": "0", "queries": 1000, "groups": 7},
+            "differ in number of queries (400 and 1,000), groups (null and 7): ",
+        ),
         ({"normalized": False}, "differ in normalize"),
     ):
         content = {**meta, "datasets": {name: {**meta["datasets"][name], **change}}}

@@ -13,6 +13,8 @@ import pytest
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
+from vqbench.names import expanded
+from vqbench.plan import Options
 from vqbench.prepare import prepare
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -180,3 +182,15 @@ def test_bad_judgements(tmp_path: Path, line: str) -> None:
     (tmp_path / "qrels.txt").write_text(f"0 0 1 1\n{line}\n0 0 2 1\n", "utf-8")
     with pytest.raises(VqbenchError, match="line 2"):
         _load(tmp_path / "x.npy", qrels=str(tmp_path / "qrels.txt"))
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    np.save(tmp_path / "x.npy", GOOD)
+    assert File(path="~/x.npy", queries="~/x.npy").load().corpus_nd.shape == GOOD.shape
+    options = Options(out="~/out", cache="~/kept", plugins=["~/mine"])
+    assert (expanded("~/out"), options.cache_folder) == (tmp_path / "out", tmp_path / "kept")
+    assert options.plugin_folders == ((tmp_path / "mine").resolve(),)
+    with pytest.raises(VqbenchError, match="^~no such user/x.npy: no such file"):
+        File(path="~no such user/x.npy").load()

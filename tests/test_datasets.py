@@ -68,6 +68,27 @@ def test_ids_that_do_not_fit() -> None:
         _prepare(GOOD, queries_qd=GOOD[:2], query_ids=["a", "a"])
 
 
+def test_messages_name_the_file_that_is_to_be_mended() -> None:
+    files = {"ids": "ids.txt", "queries": "q.npy", "query_ids": "qids.txt"}
+    with pytest.raises(VqbenchError, match=r"^ids.txt: id 'b' stands on lines 2 and 4: ids must be unique"):
+        _prepare(GOOD, ids=["a", "b", "c", "b"], files=files)
+    with pytest.raises(VqbenchError, match=r"^qids.txt: id 'a' stands on lines 1 and 2"):
+        _prepare(GOOD, queries_qd=GOOD[:2], query_ids=["a", "a"], files=files)
+    with pytest.raises(VqbenchError, match=r"^q.npy: queries have 2 dimensions, the corpus has 3 \(here\): both"):
+        _prepare(GOOD, queries_qd=GOOD[:, :2], files=files)
+    with pytest.raises(VqbenchError, match=r"^q.npy: row 1 is all zero"):
+        _prepare(GOOD, queries_qd=np.array([[1.0, 0, 0], [0, 0, 0]]), files=files)
+
+
+@pytest.mark.parametrize("ids", [None, ["a", "b", "c", "d"]])
+def test_queries_that_are_equal_to_corpus_rows_are_counted(ids: list[str] | None) -> None:
+    queries_qd = np.concatenate([GOOD[[1, 3, 1]], GOOD[:1] + 1, GOOD[:1] * 2]).astype(np.float64)
+    assert _prepare(GOOD, queries_qd=queries_qd, ids=ids).twins == 3
+    assert _prepare(GOOD, queries="self").twins == 0
+    named = _prepare(GOOD, queries_qd=GOOD[:2], ids=["a", "b", "c", "d"], query_ids=["a", "b"])
+    assert (named.twins, named.exclude_q is not None) == (0, True)
+
+
 def test_queries_of_another_width() -> None:
     with pytest.raises(VqbenchError, match="here: queries have 2 dimensions, the corpus has 3"):
         _prepare(GOOD, queries_qd=GOOD[:, :2])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from vqbench.doctor.examine import CHECKS
 from vqbench.doctor.neighbours import errors, expected_overlap
 from vqbench.doctor.probes import PROBES, cosines, overlaps
 from vqbench.doctor.spectrum import participation
+from vqbench.doctor.spread import constant
 from vqbench.doctor.subject import Subject, look
 from vqbench.plan import build_variant
 from vqbench.quantizers.offset_int8 import OffsetInt8
@@ -125,6 +128,14 @@ def test_equal_and_nearly_equal_rows_are_counted() -> None:
     assert value("near_duplicates", found) == 6 / 200
     x_nd[:, [4, 9]] = 0
     assert value("constant", look(data_of(x_nd))) == 2
+
+
+@pytest.mark.parametrize(("dead", "level"), [(0, "fine"), (1, "note"), (40, "warning")])
+def test_a_constant_dimension_is_never_fine_since_something_is_to_be_done(dead: int, level: str) -> None:
+    high_d = np.ones(384)
+    high_d[:dead] = 0
+    found = constant(cast(Subject, SimpleNamespace(whole=SimpleNamespace(d=384, low_d=np.zeros(384), high_d=high_d))))
+    assert (found.value, found.level, "Leave them out" in found.sentence) == (dead, level, dead > 0)
 
 
 def test_the_gap_is_that_of_sorted_lists() -> None:

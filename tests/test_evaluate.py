@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import time
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 
 import vqbench
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.cell import evaluate_variant
+from vqbench.evaluation.cell import _Clock, evaluate_variant
 from vqbench.kernels import choice
 from vqbench.metrics.correlation import Kendall, Spearman
 from vqbench.metrics.overlap import Overlap, Recall, Worst
@@ -227,3 +230,22 @@ def test_queries_that_are_none_are_told_in_words_of_the_api(gaussian: np.ndarray
         vqbench.evaluate(x_nd, x_nd[:, :5], variants=variants)
     listed = vqbench.evaluate(x_nd.tolist(), x_nd[:9].tolist(), variants=variants)  # type: ignore[arg-type]
     assert listed.equals(vqbench.evaluate(x_nd, x_nd[:9], variants=variants))
+
+
+def test_compiling_is_no_part_of_what_a_variant_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    kernels = SimpleNamespace(warm=lambda: passes(4.5))
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(importlib, "import_module", lambda _: kernels)
+    clock = _Clock()
+    passes(1.0)
+    assert choice._loaded("none of this name") is kernels
+    passes(0.07)
+    clock.lap("search", lambda: None)
+    passes(0.25)
+    clock.lap("metrics", lambda: None)
+    assert clock.seconds == pytest.approx({"search": 1.07, "metrics": 0.25})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,10 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
     [
         ("q1 d1 1", "line 2: 'q1 d1 1': must be 'query 0 document gain'; write a 0 as the second column"),
         ("query-id\tcorpus-id\tscore", "line 2: .*write a 0 as the second column"),
-        ("q1 0 d1 1 x", "line 2: 'q1 0 d1 1 x': must be"),
+        (
+            "q1 0 d1 1 x",
+            "line 2: 'q1 0 d1 1 x': must be 'query 0 document gain'; it has 5 columns, not 4: ids must not",
+        ),
         ("q1 0 d1 high", "line 2"),
         ("q1 0 d1 1_0", "line 2"),
         ("q1 0 d1 0x1", "line 2"),
@@ -130,6 +134,22 @@ def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
 def test_judgements_of_something_else(judgements: list, message: str) -> None:
     with pytest.raises(VqbenchError, match=message):
         _data(judgements)
+
+
+def test_judgements_that_do_not_fit_name_their_file_and_no_setting_that_was_given() -> None:
+    files = {"ids": "ids.txt", "query_ids": "qids.txt", "qrels": "qrels.txt"}
+    source = Source("x.npy", ROWS, DOCUMENTS, QUERIES, ["q1", "q2", "q3", "q4"], [("q1", "x", 1.0), ("q1", "d1", 1.0)])
+    said = []
+    for judged in (source.judgements, [("0", "x", 1.0)]):
+        with pytest.raises(VqbenchError) as error:
+            prepare(replace(source, judgements=judged, files=files), "x", queries=None, n_queries=None, normalize=True)
+        said.append(str(error.value))
+    assert said[0].startswith("qrels.txt: 1 of 2 relevant documents ('x') are no rows of the corpus")
+    assert said[0].endswith(
+        ": give the whole corpus (dataset.rows=N draws a part of it, with its judgements), or remove those lines"
+    )
+    assert said[1].startswith("qrels.txt: none of the 1 judged queries ('0')")
+    assert said[1].endswith(": write the ids as in qids.txt and ids.txt")
 
 
 def test_documents_that_are_not_relevant_need_not_be_there() -> None:

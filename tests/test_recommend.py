@@ -79,6 +79,10 @@ def test_a_mean_above_the_target_is_not_enough(told: Any) -> None:
     assert alone.chosen is None
     assert [one.queries for one in alone.undecided] == [None, 4000]
     assert "about 4,000 queries would do" in advice.answer(alone)
+    (case,) = advice.open_cases(alone)
+    assert case == (
+        "bits ×4 (4 B): mean 0.910, lower bound 0.890; about 4,000 queries to tell (n_queries=4000); undecided too: ×2"
+    )
 
 
 def test_where_no_query_lost_anything_the_bound_shrinks_with_n(told: Any) -> None:
@@ -300,7 +304,7 @@ def test_the_screen_and_its_exit_status(tmp_path: Path, capsys: pytest.CaptureFi
     ("asked", "said"),
     [
         (["--recall", "95"], "between 0 and 1"),
-        (["--k", "7"], "k = 7: d was measured at k = 10"),
+        (["--k", "7"], "k = 7: d was measured at k = 10: choose one of them, or run it again with 'k=[7]'"),
         (["--metric", "worst"], "less of it is better"),
         (["--metric", "mrr"], "did not measure it; it has overlap"),
         (["--dataset", "e"], "has none of that name; it has d"),

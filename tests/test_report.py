@@ -7,6 +7,8 @@ from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pandas as pd
 import pytest
@@ -17,10 +19,11 @@ from hypothesis import strategies as st
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting
-from vqbench.report.charts import front_of
+from vqbench.report.charts import front_of, pareto
 from vqbench.report.drawing import Axis, apart, doublings, steps, together
 from vqbench.report.page import render, write_report
-from vqbench.store import read_results
+from vqbench.report.tables import timings
+from vqbench.store import Results, read_results
 
 RESULTS = Path(__file__).parents[1] / "results"
 EVIL = "<script>alert(1)</script>\"'&{{ 7*7 }}"
@@ -148,7 +151,7 @@ def test_headings_follow_the_order_of_a_reader(page: str) -> None:
 
 def test_what_runs_add_is_shown(page: str) -> None:
     text = Page(page).text
-    for words in ("worse", "−0.388", "< 0.001", "within ±0.010", "keeps 7 of 10", "Common mean (0.60)", "4.2 ms",
+    for words in ("worse", "−0.388", "< 0.001", "within ±0.010", "keeps 7 of 10", "Common mean (0.60)", "0.0042",
                   "The vectors share a direction & more.", "a cpu, Linux, 2 threads", "5a7e33b8"):  # fmt: skip
         assert words in text, words
     assert page.count('<li class="lost">') == page.count('<li class="gained">') == 2 * 3
@@ -271,3 +274,23 @@ def test_scales() -> None:
     assert doublings(3, 70, 10) == [4, 8, 16, 32, 64]
     assert doublings(3, 70, 3) == [4, 16, 64]
     assert doublings(1 / 300, 0.3, 4) == [1 / 256, 1 / 64, 1 / 16, 1 / 4]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0038, ["0.0038", "0.0400"]), (12.3, ["12.30", "0.04"])])
+def test_a_table_of_seconds_has_one_unit(seconds: float, shown: list[str]) -> None:
+    table = pd.DataFrame({"dataset": "x", "variant": ["a", "b"], "seed": 0, "fit": [seconds, 0.04], "search": 1.0})
+    results = cast(Results, SimpleNamespace(timings=table))
+    headings, rows = timings(results, "x")
+    assert (headings, [values[0] for _, values in rows]) == (["fit", "search"], shown)
+
+
+def test_a_recommended_setting_off_the_front_has_a_number() -> None:
+    def setting(variant: str, value: float, vector_bytes: int) -> Setting:
+        return Setting(
+            dataset="d", variant=variant, oversample=0, value=value, ci_low=value, ci_high=value, queries=100,
+            vector_bytes=vector_bytes, once_bytes=0, float_bytes=0,
+        )  # fmt: skip
+
+    best, chosen, other = setting("best", 0.9, 8), setting("chosen", 0.8, 9), setting("other", 0.7, 9)
+    chart = pareto([best, chosen, other], 1000, 10, [chosen], "x")
+    assert [(number, name) for number, _, name, _ in chart.key] == [("1", "best"), ("2", "chosen")]

@@ -79,7 +79,9 @@ def test_the_table(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found.kind == "fitted"
     assert 0 <= found.low < found.value < found.high <= 1
     assert main(["scale", str(made), "--n", "1,000,000"]) == 0
-    assert "no: x1,200" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "no: x1,200" in shown
+    assert "points:" not in shown, "only words that occur are explained"
 
 
 def test_at_a_measured_size_the_forecast_is_what_was_measured(made: Path) -> None:
@@ -150,7 +152,7 @@ def test_a_saturated_code_gets_a_bound(made: Path, tmp_path: Path) -> None:
     assert far.high == 1
 
 
-def test_too_few_points_say_so(made: Path, tmp_path: Path) -> None:
+def test_too_few_points_say_so(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = copied(made, tmp_path / "few")
     meta = json.loads((copy / "meta.json").read_text())
     dropped = [name for name, about in meta["datasets"].items() if about["n"] in (200, 400)]
@@ -165,6 +167,9 @@ def test_too_few_points_say_so(made: Path, tmp_path: Path) -> None:
     found = course.forecast(8000)
     assert found.kind == "none"
     assert "of 4 points" in found.trust
+    assert main(["scale", str(copy), "--n", "8000", "--k", "20"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "points: too few for a curve: run one more size into the same folder (dataset.rows=N out=DIR)" in shown
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import row, write_folder
+from rich.table import Table
 
 from vqbench.checks import checked_rows
 from vqbench.cli import main
@@ -196,6 +197,17 @@ def test_a_target_in_percent_is_put_right(tmp_path: Path, capsys: pytest.Capture
     assert "--metrc: is no option; did you mean --metric?" in said(["recommend", str(folder), "--metrc", "x"], capsys)
 
 
+def test_output_that_is_no_terminal_carries_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(box=None)
+    for name, width in (("a", 3), ("b", 9)):
+        table.add_column(name, min_width=width)
+    table.add_row("1", "2")
+    console().print(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [["a", "b"], ["1", "2"]]
+    assert [line.rstrip() for line in lines] == lines
+
+
 @pytest.mark.parametrize("command", ["recommend", "report", "scale", "figures"])
 def test_a_folder_of_a_run_that_was_not_finished(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -205,6 +217,9 @@ def test_a_folder_of_a_run_that_was_not_finished(
         (tmp_path / "cells" / "x" / name).touch()
     line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
     assert "its run was not finished: 2 cells are there, and no tables yet: give the same command again" in line
+    (tmp_path / "metrics.csv").touch()
+    line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
+    assert "holds metrics.csv and no meta.json, which says what it is of: give the run's command again" in line
 
 
 @pytest.mark.parametrize(("given", "words"), [(["k=3", "--help"], "vqbench: can I"), (["k=3", "--version"], "0.")])

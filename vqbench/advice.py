@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vqbench.measured import FLOAT32, Setting
-from vqbench.recommend import Recommendation
+from vqbench.recommend import Recommendation, Undecided
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _FEW = 3  # variants that are named
@@ -180,18 +180,26 @@ def options(rec: Recommendation) -> list[tuple[str, Setting]]:
 
 
 def open_cases(rec: Recommendation) -> list[str]:
-    """Undecided settings that would be cheaper than the choice, in words."""
+    """Undecided settings that would be cheaper than the choice, in words: of each variant the one that is told soonest,
+    and by what factors else it is rescored.
+    """
     own = math.inf if rec.chosen is None else rec.chosen.ram(rec.n, rec.floats)
-    found = []
+    by_variant: dict[str, list[Undecided]] = {}
     for one in rec.undecided:
         if one.setting.ram(rec.n, rec.floats) < own:
-            needed = (
-                "no number of queries would tell" if one.queries is None else f"about {one.queries:,} queries to tell"
-            )
-            found.append(
-                f"{one.setting.name} ({one.setting.ram(rec.n, rec.floats):,.0f} B): mean {share(one.setting.value)}, "
-                f"lower bound {share(one.setting.ci_low)}; {needed}"
-            )
+            by_variant.setdefault(one.setting.variant, []).append(one)
+    found = []
+    for cases in by_variant.values():
+        best, *others = sorted(cases, key=lambda one: (one.queries or math.inf, one.setting.oversample))
+        factors = sorted(one.setting.oversample for one in others)
+        also = ", ".join(f"\N{MULTIPLICATION SIGN}{factor}" if factor else "not rescored" for factor in factors)
+        needed = "no number of queries would tell"
+        if best.queries is not None:
+            needed = f"about {best.queries:,} queries to tell (n_queries={best.queries})"
+        found.append(
+            f"{best.setting.name} ({best.setting.ram(rec.n, rec.floats):,.0f} B): mean {share(best.setting.value)}, "
+            f"lower bound {share(best.setting.ci_low)}; {needed}{f'; undecided too: {also}' if also else ''}"
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from vqbench.errors import VqbenchError
+from vqbench.names import shortened
 from vqbench.store import Results
 
 
@@ -18,8 +19,9 @@ def shared_datasets(before: Results, after: Results) -> list[str]:
     for name in shared:
         for key, what in (("sha256", "data, ids, queries or their groups"), ("normalized", "normalize")):
             if ours[name][key] != theirs[name][key]:
+                told = _told_apart(before, after, name) if key == "sha256" else ""
                 raise VqbenchError(
-                    f"{name}: {before.folder} and {after.folder} differ in {what}: "
+                    f"{name}: {before.folder} and {after.folder} differ in {told or what}: "
                     "only the same queries on the same corpus can be compared; run both on the same input"
                 )
     if not shared:
@@ -27,6 +29,24 @@ def shared_datasets(before: Results, after: Results) -> list[str]:
             f"{before.folder} has {', '.join(ours)}, {after.folder} has {', '.join(theirs)}: no dataset in common"
         )
     return shared
+
+
+def _told_apart(before: Results, after: Results, dataset: str) -> str:
+    """What meta.json knows to differ between two datasets of this name; empty where their content alone does."""
+    words = {"n": "rows", "d": "dimensions", "queries": "number of queries", "queries_are": "queries", "groups":
+             "groups", "judged": "judgements"}  # fmt: skip
+    pairs = [(words[key], *(x.meta["datasets"][dataset].get(key) for x in (before, after))) for key in words]
+    settings = ("queries", "n_queries", "query_seed")
+    configs = [x.meta["config"] for x in (before, after)]
+    if all(isinstance(config, dict) for config in configs):  # a list where several runs wrote the folder
+        pairs += [(key, *(config.get(key) for config in configs)) for key in settings]
+    return ", ".join(f"{what} ({_value(one)} and {_value(other)})" for what, one, other in pairs if one != other)
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "yes", False: "no"}[value]
+    return f"{value:,}" if isinstance(value, int) else shortened(value)
 
 
 def aligned(before: Results, after: Results) -> tuple[Results, list[str]]:

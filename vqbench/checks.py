@@ -55,9 +55,13 @@ class Dropped:
 
 
 def checked_rows(
-    array_nd: Table, ids: Sequence[str] | None, place: str, normalize: bool, *, drop: bool = False
-) -> Checked:
-    """Read every row once: each must be finite and not zero, or is left out where ``drop`` says so."""
+    array_nd: Table, ids: Sequence[str] | None, place: str, normalize: bool, *, drop: bool = False,
+    ids_file: str | None = None,
+) -> Checked:  # fmt: skip
+    """Read every row once: each must be finite and not zero, or is left out where ``drop`` says so.
+
+    place: what messages call the rows; ids_file: the file whose lines are their ids, where there is one.
+    """
     _check_shape(array_nd, place)
     vectors = Vectors(array_nd, normalize=normalize)
     keys_n = np.empty(vectors.n if ids is None else 0, dtype=np.uint64)
@@ -85,7 +89,7 @@ def checked_rows(
     if not filled:
         raise VqbenchError(f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
                            "left; make the vectors again")  # fmt: skip
-    keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place)
+    keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place, ids_file)
     if filled == vectors.n:
         return Checked(vectors, keys_n, digest.hexdigest(), dropped[0])
     left_out = np.concatenate(dropped)
@@ -136,7 +140,7 @@ def _check_shape(array_nd: Table, place: str) -> None:
         raise VqbenchError(f"{place}: shape {array_nd.shape}: needs (n, d), at least one row and dimension")
 
 
-def _checked_ids(ids: Sequence[str], n: int, place: str) -> Keys:
+def _checked_ids(ids: Sequence[str], n: int, place: str, file: str | None) -> Keys:
     """The keys of the ids, which must be as many as the rows and all different."""
     if len(ids) != n:
         raise VqbenchError(f"{place}: {len(ids)} ids for {n} rows: give one id a row")
@@ -147,9 +151,9 @@ def _checked_ids(ids: Sequence[str], n: int, place: str) -> Keys:
     for row in np.unique(np.concatenate([order_n[equal_n], order_n[equal_n + 1]])).tolist():
         i = str(ids[row])
         if i in seen:
-            raise VqbenchError(
-                f"{place}: id {i[:80]!r} stands at rows {seen[i]} and {row}: ids must be unique, "
-                "since a query is left out of its own result by id"
-            )
+            where = f"{place}: id {i[:80]!r} stands at rows {seen[i]} and {row}"
+            if file is not None:
+                where = f"{file}: id {i[:80]!r} stands on lines {seen[i] + 1} and {row + 1}"
+            raise VqbenchError(f"{where}: ids must be unique, since a query is left out of its own result by id")
         seen[i] = row
     return keys_n

@@ -97,7 +97,15 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.lost:
         return "[bold red]Worse[/bold red]: results were lost (--common looks at what both folders have alone)."
     lower = f" {counts[LOWER]} fell, by less." if counts[LOWER] else ""
-    proven = sum(row.held for row in outcome.rows)
+    changed = [row for row in outcome.rows if row.difference != 0]
+    if not changed:
+        return f"[bold green]Fine[/bold green]: {outcome.metric} is the same in all {many} settings."
+    proven = sum(row.held for row in changed)
+    which = "all" if len(changed) == many else f"all {len(changed)} that changed"
     fine = f"none of {many} settings is {sure} sure to have fallen by more than {outcome.max_drop:g}"
-    fine += ", and all are proven not to." if proven == many else f"; {proven} are proven not to."
+    fine += (
+        f", and {which} are proven not to."
+        if proven == len(changed)
+        else f"; of {len(changed)} that changed, {proven} are proven not to."
+    )
     return f"[bold green]Fine[/bold green]: {fine}{lower}"

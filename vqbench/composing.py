@@ -16,6 +16,7 @@ from vqbench.config import conf_folder, nearest
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.guard import STARTED, guarded
+from vqbench.names import expanded
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
@@ -28,6 +29,9 @@ _LETTERS = "chimprs"
 
 #: Keys whose values name files.
 _PATHS = ("path", "ids", "queries", "query_ids", "qrels", "groups", "out", "cache")
+
+#: Keys of a dataset that one forgets to say so of.
+_OF_DATASET = ("path", "ids", "query_ids", "qrels", "groups", "id_column", "rows")
 
 #: Launchers of Hydra that are plugins, and the extras that install them.
 _LAUNCHERS = {"joblib": "joblib", "submitit": "slurm"}
@@ -104,15 +108,15 @@ def searched(overrides: Sequence[str]) -> list[str]:
     """Let Hydra find configs in the folders of ``plugins=`` too: FOLDER/quantizer/NAME.yaml."""
     folders = plugin_folders(overrides)
     for folder in folders:
-        if not Path(folder).is_dir():
+        if not expanded(folder).is_dir():
             raise VqbenchError(f"plugins: {folder}: no such folder; name folders with Python files of quantizers")
         keys = {override.lstrip("+").partition("=")[0] for override in overrides}
-        for taken in sorted(key for key in keys - set(_GROUPS) if key and (Path(folder) / key).is_dir()):
+        for taken in sorted(key for key in keys - set(_GROUPS) if key and (expanded(folder) / key).is_dir()):
             raise VqbenchError(
                 f"plugins: {folder} holds a folder named {taken}, which Hydra would take for configs: "
                 f"move it, or keep plugins in a folder of their own"
             )
-    found = ",".join(f"file://{Path(folder).resolve()}" for folder in folders)
+    found = ",".join(f"file://{expanded(folder).resolve()}" for folder in folders)
     return [f"hydra.searchpath=[{found}]"] if found else []
 
 
@@ -162,6 +166,8 @@ def explained(error: Exception, conf: Path, own: str | None = None, plugins: Seq
             )
         if "@" in key:
             return f"{key}: nothing is chosen there that could be overridden: leave out the @ and what follows it"
+        if key in _OF_DATASET:
+            return f"{key}: unknown key; it belongs to the dataset: dataset.{key}=..."
         return f"{key}: unknown key; {nearest(re.split('[.@]', key)[0], _keys(conf))}"
     for words, said in _SAID.items():
         if found := re.search(words, text):

@@ -33,16 +33,18 @@ class Qrels:
 
 def select(
     judgements: Sequence[Judgement],
-    origin: str,
+    place: str,
     *,
     query_ids: Sequence[str],
     all_query_ids: Sequence[str],
     ids: Sequence[str],
     all_ids: Sequence[str],
     exclude_q: Ints | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Qrels | None:
     """The judgements with a positive gain for the queries and rows at hand; a query's own row is not among them.
 
+    place: what messages call the judgements; files: those of the ``ids`` and ``query_ids``, where they have any.
     query_ids, ids: of the queries and rows that are used; all_query_ids, all_ids: of those that there are. exclude_q:
     the row that is the query itself, or -1. None where rows are left out and no judged one is left. Raises
     VqbenchError where a document that is relevant to one of all queries is not among all rows, so that no search
@@ -55,11 +57,11 @@ def select(
     all_row_at = positions(all_ids, documents)
     missing = [document for document in documents if document not in all_row_at]
     if missing or not known:
-        told = _no_match(judged, known, documents, missing, all_query_ids, all_ids)
-        raise VqbenchError(f"qrels of {origin}: {told}")
+        told = _no_match(judged, known, documents, missing, all_query_ids, all_ids, files or {})
+        raise VqbenchError(f"{place}: {told}")
     if not wanted:
         raise VqbenchError(
-            f"qrels of {origin}: no query has a relevant document: all gains of this dataset's queries are 0 or less: "
+            f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less: "
             "a relevant one has a gain above 0; mend them, or leave dataset.qrels out"
         )
     query_at, row_at = {i: at for at, i in enumerate(query_ids)}, positions(ids, documents)
@@ -74,7 +76,7 @@ def select(
         return None
     if not found:
         raise VqbenchError(
-            f"qrels of {origin}: no query of the {len(query_at):,} that were drawn has a relevant document to find: "
+            f"{place}: no query of the {len(query_at):,} that were drawn has a relevant document to find: "
             "raise n_queries, or leave dataset.qrels out"
         )
     pairs = sorted(found)
@@ -90,23 +92,33 @@ def _no_match(
     missing: Sequence[str],
     all_query_ids: Sequence[str],
     all_ids: Sequence[str],
+    files: Mapping[str, str],
 ) -> str:
-    """Which ids of the judgements are not the dataset's, queries' or documents' or both; how to name the dataset's."""
-    told, files = list[str](), list[str]()
+    """Which ids of the judgements are not the dataset's, queries' or documents' or both; how to make them agree."""
+    told, kinds = list[str](), list[str]()
     if not known:
         told.append(
             f"none of the {len(judged):,} judged queries ({_some(judged)}) is a query of this dataset "
             f"({_some(all_query_ids)})"
         )
-        files.append("dataset.ids=FILE" if all_query_ids is all_ids else "dataset.query_ids=FILE (queries)")
+        kinds.append("ids" if all_query_ids is all_ids else "query_ids")
     if missing:
         told.append(
             f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are no rows of the corpus "
             f"({_some(all_ids)})"
         )
-        files.append("dataset.ids=FILE" if all_query_ids is all_ids else "dataset.ids=FILE (rows)")
-    lines = "" if len(missing) == len(documents) or not known else ", or remove those lines"
-    return f"{'; '.join(told)}: name them with {' and '.join(dict.fromkeys(files))}, one id a line{lines}"
+        kinds.append("ids")
+    part = bool(known) and len(missing) < len(documents)  # the ids are right: the corpus is a part of another
+    both = all_query_ids is not all_ids
+    of = {"ids": " (rows)" if both else "", "query_ids": " (queries)"}
+    unnamed = [f"dataset.{kind}=FILE{of[kind]}" for kind in dict.fromkeys(kinds) if kind not in files]
+    other = [files[kind] for kind in dict.fromkeys(kinds) if kind in files]
+    ways = [f"name them with {' and '.join(unnamed)}, one id a line"] if unnamed else []
+    ways += [f"write the ids as in {' and '.join(other)}"] if other and not part else []
+    if part:
+        ways.append("give the whole corpus (dataset.rows=N draws a part of it, with its judgements)")
+        ways.append("remove those lines")
+    return f"{'; '.join(told)}: {', or '.join(ways) if part else ', and '.join(ways)}"
 
 
 def _some(ids: Sequence[str] | set[str]) -> str:

@@ -108,6 +108,14 @@ def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     return shown(text if len(text) <= most else f"{text[:most]}...")
 
 
+def expanded(path: str) -> Path:
+    """The path with ``~`` and ``~name`` as home folders, which no shell expands behind a ``=``."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no such user: a message that names the path follows
+        return Path(path)
+
+
 def check_no_links(folder: Path) -> None:
     """Raise VqbenchError where a folder inside a results folder is a link: what is written would land elsewhere."""
     cells = folder / "cells"

@@ -17,7 +17,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
-from vqbench.names import checked_name, shortened, slug
+from vqbench.names import checked_name, expanded, shortened, slug
 from vqbench.parallel.base import Parallel
 from vqbench.peers.settings import Timed
 from vqbench.variant import Variant
@@ -60,14 +60,14 @@ class Options:
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
         """Where classes beside the package's own may come from."""
-        return tuple(Path(folder).resolve() for folder in self.plugins)
+        return tuple(expanded(folder).resolve() for folder in self.plugins)
 
     @property
     def cache_folder(self) -> Path | None:
         """Where truth is kept: the user's cache folder, a folder of choice, or nowhere (``off``)."""
         if self.cache == "off":
             return None
-        folder = Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else Path(self.cache)
+        folder = Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else expanded(self.cache)
         if folder.is_file():
             raise VqbenchError(f"cache = {folder}: is a file: name a folder, or say cache=off")
         return folder
@@ -108,6 +108,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     for key in plain:
         if key not in Options.__dataclass_fields__:
             raise VqbenchError(f"{key}: unknown key; {nearest(key, [*Options.__dataclass_fields__, *_TABLES])}")
+    _check_queries(plain.get("queries"))
     options = Options(**checked(plain, Options, ""))
     check_targets(config, options.plugin_folders)
     metrics = _group(config, "metric")
@@ -133,7 +134,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
     title = checked_name(experiment or next(iter(datasets)), "experiment")
-    out = Path(options.out) if options.out is not None else Path("results") / slug(title)
+    out = expanded(options.out) if options.out is not None else Path("results") / slug(title)
     parallel = build(config.get("parallel") or {"_target_": _HERE}, "parallel", "parallel", plugins)
     backends = _backends(_group(config, "backend") if config.get("backend") else {}, overrides, plugins)
     timed = _timed(config.get("timed"))
@@ -154,6 +155,15 @@ def _check_own_file(overrides: Sequence[str]) -> None:
     if "dataset.path" in given and "dataset" not in given:
         raise VqbenchError(
             "dataset.path: your own vectors need dataset=file as well, as in dataset=file dataset.path=X"
+        )
+
+
+def _check_queries(chosen: Any) -> None:
+    """``queries`` says which rows are queries: a file of them is the dataset's."""
+    if isinstance(chosen, str) and ("." in chosen or "/" in chosen):
+        path = shortened(chosen)
+        raise VqbenchError(
+            f"queries = {path!r}: must be 'self', 'holdout', or null; for queries in a file: dataset.queries={path}"
         )
 
 

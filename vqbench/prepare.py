@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, row_norms
+from vqbench.arrays import Floats, Ints, Keys, Vectors, block_rows, blocks, row_norms
 from vqbench.checks import Checked, Dropped, checked_rows
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.draws import drawn, named
@@ -20,13 +20,15 @@ from vqbench.ids import Numbered, PickedIds, positions
 from vqbench.judgements import select
 
 _TEXTS = 1 << 14  # that are hashed at a time
+_QUICK = 1 << 29  # bytes of a corpus that may be read once more
 
 
 @dataclass(frozen=True)
 class _Asked:
     """The queries that were taken. checked, all_ids: the rows that they were taken from, and the ids of these.
 
-    picked: which of them. exclude_q: the corpus row that is the query itself, or -1.
+    picked: which of them. exclude_q: the corpus row that is the query itself, or -1. twins: how many are equal to a
+    row of the corpus, where none is known to be one.
     """
 
     checked: Checked
@@ -34,6 +36,7 @@ class _Asked:
     picked: Ints
     exclude_q: Ints | None
     given: Given | None = None
+    twins: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -68,7 +71,8 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     drop = on_bad_rows == "drop"
-    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop)
+    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop,
+                        ids_file=source.files.get("ids"))  # fmt: skip
     whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     corpus, keys_n, ids = good.vectors, good.keys_n, good.of(whole_ids)
     if queries is None and source.queries_qd is not None:
@@ -91,8 +95,8 @@ def prepare(
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
     qrels = None
     if source.judgements is not None:
-        qrels = select(source.judgements, source.origin, query_ids=query_ids, all_query_ids=asked.all_ids, ids=ids,
-                       all_ids=whole_ids, exclude_q=exclude_q)  # fmt: skip
+        qrels = select(source.judgements, source.place("qrels"), query_ids=query_ids, all_query_ids=asked.all_ids,
+                       ids=ids, all_ids=whole_ids, exclude_q=exclude_q, files=source.files)  # fmt: skip
     dropped = {"corpus": Dropped.of(good, whole_ids)}
     if asked.checked is not good:
         dropped["queries"] = Dropped.of(asked.checked, asked.all_ids)
@@ -100,7 +104,7 @@ def prepare(
         name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels,
         fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole, whole=whole,
         groups_q=groups_q, given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
-        dropped={of: some for of, some in dropped.items() if some.count},
+        dropped={of: some for of, some in dropped.items() if some.count}, twins=asked.twins,
     )  # fmt: skip
 
 
@@ -116,11 +120,14 @@ def _own_queries(
 ) -> _Asked:
     """Queries that the source brings along; one with the id of a corpus row is left out of its own result."""
     assert source.queries_qd is not None
-    checked = checked_rows(source.queries_qd, source.query_ids, f"queries of {source.origin}", normalize, drop=drop)
+    checked = checked_rows(source.queries_qd, source.query_ids, source.place("queries"), normalize, drop=drop,
+                           ids_file=source.files.get("query_ids"))  # fmt: skip
     if checked.vectors.d != corpus.vectors.d:
+        place = source.files.get("queries", source.origin)
+        corpus_is = "" if place == source.origin else f" ({source.origin})"
         raise VqbenchError(
-            f"{source.origin}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}: "
-            "both must come from the same model; check dataset.queries"
+            f"{place}: queries have {checked.vectors.d} dimensions, the corpus has {corpus.vectors.d}{corpus_is}: both "
+            "must come from the same model; check dataset.queries"
         )
     all_ids = source.query_ids or Numbered(len(source.queries_qd), "q")
     picked = drawn(checked.keys_n, _count(n_queries, checked.vectors.n), seed, "queries")
@@ -130,7 +137,20 @@ def _own_queries(
     if given is not None:
         in_file = picked if checked.kept is None else checked.kept[picked]
         given = given.of(in_file, row_norms(checked.vectors.take_raw(picked)))
-    return _Asked(checked, all_ids, picked, exclude_q, given)
+    twins = _twins(corpus.vectors, checked.vectors, picked) if exclude_q is None else 0
+    return _Asked(checked, all_ids, picked, exclude_q, given, twins)
+
+
+def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
+    """How many of the queries are equal to a corpus row, bit for bit; 0 where the corpus takes long to read again."""
+    if 4 * corpus.n * corpus.d > _QUICK:
+        return 0
+    queries_qd = np.ascontiguousarray(queries.take_raw(picked), np.float32)
+    wanted, found = [row.tobytes() for row in queries_qd], set[bytes]()
+    for start, stop in blocks(corpus.n, block_rows(corpus.d, _TEXTS)):
+        x_nd = np.ascontiguousarray(corpus.raw(start, stop), np.float32)
+        found |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
+    return sum(row in found for row in wanted)
 
 
 def _comparable(given: Given | None, *, partly: bool, dropped: bool, own: Ints | None) -> Given | None:
@@ -207,14 +227,13 @@ def _groups(source: Source, picked: Ints, asked: Checked) -> list[str] | None:
         return None
     if len(source.groups) != available:
         raise VqbenchError(
-            f"groups of {source.origin}: {len(source.groups)} names for {available} queries: name the group of each "
+            f"{source.place('groups')}: {len(source.groups)} names for {available} queries: name the group of each "
             "row that may be a query, one a line"
         )
     groups_q = named(asked.of(source.groups), picked)
     if len(set(groups_q)) < 2:
         raise VqbenchError(
-            f"groups of {source.origin}: all queries belong to {groups_q[0][:80]!r}: "
-            "an interval needs at least 2 groups"
+            f"{source.place('groups')}: all queries belong to {groups_q[0][:80]!r}: an interval needs at least 2 groups"
         )
     return groups_q
 

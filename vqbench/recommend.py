@@ -231,5 +231,6 @@ def _range(results: Results, metric: str) -> tuple[float, float]:
 def _nothing(results: Results, dataset: str, metric: str, k: int) -> str:
     ks = measured_ks(results, dataset, metric)
     if ks:
-        return f"k = {k}: {dataset} was measured at k = {', '.join(map(str, ks))}: choose one of them, or run it again"
+        measured = ", ".join(map(str, ks))
+        return f"k = {k}: {dataset} was measured at k = {measured}: choose one of them, or run it again with 'k=[{k}]'"
     return f"{results.folder}: holds no {metric} of {dataset}: run it again with metric=[{metric}]"

@@ -122,6 +122,11 @@ def read_results(folder: Path) -> Results:
         )  # fmt: skip
     except OSError as error:
         missing = Path(error.filename or folder).name
+        if missing == _META and (folder / "metrics.csv").is_file():
+            raise VqbenchError(
+                f"{folder}: holds metrics.csv and no {_META}, which says what it is of: give the run's command again, "
+                "which writes both; finished cells are kept"
+            ) from None
         if missing == _META and (folder / "cells").is_dir():
             cells = sum(1 for _ in (folder / "cells").glob("*/*.cell"))
             raise VqbenchError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -46,12 +48,28 @@ class _Plain(Console):
                 yield Segment(lines, segment.style)
 
 
+class _Trimmed:
+    """A text stream without the blanks that tables are padded with, which files and other programs need not carry."""
+
+    def __init__(self, stream: IO[str]):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(re.sub(r" +(?=\n)", "", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def console() -> Console:
     """Standard output; where it is no terminal, as wide as COLUMNS says, or else 100. Rich respects NO_COLOR."""
     found = _Plain(highlight=False)
     told = os.environ.get("COLUMNS", "")
     width = int(told) if told.isdecimal() and int(told) > 0 else WIDTH
-    return found if found.is_terminal else _Plain(highlight=False, width=width)
+    return (
+        found if found.is_terminal else _Plain(highlight=False, width=width, file=cast(IO[str], _Trimmed(sys.stdout)))
+    )
 
 
 def progress_bar() -> Progress:
@@ -115,10 +133,18 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """Whom judgements leave out; how nearest rows that the dataset's file states compare with ours: loud if badly."""
+    """Whom judgements leave out; queries that find themselves; how nearest rows that the file states compare with ours:
+    loud if badly.
+    """
     note = "[bold]note[/bold]"
     if (judged := about.get("judgements")) and judged["sentence"]:
         screen.print(f"{note}: {escape(dataset + ': ' + judged['sentence'])}")
+    if twins := about.get("twins"):
+        screen.print(
+            f"{note}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
+            "and find it first: if they are such rows, name them (dataset.ids=FILE dataset.query_ids=FILE) or use "
+            "queries=self"
+        )
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"

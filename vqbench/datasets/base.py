@@ -28,7 +28,7 @@ class Source:
     corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
     corpus where its rows are the queries. given: the queries' nearest rows as the file states them. origin names the
-    place for messages.
+    place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels, groups.
     """
 
     origin: str
@@ -39,6 +39,11 @@ class Source:
     judgements: Sequence[Judgement] | None = None
     groups: Sequence[str] | None = None
     given: Given | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, part: str) -> str:
+        """What to call a part in a message: its own file, or "queries of mine.hdf5"."""
+        return self.files.get(part, f"{part} of {self.origin}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,8 @@ class Data:
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
     each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
-    dropped: rows of the ``corpus`` and the ``queries`` that were left out.
+    dropped: rows of the ``corpus`` and the ``queries`` that were left out. twins: how many queries are equal to a
+    corpus row that is not left out of their results.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Data:
     groups_q: Sequence[str] | None = None
     given: Given | None = None
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    twins: int = 0
 
     @property
     def findable(self) -> int:

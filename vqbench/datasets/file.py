@@ -8,6 +8,7 @@ from pathlib import Path
 from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
+from vqbench.names import expanded
 from vqbench.readers import qrels
 from vqbench.readers.arrow_folder import is_folder
 from vqbench.readers.base import Wanted
@@ -16,6 +17,7 @@ from vqbench.readers.formats import read
 BUNDLED = "bundled:"
 #: File names that say nothing: the folder's name is taken.
 _PLAIN = ("embeddings", "vectors", "corpus", "data")
+_PARTS = ("ids", "queries", "query_ids", "qrels", "groups")  # that may have files of their own
 _FOLDER = Path(__file__).parents[1] / "data"
 
 
@@ -65,13 +67,19 @@ class File(Dataset):
             judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
             given=corpus.given if self.queries is None else None,
+            files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
         )
 
 
 def _vectors(path: str) -> Path:
     """A file with vectors, or a folder that Hugging Face ``datasets`` saved."""
-    found = Path(path).expanduser()
-    return found if found.is_dir() and is_folder(found) else _resolved(path)
+    found = expanded(path)
+    if found.is_dir() and not is_folder(found):
+        raise VqbenchError(
+            f"{path}: is a folder: name the file in it; only one that Hugging Face datasets saved (save_to_disk) "
+            "is read as a whole"
+        )
+    return found if found.is_dir() else _resolved(path)
 
 
 def _lines(path: str, count: int | None, of: str) -> PackedIds:
@@ -85,7 +93,7 @@ def _lines(path: str, count: int | None, of: str) -> PackedIds:
 
 
 def _resolved(path: str) -> Path:
-    found = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else Path(path).expanduser()
+    found = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else expanded(path)
     if found.is_dir():
         raise VqbenchError(f"{path}: is a folder: name the file in it")
     if not found.is_file():

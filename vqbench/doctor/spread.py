@@ -9,7 +9,7 @@ from vqbench.doctor.subject import Subject
 
 _EVEN = 0.7  # of the dimensions, counted by their variance
 _LOUD = 0.05  # share of the squared length in a hundredth of the dimensions
-_DEAD, _MANY_DEAD = 0.01, 0.1  # shares of constant dimensions
+_MANY_DEAD = 0.1  # share of constant dimensions
 
 
 def scales(subject: Subject) -> Finding:
@@ -91,7 +91,7 @@ def constant(subject: Subject) -> Finding:
                 else "Leave them out before quantizing."
             )
         )
-    level = graded(dead / whole.d, _DEAD, _MANY_DEAD)
+    level = graded(dead / whole.d, 1 / whole.d, _MANY_DEAD)  # a note from the first on: what is fine has no advice
     return Finding(
         check="constant", title="Constant dimensions", value=float(dead), shown=shown, level=level, sentence=text
     )

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class _Process:
     threads: int | None = None
     kernels: Kernels | None = None
     spent: float = 0.0
+    compiling: float = 0.0
 
 
 _told = _Process()
@@ -131,11 +133,18 @@ def compiled(name: str, seconds: float = float("inf")) -> Any | None:
         return None
 
 
+def compiling() -> float:
+    """Seconds that this process has spent loading and compiling kernels so far: no part of what a variant takes."""
+    return _told.compiling
+
+
 @cache
 def _loaded(name: str) -> Any:
+    began = time.perf_counter()
     with announced(f"compiling the kernels ({name}): once, then they are kept"):
         module = importlib.import_module(f"vqbench.kernels.{name}")
         module.warm()
+    _told.compiling += time.perf_counter() - began
     return module
 
 

@@ -25,6 +25,8 @@ def read(path: Path) -> list[Judgement]:
         fields = [field for field in _SPACE.split(text) if field]
         if len(fields) != 4 or not _GAIN.fullmatch(fields[3]) or len(fields[3]) > 300:
             remedy = "write a 0 as the second column" if len(fields) == 3 else "mend or remove the line"
+            if len(fields) > 4:
+                remedy = f"it has {len(fields)} columns, not 4: ids must not hold blanks, there and here"
             raise refusal(path, place=f"line {number}", found=repr(text[:80]), rule=_RULE, remedy=remedy)
         pair, gain = (fields[0], fields[2]), float(fields[3])
         if pair in found:

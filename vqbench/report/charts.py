@@ -45,8 +45,9 @@ def front_of(settings: Sequence[Setting], n: int) -> list[Setting]:
 
 
 def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting], ident: str) -> Chart:
-    """overlap@k against memory; the settings that nothing beats are numbered, the recommended ones ringed."""
+    """overlap@k against memory; the settings that nothing beats are numbered, and the recommended ones, ringed."""
     front = front_of(settings, n)
+    numbered = [*front, *(s for s in settings if s in chosen and s not in front)]
     low_y = min(s.value for s in settings)
     sizes = [s.ram(n) for s in settings]
 
@@ -72,18 +73,18 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
             if s in chosen:
                 c.dot(*at, "ring", _said(s, n), 8)
             c.dot(*at, "dot best again" if s.oversample else "dot best", _said(s, n), 4.5)
-        wanted = [(x(s.ram(n)) - 10, y(s.value) - 8) for s in front]
+        wanted = [(x(s.ram(n)) - 10, y(s.value) - 8) for s in numbered]
         for number, at in enumerate(apart(wanted, 14, 12, c.top - 2), 1):
             c.text(*at, str(number), "number", "end")
 
     best = front[-1]
     description = (
-        f"{len(settings)} settings; of the numbered ones, which none beats in size and quality, the smallest, "
+        f"{len(settings)} settings; of those on the line, which none beats in size and quality, the smallest, "
         f"{front[0].name}, keeps {share(front[0].value)} in {front[0].ram(n):,.0f} bytes, the largest, {best.name}, "
         f"{share(best.value)} in {best.ram(n):,.0f}."
     )
     title = f"overlap@{k} with float search against bytes of memory per vector"
-    key = [(str(number), "", s.name, _facts(s, n)) for number, s in enumerate(front, 1)]
+    key = [(str(number), "", s.name, _facts(s, n)) for number, s in enumerate(numbered, 1)]
     return Chart(both(draw, ident, title, description), key)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vqbench.advice import share
@@ -199,17 +200,16 @@ def _worst(query: str, rows: pd.DataFrame) -> Worst:
 
 
 def timings(results: Results, dataset: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Headings and seconds by variant; the mean over seeds."""
+    """Headings and seconds by variant, all with as many decimals; the mean over seeds."""
     table = results.timings
     if table.empty:
         return [], []
     rows = table[table["dataset"] == dataset].drop(columns=["dataset", "seed"], errors="ignore")
     means = rows.groupby("variant", sort=True).mean(numeric_only=True)
+    values = means.to_numpy()
+    digits = 2 if np.nan_to_num(values).max(initial=0) >= 10 else 4  # where all are short, tell 0.4 ms from none
     shown = [
-        (str(name), [_seconds(value) for value in row]) for name, row in zip(means.index, means.to_numpy(), strict=True)
+        (str(name), ["-" if math.isnan(value) else f"{value:.{digits}f}" for value in row])
+        for name, row in zip(means.index, values, strict=True)
     ]
     return [str(column) for column in means.columns], shown
-
-
-def _seconds(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}" if value >= 0.01 else f"{1000 * value:.1f} ms"

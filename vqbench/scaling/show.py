@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -36,12 +37,14 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
     chosen = (10 if 10 in ks else ks[-1]) if k is None else k
     if chosen not in ks:
         raise VqbenchError(f"--k {chosen}: not measured in {results.folder}; it has k = {', '.join(map(str, ks))}")
+    told = set[str]()
     for group in groups:
         found = courses(results, chosen, group)
+        told |= {course.forecast(n).trust for course in found}
         few = partial(_table, group, found, n, chosen)
         table, _ = fitted(lambda left_out, few=few: few(1 if left_out else _FEW), ["sizes"], screen)
         screen.print(table)
-    screen.print(_caption(results))
+    screen.print(_caption(results, told))
 
 
 def _table(group: Nested, found: Sequence[Course], n: int, k: int, few: int) -> Table:
@@ -74,14 +77,24 @@ def _expected(forecast: Forecast) -> tuple[str, str]:
     return "-", f"above {_share(forecast.low)}" if forecast.kind == "bound" else "-"
 
 
-def _caption(results: Results) -> str:
-    text = (
-        "expected: by the law of n / k; the 95 % interval joins that of the queries and that of the law. x10: so "
-        f"many times the largest corpus measured; held-out sizes confirmed it to about x{REACH:g}. it bends: more than "
-        "curves usually do. too wide: the interval, to be of use. a bound: hardly a query loses anything, so only a "
-        "least value is given. yes: if what is added is more of the same; new topics, other lengths or many "
-        "duplicates make it another corpus."
-    )
+#: What is said of a forecast, as a pattern, and what it means.
+_WORDS = {
+    r"yes|x\d|bends|wide": "expected: by the law of n / k; the 95 % interval joins that of the queries and that of the "
+    "law.",
+    r"x\d": f"x10: so many times the largest corpus measured; held-out sizes confirmed it to about x{REACH:g}.",
+    "it bends": "it bends: more than curves usually do.",
+    "too wide": "too wide: the interval, to be of use.",
+    "a bound": "a bound: hardly a query loses anything, so only a least value is given.",
+    "points": "points: too few for a curve: run one more size into the same folder (dataset.rows=N out=DIR), or more "
+    "queries.",
+    "yes": "yes: if what is added is more of the same; new topics, other lengths or many duplicates make it another "
+    "corpus.",
+}
+
+
+def _caption(results: Results, told: Collection[str]) -> str:
+    """What the words of the last column mean, for those that occur."""
+    text = " ".join(means for word, means in _WORDS.items() if any(re.search(word, trust) for trust in told))
     if len(results.per_query):
         return text
     return f"{text} The folder holds no values per query: the intervals come from those of the means, and are rougher."
