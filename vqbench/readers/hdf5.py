@@ -24,6 +24,7 @@ from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
 from vqbench.readers.chunks import check_chunks, check_filters, chunk_bytes
+from vqbench.readers.heaps import text_attribute
 from vqbench.readers.unpack import most, too_large, unpacked
 
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
@@ -74,14 +75,13 @@ def _given(path: Path, file: Any, n: int, q: int) -> Given | None:
     """The nearest rows that the file states for ``test``: ``neighbors``, ``distances``, the attribute ``distance``."""
     if _link(file, "neighbors") == "none":
         return None
-    distance = file.attrs.get("distance", "")
-    distance = distance.decode(errors="replace") if isinstance(distance, bytes) else distance
+    distance = text_attribute(path, file, "distance") if "distance" in file.attrs else ""
     stated = _link(file, "distances") != "none"
     return check_given(
         Given(
             neighbours_qk=_rows(path, _dataset(path, file, "neighbors")),
             distances_qk=_rows(path, _dataset(path, file, "distances")) if stated else None,
-            distance=distance.lower() if isinstance(distance, str) else "",
+            distance=distance.lower(),
         ), path, n=n, q=q,
     )  # fmt: skip
 
