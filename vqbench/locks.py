@@ -105,16 +105,20 @@ def remove(path: Path, handle: int | None) -> None:
 def remove_dead(folder: Path) -> None:
     """Remove the passing files in ``folder`` that nobody holds: their processes have ended.
 
-    None where there are no locks: any of them may be a living process's. A link was made by somebody else.
+    None where locks keep nobody out: any of them may be a living process's. A link was made by somebody else.
     """
-    found = [path for path in folder.glob(f"{PASSING}*") if path.is_file() and not path.is_symlink()]
-    try:
-        if not found or not available(folder):
-            return
-    except OSError:  # where no file can be made, none can be removed
-        return
-    for path in found:
+    for path in folder.glob(f"{PASSING}*"):
         with contextlib.suppress(OSError):
-            handle = take(path)
-            if handle is not None:
-                remove(path, handle)
+            handle = take(path) if path.is_file() and not path.is_symlink() else None
+            if handle is None:
+                continue
+            try:
+                second = take(path)
+            except OSError:
+                os.close(handle)
+                raise
+            if second is not None:
+                os.close(second)
+                os.close(handle)
+                return
+            remove(path, handle)
