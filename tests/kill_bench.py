@@ -115,6 +115,8 @@ class Bench:
         vqbench.finish.summary = lambda *_, **__: None
         vqbench.provenance.commit = lambda: None
         signal.alarm(300)  # a sweep that hangs is a fault, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it,
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
         os.chdir(self.home)
         evaluate = vqbench.run.evaluate_variant
 

@@ -51,7 +51,6 @@ def test_two_codebooks_that_change_places_are_another_plugin(tmp_path: Path) -> 
     before = plugin_hashes([tmp_path], tmp_path / "out")
     (tmp_path / "a.npy").write_text("2")
     (tmp_path / "b.npy").write_text("1")
-    assert sorted(plugin_hashes([tmp_path], tmp_path / "out")) == sorted(before)
     assert plugin_hashes([tmp_path], tmp_path / "out") != before
 
 
