@@ -48,6 +48,7 @@ def test_a_bit_is_set_above_the_threshold_only(kind: str, scope: str, x_nd: np.n
     assert unpack_bits(codec.encode(x_nd), x_nd.shape[1]).tolist() == bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["global", "dimension"])
 @pytest.mark.parametrize("kind", ["zero", "mean", "median"])
 @given(x_nd=QUARTERS)

@@ -163,6 +163,7 @@ def learned_bytes(first: Any, second: Any) -> int:
     return 0 if first is None or np.array_equal(first, second) else np.asarray(first).nbytes
 
 
+@pytest.mark.slow
 @EVERY
 def test_what_is_stored_once_is_counted(name: str) -> None:
     """Whatever in a codec depends on the sample or the seed was learned, and must be in the ledger to the byte."""

@@ -174,6 +174,7 @@ def mse(x_nd: np.ndarray, decoded_nd: np.ndarray) -> float:
     return float(((x_nd - decoded_nd.astype(np.float64)) ** 2).sum(axis=1).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", EXACT)
 def test_scalar_codes_repeat_the_reference(reference: tuple[np.ndarray, np.ndarray], factory: str) -> None:
     x_nd, queries_qd = reference

@@ -118,6 +118,7 @@ def _xy(box: ErrorbarContainer) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(x), np.asarray(y)
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_and_says_what_it_shows(part: Slice) -> None:
     assert set(folder.FIGURES) == ALONE | LARGE
     for name in ALONE:
@@ -381,6 +382,7 @@ def test_metric_labels_come_from_the_folder(part: Slice) -> None:
     assert part.label("unheard_of", 10) == "unheard_of"
 
 
+@pytest.mark.slow
 def test_across_datasets(several: Path) -> None:
     results = read_results(several)
     parts = slices(results)

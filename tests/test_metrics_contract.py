@@ -47,6 +47,7 @@ def test_every_metric_declares_itself() -> None:
         assert (type(metric).__doc__ or "").strip(), f"{metric.name} has no docstring"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", QUERY, ids=lambda metric: metric.name)
 @given(
     true=st.lists(st.integers(0, 3), min_size=9, max_size=9),

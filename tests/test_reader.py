@@ -40,6 +40,7 @@ def rows(n: int, d: int = 16) -> np.ndarray:
     return np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 100, 140])
 def test_a_narrow_screen_loses_columns_by_name_not_letters(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

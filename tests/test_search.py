@@ -157,6 +157,7 @@ def test_all_rows_equal(monkeypatch: pytest.MonkeyPatch, exclude: bool) -> None:
     assert hits.dropped_ties_q.tolist() == [2990 - exclude] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_mb", [1e-9, 64])
 def test_mass_ties_of_one_bit_codes(monkeypatch: pytest.MonkeyPatch, block_mb: float) -> None:
     """8 bits and 7000 rows: hundreds tie at the boundary, more than the nominated list is wide."""
