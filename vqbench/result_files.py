@@ -28,6 +28,7 @@ _TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason
          "verdict", "letters", "backend", "engine", "version", "family", "contestant", "against", "goal",
          "what")  # fmt: skip
 _WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
+_GIVEN = ("dataset", "variant", "query", "metric", "kind")  # in every row
 _LONG = ("reason", "id", "other")  # texts that are no names
 #: What may be stored or take time: not negative, nor endless.
 _SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
@@ -179,6 +180,8 @@ def wrong_in(frame: pd.DataFrame, needed: Sequence[str]) -> str:
     """Which column is missing, or holds what such a column of ours never does; empty where none."""
     if missing := [name for name in needed if name not in frame]:
         return f"no column {', '.join(missing)}"
+    if gaps := [name for name in needed if name in _GIVEN and frame[name].isna().any()]:
+        return f"column {gaps[0]} has gaps"
     for name in sorted({*_NUMBERS} & {*frame}) if len(frame) else ():  # no row, no type
         given = frame[name].dropna()
         if name == "bytes" and len(given) < len(frame):
