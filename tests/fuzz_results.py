@@ -33,13 +33,13 @@ from mutations import mutated
 from rich.console import Console
 from rich.progress import Progress
 
+from experiments.peers.kept import Kept
 from vqbench import engine_screen, terminal
 from vqbench.assemble import assemble
 from vqbench.compare import compare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
 from vqbench.figures import folder as figures
-from vqbench.peers.kept import Kept
 from vqbench.plan import make_plan
 from vqbench.recommend import recommend
 from vqbench.report.page import write_report

@@ -176,10 +176,10 @@ def test_rivals_are_met_in_one_place() -> None:
     own = set(_in("peers"))
     users = {name: imports & own for name, imports in IMPORTS.items() if imports & own and name not in own}
     assert users == {
-        "vqbench.plan": {"vqbench.peers.settings"},
-        "vqbench.cli": {"vqbench.peers.settings", "vqbench.peers.run", "vqbench.peers.screen"},
+        "vqbench.plan": {"experiments.peers.settings"},
+        "vqbench.cli": {"experiments.peers.settings", "experiments.peers.run", "experiments.peers.screen"},
     }
-    assert IMPORTS["vqbench.peers.settings"] <= {"vqbench.errors"}
+    assert IMPORTS["experiments.peers.settings"] <= {"vqbench.errors"}
     for name in own:  # they are an extra, and asked for by name when a contestant is built
         imported = [x for x in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))) if isinstance(x, ast.Import)]
         assert not {alias.name.split(".")[0] for x in imported for alias in x.names} & {"faiss", "usearch"}, name
@@ -245,7 +245,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
 def test_files_of_results_are_read_in_one_place() -> None:
     """By the store, cells by the same rules; those of a timed comparison by its figures and by the next comparison."""
     users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
-    timed = {"vqbench.figures.peers", "vqbench.figures.folder", "vqbench.peers.kept"}
+    timed = {"experiments.peers.figures_peers", "vqbench.figures.folder", "experiments.peers.kept"}
     assert users == {"vqbench.store", "vqbench.cells", *timed}
     for name, path in MODULES.items():
         if name != "vqbench.result_files":

@@ -20,19 +20,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
 
+from experiments.peers import contest
+from experiments.peers.contest import Contestant, Family, Goal, orders
+from experiments.peers.problem import Problem, mixture
+from experiments.peers.run import measure
+from experiments.peers.searches import FAMILIES, compete
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.cli import main
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.figures.folder import draw_all
 from vqbench.locks import claimed
-from vqbench.peers import contest
-from vqbench.peers.contest import Contestant, Family, Goal, orders
-from vqbench.peers.problem import Problem, mixture
-from vqbench.peers.run import measure
-from vqbench.peers.searches import FAMILIES, compete
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.plan import make_plan
 from vqbench.store import check_tables, write_tables
 
@@ -174,7 +174,7 @@ def test_a_comparison_that_is_stopped_keeps_what_it_finished(
         return iter([Row(family=family.name, contestant="x", version="", threads=1, status="ok", seconds=[1.0])])
 
     done: list[str] = []
-    monkeypatch.setattr("vqbench.peers.run.compete", stopped)
+    monkeypatch.setattr("experiments.peers.run.compete", stopped)
     (tmp_path / ".vqbench-1.csv").write_text("of a run that was killed")
     timed = Timed(**{**TIMED, "sizes": [[80, 8, 2], [90, 8, 2]], "k": [5], "parts": ["float32", "hamming"]})
     with pytest.raises(KeyboardInterrupt):

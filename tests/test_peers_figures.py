@@ -12,13 +12,13 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from experiments.peers.figures_linear import exponents, linear
+from experiments.peers.figures_memory import memory
+from experiments.peers.figures_peers import peers
+from experiments.peers.table import Row, frame
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
-from vqbench.figures.linear import exponents, linear
-from vqbench.figures.memory import memory
-from vqbench.figures.peers import peers
 from vqbench.figures.style import BLUE, GREY, VERMILION, drawing
-from vqbench.peers.table import Row, frame
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.peers.contest import Goal
+from experiments.peers.installed import core_sizes
+from experiments.peers.processes import Command, measured, rows
+from experiments.peers.settings import Timed
 from vqbench.cli import main
-from vqbench.peers.contest import Goal
-from vqbench.peers.installed import core_sizes
-from vqbench.peers.processes import Command, measured, rows
-from vqbench.peers.settings import Timed
 
 SMALL = [
     "experiment=peers", "timed.sizes=[[800,32,20]]", "timed.repeats=1", "timed.whole=[600,32,20]", "timed.threads=1",

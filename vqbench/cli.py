@@ -19,7 +19,7 @@ from vqbench.names import shown
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from vqbench.peers.settings import Timed
+    from experiments.peers.settings import Timed
     from vqbench.plan import Plan
 
 HELP = """\
@@ -228,8 +228,8 @@ def _job(config: DictConfig) -> int:
 
 def _timed(timed: Timed, plan: Plan) -> int:
     """A comparison with others' searches; 1 where a contestant failed or found other rows."""
-    from vqbench.peers.run import measure
-    from vqbench.peers.screen import show
+    from experiments.peers.run import measure
+    from experiments.peers.screen import show
     from vqbench.terminal import progress_bar
 
     with progress_bar() as progress:

@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 import yaml
 
+from experiments.peers.settings import Timed
 from vqbench.config import build, check_targets, checked, conf_folder, nearest, whole_numbers
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
 from vqbench.errors import VqbenchError
@@ -19,7 +20,6 @@ from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
 from vqbench.names import checked_name, expanded, shortened, slug
 from vqbench.parallel.base import Parallel
-from vqbench.peers.settings import Timed
 from vqbench.variant import Variant
 from vqbench.yaml_text import yaml_text
 

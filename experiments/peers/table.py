@@ -10,7 +10,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from vqbench.peers.contest import Goal
+from experiments.peers.contest import Goal
 
 COLUMNS = [
     "family", "n", "d", "queries", "k", "contestant", "version", "threads", "timed_queries", "rounds", "median_s",

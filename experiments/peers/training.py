@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from experiments.peers.contest import load_faiss, race, same_threads, version_of
+from experiments.peers.ours import encoded
+from experiments.peers.problem import mixture
+from experiments.peers.product import DIMS
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import Row
 from vqbench.arrays import Floats
 from vqbench.errors import NotApplicableError
-from vqbench.peers.contest import load_faiss, race, same_threads, version_of
-from vqbench.peers.ours import encoded
-from vqbench.peers.problem import mixture
-from vqbench.peers.product import DIMS
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import Row
 from vqbench.plan import named_variant
 
 _OURS, _FAISS = "vqbench pq1 fit", "faiss ProductQuantizer.train"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vqbench.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load_faiss
-from vqbench.peers.ours import coded, product_alone
-from vqbench.peers.problem import Problem
+from experiments.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load_faiss
+from experiments.peers.ours import coded, product_alone
+from experiments.peers.problem import Problem
 
 _VARIANTS = ("rabitq1", "rabitq1_query4", "binary_zero_decoded")
 _OURS = tuple(f"vqbench {name}" for name in _VARIANTS)

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
+from experiments.peers import float32, hamming, int8, one_bit, product
+from experiments.peers.contest import Ask, Contestant, Family, race, same_threads, version_of
+from experiments.peers.problem import Problem, mixture
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import Row
 from vqbench.arrays import Ints
 from vqbench.errors import NotApplicableError
-from vqbench.peers import float32, hamming, int8, one_bit, product
-from vqbench.peers.contest import Ask, Contestant, Family, race, same_threads, version_of
-from vqbench.peers.problem import Problem, mixture
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import Row
 
 FAMILIES: Mapping[str, Family] = {
     module.FAMILY.name: module.FAMILY for module in (float32, int8, hamming, one_bit, product)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vqbench.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load_faiss
-from vqbench.peers.ours import coded, product_alone
-from vqbench.peers.problem import Problem
+from experiments.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load_faiss
+from experiments.peers.ours import coded, product_alone
+from experiments.peers.problem import Problem
 
 _OURS = "vqbench pq1"
 DIMS = 8  # of pq1

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from vqbench.figures.peers import TABLE, read_timed
+from experiments.peers.figures_peers import TABLE, read_timed
 from vqbench.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid, thousands
 
 _BODY = 3.4

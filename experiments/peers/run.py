@@ -13,24 +13,24 @@ import pandas as pd
 from rich.progress import Progress
 from threadpoolctl import threadpool_info
 
+from experiments.peers.contest import load_faiss, version_of
+from experiments.peers.installed import size_row
+from experiments.peers.kept import Kept
+from experiments.peers.linear import TABLE as LINEAR
+from experiments.peers.linear import linear
+from experiments.peers.memory import memory
+from experiments.peers.processes import command_rows, rows, startup
+from experiments.peers.searches import FAMILIES, compete, problem
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.sweep import sweep
+from experiments.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
+from experiments.peers.training import fit
 from vqbench import provenance
 from vqbench.durable import check_writable, faults
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import chosen, threads
 from vqbench.locks import PASSING, claimed, remove_dead
 from vqbench.names import check_no_links
-from vqbench.peers.contest import load_faiss, version_of
-from vqbench.peers.installed import size_row
-from vqbench.peers.kept import Kept
-from vqbench.peers.linear import TABLE as LINEAR
-from vqbench.peers.linear import linear
-from vqbench.peers.memory import memory
-from vqbench.peers.processes import command_rows, rows, startup
-from vqbench.peers.searches import FAMILIES, compete, problem
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.sweep import sweep
-from vqbench.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
-from vqbench.peers.training import fit
 from vqbench.store import check_not_later, write_tables
 
 KIND = "peers"

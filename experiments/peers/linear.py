@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 import vqbench
-from vqbench.peers.contest import race, same_threads
-from vqbench.peers.ours import fitted
-from vqbench.peers.problem import Problem, mixture, sign_bits
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import spread
+from experiments.peers.contest import race, same_threads
+from experiments.peers.ours import fitted
+from experiments.peers.problem import Problem, mixture, sign_bits
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import spread
 from vqbench.plan import named_variant
 from vqbench.search.api import code_topk, exact_topk, hamming_topk
 

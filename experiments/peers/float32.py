@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.peers.contest import Ask, Contestant, Family, Goal, load_faiss
+from experiments.peers.ours import product_alone
+from experiments.peers.problem import Problem
 from vqbench.arrays import Floats, Ints, row_dots
-from vqbench.peers.contest import Ask, Contestant, Family, Goal, load_faiss
-from vqbench.peers.ours import product_alone
-from vqbench.peers.problem import Problem
 from vqbench.search.api import exact_topk
 from vqbench.search.measure import Cosine
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vqbench.peers.contest import Goal, version_of
-from vqbench.peers.problem import mixture, mixture_blocks
-from vqbench.peers.processes import Command, measured
-from vqbench.peers.settings import Timed
-from vqbench.peers.table import Row
+from experiments.peers.contest import Goal, version_of
+from experiments.peers.problem import mixture, mixture_blocks
+from experiments.peers.processes import Command, measured
+from experiments.peers.settings import Timed
+from experiments.peers.table import Row
 
 FAMILY = "memory"
 _MB = 1e6

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 import vqbench
-from vqbench.peers import child
-from vqbench.peers.contest import Goal, race, version_of
-from vqbench.peers.problem import mixture
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import Row, spread
+from experiments.peers import child
+from experiments.peers.contest import Goal, race, version_of
+from experiments.peers.problem import mixture
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import Row, spread
 
 _MB = 1e6
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # what vqbench and BLAS take their number from

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load, load_faiss
+from experiments.peers.ours import coded, product_alone
+from experiments.peers.problem import Problem
 from vqbench.arrays import Floats
-from vqbench.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load, load_faiss
-from vqbench.peers.ours import coded, product_alone
-from vqbench.peers.problem import Problem
 
 _OURS = ("vqbench int8_minmax", "vqbench scalar4")
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from vqbench.figures.peers import LINEAR, read_timed
+from experiments.peers.figures_peers import LINEAR, read_timed
 from vqbench.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
 
 _BODY = 3.5

@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import vqbench
-from vqbench.peers.contest import Goal, version_of
-from vqbench.peers.table import Row
+from experiments.peers.contest import Goal, version_of
+from experiments.peers.table import Row
 
 _MB = 1e6
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.peers.settings import PARTS
+from experiments.peers.table import RUNS, TABLE
 from vqbench.errors import VqbenchError
-from vqbench.peers.settings import PARTS
-from vqbench.peers.table import RUNS, TABLE
 from vqbench.result_files import read_csv, read_timed_meta
 from vqbench.store import check_tables
 

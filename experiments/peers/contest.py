@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from experiments.peers.problem import Problem
 from vqbench.arrays import Floats, Ints
 from vqbench.errors import NotApplicableError
 from vqbench.kernels.choice import working
-from vqbench.peers.problem import Problem
 
 #: Queries ``(q, d)`` and k -> row numbers ``(q, k)``; None from what finds nothing, as a product alone.
 Ask = Callable[[Floats, int], "Ints | None"]

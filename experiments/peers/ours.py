@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from experiments.peers.contest import Ask, Contestant, Goal
+from experiments.peers.problem import Problem
 from vqbench.arrays import Codes, Floats, Ints, blocks
-from vqbench.peers.contest import Ask, Contestant, Goal
-from vqbench.peers.problem import Problem
 from vqbench.plan import named_variant
 from vqbench.quantizers.base import Codec
 from vqbench.search.api import code_topk

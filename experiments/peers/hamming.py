@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.peers.contest import Ask, Contestant, Family, Goal, load, load_faiss
+from experiments.peers.problem import Problem, sign_bits
 from vqbench.arrays import Codes, Floats, Ints
-from vqbench.peers.contest import Ask, Contestant, Family, Goal, load, load_faiss
-from vqbench.peers.problem import Problem, sign_bits
 from vqbench.search.api import hamming_topk
 
 _OURS = "vqbench hamming_topk"

@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.peers.table import rate, ratio_of, size_of
+from experiments.peers.table import rate, ratio_of, size_of
 from vqbench.terminal import console
 
 _STYLES = {"reached": "green", "missed": "red", "differs": "red", "failed": "red"}

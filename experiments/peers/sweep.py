@@ -8,15 +8,15 @@ import numpy as np
 import yaml
 
 import vqbench
+from experiments.peers.contest import Goal, race, same_threads, version_of
+from experiments.peers.ours import encoded
+from experiments.peers.problem import Problem
+from experiments.peers.settings import PARTS, Timed
+from experiments.peers.table import Row
 from vqbench.arrays import Vectors
 from vqbench.config import build, conf_folder
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import Metric
-from vqbench.peers.contest import Goal, race, same_threads, version_of
-from vqbench.peers.ours import encoded
-from vqbench.peers.problem import Problem
-from vqbench.peers.settings import PARTS, Timed
-from vqbench.peers.table import Row
 from vqbench.plan import named_variant
 from vqbench.search.measure import Cosine
 from vqbench.search.similarity import CodeArray, meet
