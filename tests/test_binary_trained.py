@@ -13,11 +13,11 @@ from hypothesis.extra import numpy as hnp
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import brentq
 
+from vqbench.api import code_topk, exact_topk
 from vqbench.arrays import Floats, unit_rows
 from vqbench.errors import VqbenchError
 from vqbench.quantizers.binary import Binary, BinaryCodec
 from vqbench.quantizers.scalar import Scalar
-from vqbench.search.api import code_topk, exact_topk
 from vqbench.transforms.center import Center
 from vqbench.variant import Variant
 

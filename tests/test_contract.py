@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from vqbench.api import code_topk
 from vqbench.arrays import Floats, unit_rows
 from vqbench.composing import names
 from vqbench.config import BASES, allowed_targets, build, conf_folder
@@ -18,7 +19,6 @@ from vqbench.errors import NotApplicableError
 from vqbench.headers import first_comment, read_header
 from vqbench.plan import build_variant
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.search.api import code_topk
 from vqbench.variant import Chain, Variant
 
 VARIANTS = names(conf_folder(), "quantizer")

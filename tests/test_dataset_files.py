@@ -13,9 +13,9 @@ import pytest
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
-from vqbench.names import expanded
 from vqbench.plan import Options
 from vqbench.prepare import prepare
+from vqbench.text import expanded
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
 

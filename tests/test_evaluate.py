@@ -201,7 +201,7 @@ def test_threads_and_kernels_are_heeded_and_change_nothing(
         return vqbench.evaluate(gaussian, variants=VARIANTS, n_queries=50, k=[10], oversample=[0, 4], **given)
 
     before, plain = (choice.threads(), choice.chosen()), evaluated()
-    monkeypatch.setattr("vqbench.evaluation.api.evaluate_variant", spied)
+    monkeypatch.setattr("vqbench.api.evaluate_variant", spied)
     pd.testing.assert_frame_equal(evaluated(threads=3, kernels=kernels), plain, check_exact=True)
     assert set(seen) == {(3, kernels)}
     assert (choice.threads(), choice.chosen()) == before

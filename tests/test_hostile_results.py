@@ -15,9 +15,9 @@ from test_report import Page
 
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
-from vqbench.names import shown
 from vqbench.result_files import read_csv, read_meta
 from vqbench.store import read_results
+from vqbench.text import shown
 
 #: What a page, a screen, a spreadsheet or a drawing might take for more than a name.
 NAMES = [

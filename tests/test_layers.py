@@ -159,7 +159,7 @@ def test_stats_knows_arrays_only(name: str) -> None:
 def test_evaluation_knows_base_classes_only(name: str) -> None:
     """No concrete quantizer, transform, dataset or engine; of metrics, the API names its defaults, engines overlap."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
-    if name in ("vqbench.evaluation.api", "vqbench.evaluation.engines"):
+    if name in ("vqbench.api", "vqbench.evaluation.engines"):
         concrete -= set(_in("metrics"))
     assert not IMPORTS[name] & concrete
 
@@ -227,7 +227,7 @@ READERS = sorted(
 @pytest.mark.parametrize("name", READERS)
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.names", "vqbench.store", "vqbench.evaluation.tables",
+    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
               *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table",
               "vqbench.comparisons", "vqbench.alignment", "vqbench.result_files"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
@@ -250,7 +250,7 @@ def test_files_of_results_are_read_in_one_place() -> None:
     for name, path in MODULES.items():
         if name != "vqbench.result_files":
             assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
-    allowed = {"vqbench.errors", "vqbench.names", "vqbench.evaluation.tables", "vqbench.unpacked_table"}
+    allowed = {"vqbench.errors", "vqbench.text", "vqbench.evaluation.tables", "vqbench.unpacked_table"}
     assert IMPORTS["vqbench.result_files"] <= allowed
 
 

@@ -9,12 +9,12 @@ from statistics import NormalDist, fmean, stdev
 import numpy as np
 import pytest
 
+from vqbench.api import code_topk
 from vqbench.arrays import Floats
 from vqbench.errors import VqbenchError
 from vqbench.packing import unpack_bits
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.multibinary import MultiBinary
-from vqbench.search.api import code_topk
 
 SIGMAS = np.float32(2) / np.float32(3)
 # A Gaussian's share of an outer cell, of the middle cell, and its mean in the upper cell.

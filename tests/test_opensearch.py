@@ -7,9 +7,9 @@ from statistics import fmean, pstdev
 import numpy as np
 import pytest
 
+from vqbench.api import hamming_topk
 from vqbench.errors import VqbenchError
 from vqbench.quantizers.opensearch import OpenSearchBinary, OpenSearchBinaryCodec
-from vqbench.search.api import hamming_topk
 
 #: In standard deviations from the mean; the two-bit and four-bit examples of the project's unit tests follow them.
 PLACES = {1: [0.0], 2: [-1 / 3, 1 / 3], 4: [-0.6, -0.2, 0.2, 0.6]}

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from vqbench.api import code_topk, exact_topk
 from vqbench.arrays import Floats, unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.osq import OSQ, OSQCodec
-from vqbench.search.api import code_topk, exact_topk
 from vqbench.transforms.center import Center
 from vqbench.transforms.normalize import Normalize
 from vqbench.variant import Variant

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vqbench.api import code_topk
 from vqbench.arrays import unit_rows
 from vqbench.kernels.choice import working
 from vqbench.plan import named_variant
 from vqbench.quantizers.base import TwoValued
-from vqbench.search.api import code_topk
 from vqbench.search.measure import Inner
 from vqbench.search.planes import Planes
 from vqbench.search.similarity import CodeArray, CodeRows, meet

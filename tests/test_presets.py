@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import yaml
 
+from vqbench.api import code_topk
 from vqbench.arrays import unit_rows
 from vqbench.config import conf_folder
 from vqbench.headers import read_header
 from vqbench.plan import build_variant
 from vqbench.quantizers.base import Codec
-from vqbench.search.api import code_topk
 from vqbench.variant import Variant
 
 FOLDER = conf_folder() / "quantizer"

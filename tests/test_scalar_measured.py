@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from vqbench.api import code_topk, exact_topk
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.quantizers.scalar import Scalar
-from vqbench.search.api import code_topk, exact_topk
 
 SENTENCE_TRANSFORMERS = {"range": "minmax", "rounding": "floor", "span": "ends", "decode": "edge"}
 FAISS = {"range": "minmax", "rounding": "floor", "span": "ends", "decode": "midpoint", "divisor": "range"}

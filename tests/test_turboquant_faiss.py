@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vqbench.api import code_topk, exact_topk
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.turboquant import TurboQuantMSE, TurboQuantProd
-from vqbench.search.api import code_topk, exact_topk
 from vqbench.transforms.rotation import Orthogonal
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "turboquant.json").read_text("utf-8"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from vqbench.api import code_topk
 from vqbench.arrays import Codes, Floats
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item
@@ -15,7 +16,6 @@ from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast, CastCodec
 from vqbench.quantizers.offset_int8 import OffsetInt8
-from vqbench.search.api import code_topk
 from vqbench.transforms.base import Fitted, Transform
 from vqbench.variant import Chain, Variant
 

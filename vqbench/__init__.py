@@ -5,20 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vqbench.version import __version__
+
 if TYPE_CHECKING:
-    from vqbench.evaluation.api import evaluate
-    from vqbench.search.api import code_topk, exact_topk, hamming_topk
+    from vqbench.api import code_topk, evaluate, exact_topk, hamming_topk
     from vqbench.variant import Variant
 
-__version__ = "0.1.0"
-__all__ = ["Variant", "code_topk", "evaluate", "exact_topk", "hamming_topk"]
+__all__ = ["Variant", "__version__", "code_topk", "evaluate", "exact_topk", "hamming_topk"]
 
 _HOME = {
     "Variant": "vqbench.variant",
-    "code_topk": "vqbench.search.api",
-    "evaluate": "vqbench.evaluation.api",
-    "exact_topk": "vqbench.search.api",
-    "hamming_topk": "vqbench.search.api",
+    "code_topk": "vqbench.api",
+    "evaluate": "vqbench.api",
+    "exact_topk": "vqbench.api",
+    "hamming_topk": "vqbench.api",
 }
 
 
@@ -27,3 +27,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vqbench' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

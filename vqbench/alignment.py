@@ -8,8 +8,8 @@ from dataclasses import replace
 import pandas as pd
 
 from vqbench.errors import VqbenchError
-from vqbench.names import shortened
 from vqbench.store import Results
+from vqbench.text import shortened
 
 
 def shared_datasets(before: Results, after: Results) -> list[str]:

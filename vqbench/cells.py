@@ -23,9 +23,9 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.locks import PASSING
-from vqbench.names import shortened, slug
 from vqbench.regular import open_regular
 from vqbench.result_files import wrong_in
+from vqbench.text import shortened, slug
 from vqbench.unpacked_table import unpacked_table
 
 _SMALL = b"vqbench_cell"

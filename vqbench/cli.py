@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vqbench.ending import farewell, heard, status_of
 from vqbench.errors import VqbenchError
-from vqbench.names import shown
+from vqbench.text import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -73,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(HELP, end="")
         return 0
     if sweep and "--version" in given:
-        import vqbench
+        from vqbench.version import __version__
 
-        print(vqbench.__version__)
+        print(__version__)
         return 0
     try:
         with heard():
@@ -102,7 +102,7 @@ def _told(error: object) -> str:
 def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench import listing
     from vqbench.commands import data, results
-    from vqbench.config import nearest
+    from vqbench.text import did_you_mean
 
     found: dict[str, Callable[[list[str]], int]] = {
         "list": listing.listing, "nearest": data.nearest, "doctor": data.doctor, "cache": data.cache,
@@ -113,7 +113,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
         hint = (
             f"for vectors in a file: vqbench dataset=file dataset.path={name}"
             if Path(name).exists()
-            else nearest(name, found)
+            else did_you_mean(name, found)
         )
         raise VqbenchError(f"{name}: no such command; {hint}; settings look like key=value")
     return found[name]

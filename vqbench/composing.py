@@ -12,11 +12,11 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from vqbench.config import conf_folder, nearest
+from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.guard import STARTED, guarded
-from vqbench.names import expanded
+from vqbench.text import did_you_mean, expanded
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
@@ -81,7 +81,7 @@ def check_habits(given: Sequence[str]) -> None:
         if not equals and at + 1 < len(given) and not given[at + 1].startswith("-") and "=" not in given[at + 1]:
             value = given[at + 1]
         key = name.replace("-", "_")
-        known = key if key.partition(".")[0] in _keys(conf_folder()) else nearest(key, _keys(conf_folder()))
+        known = key if key.partition(".")[0] in _keys(conf_folder()) else did_you_mean(key, _keys(conf_folder()))
         hint = f"as in {key}={value or '...'}" if known == key else f"as in dataset=movies; {known}"
         raise VqbenchError(f"{word}: no such option; settings are written key=value, {hint}")
 
@@ -168,7 +168,7 @@ def explained(error: Exception, conf: Path, own: str | None = None, plugins: Seq
             return f"{key}: nothing is chosen there that could be overridden: leave out the @ and what follows it"
         if key in _OF_DATASET:
             return f"{key}: unknown key; it belongs to the dataset: dataset.{key}=..."
-        return f"{key}: unknown key; {nearest(re.split('[.@]', key)[0], _keys(conf))}"
+        return f"{key}: unknown key; {did_you_mean(re.split('[.@]', key)[0], _keys(conf))}"
     for words, said in _SAID.items():
         if found := re.search(words, text):
             one = found.group(1).partition("=")[0] in ("dataset", "parallel", "experiment")
@@ -189,7 +189,7 @@ def _missing(group: str, name: str, conf: Path, own: str | None, plugins: Sequen
         return runnable(f"{group}={name}: its plugin is not installed: pip install 'vqbench[{extra}]'")
     if group in ("hydra/launcher", "hydra/sweeper"):
         valid = STARTED[group.removeprefix("hydra/")]
-        return f"{group}={name}: no such {group}; {nearest(name, valid)}"
+        return f"{group}={name}: no such {group}; {did_you_mean(name, valid)}"
     if group == "dataset" and "." in name or group.startswith("dataset/"):
         path = f"{group}/{name}".removeprefix("dataset/")
         return f"dataset={path}: no such dataset; for vectors in a file: dataset=file dataset.path={path}"
@@ -200,9 +200,9 @@ def _missing(group: str, name: str, conf: Path, own: str | None, plugins: Sequen
             "with the / that stands for the top"
         )
     if not name:
-        return f"{group}=: needs a name; {nearest('', names(conf, group))}"
+        return f"{group}=: needs a name; {did_you_mean('', names(conf, group))}"
     valid = [found for folder in (conf, *([own] if own else []), *plugins) for found in names(Path(folder), group)]
-    hint = nearest(name, valid)
+    hint = did_you_mean(name, valid)
     if group in _GROUPS and (more := _elsewhere(group, name, own, plugins)):
         hint += f"{' ' if hint.endswith('?') else '; '}{more}"
     return f"{group or 'config'}={name}: no such {group or 'config'}; {hint}"

@@ -8,7 +8,6 @@ known to be ours, and a new file is enough to add one. Folders that the user nam
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import re
 import types
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vqbench.errors import VqbenchError
-from vqbench.names import shortened
 from vqbench.plugins import imported, parsed, place_of, why_not
+from vqbench.text import did_you_mean, shortened
 
 _PACKAGE = Path(__file__).parent
 #: Group of configs -> base classes whose subclasses may be named there.
@@ -32,7 +31,7 @@ BASES = {
     "parallel": {"Parallel"},
     "backends": {"Backend"},
 }
-_MOST_TOLD, _FEW = 400, 4  # characters of valid names in a message; how many names where that is too long
+_LONGEST_TARGET = 400  # characters
 #: Types as a user knows them.
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text, in quotes if "
                           "it looks like something else"}  # fmt: skip
@@ -100,24 +99,8 @@ def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> 
 
 def _hint(target: object, group: str, plugins: tuple[Path, ...]) -> str:
     """What to do about a name that the group does not allow."""
-    reason = why_not(str(target), sorted(BASES[group]), plugins) if len(str(target)) <= _MOST_TOLD else ""
-    return reason or nearest(shortened(target), allowed_targets(group, plugins))
-
-
-def nearest(name: str, valid: Iterable[str], otherwise: str = "see vqbench list") -> str:
-    """ "did you mean a, b?" or the valid names themselves where there are few; ``otherwise`` where there are many."""
-    valid = sorted(valid)
-    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {', '.join(close)}?"
-    if not valid:
-        return "it takes none"
-    if len(valid) > 30:
-        return otherwise
-    told = ", ".join(valid)
-    if len(told) > _MOST_TOLD:
-        told = f"{', '.join(valid[:_FEW])} and {len(valid) - _FEW} more"
-    return f"valid: {told}"
+    reason = why_not(str(target), sorted(BASES[group]), plugins) if len(str(target)) <= _LONGEST_TARGET else ""
+    return reason or did_you_mean(shortened(target), allowed_targets(group, plugins))
 
 
 def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) -> Any:
@@ -149,7 +132,7 @@ def checked(given: Mapping[str, Any], cls: type, place: str) -> dict[str, Any]:
     names = [field.name for field in fields(cls)]
     for key in given:
         if key not in names:
-            raise VqbenchError(f"{place}{key}: {cls.__name__} has no such key; {nearest(key, names)}")
+            raise VqbenchError(f"{place}{key}: {cls.__name__} has no such key; {did_you_mean(key, names)}")
     return {key: _value(value, hints[key], f"{place}{key}") for key, value in given.items()}
 
 

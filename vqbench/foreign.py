@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.errors import VqbenchError
-from vqbench.names import shortened
 from vqbench.references import NOTHING, at
+from vqbench.text import shortened
 
 #: What only the command line may set, and why.
 PRIVATE = {

@@ -33,8 +33,8 @@ from omegaconf.errors import OmegaConfBaseException
 from vqbench.config import conf_folder, targets
 from vqbench.errors import VqbenchError
 from vqbench.foreign import OF_HYDRA, PRIVATE, SINGLE, check_config_dir, check_private, check_written
-from vqbench.names import shortened
 from vqbench.references import at, check_references
+from vqbench.text import shortened
 from vqbench.yaml_text import reason, yaml_text
 
 #: Settings of Hydra's own that a command line may have.

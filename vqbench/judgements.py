@@ -11,7 +11,7 @@ import numpy as np
 from vqbench.arrays import Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ids import positions
-from vqbench.names import shortened
+from vqbench.text import shortened
 
 #: Query id, document id, gain.
 Judgement = tuple[str, str, float]

@@ -13,12 +13,12 @@ from rich.table import Table
 
 from vqbench.commands.parser import Parser
 from vqbench.composing import names
-from vqbench.config import conf_folder, nearest
+from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.foreign import check_config_dir
 from vqbench.headers import Header, first_comment, read_header
-from vqbench.names import shortened
 from vqbench.terminal import console
+from vqbench.text import did_you_mean, shortened
 from vqbench.yaml_text import yaml_text
 
 _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments",
@@ -75,7 +75,7 @@ def _others(group: str, title: str, paths: Mapping[str, Path], part: str) -> Non
     for name in [name for name in paths if part in name.casefold()]:
         table.add_row(_marked(group, name), escape(_first(paths[name])))
     if not table.row_count:
-        raise VqbenchError(f"{part}: no {group} has that in its name; {nearest(part, paths)}")
+        raise VqbenchError(f"{part}: no {group} has that in its name; {did_you_mean(part, paths)}")
     console().print(table, "")
 
 
@@ -84,7 +84,7 @@ def _variants(title: str, paths: Mapping[str, Path], part: str, own: Path | None
     headers = {n: head for n, head in headers.items() if part in n.casefold() or part in head.family.casefold()}
     if not headers:
         elsewhere = "" if own else ", or name a folder of your own with --config-dir DIR"
-        close = nearest(part, [*_GROUPS, *paths], otherwise="")
+        close = did_you_mean(part, [*_GROUPS, *paths], otherwise="")
         meant = f"{close} " if close.endswith("?") else ""
         raise VqbenchError(
             f"{part}: no variant or family has that in its name; {meant}see vqbench list quantizer{elsewhere}"

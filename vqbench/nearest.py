@@ -22,12 +22,12 @@ from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.names import shortened, shown
 from vqbench.plan import build_variant
 from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search
+from vqbench.text import shortened, shown
 from vqbench.variant import Variant
 
 

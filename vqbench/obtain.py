@@ -16,8 +16,8 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.locks import claimed
-from vqbench.names import shown
 from vqbench.plugins import place_of
+from vqbench.text import shown
 
 T = TypeVar("T")
 MEANWHILE = "finished by another run meanwhile"

@@ -12,14 +12,14 @@ import platformdirs
 import yaml
 
 from experiments.peers.settings import Timed
-from vqbench.config import build, check_targets, checked, conf_folder, nearest, whole_numbers
+from vqbench.config import build, check_targets, checked, conf_folder, whole_numbers
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engines import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
-from vqbench.names import checked_name, expanded, shortened, slug
 from vqbench.parallel.base import Parallel
+from vqbench.text import checked_name, did_you_mean, expanded, shortened, slug
 from vqbench.variant import Variant
 from vqbench.yaml_text import yaml_text
 
@@ -107,7 +107,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     plain = {key: value for key, value in config.items() if key not in _TABLES}
     for key in plain:
         if key not in Options.__dataclass_fields__:
-            raise VqbenchError(f"{key}: unknown key; {nearest(key, [*Options.__dataclass_fields__, *_TABLES])}")
+            raise VqbenchError(f"{key}: unknown key; {did_you_mean(key, [*Options.__dataclass_fields__, *_TABLES])}")
     _check_queries(plain.get("queries"))
     options = Options(**checked(plain, Options, ""))
     check_targets(config, options.plugin_folders)
@@ -119,7 +119,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     variants = _variants(_group(config, "quantizer"), overrides, plugins)
     if options.baseline is not None and options.baseline not in variants:
         raise VqbenchError(
-            f"baseline = {options.baseline}: not a variant of this run; {nearest(options.baseline, variants)}"
+            f"baseline = {options.baseline}: not a variant of this run; {did_you_mean(options.baseline, variants)}"
         )
     _check_figures(config.get("figures", True))
     settings = Settings(
@@ -174,7 +174,9 @@ def _check_figures(chosen: Any) -> None:
 
     for name in chosen if isinstance(chosen, list) else [chosen]:
         if name not in (*FIGURES, ACROSS, SCALE):
-            raise VqbenchError(f"figures = {name}: no such figure; {nearest(str(name), [*FIGURES, ACROSS, SCALE])}")
+            raise VqbenchError(
+                f"figures = {name}: no such figure; {did_you_mean(str(name), [*FIGURES, ACROSS, SCALE])}"
+            )
 
 
 def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
@@ -212,7 +214,7 @@ def _variants(nodes: Mapping[str, Any], overrides: Sequence[str], plugins: tuple
     for name in nodes:
         if name not in chosen:
             raise VqbenchError(
-                f"quantizer.{name}: not among this run's variants; {nearest(name, chosen)}; "
+                f"quantizer.{name}: not among this run's variants; {did_you_mean(name, chosen)}; "
                 "choose variants with 'quantizer=[NAME,...]'"
             )
     return {
@@ -242,7 +244,7 @@ def named_variant(name: str, place: str, plugins: tuple[Path, ...]) -> Variant:
     """A variant of conf/quantizer, or of a plugin."""
     paths = {path.stem: path for folder in (conf_folder(), *plugins) for path in (folder / "quantizer").glob("*.yaml")}
     if name not in paths:
-        raise VqbenchError(f"{place}.variant = {name}: no such variant; {nearest(name, paths)}")
+        raise VqbenchError(f"{place}.variant = {name}: no such variant; {did_you_mean(name, paths)}")
     content = yaml.safe_load(yaml_text(paths[name]))
     if not isinstance(content, Mapping) or name not in content:
         raise VqbenchError(f"{paths[name]}: holds no key {name}: a variant's YAML begins with its name")

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import vqbench
 from vqbench.datasets.base import Data
 from vqbench.draws import drawn, named
 from vqbench.evaluation.tables import SCHEMA
@@ -19,6 +18,7 @@ from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.kernels.choice import threads
 from vqbench.metrics.base import Metric
 from vqbench.plan import Plan
+from vqbench.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "hydra-core", "omegaconf")
 
@@ -35,7 +35,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "compared": {"baseline": plan.options.baseline, "margin": plan.options.margin},
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
-        "versions": {"vqbench": vqbench.__version__, "python": platform.python_version(), **_versions(plan)},
+        "versions": {"vqbench": __version__, "python": platform.python_version(), **_versions(plan)},
         "machine": {
             "cpu": cpu(),
             "system": platform.system(),

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from vqbench.measured import Setting
-from vqbench.names import slug
+from vqbench.text import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")
 #: What conf/config.yaml has; another value belongs into the command.

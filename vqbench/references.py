@@ -8,7 +8,7 @@ from typing import Any
 
 from vqbench.config import values
 from vqbench.errors import VqbenchError
-from vqbench.names import shortened
+from vqbench.text import shortened
 
 #: Characters and values that all references together may stand for.
 MOST_REFERRED = 1 << 20

@@ -15,7 +15,7 @@ import pandas as pd
 
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS, LEDGER, METRICS
-from vqbench.names import shortened, shown
+from vqbench.text import shortened, shown
 from vqbench.unpacked_table import unpacked_table
 
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most

@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from vqbench import provenance
 from vqbench.cells import CellName
-from vqbench.config import nearest
 from vqbench.datasets.base import Data, Source
 from vqbench.doctor.examine import examine
 from vqbench.durable import check_writable, faults
@@ -26,12 +25,12 @@ from vqbench.ids import positions
 from vqbench.kernels.choice import working
 from vqbench.keys import cell_name, engine_name, plugin_hashes
 from vqbench.locks import available, remove_dead
-from vqbench.names import check_no_links
 from vqbench.obtain import Noted, Shown, Task, obtain, once, reason_of
 from vqbench.plan import Plan
 from vqbench.prepare import prepare
 from vqbench.search.shards import Spread
 from vqbench.store import check_not_later
+from vqbench.text import check_no_links, did_you_mean
 from vqbench.variant import Variant
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
@@ -121,7 +120,7 @@ def _check(plan: Plan, data: Data) -> None:
     plan.settings.check_depth(data.name, data.findable)
     example = plan.options.example
     if example is not None and len(plan.datasets) == 1 and not positions(data.ids, [example]):
-        hint = nearest(example, data.ids[:_NAMED], otherwise="name one of its ids")
+        hint = did_you_mean(example, data.ids[:_NAMED], otherwise="name one of its ids")
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {hint}")
 
 

@@ -22,10 +22,10 @@ from vqbench.advice import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
-from vqbench.names import shortened, shown
 from vqbench.narrow import fitted, left_out_of
 from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
+from vqbench.text import shortened, shown
 
 WIDTH = 100
 #: A comparison's verdict in one sign.

@@ -12,8 +12,8 @@ from experiments.peers.ours import fitted
 from experiments.peers.problem import Problem, mixture, sign_bits
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import spread
+from vqbench.api import code_topk, exact_topk, hamming_topk
 from vqbench.plan import named_variant
-from vqbench.search.api import code_topk, exact_topk, hamming_topk
 
 TABLE = "linear.csv"
 COLUMNS = ["against", "what", "n", "d", "queries", "k", "variants", "rounds", "median_s", "min_s", "max_s"]

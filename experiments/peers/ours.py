@@ -9,10 +9,10 @@ import numpy as np
 
 from experiments.peers.contest import Ask, Contestant, Goal
 from experiments.peers.problem import Problem
+from vqbench.api import code_topk
 from vqbench.arrays import Codes, Floats, Ints, blocks
 from vqbench.plan import named_variant
 from vqbench.quantizers.base import Codec
-from vqbench.search.api import code_topk
 
 PRODUCT = "matrix product alone"
 _BLOCK = 8192

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from vqbench.api import exact_topk
 from vqbench.arrays import Codes, Floats, Ints, blocks, unit_rows
-from vqbench.search.api import exact_topk
 
 _BLOCK = 16_384  # part of the recipe: rows are drawn block by block
 _CLUSTERS = 100

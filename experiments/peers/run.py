@@ -30,8 +30,8 @@ from vqbench.durable import check_writable, faults
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.kernels.choice import chosen, threads
 from vqbench.locks import PASSING, claimed, remove_dead
-from vqbench.names import check_no_links
 from vqbench.store import check_not_later, write_tables
+from vqbench.text import check_no_links
 
 KIND = "peers"
 _CLAIM = f"{PASSING}peers.claim"

@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from vqbench.commands.parser import Parser, whole
 from vqbench.errors import VqbenchError
-from vqbench.names import shown
 from vqbench.terminal import console, progress_bar
+from vqbench.text import shown
 
 
 def recommend(arguments: list[str]) -> int:

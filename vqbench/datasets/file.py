@@ -8,11 +8,11 @@ from pathlib import Path
 from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
-from vqbench.names import expanded
 from vqbench.readers import qrels
 from vqbench.readers.arrow_folder import is_folder
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
+from vqbench.text import expanded
 
 BUNDLED = "bundled:"
 #: File names that say nothing: the folder's name is taken.

@@ -32,10 +32,10 @@ from vqbench.figures.slices import Slice, slices
 from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
-from vqbench.names import check_no_links, distinct
 from vqbench.result_files import read_timed_meta
 from vqbench.scaling.curves import nested
 from vqbench.store import Results, check_tables, read_results
+from vqbench.text import check_no_links, distinct
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {

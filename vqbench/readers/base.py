@@ -9,7 +9,7 @@ from pathlib import Path
 from vqbench.arrays import Table
 from vqbench.errors import VqbenchError
 from vqbench.given import Given
-from vqbench.names import shortened
+from vqbench.text import shortened
 
 _LONGEST = 300  # characters of a part of a message
 _MOST = 1 << 28  # bytes of text: its numbers may take several times as much in memory

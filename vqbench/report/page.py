@@ -16,11 +16,11 @@ from vqbench.durable import write_atomically, write_text
 from vqbench.errors import VqbenchError
 from vqbench.locks import remove_dead
 from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
-from vqbench.names import shown
 from vqbench.report import charts, tables
 from vqbench.report.answers import Answer, answers, lead
 from vqbench.report.engines import Engines, differences, engines
 from vqbench.store import Results, read_results
+from vqbench.text import shown
 
 NAME = "report.html"
 

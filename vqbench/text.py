@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 import unicodedata
@@ -14,6 +15,8 @@ from vqbench.errors import VqbenchError
 MOST_SLUG = 120
 _MOST_NAME = 1000
 _MOST_SHOWN = 80
+#: Characters of valid names in a message; how many names where that is too long.
+_MOST_SUGGESTED, _FEW_SUGGESTED = 400, 4
 #: What Windows takes for devices, whatever follows after a dot.
 _DEVICES = {
     "con",
@@ -126,3 +129,19 @@ def check_no_links(folder: Path) -> None:
                 f"{path}: is a link to {path.readlink()}, so results would be written outside {folder}: "
                 "remove the link, or choose another folder with out=DIR"
             )
+
+
+def did_you_mean(name: str, valid: Iterable[str], otherwise: str = "see vqbench list") -> str:
+    """ "did you mean a, b?" or the valid names themselves where there are few; ``otherwise`` where there are many."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    if not valid:
+        return "it takes none"
+    if len(valid) > 30:
+        return otherwise
+    listed = ", ".join(valid)
+    if len(listed) > _MOST_SUGGESTED:
+        listed = f"{', '.join(valid[:_FEW_SUGGESTED])} and {len(valid) - _FEW_SUGGESTED} more"
+    return f"valid: {listed}"
