@@ -35,13 +35,13 @@ from rich.progress import Progress
 
 from experiments.peers.kept import Kept
 from vqbench import engine_screen, terminal
+from vqbench.analysis.compare import compare
+from vqbench.analysis.recommend import recommend
 from vqbench.assemble import assemble
-from vqbench.compare import compare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
 from vqbench.figures import folder as figures
 from vqbench.plan import make_plan
-from vqbench.recommend import recommend
 from vqbench.report.page import write_report
 from vqbench.result_files import read_timed_meta
 from vqbench.run import run

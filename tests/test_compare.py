@@ -11,8 +11,8 @@ import pytest
 from folders import copied
 from scipy import stats as scipy_stats
 
+from vqbench.analysis.compare import compare
 from vqbench.cli import main
-from vqbench.compare import compare
 from vqbench.errors import VqbenchError
 from vqbench.store import read_results
 

@@ -212,11 +212,11 @@ def test_only_the_command_line_knows_what_guards_hydra() -> None:
 
 READERS = sorted(
     {
-        "vqbench.compare",
+        "vqbench.analysis.compare",
         "vqbench.measured",
-        "vqbench.recommend",
-        "vqbench.advice",
-        "vqbench.recipe",
+        "vqbench.analysis.recommend",
+        "vqbench.analysis.recommend_text",
+        "vqbench.analysis.rerun_command",
         "vqbench.panel",
         "vqbench.narrow",
     }
@@ -229,7 +229,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
               *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table",
-              "vqbench.comparisons", "vqbench.alignment", "vqbench.result_files"}  # fmt: skip
+              "vqbench.comparisons", "vqbench.analysis.compare_align", "vqbench.result_files"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"

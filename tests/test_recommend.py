@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import norm
 
-from vqbench import advice, panel
+from vqbench import panel
+from vqbench.analysis import recommend_text
+from vqbench.analysis.recommend import Recommendation, corrected, recommend
+from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
-from vqbench.recipe import command_of, yaml_of
-from vqbench.recommend import Recommendation, corrected, recommend
 from vqbench.stats import intervals
 from vqbench.store import read_results
 
@@ -74,12 +75,12 @@ def test_a_mean_above_the_target_is_not_enough(told: Any) -> None:
     rec = told([FULL, row("int8", 0, 0.95, 0.01), row("bits", 4, 0.91, 0.02)])
     assert name(rec.chosen) == "int8/0"
     assert [(name(one.setting), one.queries) for one in rec.undecided] == [("bits/4", 4000)]
-    assert "bits ×4 (4 B)" in advice.open_cases(rec)[0]
+    assert "bits ×4 (4 B)" in recommend_text.open_cases(rec)[0]
     alone = told([FULL, row("bits", 4, 0.91, 0.02), row("bits", 2, 0.9, 0.02)])
     assert alone.chosen is None
     assert [one.queries for one in alone.undecided] == [None, 4000]
-    assert "about 4,000 queries would do" in advice.answer(alone)
-    (case,) = advice.open_cases(alone)
+    assert "about 4,000 queries would do" in recommend_text.answer(alone)
+    (case,) = recommend_text.open_cases(alone)
     assert case == (
         "bits ×4 (4 B): mean 0.910, lower bound 0.890; about 4,000 queries to tell (n_queries=4000); undecided too: ×2"
     )
@@ -91,15 +92,15 @@ def test_where_no_query_lost_anything_the_bound_shrinks_with_n(told: Any) -> Non
     assert rec.chosen is None
     assert rec.undecided[0].queries == 3000
     assert (rec.least_queries, rec.too_few_queries) == (3000, True)
-    assert "too few to tell" in advice.answer(rec)
+    assert "too few to tell" in recommend_text.answer(rec)
 
 
 def test_nothing_qualifies(told: Any) -> None:
     rec = told([FULL, row("int8", 0, 0.8, 0.01), row("bits", 0, 0.5, 0.01)])
     assert names(rec) == (None, None, None, None)
     assert (name(rec.closest), rec.corrected_low, rec.survives) == ("int8/0", None, False)
-    assert advice.answer(rec).startswith("Nothing smaller than float32 is shown to reach overlap@10 of 0.9.")
-    assert "Stay with float32" in advice.answer(rec)
+    assert recommend_text.answer(rec).startswith("Nothing smaller than float32 is shown to reach overlap@10 of 0.9.")
+    assert "Stay with float32" in recommend_text.answer(rec)
     assert told([row("int8", 0, 0.8, 0.01)]).fallback is None
 
 
@@ -130,7 +131,7 @@ def test_what_is_stored_once_is_shared_by_n(told: Any) -> None:
     assert name(told(rows, n=1000).chosen) == "bits/4"
     alone = told(rows[1:2], corpus=20)
     assert (alone.chosen, alone.tried, alone.too_large) == (None, 0, 1)
-    assert "--n N" in advice.notes(alone)[0]
+    assert "--n N" in recommend_text.notes(alone)[0]
 
 
 def test_floats_in_memory(told: Any) -> None:
@@ -147,7 +148,7 @@ def test_a_limit_of_bytes(told: Any) -> None:
     assert name(told(rows, max_bytes=32).chosen) == "int8/0"
     rec = told(rows, max_bytes=31)
     assert (rec.chosen, name(rec.closest)) == (None, "bits/4")
-    assert "within 31 bytes a vector" in advice.answer(rec)
+    assert "within 31 bytes a vector" in recommend_text.answer(rec)
 
 
 def test_the_correction_for_many_settings(told: Any) -> None:
@@ -157,7 +158,7 @@ def test_the_correction_for_many_settings(told: Any) -> None:
     assert rec.tried == 10
     assert rec.corrected_low == pytest.approx(0.93 - 0.025 * norm.ppf(1 - 0.0025) / norm.ppf(0.975))
     assert not rec.survives
-    assert "does not meet the target" in advice.notes(rec)[0]
+    assert "does not meet the target" in recommend_text.notes(rec)[0]
     assert told(rows[:1]).corrected_low == pytest.approx(0.905)
     nothing_lost = replace(rec.chosen, value=1.0, ci_low=0.997, ci_high=1.0)
     assert corrected(nothing_lost, 10) == pytest.approx(1 - 0.003 * math.log(0.005) / math.log(0.05))
@@ -387,15 +388,15 @@ def test_the_readme_shows_what_the_command_says(capsys: pytest.CaptureFixture[st
 def test_sizes_and_shares_in_words() -> None:
     sizes = {48: "48 B", 999: "999 B", 999.6: "1.00 kB", 1536: "1.54 kB", 15.4e9: "15.4 GB", 0: "0 B", 480e6: "480 MB",
              62.5: "62.5 B", 9.996e3: "10.0 kB"}  # fmt: skip
-    assert {size: advice.human(size) for size in sizes} == sizes
-    assert [advice.share(value) for value in (0.9996, 1.0, 0.9994, 0.5, math.nan)] == [
+    assert {size: recommend_text.human(size) for size in sizes} == sizes
+    assert [recommend_text.share(value) for value in (0.9996, 1.0, 0.9994, 0.5, math.nan)] == [
         "0.999",
         "1.000",
         "0.999",
         "0.500",
         "-",
     ]
-    assert [advice.percent(value) for value in (0.9996, 1.0, 0.961)] == ["99.9", "100.0", "96.1"]
+    assert [recommend_text.percent(value) for value in (0.9996, 1.0, 0.961)] == ["99.9", "100.0", "96.1"]
 
 
 def test_of_a_multiruns_jobs_the_one_with_the_changed_value_is_meant() -> None:

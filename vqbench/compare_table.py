@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
+from vqbench.analysis.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
 from vqbench.narrow import fitted
 
 _STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", UNCLEAR: "", SAME: ""}

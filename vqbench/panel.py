@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from vqbench import advice
+from vqbench.analysis import recommend_text
+from vqbench.analysis.recommend import Recommendation
+from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.measured import FLOAT32, ledger_of
 from vqbench.narrow import fitted, left_out_of
-from vqbench.recipe import command_of, yaml_of
-from vqbench.recommend import Recommendation
 from vqbench.store import Results
 
 _PLACES = {"ram": "memory", "disk": "disk"}
@@ -29,19 +29,19 @@ def show(results: Results, rec: Recommendation, screen: Console, shipped: Sequen
 
     shipped: the variants that vqbench knows by name; another one's command names its YAML.
     """
-    parts: list[RenderableType] = [f"[bold]{escape(advice.answer(rec))}[/bold]"]
+    parts: list[RenderableType] = [f"[bold]{escape(recommend_text.answer(rec))}[/bold]"]
     if rec.chosen is not None:
         parts += ["", _bytes(results, rec)]
-    if options := advice.options(rec):
+    if options := recommend_text.options(rec):
         parts += ["", *_options(rec, options, screen)]
-    cases = advice.open_cases(rec)
+    cases = recommend_text.open_cases(rec)
     if cases and rec.chosen is not None:
         parts.append(f"Undecided, and cheaper: {escape('. '.join(cases[:_LISTED]))}.")
-    known = advice.notes(rec)
+    known = recommend_text.notes(rec)
     parts += ["", *map(escape, known)] if known else []
     if rec.chosen is not None:
         parts += ["", *_how(results, rec, shipped)]
-    title = f"{rec.dataset}: {advice.axis(rec)} of at least {rec.target:g}, {rec.n:,} vectors"
+    title = f"{rec.dataset}: {recommend_text.axis(rec)} of at least {rec.target:g}, {rec.n:,} vectors"
     screen.print(Panel(Group(*parts), title=f"[bold]{escape(title)}[/bold]", title_align="left", box=box.ROUNDED))
 
 
@@ -52,18 +52,18 @@ def _bytes(results: Results, rec: Recommendation) -> Table:
     lines = ledger_of(results, rec.chosen, rec.floats)
     for line in sorted(lines, key=lambda line: line.place == "disk"):
         each = f"{line.each:,.4g} B" if line.each else "once"
-        table.add_row(escape(line.item), each, advice.human(line.total(rec.n)), _PLACES[line.place])
+        table.add_row(escape(line.item), each, recommend_text.human(line.total(rec.n)), _PLACES[line.place])
     table.add_section()
     total = rec.chosen.ram(rec.n, rec.floats)
     full = FLOAT32 * rec.d
-    table.add_row("memory in all", f"{total:,.1f} B", advice.human(total * rec.n), f"{full / total:.1f}x less")
-    table.add_row("float32 in memory", f"{full:,} B", advice.human(full * rec.n), "")
+    table.add_row("memory in all", f"{total:,.1f} B", recommend_text.human(total * rec.n), f"{full / total:.1f}x less")
+    table.add_row("float32 in memory", f"{full:,} B", recommend_text.human(full * rec.n), "")
     return table
 
 
 def _options(rec: Recommendation, options: list, screen: Console) -> list[RenderableType]:
     """The table of settings, less what the screen has no room for, and a word on that."""
-    of, versus, interval = advice.axis(rec), "against the choice", "95 % interval"
+    of, versus, interval = recommend_text.axis(rec), "against the choice", "95 % interval"
     headings = ["", "setting", "bytes", of, interval, *([versus] if rec.chosen else [])]
 
     def make(left_out: list[str]) -> Table:
@@ -73,8 +73,8 @@ def _options(rec: Recommendation, options: list, screen: Console) -> list[Render
         for role, setting in options:
             cells = {
                 "": role, "setting": escape(setting.name), "bytes": f"{setting.ram(rec.n, rec.floats):,.0f}",
-                of: advice.share(setting.value), interval: advice.interval(setting),
-                versus: "" if setting is rec.chosen else advice.versus(rec, setting),
+                of: recommend_text.share(setting.value), interval: recommend_text.interval(setting),
+                versus: "" if setting is rec.chosen else recommend_text.versus(rec, setting),
             }  # fmt: skip
             table.add_row(*(cells[heading] for heading in kept))
         return table
@@ -108,12 +108,18 @@ def as_json(results: Results, rec: Recommendation, shipped: Sequence[str] | None
     """Everything on the screen as plain data; numbers that are not known are null."""
     plain = {key: value for key, value in vars(rec).items() if not hasattr(value, "variant") and key != "undecided"}
     settings = ("chosen", "runner_up", "cheaper", "dearer", "closest", "fallback")
-    plain |= {name: advice.described(rec, getattr(rec, name)) for name in settings}
+    plain |= {name: recommend_text.described(rec, getattr(rec, name)) for name in settings}
     plain["undecided"] = [
-        {"setting": advice.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
+        {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
     ]
     plain |= {"survives": rec.survives, "too_few_queries": rec.too_few_queries}
-    plain |= {"answer": advice.answer(rec), "notes": advice.notes(rec), "ledger": [], "command": None, "yaml": None}
+    plain |= {
+        "answer": recommend_text.answer(rec),
+        "notes": recommend_text.notes(rec),
+        "ledger": [],
+        "command": None,
+        "yaml": None,
+    }
     if rec.chosen is not None:
         plain["ledger"] = [
             {**vars(line), "total": line.total(rec.n)} for line in ledger_of(results, rec.chosen, rec.floats)

@@ -18,12 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.segment import Segment
 from rich.table import Table
 
-from vqbench.advice import answer
+from vqbench.analysis.recommend import recommend
+from vqbench.analysis.recommend_text import answer
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
 from vqbench.narrow import fitted, left_out_of
-from vqbench.recommend import recommend
 from vqbench.store import Results, read_results
 from vqbench.text import shortened, shown
 

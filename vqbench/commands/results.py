@@ -17,9 +17,9 @@ from vqbench.text import shown
 def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench import panel
+    from vqbench.analysis.recommend import recommend
     from vqbench.composing import names
     from vqbench.config import conf_folder
-    from vqbench.recommend import recommend
     from vqbench.store import read_results
 
     given = _recommend_parser().parse_args(arguments)
@@ -49,7 +49,7 @@ def recommend(arguments: list[str]) -> int:
 
 def compare(arguments: list[str]) -> int:
     """Two results folders: 0 where quality held, 1 where it fell."""
-    from vqbench.compare import compare as compared
+    from vqbench.analysis.compare import compare as compared
     from vqbench.compare_table import as_json, show
     from vqbench.store import read_results
 

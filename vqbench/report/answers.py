@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vqbench import advice
+from vqbench.analysis import recommend_text
+from vqbench.analysis.recommend import Recommendation, recommend
+from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.measured import FLOAT32, Line, Setting, ledger_of
-from vqbench.recipe import command_of, yaml_of
-from vqbench.recommend import Recommendation, recommend
 from vqbench.report.charts import TARGETS
 from vqbench.store import Results
 
@@ -56,17 +56,17 @@ def _answer(results: Results, group: Sequence[Recommendation]) -> Answer:
             len(group),
             None,
             "",
-            advice.answer(rec),
-            advice.notes(rec),
-            advice.open_cases(rec),
+            recommend_text.answer(rec),
+            recommend_text.notes(rec),
+            recommend_text.open_cases(rec),
             [],
             [],
             None,
             None,
         )
     return Answer(
-        targets, len(group), chosen, f"{advice.smaller(rec, chosen):.1f}", advice.answer(rec), advice.notes(rec),
-        advice.open_cases(rec), _steps(rec), ledger_of(results, chosen),
+        targets, len(group), chosen, f"{recommend_text.smaller(rec, chosen):.1f}", recommend_text.answer(rec), recommend_text.notes(rec),
+        recommend_text.open_cases(rec), _steps(rec), ledger_of(results, chosen),
         command_of(results.meta, chosen, rec.k), yaml_of(results.meta, chosen.variant),
     )  # fmt: skip
 
@@ -86,8 +86,8 @@ def _steps(rec: Recommendation) -> list[str]:
 
 def _neighbour(rec: Recommendation, other: Setting) -> str:
     return (
-        f"{other.name}, {other.ram(rec.n):,.0f} bytes, {advice.axis(rec)} {advice.share(other.value)} "
-        f"({advice.versus(rec, other)} against the choice)."
+        f"{other.name}, {other.ram(rec.n):,.0f} bytes, {recommend_text.axis(rec)} {recommend_text.share(other.value)} "
+        f"({recommend_text.versus(rec, other)} against the choice)."
     )
 
 
@@ -96,7 +96,7 @@ def lead(results: Results, dataset: str) -> str:
     about = results.meta["datasets"][dataset]
     n, d = int(about["n"]), int(about["d"])
     return (
-        f"{n:,} vectors of {d:,} numbers take {advice.human(FLOAT32 * n * d)} as 32-bit floats. How small can they get "
+        f"{n:,} vectors of {d:,} numbers take {recommend_text.human(FLOAT32 * n * d)} as 32-bit floats. How small can they get "
         f"before a search misses what float search finds? {int(about['queries']):,} queries were answered with "
         "exact float search and with every setting below, and the results compared."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from vqbench.advice import interval, share
+from vqbench.analysis.recommend_text import interval, share
 from vqbench.measured import Setting
 from vqbench.report.drawing import NARROW, WIDE, Canvas, apart, doublings, steps, together
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.advice import share
+from vqbench.analysis.recommend_text import share
 from vqbench.report.charts import Chart, both
 from vqbench.report.drawing import WIDE, Canvas, steps
 from vqbench.report.tables import Cell, signed

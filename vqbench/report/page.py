@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vqbench import advice
+from vqbench.analysis import recommend_text
 from vqbench.durable import write_atomically, write_text
 from vqbench.errors import VqbenchError
 from vqbench.locks import remove_dead
@@ -98,7 +98,7 @@ def render(several: Sequence[Results]) -> str:
         loader=PackageLoader("vqbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"human": advice.human, "share": advice.share}
+    environment.filters |= {"human": recommend_text.human, "share": recommend_text.share}
     source = {name: Markup(_file(environment, name)) for name in ("report.css", "report.js")}
     names = list(dict.fromkeys(part.title for part in parts))
     where = f"{len(several)} folder{'s' * (len(several) > 1)}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vqbench.advice import share
+from vqbench.analysis.recommend_text import share
 from vqbench.measured import FLOAT32, Line, ledger_of, pooled_rows, settings_of
 from vqbench.store import Results
 

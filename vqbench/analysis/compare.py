@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from vqbench.alignment import aligned, failed, missing, shared_datasets
+from vqbench.analysis.compare_align import aligned, failed, missing, shared_datasets
 from vqbench.arrays import Floats
 from vqbench.by_query import Values, by_query
 from vqbench.errors import VqbenchError

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from vqbench.analysis.recommend import Recommendation, Undecided
 from vqbench.measured import FLOAT32, Setting
-from vqbench.recommend import Recommendation, Undecided
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _FEW = 3  # variants that are named
