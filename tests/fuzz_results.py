@@ -37,6 +37,7 @@ from experiments.peers.kept import Kept
 from vqbench import engine_screen, terminal
 from vqbench.analysis.compare import compare
 from vqbench.analysis.recommend import recommend
+from vqbench.analysis.scaling import show as scale
 from vqbench.assemble import assemble
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
@@ -45,7 +46,6 @@ from vqbench.plan import make_plan
 from vqbench.report.page import write_report
 from vqbench.result_files import read_timed_meta
 from vqbench.run import run
-from vqbench.scaling import show as scale
 from vqbench.store import read_results
 
 _FIGURES = 10

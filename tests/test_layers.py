@@ -220,7 +220,11 @@ READERS = sorted(
         "vqbench.panel",
         "vqbench.narrow",
     }
-    | {name for name in MODULES if name.startswith(("vqbench.figures.", "vqbench.report.", "vqbench.scaling."))}
+    | {
+        name
+        for name in MODULES
+        if name.startswith(("vqbench.figures.", "vqbench.report.", "vqbench.analysis.scaling."))
+    }
 )
 
 
@@ -281,7 +285,7 @@ def test_the_doctor_stands_beside_evaluation() -> None:
         assert IMPORTS[name] <= known, f"{name} imports {IMPORTS[name] - known}"
 
 
-@pytest.mark.parametrize("name", ["vqbench.scaling.law", "vqbench.scaling.fit"])
+@pytest.mark.parametrize("name", ["vqbench.analysis.scaling.law", "vqbench.analysis.scaling.fit"])
 def test_the_law_of_scale_knows_numbers_only(name: str) -> None:
     assert IMPORTS[name] <= {*_in("stats"), *GROUND, *_in("scaling")}
 

@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from folders import copied
 from rich.console import Console
+from vqbench.analysis.scaling.show import show
 
+from vqbench.analysis.scaling.curves import nested, points
+from vqbench.analysis.scaling.forecast import courses
 from vqbench.cli import main
 from vqbench.figures.folder import SCALE
 from vqbench.figures.scale import scale as scale_figure
 from vqbench.figures.slices import slices
 from vqbench.figures.style import drawing
-from vqbench.scaling.curves import nested, points
-from vqbench.scaling.forecast import courses
-from vqbench.scaling.show import show
 from vqbench.store import read_results
 
 pytestmark = pytest.mark.slow  # each folder of nested sizes takes seconds to make

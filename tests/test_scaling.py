@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import integrate
 from scipy.stats import norm
 
-from vqbench.scaling.fit import DRIFT, Curve, fit_curve
-from vqbench.scaling.law import noise_of, overlap_of
+from vqbench.analysis.scaling.fit import DRIFT, Curve, fit_curve
+from vqbench.analysis.scaling.law import noise_of, overlap_of
 
 
 @pytest.mark.parametrize(("r", "c"), [*itertools.product([0.05, 0.4, 1.0, 2.5, 5.0], [1, 2, 4, 20])])

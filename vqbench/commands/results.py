@@ -78,7 +78,7 @@ def compare(arguments: list[str]) -> int:
 
 def scale(arguments: list[str]) -> int:
     """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
-    from vqbench.scaling.show import show
+    from vqbench.analysis.scaling.show import show
     from vqbench.store import read_results
 
     parser = Parser(

@@ -13,6 +13,7 @@ from experiments.peers.figures_linear import linear
 from experiments.peers.figures_memory import memory
 from experiments.peers.figures_peers import TABLE as TIMED
 from experiments.peers.figures_peers import peers
+from vqbench.analysis.scaling.curves import nested
 from vqbench.durable import faults, write_together
 from vqbench.errors import VqbenchError
 from vqbench.figures.across import overlap_by_dataset
@@ -33,7 +34,6 @@ from vqbench.figures.style import DPI, drawing
 from vqbench.figures.tradeoff import overlap_vs_bytes
 from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.result_files import read_timed_meta
-from vqbench.scaling.curves import nested
 from vqbench.store import Results, check_tables, read_results
 from vqbench.text import check_no_links, distinct
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.analysis.scaling.curves import Nested, nested
+from vqbench.analysis.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.errors import VqbenchError
 from vqbench.narrow import fitted
-from vqbench.scaling.curves import Nested, nested
-from vqbench.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.store import Results
 
 _FEW = 3  # measured sizes for which a row has room

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.scaling.curves import DEPTH, Nested, Points, nested, points
-from vqbench.scaling.fit import DRIFT, Fit, fit_curve
-from vqbench.scaling.law import noise_of, overlap_of
+from vqbench.analysis.scaling.curves import DEPTH, Nested, Points, nested, points
+from vqbench.analysis.scaling.fit import DRIFT, Fit, fit_curve
+from vqbench.analysis.scaling.law import noise_of, overlap_of
 from vqbench.store import Results
 
 #: So many times the largest corpus measured, and the intervals were checked on held-out sizes.

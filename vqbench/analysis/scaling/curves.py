@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from vqbench.analysis.scaling.fit import Curve
 from vqbench.arrays import Floats
-from vqbench.scaling.fit import Curve
 from vqbench.stats.intervals import CONFIDENCE, resamples
 from vqbench.store import Results
 

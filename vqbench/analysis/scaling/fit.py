@@ -1,6 +1,6 @@
 """A line through noise against log10(n / k) whose slope may drift, and how far it can be trusted.
 
-The law (``vqbench.scaling.law``) turns an overlap into a noise r that depends on n / k alone. How r grows depends on
+The law (``vqbench.analysis.scaling.law``) turns an overlap into a noise r that depends on n / k alone. How r grows depends on
 the data: for normal scores like sqrt(log(n / k)), on a surface of dimension d like (n / k)^(2 / d), and within one
 cluster otherwise than between clusters. So no curve is imposed: r is a straight line in log10(n / k) whose slope does
 a random walk, which is the smoothing spline of Wahba (JRSS B 40, 1978) seen as a Gaussian process (Rasmussen and
@@ -17,8 +17,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
+from vqbench.analysis.scaling.law import noise_of, overlap_of
 from vqbench.arrays import Floats, Ints
-from vqbench.scaling.law import noise_of, overlap_of
 from vqbench.stats.intervals import CONFIDENCE
 
 #: By how much the slope may change over a decade of n / k, as a share of r: a standard deviation. It is never taken
