@@ -17,7 +17,6 @@ from rich.table import Table
 
 from vqbench.composing import names
 from vqbench.config import build, conf_folder
-from vqbench.config import nearest as nearest_name
 from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
@@ -27,7 +26,7 @@ from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search
-from vqbench.text import shortened, shown
+from vqbench.text import did_you_mean, shortened, shown
 from vqbench.variant import Variant
 
 
@@ -74,7 +73,7 @@ def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int,
 
 def _variant(name: str) -> Variant:
     if name not in names(conf_folder(), "quantizer"):
-        hint = nearest_name(name, names(conf_folder(), "quantizer"))
+        hint = did_you_mean(name, names(conf_folder(), "quantizer"))
         raise VqbenchError(f"--quantizer {shortened(repr(name))}: no such variant; {hint}")
     node = OmegaConf.to_container(OmegaConf.load(conf_folder() / "quantizer" / f"{name}.yaml"))
     assert isinstance(node, dict)
@@ -87,7 +86,7 @@ def _dataset(name: str, ids: str | None) -> Dataset:
                      "datasets", f"dataset={name}")  # fmt: skip
     if Path(name).suffix:
         return File(path=name, ids=ids)
-    hint = nearest_name(name, names(conf_folder(), "dataset"))
+    hint = did_you_mean(name, names(conf_folder(), "dataset"))
     raise VqbenchError(f"--dataset {shortened(name)}: no such dataset; {hint}; a file is called as in mine.npy")
 
 
