@@ -103,8 +103,8 @@ class Bench:
         return pid, Path(name)
 
     def _child(self, handle: int, name: str, steps: Steps | None, more: Sequence[str], prepare: Prepare) -> int:
-        import vqbench.cli
-        import vqbench.finish
+        import vqbench.cli.finish
+        import vqbench.cli.main
         import vqbench.provenance
         import vqbench.run
 
@@ -112,7 +112,7 @@ class Bench:
         os.dup2(handle, 2)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         # Two that take long and write nothing:
-        vqbench.finish.summary = lambda *_, **__: None
+        vqbench.cli.finish.summary = lambda *_, **__: None
         vqbench.provenance.commit = lambda: None
         signal.alarm(300)  # a sweep that hangs is a fault, too
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it,
@@ -127,11 +127,11 @@ class Bench:
 
         vqbench.run.evaluate_variant = noted
         plan = self.plan if not more else self.planned(*more)
-        vqbench.cli._sweep = lambda _: _carried_out(plan)
+        vqbench.cli.main._sweep = lambda _: _carried_out(plan)
         prepare()
         if steps is not None:
             steps.install()
-        status = vqbench.cli.main([*COMMAND, *self.more, *more])
+        status = vqbench.cli.main.main([*COMMAND, *self.more, *more])
         sys.stdout.flush()
         sys.stderr.flush()
         Path(f"{name}.steps").write_text(" ".join(steps.kinds if steps else ()))
@@ -197,9 +197,9 @@ class Bench:
 
 def _carried_out(plan: Any) -> int:
     """What the command line does with a plan."""
-    from vqbench.finish import finish
+    from vqbench.cli.console import progress_bar
+    from vqbench.cli.finish import finish
     from vqbench.run import run
-    from vqbench.terminal import progress_bar
 
     with progress_bar() as progress:
         note = run(plan, progress)
@@ -212,7 +212,7 @@ def import_all() -> None:
 
     for name in ("pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
                  "pandas.core.reshape.reshape", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet",
-                 "scipy.special", "vqbench.cli", "vqbench.figures.folder", "vqbench.finish",
+                 "scipy.special", "vqbench.cli.main", "vqbench.figures.folder", "vqbench.cli.finish",
                  "vqbench.report.page"):  # fmt: skip
         importlib.import_module(name)
 

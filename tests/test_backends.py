@@ -20,7 +20,7 @@ from vqbench.backends.faiss import Faiss, FaissBits
 from vqbench.backends.lancedb import LanceFlat, LanceIndex
 from vqbench.backends.sqlite_vec import SqliteVec
 from vqbench.backends.usearch import Usearch
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.config import allowed_targets, conf_folder
 from vqbench.datasets.base import Source
 from vqbench.errors import NotApplicableError, VqbenchError

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench import arrays, checks
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.errors import VqbenchError
 from vqbench.prepare import prepare

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.evaluation.tables import METRICS
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
@@ -300,7 +300,7 @@ def test_help_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
-    code = "import sys; from vqbench.cli import main; main(['--help']); print(sorted(sys.modules))"
+    code = "import sys; from vqbench.cli.main import main; main(['--help']); print(sorted(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "vqbench experiment=thresholds" in shown
     assert not {"numpy", "hydra", "pandas", "matplotlib"} & set(shown.replace("'", "").split(", "))

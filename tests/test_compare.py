@@ -12,7 +12,7 @@ from folders import copied
 from scipy import stats as scipy_stats
 
 from vqbench.analysis.compare import compare
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.store import read_results
 

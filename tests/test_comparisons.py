@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.comparisons import COMPARISONS, chosen_baseline
 from vqbench.stats.intervals import mean_interval
 from vqbench.stats.multiple import holm

@@ -10,7 +10,7 @@ import pytest
 from doctored import clusters
 from rich.console import Console
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.doctor.base import LEVELS, Finding
 from vqbench.doctor.examine import CHECKS, examine
 from vqbench.doctor.table import show, what_next

@@ -16,7 +16,7 @@ import pytest
 from test_durable import CELL, NAME, SMALL
 
 from vqbench.cells import cell_state, load_cell, save_cell
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
 from vqbench.keys import plugin_hashes

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.datasets.base import Data
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError

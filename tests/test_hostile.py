@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hostile import SAMPLES
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.readers.formats import READERS
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 
 CANARY = "canary_of_hostile_configs"
 SECRET = "hunter2-in-the-environment"

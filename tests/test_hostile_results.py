@@ -13,7 +13,7 @@ import pytest
 from fuzz_results import good_folders
 from test_report import Page
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.result_files import read_csv, read_meta
 from vqbench.store import read_results

@@ -177,7 +177,7 @@ def test_rivals_are_met_in_one_place() -> None:
     users = {name: imports & own for name, imports in IMPORTS.items() if imports & own and name not in own}
     assert users == {
         "vqbench.plan": {"experiments.peers.settings"},
-        "vqbench.cli": {"experiments.peers.settings", "experiments.peers.run", "experiments.peers.screen"},
+        "vqbench.cli.main": {"experiments.peers.settings", "experiments.peers.run", "experiments.peers.screen"},
     }
     assert IMPORTS["experiments.peers.settings"] <= {"vqbench.errors"}
     for name in own:  # they are an extra, and asked for by name when a contestant is built
@@ -204,7 +204,7 @@ def test_results_are_read_without_the_machinery() -> None:
 def test_only_the_command_line_knows_what_guards_hydra() -> None:
     """And what it composes passes there."""
     users = {name for name, imports in IMPORTS.items() if "vqbench.guard" in imports}
-    assert users == {"vqbench.cli", "vqbench.composing"}
+    assert users == {"vqbench.cli.main", "vqbench.composing"}
     assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.foreign", "vqbench.references"}
     assert IMPORTS["vqbench.foreign"] <= GROUND | {"vqbench.references"}
     assert IMPORTS["vqbench.references"] <= GROUND | {"vqbench.config"}
@@ -266,7 +266,7 @@ def test_tables_are_read_without_what_writes_cells() -> None:
         module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
     }
     homes = {"keys", "obtain", "run", "assemble", "engine_tables", "multirun"}
-    assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli"}}
+    assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli.main"}}
 
 
 def test_what_a_cell_depends_on_is_named_in_one_place() -> None:

@@ -22,7 +22,7 @@ RUN = """
 import resource, sys
 from pathlib import Path
 import vqbench.arrays
-from vqbench.cli import main
+from vqbench.cli.main import main
 vqbench.arrays._KEPT = 2**20  # no finished rows stay in memory
 status, peak = main(sys.argv[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if Path("/proc/self/status").exists():  # a child's ru_maxrss begins with its parent's, this does not

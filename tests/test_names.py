@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.cli import main
+from vqbench.cli.console import console, progress_bar
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.figures.folder import draw_all
-from vqbench.terminal import console, progress_bar
 from vqbench.text import MOST_SLUG, check_no_links, checked_name, distinct, shown, slug
 from vqbench.yaml_text import MOST_EXPANDED, yaml_text
 

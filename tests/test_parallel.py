@@ -18,7 +18,7 @@ import yaml
 
 import vqbench
 from vqbench.arrays import Vectors, processors
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.composing import names
 from vqbench.config import build, conf_folder
 from vqbench.errors import VqbenchError

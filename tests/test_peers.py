@@ -27,7 +27,7 @@ from experiments.peers.run import measure
 from experiments.peers.searches import FAMILIES, compete
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import COLUMNS, Row, frame, markdown
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import SCHEMA

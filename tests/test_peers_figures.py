@@ -16,7 +16,7 @@ from experiments.peers.figures_linear import exponents, linear
 from experiments.peers.figures_memory import memory
 from experiments.peers.figures_peers import peers
 from experiments.peers.table import Row, frame
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.figures.style import BLUE, GREY, VERMILION, drawing
 

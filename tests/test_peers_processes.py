@@ -15,7 +15,7 @@ from experiments.peers.contest import Goal
 from experiments.peers.installed import core_sizes
 from experiments.peers.processes import Command, measured, rows
 from experiments.peers.settings import Timed
-from vqbench.cli import main
+from vqbench.cli.main import main
 
 SMALL = [
     "experiment=peers", "timed.sizes=[[800,32,20]]", "timed.repeats=1", "timed.whole=[600,32,20]", "timed.threads=1",

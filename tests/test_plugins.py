@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 
 SOURCE = '''
 from __future__ import annotations
@@ -174,7 +174,7 @@ def test_an_edited_plugin_is_evaluated_again(plugin: Path) -> None:
     path = plugin / "made_up.py"
     path.write_text(SOURCE.replace("return ((codes_nb", "return (-(codes_nb"), "utf-8")
     # A process imports a plugin once; a new command is a new process.
-    script = "import sys; from vqbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    script = "import sys; from vqbench.cli.main import main; sys.exit(main(sys.argv[1:]))"
     told = [*SMALL, f"out={plugin.parent / 'out'}", *told]
     assert subprocess.run([sys.executable, "-c", script, *told], capture_output=True).returncode == 0
     assert before > 0.5

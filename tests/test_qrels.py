@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.errors import VqbenchError
 from vqbench.prepare import prepare

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import vqbench
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.draws import content_keys

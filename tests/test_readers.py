@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vqbench import arrays, rawrows
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError

@@ -24,7 +24,7 @@ from vqbench import panel
 from vqbench.analysis import recommend_text
 from vqbench.analysis.recommend import Recommendation, corrected, recommend
 from vqbench.analysis.rerun_command import command_of, yaml_of
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
 from vqbench.stats import intervals

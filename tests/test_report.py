@@ -16,7 +16,7 @@ from folders import row, write_extras, write_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting
 from vqbench.report.charts import front_of, pareto

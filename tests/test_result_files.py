@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from folders import row, write_folder
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.store import read_results
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -15,7 +15,7 @@ from vqbench.analysis.scaling.show import show
 
 from vqbench.analysis.scaling.curves import nested, points
 from vqbench.analysis.scaling.forecast import courses
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.figures.folder import SCALE
 from vqbench.figures.scale import scale as scale_figure
 from vqbench.figures.slices import slices

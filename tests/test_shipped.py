@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.datasets.base import Source

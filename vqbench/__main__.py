@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from vqbench.cli import main
+from vqbench.cli.main import main
 
 
 def run() -> None:

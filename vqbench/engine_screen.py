@@ -11,10 +11,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.cli.console import console
 from vqbench.extras import runnable
 from vqbench.narrow import fitted, left_out_of
 from vqbench.store import read_results
-from vqbench.terminal import console
 
 _WORDS = {
     "predicted": "predicted: overlap@k expected over ties",

@@ -11,13 +11,13 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.cli.console import console
 from vqbench.commands.parser import Parser
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.foreign import check_config_dir
 from vqbench.headers import Header, first_comment, read_header
-from vqbench.terminal import console
 from vqbench.text import did_you_mean, shortened
 from vqbench.yaml_text import yaml_text
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.peers.table import rate, ratio_of, size_of
-from vqbench.terminal import console
+from vqbench.cli.console import console
 
 _STYLES = {"reached": "green", "missed": "red", "differs": "red", "failed": "red"}
 

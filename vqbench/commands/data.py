@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from vqbench.cli.console import console, progress_bar
 from vqbench.commands.parser import Parser
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
-from vqbench.terminal import console, print_dropped, progress_bar
+from vqbench.terminal import print_dropped
 
 
 def nearest(arguments: list[str]) -> int:

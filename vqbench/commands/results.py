@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from vqbench.cli.console import console, progress_bar
 from vqbench.commands.parser import Parser, whole
 from vqbench.errors import VqbenchError
-from vqbench.terminal import console, progress_bar
 from vqbench.text import shown
 
 

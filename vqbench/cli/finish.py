@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.assemble import TABLES_CLAIM, assemble
+from vqbench.cli.console import progress_bar
 from vqbench.durable import faults
 from vqbench.locks import claimed
 from vqbench.obtain import MEANWHILE
 from vqbench.run import Note
 from vqbench.store import holds_results
-from vqbench.terminal import closing, no_result, progress_bar, summary
+from vqbench.terminal import closing, no_result, summary
 
 
 def finish(notes: Sequence[Note]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqbench.ending import farewell, heard, status_of
+from vqbench.cli.signals import farewell, heard, status_of
 from vqbench.errors import VqbenchError
 from vqbench.text import shown
 
@@ -168,7 +168,7 @@ def _sweep(overrides: list[str]) -> int:
 
 def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
     """Run the jobs; what stopped some of them; tables and figures of the folders that the others wrote into."""
-    from vqbench.finish import finish
+    from vqbench.cli.finish import finish
     from vqbench.multirun import load_mistakes, load_notes, notes_folder
     from vqbench.obtain import reason_of
 
@@ -205,12 +205,12 @@ def _job(config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from vqbench.cli.console import progress_bar
+    from vqbench.cli.finish import finish
     from vqbench.composing import plain
-    from vqbench.finish import finish
     from vqbench.multirun import save_note
     from vqbench.plan import make_plan
     from vqbench.run import run
-    from vqbench.terminal import progress_bar
 
     hydra = HydraConfig.get()
     plan = make_plan(plain(config), hydra.overrides.task, hydra.runtime.choices.get("experiment"))
@@ -230,7 +230,7 @@ def _timed(timed: Timed, plan: Plan) -> int:
     """A comparison with others' searches; 1 where a contestant failed or found other rows."""
     from experiments.peers.run import measure
     from experiments.peers.screen import show
-    from vqbench.terminal import progress_bar
+    from vqbench.cli.console import progress_bar
 
     with progress_bar() as progress:
         table = measure(timed, plan.out, progress)
