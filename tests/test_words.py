@@ -11,11 +11,11 @@ from folders import row, write_folder
 from rich.table import Table
 
 from vqbench.checks import checked_rows
+from vqbench.cli.commands.neighbours import Neighbours, show
 from vqbench.cli.console import console
 from vqbench.cli.main import main
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
-from vqbench.nearest import Neighbours, show
 
 X = np.random.default_rng(5).standard_normal((12, 4)).astype(np.float32)
 GLOBAL = "# @package _global_\n"

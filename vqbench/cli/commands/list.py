@@ -11,8 +11,8 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console
-from vqbench.commands.parser import Parser
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError

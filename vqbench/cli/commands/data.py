@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console, progress_bar
-from vqbench.commands.parser import Parser
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
 from vqbench.terminal import print_dropped
@@ -11,7 +11,7 @@ from vqbench.terminal import print_dropped
 
 def nearest(arguments: list[str]) -> int:
     """The neighbours of one row under each variant, side by side."""
-    from vqbench.nearest import neighbours, show
+    from vqbench.cli.commands.neighbours import neighbours, show
 
     parser = Parser(prog="vqbench nearest", description="The rows most similar to one row, under each variant.")
     parser.add_argument("title", help="an id of the dataset, or how it begins")

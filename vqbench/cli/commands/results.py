@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from vqbench.cli.commands.parser import Parser, whole
 from vqbench.cli.console import console, progress_bar
-from vqbench.commands.parser import Parser, whole
 from vqbench.errors import VqbenchError
 from vqbench.text import shown
 
