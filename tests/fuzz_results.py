@@ -34,11 +34,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from experiments.peers.kept import Kept
-from vqbench import engine_screen, terminal
 from vqbench.analysis.compare import compare
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.scaling import show as scale
 from vqbench.assemble import assemble
+from vqbench.cli.screens import engines, summary
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
 from vqbench.figures import folder as figures
@@ -131,8 +131,8 @@ def _sweep(good: Path, bad: Path, drawn: bool) -> str:
     for dataset in results.meta["datasets"]:
         recommend(results, dataset=dataset, target=0.9)
     compare(read_results(good), results)
-    terminal.summary(bad)
-    engine_screen.print_engines(bad)
+    summary.summary(bad)
+    engines.print_engines(bad)
     page = write_report([bad]).read_text("utf-8")
     if page.count("<script") != 1 or any(unicodedata.category(x) == "Cc" for x in set(page) - {"\n", "\t"}):
         return "wrong: a page with more than our script, or with controls"

@@ -12,7 +12,7 @@ from folders import row, write_folder
 from matplotlib.container import ErrorbarContainer
 
 import vqbench
-from vqbench.engine_screen import print_engines
+from vqbench.cli.screens.engines import print_engines
 from vqbench.evaluation.tables import BACKENDS
 from vqbench.extras import runnable
 from vqbench.figures.engines import COLORS, engine_bytes, engine_overlap

@@ -22,6 +22,7 @@ from vqbench import locks
 from vqbench.cells import CellName, cell_state, load_cell, save_cell
 from vqbench.cli.console import progress_bar
 from vqbench.cli.main import main
+from vqbench.cli.screens.summary import closing
 from vqbench.durable import write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench
@@ -29,7 +30,6 @@ from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
 from vqbench.obtain import MEANWHILE, Noted, Shown, Task, obtain
 from vqbench.store import read_results, write_tables
-from vqbench.terminal import closing
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
 CELL = Cell(

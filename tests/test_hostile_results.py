@@ -90,8 +90,8 @@ def test_screens_and_reports(hostile: tuple[Sequence[str], Path], capfd: pytest.
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err
         assert _plain(out + err), command
-    from vqbench.engine_screen import print_engines
-    from vqbench.terminal import summary
+    from vqbench.cli.screens.engines import print_engines
+    from vqbench.cli.screens.summary import summary
 
     summary(folder)
     print_engines(folder)

@@ -168,7 +168,12 @@ def test_engines_are_met_in_one_place() -> None:
     """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
     users = {name for name in MODULES if any(x.startswith("vqbench.backends") for x in IMPORTS[name])}
     assert users <= {"vqbench.evaluation.engines", *_in("backends")}
-    assert IMPORTS["vqbench.engine_screen"] <= {"vqbench.extras", "vqbench.narrow", "vqbench.store", "vqbench.terminal"}
+    assert IMPORTS["vqbench.cli.screens.engines"] <= {
+        "vqbench.extras",
+        "vqbench.cli.screens.fit_width",
+        "vqbench.store",
+        "vqbench.cli.screens.summary",
+    }
 
 
 def test_rivals_are_met_in_one_place() -> None:
@@ -217,8 +222,8 @@ READERS = sorted(
         "vqbench.analysis.recommend",
         "vqbench.analysis.recommend_text",
         "vqbench.analysis.rerun_command",
-        "vqbench.panel",
-        "vqbench.narrow",
+        "vqbench.cli.screens.recommend",
+        "vqbench.cli.screens.fit_width",
     }
     | {
         name
@@ -232,7 +237,7 @@ READERS = sorted(
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
-              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.compare_table",
+              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.cli.screens.compare",
               "vqbench.comparisons", "vqbench.analysis.compare_align", "vqbench.result_files"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}
     others = set(READERS) - (set() if name in figures else figures)

@@ -45,7 +45,7 @@ def rows(n: int, d: int = 16) -> np.ndarray:
 def test_a_narrow_screen_loses_columns_by_name_not_letters(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vqbench.terminal.WIDTH", columns)
+    monkeypatch.setattr("vqbench.cli.screens.summary.WIDTH", columns)
     assert main([*SMALL, "oversample=[0,4]", "out=x"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns

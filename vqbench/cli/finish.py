@@ -9,12 +9,12 @@ from typing import Any
 
 from vqbench.assemble import TABLES_CLAIM, assemble
 from vqbench.cli.console import progress_bar
+from vqbench.cli.screens.summary import closing, no_result, summary
 from vqbench.durable import faults
 from vqbench.locks import claimed
 from vqbench.obtain import MEANWHILE
 from vqbench.run import Note
 from vqbench.store import holds_results
-from vqbench.terminal import closing, no_result, summary
 
 
 def finish(notes: Sequence[Note]) -> int:
@@ -38,7 +38,7 @@ def finish(notes: Sequence[Note]) -> int:
         finally:  # without figures, too
             summary(out)
         if any(cell.backend for cell in cells):
-            from vqbench.engine_screen import print_engines
+            from vqbench.cli.screens.engines import print_engines
 
             print_engines(out)
         reused = [cell.reason for cell in cells if cell.status == "reused"]

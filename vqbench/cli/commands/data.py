@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console, progress_bar
+from vqbench.cli.screens.summary import print_dropped
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
-from vqbench.terminal import print_dropped
 
 
 def nearest(arguments: list[str]) -> int:
@@ -30,9 +30,9 @@ def nearest(arguments: list[str]) -> int:
 
 def doctor(arguments: list[str]) -> int:
     """What in the vectors that a run would take makes quantizing easy or hard."""
+    from vqbench.cli.screens.doctor import as_json, show, what_next
     from vqbench.composing import composed, plain
     from vqbench.doctor.examine import examine
-    from vqbench.doctor.table import as_json, show, what_next
     from vqbench.plan import make_plan
     from vqbench.run import prepared
 

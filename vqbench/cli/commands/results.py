@@ -16,8 +16,8 @@ from vqbench.text import shown
 
 def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
-    from vqbench import panel
     from vqbench.analysis.recommend import recommend
+    from vqbench.cli.screens import recommend
     from vqbench.composing import names
     from vqbench.config import conf_folder
     from vqbench.store import read_results
@@ -39,18 +39,18 @@ def recommend(arguments: list[str]) -> int:
     for error in mistakes:
         print(f"vqbench: {shown(str(error))}", file=sys.stderr)
     if given.json:
-        plain = [panel.as_json(results, rec, shipped) for rec in found]
+        plain = [recommend.as_json(results, rec, shipped) for rec in found]
         print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         for rec in found:
-            panel.show(results, rec, console(), shipped)
+            recommend.show(results, rec, console(), shipped)
     return int(bool(mistakes) or any(rec.chosen is None for rec in found))
 
 
 def compare(arguments: list[str]) -> int:
     """Two results folders: 0 where quality held, 1 where it fell."""
     from vqbench.analysis.compare import compare as compared
-    from vqbench.compare_table import as_json, show
+    from vqbench.cli.screens.compare import as_json, show
     from vqbench.store import read_results
 
     parser = Parser(

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqbench.cli.console import console
+from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.extras import runnable
-from vqbench.narrow import fitted, left_out_of
 from vqbench.store import read_results
 
 _WORDS = {

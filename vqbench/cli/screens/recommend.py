@@ -14,8 +14,8 @@ from rich.table import Table
 from vqbench.analysis import recommend_text
 from vqbench.analysis.recommend import Recommendation
 from vqbench.analysis.rerun_command import command_of, yaml_of
+from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.measured import FLOAT32, ledger_of
-from vqbench.narrow import fitted, left_out_of
 from vqbench.store import Results
 
 _PLACES = {"ram": "memory", "disk": "disk"}

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from vqbench.analysis.scaling.curves import Nested, nested
 from vqbench.analysis.scaling.forecast import REACH, Course, Forecast, courses
+from vqbench.cli.screens.fit_width import fitted
 from vqbench.errors import VqbenchError
-from vqbench.narrow import fitted
 from vqbench.store import Results
 
 _FEW = 3  # measured sizes for which a row has room

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqbench.analysis.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
-from vqbench.narrow import fitted
+from vqbench.cli.screens.fit_width import fitted
 
 _STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", UNCLEAR: "", SAME: ""}
 _ORDER = (WORSE, LOWER, BETTER, UNCLEAR, SAME)

@@ -16,10 +16,10 @@ from rich.table import Table
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.recommend_text import answer
 from vqbench.cli.console import console
+from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
-from vqbench.narrow import fitted, left_out_of
 from vqbench.store import Results, read_results
 from vqbench.text import shortened, shown
 
