@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.doctor.base import Level
-from vqbench.prepare import prepare
 
 
 def data_of(

@@ -30,8 +30,8 @@ from mutations import cuts, good_files, mutated
 from plain_reading import compared, source_of
 
 from vqbench.datasets.base import Source
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 
 _SECONDS = 1.0  # of processor time
 _PATIENCE = 60.0  # seconds until a child counts as hanging, on a busy machine too

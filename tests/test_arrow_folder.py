@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 from vqbench.readers import arrow_folder, unpack
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read

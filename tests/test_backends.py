@@ -23,13 +23,13 @@ from vqbench.backends.usearch import Usearch
 from vqbench.cli.main import main
 from vqbench.config import allowed_targets, conf_folder
 from vqbench.datasets.base import Source
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.engines import Pairing, evaluate_engine, overlaps, run_engine, without
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
 from vqbench.plan import Plan, make_plan
-from vqbench.prepare import prepare
 from vqbench.quantizers.faiss_codec import FaissCodec
 
 FOLDER = conf_folder() / "backend"

@@ -12,6 +12,7 @@ import pytest
 import vqbench
 from vqbench import arrays
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.evaluation import encoding
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import Cell, evaluate_variant
@@ -21,7 +22,6 @@ from vqbench.metrics.overlap import Overlap
 from vqbench.metrics.rbo import RBO
 from vqbench.metrics.reconstruction import MSE
 from vqbench.metrics.regret import Regret
-from vqbench.prepare import prepare
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

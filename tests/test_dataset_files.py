@@ -12,9 +12,9 @@ import pytest
 
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.plan import Options
-from vqbench.prepare import prepare
 from vqbench.text import expanded
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)

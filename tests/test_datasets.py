@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
-from vqbench.prepare import prepare
 from vqbench.readers.base import Wanted
 from vqbench.readers.formats import read
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from vqbench import arrays, ids
 from vqbench.datasets.base import Source
+from vqbench.datasets.prepare import prepare
 from vqbench.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.errors import VqbenchError
 from vqbench.exact_sum import ExactSum
 from vqbench.ids import Numbered, PackedIds, PickedIds, positions
-from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
@@ -87,7 +87,7 @@ def test_picked_ids(rows: list[int], dense: int) -> None:
 def test_a_repeated_id_is_found_by_its_key_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """And two ids that share a key are no repetition."""
     x_nd = np.arange(1, 13.0).reshape(4, 3)
-    monkeypatch.setattr("vqbench.checks.id_keys", lambda ids: np.zeros(len(ids), np.uint64))
+    monkeypatch.setattr("vqbench.datasets.row_checks.id_keys", lambda ids: np.zeros(len(ids), np.uint64))
     prepare(Source("here", x_nd, list("abcd")), "t", queries="self", n_queries=2, normalize=True)
     with pytest.raises(VqbenchError, match="id 'c' stands at rows 1 and 3"):
         prepare(Source("here", x_nd, list("acdc")), "t", queries="self", n_queries=2, normalize=True)

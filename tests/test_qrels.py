@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 from vqbench.readers.qrels import read
 
 ANGLES = np.arange(10) / 10

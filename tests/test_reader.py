@@ -12,9 +12,9 @@ import vqbench
 from vqbench.cli.main import main
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.draws import content_keys
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 
@@ -45,7 +45,7 @@ def rows(n: int, d: int = 16) -> np.ndarray:
 def test_a_narrow_screen_loses_columns_by_name_not_letters(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vqbench.cli.screens.summary.WIDTH", columns)
+    monkeypatch.setattr("vqbench.cli.console.WIDTH", columns)
     assert main([*SMALL, "oversample=[0,4]", "out=x"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns

@@ -20,8 +20,8 @@ from vqbench import arrays, rawrows
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.prepare import prepare
 from vqbench.rawrows import RawRows
 from vqbench.readers import unpack
 from vqbench.readers.base import Wanted

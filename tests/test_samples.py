@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
-from vqbench.prepare import prepare
 from vqbench.quantizers.binary import Binary
 from vqbench.variant import Variant
 

@@ -20,8 +20,8 @@ from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
-from vqbench.prepare import prepare
 
 ROOT = Path(__file__).parents[1]
 TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.draws import drawn, id_keys
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.settings import Settings
-from vqbench.prepare import prepare
 
 N, D = 40, 5
 X = np.random.default_rng(2).standard_normal((N, D)).astype(np.float32)

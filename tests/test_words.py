@@ -10,11 +10,11 @@ import pytest
 from folders import row, write_folder
 from rich.table import Table
 
-from vqbench.checks import checked_rows
 from vqbench.cli.commands.neighbours import Neighbours, show
 from vqbench.cli.console import console
 from vqbench.cli.main import main
 from vqbench.datasets.file import File
+from vqbench.datasets.row_checks import checked_rows
 from vqbench.errors import VqbenchError
 
 X = np.random.default_rng(5).standard_normal((12, 4)).astype(np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vqbench.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
 from vqbench.datasets.base import QueryMode, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
@@ -20,7 +21,6 @@ from vqbench.kernels.choice import Kernels, working
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
 from vqbench.parallel.base import Parallel
-from vqbench.prepare import prepare
 from vqbench.quantizers.base import Codec
 from vqbench.search.measure import Cosine
 from vqbench.search.similarity import CodeArray, Similarity, hamming_sides, meet

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from vqbench import provenance
 from vqbench.cells import CellName
 from vqbench.datasets.base import Data, Source
+from vqbench.datasets.prepare import prepare
 from vqbench.doctor.examine import examine
 from vqbench.durable import check_writable, faults
 from vqbench.errors import VqbenchError
@@ -27,7 +28,6 @@ from vqbench.keys import cell_name, engine_name, plugin_hashes
 from vqbench.locks import available, remove_dead
 from vqbench.obtain import Noted, Shown, Task, obtain, once, reason_of
 from vqbench.plan import Plan
-from vqbench.prepare import prepare
 from vqbench.search.shards import Spread
 from vqbench.store import check_not_later
 from vqbench.text import check_no_links, did_you_mean

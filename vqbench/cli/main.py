@@ -100,11 +100,11 @@ def _told(error: object) -> str:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    from vqbench.cli.commands import data, list, results
+    from vqbench.cli.commands import data, results
     from vqbench.text import did_you_mean
 
     found: dict[str, Callable[[list[str]], int]] = {
-        "list": list.listing, "nearest": data.nearest, "doctor": data.doctor, "cache": data.cache,
+        "list": listing.listing, "nearest": data.nearest, "doctor": data.doctor, "cache": data.cache,
         "recommend": results.recommend, "compare": results.compare, "scale": results.scale,
         "report": results.report, "figures": results.figures,
     }  # fmt: skip

@@ -9,8 +9,8 @@ import numpy as np
 
 from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data
+from vqbench.datasets.stated_neighbours import Given
 from vqbench.evaluation.bench import Bench
-from vqbench.given import Given
 from vqbench.search.measure import Cosine
 
 _BLOCK = 8192  # rows at a time

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.arrays import Table
+from vqbench.datasets.stated_neighbours import Given, check_given
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
-from vqbench.given import Given, check_given
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.readers.base import Content, Wanted, refusal
 from vqbench.readers.chunks import check_chunks, check_filters, chunk_bytes

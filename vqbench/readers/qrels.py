@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from vqbench.datasets.judgements import Judgement
 from vqbench.ids import PackedIds
-from vqbench.judgements import Judgement
 from vqbench.readers.base import refusal
 
 _SPACE = re.compile(r"[ \t\f\v]+")  # an id may hold any other character, a no-break space too

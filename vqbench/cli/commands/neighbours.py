@@ -19,10 +19,10 @@ from vqbench.composing import names
 from vqbench.config import build, conf_folder
 from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
+from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.plan import build_variant
-from vqbench.prepare import prepare
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search

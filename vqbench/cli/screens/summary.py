@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,7 +21,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
 from vqbench.store import Results, read_results
-from vqbench.text import shortened, shown
+from vqbench.text import shortened
 
 #: A comparison's verdict in one sign.
 MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "equivalent": "=",
