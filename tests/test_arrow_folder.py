@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers import arrow_folder, unpack
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
-from vqbench.readers import arrow_folder, unpack
-from vqbench.readers.base import Wanted
-from vqbench.readers.formats import read
 
 ROWS = np.random.default_rng(0).integers(1, 100, (37, 5)).astype(np.float32)
 IDS = [f"é{row}" for row in range(37)]

@@ -16,13 +16,13 @@ from vqbench.cli.main import main
 from vqbench.datasets.base import Data
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
-from vqbench.readers.base import Wanted
-from vqbench.readers.formats import read
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(60, 5)).astype(np.float32)

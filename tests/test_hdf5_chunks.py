@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench import lzf
+from vqbench.datasets.readers import lzf
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import read
+from vqbench.datasets.readers.hdf5_chunks import check_chunks
 from vqbench.errors import VqbenchError
 from vqbench.kernels.choice import working
-from vqbench.readers.base import Wanted
-from vqbench.readers.chunks import check_chunks
-from vqbench.readers.formats import read
 
 KERNELS = ("numpy", "numba") if find_spec("numba") else ("numpy",)
 X = np.arange(32, dtype=np.float32).reshape(8, 4) % 5
@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused(
     """Also where the HDF5 beneath is too old to walk through the chunks; lzf's own numbers are those of its chunk."""
     path = _write(tmp_path / "x.h5", filters, stored, mask)
     if bare:
-        monkeypatch.setattr("vqbench.readers.chunks._WALK", "absent")
+        monkeypatch.setattr("vqbench.datasets.readers.hdf5_chunks._WALK", "absent")
     with pytest.raises(VqbenchError, match=words) as caught:
         read(path, Wanted())
     line = str(caught.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from vqbench.readers import heaps
+from vqbench.datasets.readers import heaps
 
 
 def _file(path: Path, **attributes: object) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from hostile import SAMPLES
 
 from vqbench.cli.main import main
-from vqbench.readers.formats import READERS
+from vqbench.datasets.readers.formats import READERS
 
 
 def _refused(command: list[str], path: Path, words: str, capfd: pytest.CaptureFixture[str]) -> str:

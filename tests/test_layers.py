@@ -118,11 +118,11 @@ def test_siblings_never_import_each_other(group: str) -> None:
 
 def test_readers_know_files_only() -> None:
     """A format's module knows none of the other formats, but .npz the .npy files that it holds."""
-    shared = GROUND | {f"vqbench.readers.{name}" for name in ("base", "columns", "unpack")}
+    shared = GROUND | {f"vqbench.datasets.readers.{name}" for name in ("base", "columns", "unpack")}
     assert len(_in("readers")) > 5
-    for name in set(_in("readers")) - {"vqbench.readers.formats"}:
-        held = {"vqbench.readers.npz": {"vqbench.readers.npy"}, "vqbench.readers.parquet": {"vqbench.readers.footer"},
-                "vqbench.readers.hdf5": {"vqbench.readers.chunks", "vqbench.readers.heaps"}}  # fmt: skip
+    for name in set(_in("readers")) - {"vqbench.datasets.readers.formats"}:
+        held = {"vqbench.datasets.readers.npz": {"vqbench.datasets.readers.npy"}, "vqbench.datasets.readers.parquet": {"vqbench.datasets.readers.footer"},
+                "vqbench.datasets.readers.hdf5": {"vqbench.datasets.readers.hdf5_chunks", "vqbench.datasets.readers.heaps"}}  # fmt: skip
         assert IMPORTS[name] <= shared | held.get(name, set()), f"{name} imports {IMPORTS[name] - shared}"
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers.qrels import read
 from vqbench.errors import VqbenchError
-from vqbench.readers.qrels import read
 
 ANGLES = np.arange(10) / 10
 ROWS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)

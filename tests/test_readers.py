@@ -21,11 +21,11 @@ from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers import unpack
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import READERS, read
 from vqbench.errors import VqbenchError
 from vqbench.rawrows import RawRows
-from vqbench.readers import unpack
-from vqbench.readers.base import Wanted
-from vqbench.readers.formats import READERS, read
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(1, 100, (37, 5)).astype(np.uint8)  # what every format can hold

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from test_readers import BYTES, write_parquet, write_vecs
 
+from vqbench.datasets.readers import base, hdf5
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
-from vqbench.readers import base, hdf5
-from vqbench.readers.base import Wanted
-from vqbench.readers.formats import read
 
 
 def _int(*values: int) -> bytes:

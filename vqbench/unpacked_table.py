@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from vqbench.readers.footer import parts_of
+from vqbench.datasets.readers.footer import parts_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

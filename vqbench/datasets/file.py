@@ -1,4 +1,4 @@
-"""Vectors from a file of any format in ``vqbench.readers``; the bundled embeddings too."""
+"""Vectors from a file of any format in ``vqbench.datasets.readers``; the bundled embeddings too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.datasets.base import Dataset, Source
+from vqbench.datasets.readers import qrels
+from vqbench.datasets.readers.arrow_folder import is_folder
+from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
-from vqbench.readers import qrels
-from vqbench.readers.arrow_folder import is_folder
-from vqbench.readers.base import Wanted
-from vqbench.readers.formats import read
 from vqbench.text import expanded
 
 BUNDLED = "bundled:"
@@ -25,7 +25,7 @@ _FOLDER = Path(__file__).parents[1] / "data"
 class File(Dataset):
     """A corpus file and, optionally, its ids, its own queries and their relevance judgements.
 
-    path, queries: files with an ending of ``vqbench.readers.formats.READERS``, or folders of Hugging Face
+    path, queries: files with an ending of ``vqbench.datasets.readers.formats.READERS``, or folders of Hugging Face
     ``datasets``. ``key`` names the array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors where
     there are several, ``id_column`` the column with the ids (Parquet, CSV, folders; else the one called id). An HDF5
     file brings its queries along (``test``), and what it says of their nearest rows. ids, query_ids: text files, one

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from vqbench import lzf
+from vqbench.datasets.readers import lzf
 
 counted = njit(cache=True, nogil=True)(lzf.counted)
 

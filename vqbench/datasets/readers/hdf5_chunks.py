@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqbench.lzf import unpacked_length
-from vqbench.readers.base import refusal
+from vqbench.datasets.readers.base import refusal
+from vqbench.datasets.readers.lzf import unpacked_length
 
 #: Filters that come with HDF5 or h5py; another one would be looked for among plugins on this machine.
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}

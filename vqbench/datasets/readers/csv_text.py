@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.readers.base import Content, Wanted, check_whole, refusal
+from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
 _LINE = 1 << 24  # characters of a line at most
 _WIDEST = 1 << 17  # fields of a line at most

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vqbench.arrays import blocks
+from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.rawrows import RawRows, stamp_of
-from vqbench.readers.base import Content, Wanted, refusal
 from vqbench.scratch import Scratch
 
 _HEADER = 10_000  # characters of a header at most, as numpy's own limit

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.rawrows import RawRows, stamp_of
-from vqbench.readers.base import Content, Wanted, refusal
 
 _TYPES = {".fvecs": "<f4", ".bvecs": "u1"}
 _HEAD = 4

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.readers.base import Content, Wanted, check_whole, refusal
+from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
 _RULE = "needs an object of id to list of numbers"
 

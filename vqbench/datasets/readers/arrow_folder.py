@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.readers.columns import blocks_of, id_column, vector_column
+from vqbench.datasets.readers.unpack import unpacked
 from vqbench.errors import VqbenchError
 from vqbench.ids import PackedIds
-from vqbench.readers.base import Content, Wanted, refusal
-from vqbench.readers.columns import blocks_of, id_column, vector_column
-from vqbench.readers.unpack import unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.readers.base import refusal
+from vqbench.datasets.readers.base import refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,17 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import BadZipFile
 
+from vqbench.datasets.readers import arrow_folder, big_ann, csv_text, hdf5, json_object, npy, npz, parquet, texmex
+from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.errors import VqbenchError
-from vqbench.readers import arrow_folder, csv_text, hdf5, json_object, npy, npz, parquet, vecs
-from vqbench.readers import bin as big_ann
-from vqbench.readers.base import Content, Wanted, refusal
 
 READERS: Mapping[str, Callable[[Path, Wanted], Content]] = {
     ".npy": npy.read,
     ".npz": npz.read,
     ".json": json_object.read,
-    ".fvecs": vecs.read,
-    ".bvecs": vecs.read,
+    ".fvecs": texmex.read,
+    ".bvecs": texmex.read,
     ".fbin": big_ann.read,
     ".u8bin": big_ann.read,
     ".i8bin": big_ann.read,

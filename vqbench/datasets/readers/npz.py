@@ -15,10 +15,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.readers.npy import header, turned
+from vqbench.datasets.readers.unpack import most, too_large, unpacked
 from vqbench.rawrows import RawRows
-from vqbench.readers.base import Content, Wanted, refusal
-from vqbench.readers.npy import header, turned
-from vqbench.readers.unpack import most, too_large, unpacked
 
 _BEGINS = b"PK\x03\x04"
 _BLOCK = 1 << 22  # bytes that are unpacked at a time
