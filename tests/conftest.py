@@ -22,11 +22,11 @@ from hypothesis import HealthCheck, settings
 
 from vqbench.arrays import unit_rows
 from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.placement import place
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth
 from vqbench.evaluation.views import Found, views
 from vqbench.metrics.base import View
-from vqbench.search.placement import place
 from vqbench.search.topk import Hits
 
 settings.register_profile(

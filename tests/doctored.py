@@ -9,7 +9,7 @@ import numpy as np
 
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
-from vqbench.doctor.base import Level
+from vqbench.evaluation.doctor.base import Level
 
 
 def data_of(

@@ -112,7 +112,7 @@ def judged(path: Path) -> str:
     drawn = zlib.crc32(content) % _FIGURES == 0
     try:
         with ExitStack() as stack:
-            for module in (terminal, engine_screen):
+            for module in (summary, engines):
                 screen = Console(file=io.StringIO(), width=100)
                 stack.enter_context(mock.patch.object(module, "console", return_value=screen))
             seconds = _DRAWING if drawn or kind == "timed" else _SECONDS

@@ -14,19 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqbench.arrays import Vectors, unit_rows
-from vqbench.backends import faiss as faiss_backend
-from vqbench.backends.base import NONE, Backend, Engine, Held, sign_bits
-from vqbench.backends.faiss import Faiss, FaissBits
-from vqbench.backends.lancedb import LanceFlat, LanceIndex
-from vqbench.backends.sqlite_vec import SqliteVec
-from vqbench.backends.usearch import Usearch
 from vqbench.cli.main import main
 from vqbench.config import allowed_targets, conf_folder
 from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.evaluation.backends import faiss_backend
+from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, sign_bits
+from vqbench.evaluation.backends.faiss import Faiss, FaissBits
+from vqbench.evaluation.backends.lancedb import LanceFlat, LanceIndex
+from vqbench.evaluation.backends.sqlite_vec import SqliteVec
+from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
-from vqbench.evaluation.engines import Pairing, evaluate_engine, overlaps, run_engine, without
+from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
 from vqbench.plan import Plan, make_plan
@@ -42,7 +42,7 @@ EXACT = {
 }  # fmt: skip
 SETTINGS = Settings([1, 10], [0], [Overlap()])
 WIDTH, ROWS, QUERIES = 64, 600, 25
-I8 = {"_target_": "vqbench.backends.usearch.Usearch", "dtype": "i8"}
+I8 = {"_target_": "vqbench.evaluation.backends.usearch.Usearch", "dtype": "i8"}
 
 
 def plan_of(nodes: dict[str, Any]) -> Plan:
@@ -306,7 +306,7 @@ def test_an_engine_that_is_not_installed_is_a_row_with_the_extra(
     [
         ({"engine": I8, "variant": "usearch_i7"}, "no such variant; did you mean usearch_i8"),
         ({"engine": {**I8, "dtype": "i9"}, "variant": "usearch_i8"}, "dtype = 'i9': must be one of 'f32'"),
-        ({"engine": {"_target_": "os.system"}, "variant": "usearch_i8"}, "not a class of vqbench.backends"),
+        ({"engine": {"_target_": "os.system"}, "variant": "usearch_i8"}, "not a class of vqbench.evaluation.backends"),
         ({"engine": I8}, "needs the keys engine and variant"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vqbench import arrays
 from vqbench.cli.main import main
+from vqbench.datasets import row_checks
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
@@ -53,7 +54,7 @@ def test_dropping_is_as_if_the_rows_had_never_been_there(
     own = [ids[row] for row in kept.tolist()]
     more = {"queries": queries, "rows": rows}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checks, "_BLOCK", block)
+        patch.setattr(row_checks, "_BLOCK", block)
         found = _prepared(Source("x", whole_nd, ids), **more)
         numbered = _prepared(Source("x", whole_nd), **more)
     wanted = _prepared(Source("x", GOOD, own), on_bad_rows="refuse", **more)

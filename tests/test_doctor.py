@@ -16,10 +16,10 @@ from vqbench import arrays
 from vqbench.composing import names
 from vqbench.config import conf_folder
 from vqbench.datasets.base import Data
-from vqbench.doctor import subject as subjects
-from vqbench.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
-from vqbench.doctor.examine import ANY_SIZE, CHECKS, examine
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.doctor import sample as subjects
+from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
+from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
 
 
 @cache
@@ -103,7 +103,7 @@ def test_the_same_on_one_thread() -> None:
     from pathlib import Path
 
     code = (
-        "import json; from doctored import *; from vqbench.doctor.examine import examine\n"
+        "import json; from doctored import *; from vqbench.evaluation.doctor.checkup import examine\n"
         "print(json.dumps([f.plain() for f in examine(data_of(clusters(d=200) + 0.05))]))"
     )
     shown = [

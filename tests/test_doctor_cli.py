@@ -12,8 +12,8 @@ from rich.console import Console
 
 from vqbench.cli.main import main
 from vqbench.cli.screens.doctor import show, what_next
-from vqbench.doctor.base import LEVELS, Finding
-from vqbench.doctor.examine import CHECKS, examine
+from vqbench.evaluation.doctor.base import LEVELS, Finding
+from vqbench.evaluation.doctor.checkup import CHECKS, examine
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20"]
 RUN = [*SMALL, "k=[5]", "oversample=[0]", "quantizer=[float32,binary_zero]", "figures=false", "cache=off"]

@@ -15,14 +15,14 @@ from scipy import stats
 
 import vqbench
 from vqbench.config import conf_folder
-from vqbench.doctor.base import Finding
-from vqbench.doctor.centre import entropy
-from vqbench.doctor.examine import CHECKS
-from vqbench.doctor.neighbours import errors, expected_overlap
-from vqbench.doctor.probes import PROBES, cosines, overlaps
-from vqbench.doctor.spectrum import participation
-from vqbench.doctor.spread import constant
-from vqbench.doctor.subject import Subject, look
+from vqbench.evaluation.doctor.base import Finding
+from vqbench.evaluation.doctor.centre import entropy
+from vqbench.evaluation.doctor.checkup import CHECKS
+from vqbench.evaluation.doctor.neighbours import errors, expected_overlap
+from vqbench.evaluation.doctor.sample import Subject, look
+from vqbench.evaluation.doctor.spectrum import participation
+from vqbench.evaluation.doctor.spread import constant
+from vqbench.evaluation.doctor.trials import PROBES, cosines, overlaps
 from vqbench.plan import build_variant
 from vqbench.quantizers.offset_int8 import OffsetInt8
 

@@ -19,9 +19,9 @@ from vqbench.datasets.prepare import prepare
 from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
+from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.metrics.overlap import Overlap
 
 RNG = np.random.default_rng(0)

@@ -159,15 +159,15 @@ def test_stats_knows_arrays_only(name: str) -> None:
 def test_evaluation_knows_base_classes_only(name: str) -> None:
     """No concrete quantizer, transform, dataset or engine; of metrics, the API names its defaults, engines overlap."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
-    if name in ("vqbench.api", "vqbench.evaluation.engines"):
+    if name in ("vqbench.api", "vqbench.evaluation.engine_run"):
         concrete -= set(_in("metrics"))
     assert not IMPORTS[name] & concrete
 
 
 def test_engines_are_met_in_one_place() -> None:
     """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
-    users = {name for name in MODULES if any(x.startswith("vqbench.backends") for x in IMPORTS[name])}
-    assert users <= {"vqbench.evaluation.engines", *_in("backends")}
+    users = {name for name in MODULES if any(x.startswith("vqbench.evaluation.backends") for x in IMPORTS[name])}
+    assert users <= {"vqbench.evaluation.engine_run", *_in("backends")}
     assert IMPORTS["vqbench.cli.screens.engines"] <= {
         "vqbench.extras",
         "vqbench.cli.screens.fit_width",
@@ -285,7 +285,7 @@ def test_the_doctor_stands_beside_evaluation() -> None:
         known = {*GROUND, *_in("doctor"), *_in("search"), "vqbench.datasets.base", "vqbench.variant"} | set(
             _in("stats")
         )
-        if name == "vqbench.doctor.probes":
+        if name == "vqbench.evaluation.doctor.trials":
             known |= {module for module in concrete if module.split(".")[1] in ("quantizers", "transforms")}
         assert IMPORTS[name] <= known, f"{name} imports {IMPORTS[name] - known}"
 

@@ -24,7 +24,7 @@ from vqbench.analysis import recommend_text
 from vqbench.analysis.recommend import Recommendation, corrected, recommend
 from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli.main import main
-from vqbench.cli.screens import recommend
+from vqbench.cli.screens import recommend as screen_of
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
 from vqbench.stats import intervals
@@ -418,7 +418,7 @@ def test_no_name_is_cut_on_a_narrow_screen(told: Any, tmp_path: Path, width: int
     rows = [FULL, row("qdrant_binary_scalar8", 4, 0.95, 0.004), row("binary_mean_dimension", 4, 0.97, 0.004)]
     rec = told(rows, long)
     screen = Console(width=width, file=io.StringIO(), highlight=False)
-    recommend.show(read_results(tmp_path / "r"), rec, screen)
+    screen_of.show(read_results(tmp_path / "r"), rec, screen)
     shown = screen.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert max(map(len, shown.splitlines())) == width
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown

@@ -15,7 +15,7 @@ from experiments.peers.settings import Timed
 from vqbench.config import build, check_targets, checked, conf_folder, whole_numbers
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.engines import Pairing
+from vqbench.evaluation.engine_run import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.kernels.choice import Kernels, checked_count
 from vqbench.parallel.base import Parallel

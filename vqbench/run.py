@@ -14,14 +14,14 @@ from vqbench import provenance
 from vqbench.cells import CellName
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
-from vqbench.doctor.examine import examine
 from vqbench.durable import check_writable, faults
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.agreement import agreement
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import Cell, evaluate_variant
-from vqbench.evaluation.engines import Pairing, evaluate_engine
+from vqbench.evaluation.doctor.checkup import examine
+from vqbench.evaluation.engine_run import Pairing, evaluate_engine
 from vqbench.evaluation.settings import Settings
+from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.ids import positions
 from vqbench.kernels.choice import working
 from vqbench.keys import cell_name, engine_name, plugin_hashes

@@ -100,7 +100,7 @@ def _told(error: object) -> str:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    from vqbench.cli.commands import data, results
+    from vqbench.cli.commands import data, listing, results
     from vqbench.text import did_you_mean
 
     found: dict[str, Callable[[list[str]], int]] = {

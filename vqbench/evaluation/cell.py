@@ -15,6 +15,7 @@ from vqbench.arrays import Floats, Ints, blocks
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
+from vqbench.evaluation.placement import boundary_means
 from vqbench.evaluation.samples import ask, take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
@@ -23,7 +24,6 @@ from vqbench.kernels.choice import compiling
 from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.quantizers.base import Codec
-from vqbench.search.placement import boundary_means
 from vqbench.search.similarity import CodeBlocks
 from vqbench.search.topk import Hits
 from vqbench.stats import intervals as stats

@@ -15,10 +15,10 @@ from vqbench.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.datasets.base import Data
 from vqbench.durable import write_atomically
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.placement import place
 from vqbench.locks import remove_dead
 from vqbench.metrics.base import Placement
 from vqbench.search.measure import Cosine
-from vqbench.search.placement import place
 from vqbench.search.topk import Hits, Search
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.

@@ -32,7 +32,7 @@ def doctor(arguments: list[str]) -> int:
     """What in the vectors that a run would take makes quantizing easy or hard."""
     from vqbench.cli.screens.doctor import as_json, show, what_next
     from vqbench.composing import composed, plain
-    from vqbench.doctor.examine import examine
+    from vqbench.evaluation.doctor.checkup import examine
     from vqbench.plan import make_plan
     from vqbench.run import prepared
 

@@ -17,7 +17,7 @@ from vqbench.text import shown
 def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench.analysis.recommend import recommend
-    from vqbench.cli.screens import recommend
+    from vqbench.cli.screens import recommend as screen
     from vqbench.composing import names
     from vqbench.config import conf_folder
     from vqbench.store import read_results
@@ -39,11 +39,11 @@ def recommend(arguments: list[str]) -> int:
     for error in mistakes:
         print(f"vqbench: {shown(str(error))}", file=sys.stderr)
     if given.json:
-        plain = [recommend.as_json(results, rec, shipped) for rec in found]
+        plain = [screen.as_json(results, rec, shipped) for rec in found]
         print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         for rec in found:
-            recommend.show(results, rec, console(), shipped)
+            screen.show(results, rec, console(), shipped)
     return int(bool(mistakes) or any(rec.chosen is None for rec in found))
 
 

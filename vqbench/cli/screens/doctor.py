@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vqbench.doctor.base import Finding, Level
+from vqbench.evaluation.doctor.base import Finding, Level
 
 _LEFT = 26  # columns of the left half; the sentences get the rest
 _STYLES: Mapping[Level, str] = {"warning": "bold red", "note": "bold yellow", "fine": "green"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from vqbench.doctor.base import Finding, graded, share
-from vqbench.doctor.subject import LEAST, Subject
+from vqbench.evaluation.doctor.base import Finding, graded, share
+from vqbench.evaluation.doctor.sample import LEAST, Subject
 
 _SMALL = 1000
 _MANY = 0.1

@@ -10,9 +10,9 @@ import numpy as np
 
 from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data
-from vqbench.doctor.base import Gain
-from vqbench.doctor.probes import PROBES, best, code_scores, cosines, overlaps
 from vqbench.draws import content_keys, drawn
+from vqbench.evaluation.doctor.base import Gain
+from vqbench.evaluation.doctor.trials import PROBES, best, code_scores, cosines, overlaps
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.doctor.base import Finding, Gain, graded, highest, points, share
-from vqbench.doctor.subject import Subject
+from vqbench.evaluation.doctor.base import Finding, Gain, graded, highest, points, share
+from vqbench.evaluation.doctor.sample import Subject
 
 _EVEN = 0.7  # of the dimensions, counted by their variance
 _LOUD = 0.05  # share of the squared length in a hundredth of the dimensions

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from vqbench.arrays import Bools, Floats, Ints
-from vqbench.backends.base import NONE, Backend, Held
 from vqbench.errors import VqbenchError
+from vqbench.evaluation.backends.base import NONE, Backend, Held
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.encoding import encode_corpus

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from vqbench.arrays import Floats, Ints, Rows
-from vqbench.backends.base import NONE, Backend, Engine, Held, parts
 from vqbench.errors import NotApplicableError
+from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts
 
 
 @dataclass(frozen=True, kw_only=True)

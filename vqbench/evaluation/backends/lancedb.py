@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from vqbench.arrays import Floats, Ints, Rows
-from vqbench.backends.base import NONE, Backend, Engine, Held, parts, sign_bits
 from vqbench.errors import NotApplicableError
+from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts, sign_bits
 
 _CLASSES = {"pq": "IvfPq", "sq": "IvfSq", "rq": "IvfRq"}
 

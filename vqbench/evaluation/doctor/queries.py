@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.doctor.base import Finding, Level, graded, share
-from vqbench.doctor.subject import Subject
+from vqbench.evaluation.doctor.base import Finding, Level, graded, share
+from vqbench.evaluation.doctor.sample import Subject
 
 _SHIFTED, _APART = 0.1, 0.5  # squared distance of the means, in units of the corpus' variance
 _FARTHER = 0.1  # nearest cosines

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from vqbench.datasets.base import Data
-from vqbench.doctor import centre, lengths, neighbours, queries, rows, spectrum, spread
-from vqbench.doctor.base import LEVELS, Finding
-from vqbench.doctor.subject import LEAST, Advance, Subject, look
+from vqbench.evaluation.doctor import centre, lengths, neighbours, queries, rows, spectrum, spread
+from vqbench.evaluation.doctor.base import LEVELS, Finding
+from vqbench.evaluation.doctor.sample import LEAST, Advance, Subject, look
 
 Check = Callable[[Subject], Finding | None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vqbench.arrays import Floats
-from vqbench.doctor.base import Finding, Gain, Level, highest, points, share
-from vqbench.doctor.subject import Subject
+from vqbench.evaluation.doctor.base import Finding, Gain, Level, highest, points, share
+from vqbench.evaluation.doctor.sample import Subject
 
 _SHARED = 0.1  # of the squared length
 _MUCH_SHARED = 0.25

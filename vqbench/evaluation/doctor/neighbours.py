@@ -8,8 +8,8 @@ import numpy as np
 from scipy import special
 
 from vqbench.arrays import Floats
-from vqbench.doctor.base import NOTE, WARNING, Finding, Level, graded, points, share
-from vqbench.doctor.subject import Subject
+from vqbench.evaluation.doctor.base import NOTE, WARNING, Finding, Level, graded, points, share
+from vqbench.evaluation.doctor.sample import Subject
 
 K = 10
 _HUBS = 2.0

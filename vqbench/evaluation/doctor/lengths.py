@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from vqbench.doctor.base import Finding, highest, number, points, share
-from vqbench.doctor.subject import Subject
+from vqbench.evaluation.doctor.base import Finding, highest, number, points, share
+from vqbench.evaluation.doctor.sample import Subject
 
 _UNIT = 0.01  # norms so near to 1 are those of unit rows in float16 or better
 _SPREAD = 1.05  # longest to shortest
