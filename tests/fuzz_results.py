@@ -41,11 +41,11 @@ from vqbench.assemble import assemble
 from vqbench.cli.screens import engines, summary
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
+from vqbench.experiment.plan import make_plan
+from vqbench.experiment.run import run
 from vqbench.figures import folder as figures
-from vqbench.plan import make_plan
 from vqbench.report.page import write_report
 from vqbench.result_files import read_timed_meta
-from vqbench.run import run
 from vqbench.store import read_results
 
 _FIGURES = 10

@@ -60,7 +60,7 @@ class Bench:
     def planned(self, *more: str) -> Any:
         """The command as a plan: made once, since Hydra takes longer than the sweep."""
         from vqbench.composing import composed, plain
-        from vqbench.plan import make_plan
+        from vqbench.experiment.plan import make_plan
 
         config, given = composed([*COMMAND, *self.more, *more, f"out={self.out}"])
         return make_plan(plain(config), given)
@@ -105,27 +105,27 @@ class Bench:
     def _child(self, handle: int, name: str, steps: Steps | None, more: Sequence[str], prepare: Prepare) -> int:
         import vqbench.cli.finish
         import vqbench.cli.main
-        import vqbench.provenance
-        import vqbench.run
+        import vqbench.experiment.provenance
+        import vqbench.experiment.run
 
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         # Two that take long and write nothing:
         vqbench.cli.finish.summary = lambda *_, **__: None
-        vqbench.provenance.commit = lambda: None
+        vqbench.experiment.provenance.commit = lambda: None
         signal.alarm(300)  # a sweep that hangs is a fault, too
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it,
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
         os.chdir(self.home)
-        evaluate = vqbench.run.evaluate_variant
+        evaluate = vqbench.experiment.run.evaluate_variant
 
         def noted(bench: Any, spec: Any, *rest: Any) -> Any:
             with open(f"{name}.evaluated", "a") as file:
                 file.write(f"{_variant(spec)}\n")
             return evaluate(bench, spec, *rest)
 
-        vqbench.run.evaluate_variant = noted
+        vqbench.experiment.run.evaluate_variant = noted
         plan = self.plan if not more else self.planned(*more)
         vqbench.cli.main._sweep = lambda _: _carried_out(plan)
         prepare()
@@ -199,7 +199,7 @@ def _carried_out(plan: Any) -> int:
     """What the command line does with a plan."""
     from vqbench.cli.console import progress_bar
     from vqbench.cli.finish import finish
-    from vqbench.run import run
+    from vqbench.experiment.run import run
 
     with progress_bar() as progress:
         note = run(plan, progress)

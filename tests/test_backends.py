@@ -28,8 +28,8 @@ from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without
 from vqbench.evaluation.settings import Settings
+from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
-from vqbench.plan import Plan, make_plan
 from vqbench.quantizers.faiss_codec import FaissCodec
 
 FOLDER = conf_folder() / "backend"

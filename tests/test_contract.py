@@ -16,8 +16,8 @@ from vqbench.arrays import Floats, unit_rows
 from vqbench.composing import names
 from vqbench.config import BASES, allowed_targets, build, conf_folder
 from vqbench.errors import NotApplicableError
+from vqbench.experiment.plan import build_variant
 from vqbench.headers import first_comment, read_header
-from vqbench.plan import build_variant
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.variant import Chain, Variant
 

@@ -14,7 +14,7 @@ from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.plan import Options
+from vqbench.experiment.plan import Options
 from vqbench.text import expanded
 
 GOOD = np.arange(1, 13, dtype=np.float32).reshape(4, 3)

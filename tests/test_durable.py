@@ -28,7 +28,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
-from vqbench.obtain import MEANWHILE, Noted, Shown, Task, obtain
+from vqbench.experiment.cell_cache import MEANWHILE, Noted, Shown, Task, obtain
 from vqbench.store import read_results, write_tables
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
@@ -281,7 +281,7 @@ def test_jobs_that_call_different_vectors_by_one_name_are_refused(
 def test_a_job_that_fails_without_a_word_of_ours_loses_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vqbench import run
+    from vqbench.experiment import run
 
     monkeypatch.chdir(tmp_path)
     describe = run.provenance.describe
@@ -393,7 +393,7 @@ def test_a_cell_that_another_run_finished_meanwhile_is_told_apart(
 def test_a_fault_outside_any_cell_is_one_line(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vqbench import run
+    from vqbench.experiment import run
 
     def failing(*_: object) -> None:
         raise error

@@ -22,13 +22,13 @@ from rich.progress import Progress
 from scipy.stats import spearmanr
 
 from vqbench.assemble import assemble
+from vqbench.experiment.plan import make_plan
+from vqbench.experiment.run import run
 from vqbench.figures import across, codes, folder, heatmap, neighbours, queries, ranks, rescoring, tradeoff, vectors
 from vqbench.figures.placing import Label, beside, spread
 from vqbench.figures.series import find_series
 from vqbench.figures.slices import Slice, slices
 from vqbench.figures.style import canvas, drawing, family_of, looks_of, number, share, size
-from vqbench.plan import make_plan
-from vqbench.run import run
 from vqbench.store import read_results
 
 Q = "vqbench.quantizers."

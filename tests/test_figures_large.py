@@ -15,13 +15,13 @@ from matplotlib.text import Text
 from rich.progress import Progress
 
 from vqbench.assemble import assemble
+from vqbench.experiment.plan import make_plan
+from vqbench.experiment.run import run
 from vqbench.figures.calibration import DRAWS, calibration
 from vqbench.figures.frontier import families_of, frontier, pareto
 from vqbench.figures.league import overlap_by_variant
 from vqbench.figures.slices import Slice, slices
 from vqbench.figures.style import below, canvas, drawing, share, size
-from vqbench.plan import make_plan
-from vqbench.run import run
 from vqbench.store import read_results
 
 Q = "vqbench.quantizers."

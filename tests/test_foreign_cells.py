@@ -19,8 +19,8 @@ from vqbench.cells import cell_state, load_cell, save_cell
 from vqbench.cli.main import main
 from vqbench.datasets.readers.footer import parts_of
 from vqbench.errors import VqbenchError
+from vqbench.experiment.cell_keys import plugin_hashes
 from vqbench.ids import PackedIds
-from vqbench.keys import plugin_hashes
 from vqbench.locks import claimed
 from vqbench.unpacked_table import unpacked_table
 

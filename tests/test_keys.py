@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.keys import plugin_hashes
+from vqbench.experiment.cell_keys import plugin_hashes
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.faiss_codec import FaissCodec
 from vqbench.transforms.center import Center

@@ -103,16 +103,16 @@ def test_a_signal_ends_a_run_in_order(bench: Bench, number: int, status: int) ->
     bench.fresh()
 
     def at_the_second_cell() -> None:
-        import vqbench.run
+        import vqbench.experiment.run
 
-        evaluate = vqbench.run.evaluate_variant
+        evaluate = vqbench.experiment.run.evaluate_variant
 
         def evaluated(*given: object) -> object:
             if len(kill_bench.cell_files(bench.out)) == 1:
                 os.kill(os.getpid(), number)
             return evaluate(*given)
 
-        vqbench.run.evaluate_variant = evaluated
+        vqbench.experiment.run.evaluate_variant = evaluated
 
     ran = bench.run(prepare=at_the_second_cell)
     assert ran.status == status

@@ -181,7 +181,7 @@ def test_rivals_are_met_in_one_place() -> None:
     own = set(_in("peers"))
     users = {name: imports & own for name, imports in IMPORTS.items() if imports & own and name not in own}
     assert users == {
-        "vqbench.plan": {"experiments.peers.settings"},
+        "vqbench.experiment.plan": {"experiments.peers.settings"},
         "vqbench.cli.main": {"experiments.peers.settings", "experiments.peers.run", "experiments.peers.screen"},
     }
     assert IMPORTS["experiments.peers.settings"] <= {"vqbench.errors"}
@@ -275,7 +275,7 @@ def test_tables_are_read_without_what_writes_cells() -> None:
 
 
 def test_what_a_cell_depends_on_is_named_in_one_place() -> None:
-    assert {name for name in MODULES if "vqbench.keys" in IMPORTS[name]} == {"vqbench.run"}
+    assert {name for name in MODULES if "vqbench.experiment.cell_keys" in IMPORTS[name]} == {"vqbench.experiment.run"}
 
 
 def test_the_doctor_stands_beside_evaluation() -> None:

@@ -31,9 +31,9 @@ from vqbench.cli.main import main
 from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import SCHEMA
+from vqbench.experiment.plan import make_plan
 from vqbench.figures.folder import draw_all
 from vqbench.locks import claimed
-from vqbench.plan import make_plan
 from vqbench.store import check_tables, write_tables
 
 pytestmark = pytest.mark.slow

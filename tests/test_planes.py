@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from vqbench.api import code_topk
 from vqbench.arrays import unit_rows
+from vqbench.experiment.plan import named_variant
 from vqbench.kernels.choice import working
-from vqbench.plan import named_variant
 from vqbench.quantizers.base import TwoValued
 from vqbench.search.measure import Inner
 from vqbench.search.planes import Planes

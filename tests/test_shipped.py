@@ -58,7 +58,8 @@ def test_each_experiment_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Synthetic, "load", lambda self: synthetic(replace(self, n=500, queries=20)))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(  # a hundredth of the rows that a nested subsample has
-        "vqbench.run.prepare", lambda *source, rows, **more: prepare(*source, rows=rows and rows // 100, **more)
+        "vqbench.experiment.run.prepare",
+        lambda *source, rows, **more: prepare(*source, rows=rows and rows // 100, **more),
     )
     told = ["n_queries=10", "k=[5]", "oversample=[0,2]", "cache=off", "doctor=false", "report=false", "out=x"]
     example = ["example=null"] if name == "notebook" else []

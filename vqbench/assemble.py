@@ -15,9 +15,9 @@ from vqbench.durable import faults
 from vqbench.engine_tables import ENGINE_FILES, engine_tables
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import LEDGER, labelled, without_result
+from vqbench.experiment.cell_cache import Noted
+from vqbench.experiment.run import Note
 from vqbench.locks import PASSING
-from vqbench.obtain import Noted
-from vqbench.run import Note
 from vqbench.store import write_tables
 
 #: Held by whoever writes the tables of a results folder, or draws what is made from them.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vqbench.cells import CellName, load_cell
 from vqbench.evaluation.tables import BACKENDS
-from vqbench.obtain import Noted
+from vqbench.experiment.cell_cache import Noted
 
 ENGINE_FILES = ("backends.csv", "backends_bytes.csv", "backends_timings.csv", "backends.parquet")
 _BYTES = ["dataset", "backend", "seed", "item", "place", "codes", "bytes"]

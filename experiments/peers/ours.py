@@ -11,7 +11,7 @@ from experiments.peers.contest import Ask, Contestant, Goal
 from experiments.peers.problem import Problem
 from vqbench.api import code_topk
 from vqbench.arrays import Codes, Floats, Ints, blocks
-from vqbench.plan import named_variant
+from vqbench.experiment.plan import named_variant
 from vqbench.quantizers.base import Codec
 
 PRODUCT = "matrix product alone"

@@ -25,9 +25,9 @@ from experiments.peers.settings import PARTS, Timed
 from experiments.peers.sweep import sweep
 from experiments.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
 from experiments.peers.training import fit
-from vqbench import provenance
 from vqbench.durable import check_writable, faults
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.experiment import provenance
 from vqbench.kernels.choice import chosen, threads
 from vqbench.locks import PASSING, claimed, remove_dead
 from vqbench.store import check_not_later, write_tables

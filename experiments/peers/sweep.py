@@ -16,8 +16,8 @@ from experiments.peers.table import Row
 from vqbench.arrays import Vectors
 from vqbench.config import build, conf_folder
 from vqbench.evaluation.settings import Settings
+from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
-from vqbench.plan import named_variant
 from vqbench.search.measure import Cosine
 from vqbench.search.similarity import CodeArray, meet
 from vqbench.search.topk import Search

@@ -14,7 +14,7 @@ from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.arrays import Floats
 from vqbench.errors import NotApplicableError
-from vqbench.plan import named_variant
+from vqbench.experiment.plan import named_variant
 
 _OURS, _FAISS = "vqbench pq1 fit", "faiss ProductQuantizer.train"
 

@@ -11,9 +11,9 @@ from vqbench.assemble import TABLES_CLAIM, assemble
 from vqbench.cli.console import progress_bar
 from vqbench.cli.screens.summary import closing, no_result, summary
 from vqbench.durable import faults
+from vqbench.experiment.cell_cache import MEANWHILE
+from vqbench.experiment.run import Note
 from vqbench.locks import claimed
-from vqbench.obtain import MEANWHILE
-from vqbench.run import Note
 from vqbench.store import holds_results
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from experiments.peers.settings import Timed
-    from vqbench.plan import Plan
+    from vqbench.experiment.plan import Plan
 
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
@@ -168,8 +168,8 @@ def _sweep(overrides: list[str]) -> int:
 def _multirun(overrides: list[str], start: Callable[[list[str]], None]) -> int:
     """Run the jobs; what stopped some of them; tables and figures of the folders that the others wrote into."""
     from vqbench.cli.finish import finish
-    from vqbench.multirun import load_mistakes, load_notes, notes_folder
-    from vqbench.obtain import reason_of
+    from vqbench.experiment.cell_cache import reason_of
+    from vqbench.experiment.multirun import load_mistakes, load_notes, notes_folder
 
     with notes_folder() as folder:
         mistakes: list[str] = []
@@ -193,7 +193,7 @@ def _check_job(config: DictConfig) -> None:
     from omegaconf import OmegaConf
 
     from vqbench.composing import plain
-    from vqbench.plan import make_plan
+    from vqbench.experiment.plan import make_plan
 
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     make_plan(plain(own), config.hydra.overrides.task, config.hydra.runtime.choices.get("experiment"))
@@ -207,9 +207,9 @@ def _job(config: DictConfig) -> int:
     from vqbench.cli.console import progress_bar
     from vqbench.cli.finish import finish
     from vqbench.composing import plain
-    from vqbench.multirun import save_note
-    from vqbench.plan import make_plan
-    from vqbench.run import run
+    from vqbench.experiment.multirun import save_note
+    from vqbench.experiment.plan import make_plan
+    from vqbench.experiment.run import run
 
     hydra = HydraConfig.get()
     plan = make_plan(plain(config), hydra.overrides.task, hydra.runtime.choices.get("experiment"))
@@ -245,8 +245,8 @@ def _leave(error: Exception) -> None:
     """Leave what stopped a job where the multirun finds it: a launcher may run the job anywhere."""
     from hydra.core.hydra_config import HydraConfig
 
-    from vqbench.multirun import save_mistake
-    from vqbench.obtain import reason_of
+    from vqbench.experiment.cell_cache import reason_of
+    from vqbench.experiment.multirun import save_mistake
 
     hydra = HydraConfig.get()
     save_mistake(Path(hydra.sweep.dir), hydra.job.num, reason_of(error))

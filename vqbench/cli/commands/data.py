@@ -6,7 +6,7 @@ from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console, progress_bar
 from vqbench.cli.screens.summary import print_dropped
 from vqbench.errors import VqbenchError
-from vqbench.plan import Options
+from vqbench.experiment.plan import Options
 
 
 def nearest(arguments: list[str]) -> int:
@@ -33,8 +33,8 @@ def doctor(arguments: list[str]) -> int:
     from vqbench.cli.screens.doctor import as_json, show, what_next
     from vqbench.composing import composed, plain
     from vqbench.evaluation.doctor.checkup import examine
-    from vqbench.plan import make_plan
-    from vqbench.run import prepared
+    from vqbench.experiment.plan import make_plan
+    from vqbench.experiment.run import prepared
 
     parser = Parser(
         prog="vqbench doctor", description="What in these vectors makes quantizing easy or hard, and what to try."

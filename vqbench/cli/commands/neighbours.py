@@ -22,7 +22,7 @@ from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.plan import build_variant
+from vqbench.experiment.plan import build_variant
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search

@@ -15,7 +15,7 @@ from vqbench.cells import CellName
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.truth import ARITHMETIC
-from vqbench.plan import Plan
+from vqbench.experiment.plan import Plan
 
 
 def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence[str]) -> CellName:

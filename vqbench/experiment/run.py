@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.progress import Progress
 
-from vqbench import provenance
 from vqbench.cells import CellName
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
@@ -22,12 +21,13 @@ from vqbench.evaluation.doctor.checkup import examine
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.stated_neighbours import agreement
+from vqbench.experiment import provenance
+from vqbench.experiment.cell_cache import Noted, Shown, Task, obtain, once, reason_of
+from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
+from vqbench.experiment.plan import Plan
 from vqbench.ids import positions
 from vqbench.kernels.choice import working
-from vqbench.keys import cell_name, engine_name, plugin_hashes
 from vqbench.locks import available, remove_dead
-from vqbench.obtain import Noted, Shown, Task, obtain, once, reason_of
-from vqbench.plan import Plan
 from vqbench.search.shards import Spread
 from vqbench.store import check_not_later
 from vqbench.text import check_no_links, did_you_mean

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from vqbench.cells import CellName
 from vqbench.durable import faults, make_folder, write_atomically, write_text
+from vqbench.experiment.cell_cache import Noted
+from vqbench.experiment.run import Note
 from vqbench.locks import PASSING, available, claimed, remove_dead
-from vqbench.obtain import Noted
-from vqbench.run import Note
 
 _HOME = Path("results", ".sweeps")
 
