@@ -59,7 +59,7 @@ class Bench:
 
     def planned(self, *more: str) -> Any:
         """The command as a plan: made once, since Hydra takes longer than the sweep."""
-        from vqbench.composing import composed, plain
+        from vqbench.experiment.config.compose import composed, plain
         from vqbench.experiment.plan import make_plan
 
         config, given = composed([*COMMAND, *self.more, *more, f"out={self.out}"])

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from vqbench.arrays import Vectors, unit_rows
 from vqbench.cli.main import main
-from vqbench.config import allowed_targets, conf_folder
 from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import NotApplicableError, VqbenchError
@@ -28,6 +27,7 @@ from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without
 from vqbench.evaluation.settings import Settings
+from vqbench.experiment.config.targets import allowed_targets, conf_folder
 from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
 from vqbench.quantizers.faiss_codec import FaissCodec

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench import arrays
-from vqbench.composing import names
-from vqbench.config import conf_folder
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.doctor import sample as subjects
 from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
 from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
+from vqbench.experiment.config.compose import names
+from vqbench.experiment.config.targets import conf_folder
 
 
 @cache

@@ -14,7 +14,6 @@ from doctored import PLANTED, clusters, data_of, isotropic
 from scipy import stats
 
 import vqbench
-from vqbench.config import conf_folder
 from vqbench.evaluation.doctor.base import Finding
 from vqbench.evaluation.doctor.centre import entropy
 from vqbench.evaluation.doctor.checkup import CHECKS
@@ -23,6 +22,7 @@ from vqbench.evaluation.doctor.sample import Subject, look
 from vqbench.evaluation.doctor.spectrum import participation
 from vqbench.evaluation.doctor.spread import constant
 from vqbench.evaluation.doctor.trials import PROBES, cosines, overlaps
+from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import build_variant
 from vqbench.quantizers.offset_int8 import OffsetInt8
 

@@ -305,7 +305,7 @@ SINGS = (
 @pytest.mark.parametrize("text", some(SINGS, 3))
 def test_the_canary_sings_where_nothing_guards_it(text: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the tests above could not fail."""
-    monkeypatch.setattr("vqbench.guard.guarded", nullcontext)
+    monkeypatch.setattr("vqbench.experiment.config.guard.guarded", nullcontext)
     with pytest.raises(Exception) if "job_logging" in text else nullcontext():  # noqa: PT011
         run(here, GLOBAL + text, "out=x", *QUICK)
     assert (here / "sang").exists()

@@ -208,11 +208,15 @@ def test_results_are_read_without_the_machinery() -> None:
 
 def test_only_the_command_line_knows_what_guards_hydra() -> None:
     """And what it composes passes there."""
-    users = {name for name, imports in IMPORTS.items() if "vqbench.guard" in imports}
-    assert users == {"vqbench.cli.main", "vqbench.composing"}
-    assert IMPORTS["vqbench.guard"] <= GROUND | {"vqbench.config", "vqbench.foreign", "vqbench.references"}
-    assert IMPORTS["vqbench.foreign"] <= GROUND | {"vqbench.references"}
-    assert IMPORTS["vqbench.references"] <= GROUND | {"vqbench.config"}
+    users = {name for name, imports in IMPORTS.items() if "vqbench.experiment.config.guard" in imports}
+    assert users == {"vqbench.cli.main", "vqbench.experiment.config.compose"}
+    assert IMPORTS["vqbench.experiment.config.guard"] <= GROUND | {
+        "vqbench.experiment.config.targets",
+        "vqbench.experiment.config.foreign",
+        "vqbench.experiment.config.references",
+    }
+    assert IMPORTS["vqbench.experiment.config.foreign"] <= GROUND | {"vqbench.experiment.config.references"}
+    assert IMPORTS["vqbench.experiment.config.references"] <= GROUND | {"vqbench.experiment.config.targets"}
 
 
 READERS = sorted(

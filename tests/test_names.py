@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from vqbench.cli.console import console, progress_bar
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
+from vqbench.experiment.config.yaml_bounds import MOST_EXPANDED, yaml_text
 from vqbench.figures.folder import draw_all
 from vqbench.text import MOST_SLUG, check_no_links, checked_name, distinct, shown, slug
-from vqbench.yaml_text import MOST_EXPANDED, yaml_text
 
 AWKWARD = st.one_of(
     st.text(max_size=300),

@@ -19,9 +19,9 @@ import yaml
 import vqbench
 from vqbench.arrays import Vectors, processors
 from vqbench.cli.main import main
-from vqbench.composing import names
-from vqbench.config import build, conf_folder
 from vqbench.errors import VqbenchError
+from vqbench.experiment.config.compose import names
+from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.mapped import Mapped
 from vqbench.parallel import base, dask
 from vqbench.parallel.base import Parallel, Pool

@@ -28,9 +28,9 @@ from experiments.peers.searches import FAMILIES, compete
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.cli.main import main
-from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import SCHEMA
+from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import make_plan
 from vqbench.figures.folder import draw_all
 from vqbench.locks import claimed

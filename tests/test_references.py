@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vqbench.config import check_targets, targets, values
 from vqbench.errors import VqbenchError
-from vqbench.references import MOST_REFERRED, check_references
+from vqbench.experiment.config.references import MOST_REFERRED, check_references
+from vqbench.experiment.config.targets import check_targets, targets, values
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 PATHS = st.lists(KEYS, min_size=1, max_size=2).map(".".join)

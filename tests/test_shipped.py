@@ -16,12 +16,12 @@ import pytest
 import yaml
 
 from vqbench.cli.main import main
-from vqbench.composing import names
-from vqbench.config import conf_folder
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
+from vqbench.experiment.config.compose import names
+from vqbench.experiment.config.targets import conf_folder
 
 ROOT = Path(__file__).parents[1]
 TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them

@@ -14,8 +14,8 @@ from experiments.peers.problem import Problem
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.arrays import Vectors
-from vqbench.config import build, conf_folder
 from vqbench.evaluation.settings import Settings
+from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
 from vqbench.search.measure import Cosine

@@ -124,9 +124,9 @@ def _sweep(overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from vqbench.composing import check_habits, explained, opened, plugin_folders, searched
-    from vqbench.config import conf_folder
-    from vqbench.guard import check_flags, config_dir, guarded, options_first
+    from vqbench.experiment.config.compose import check_habits, explained, opened, plugin_folders, searched
+    from vqbench.experiment.config.guard import check_flags, config_dir, guarded, options_first
+    from vqbench.experiment.config.targets import conf_folder
 
     check_habits(overrides)
     many = bool({"-m", "--multirun"} & set(overrides))
@@ -192,7 +192,7 @@ def _check_job(config: DictConfig) -> None:
     """Raise VqbenchError for a job of a multirun that cannot be planned: before the first one replaces any tables."""
     from omegaconf import OmegaConf
 
-    from vqbench.composing import plain
+    from vqbench.experiment.config.compose import plain
     from vqbench.experiment.plan import make_plan
 
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
@@ -206,7 +206,7 @@ def _job(config: DictConfig) -> int:
 
     from vqbench.cli.console import progress_bar
     from vqbench.cli.finish import finish
-    from vqbench.composing import plain
+    from vqbench.experiment.config.compose import plain
     from vqbench.experiment.multirun import save_note
     from vqbench.experiment.plan import make_plan
     from vqbench.experiment.run import run

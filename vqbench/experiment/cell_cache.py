@@ -15,8 +15,8 @@ from vqbench.durable import faults, make_folder
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell import Cell
+from vqbench.experiment.config.plugins import place_of
 from vqbench.locks import claimed
-from vqbench.plugins import place_of
 from vqbench.text import shown
 
 T = TypeVar("T")

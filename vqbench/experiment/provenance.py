@@ -101,7 +101,7 @@ def cpu() -> str:
 
 def commit() -> str | None:
     """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
     try:

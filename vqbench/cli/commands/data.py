@@ -31,8 +31,8 @@ def nearest(arguments: list[str]) -> int:
 def doctor(arguments: list[str]) -> int:
     """What in the vectors that a run would take makes quantizing easy or hard."""
     from vqbench.cli.screens.doctor import as_json, show, what_next
-    from vqbench.composing import composed, plain
     from vqbench.evaluation.doctor.checkup import examine
+    from vqbench.experiment.config.compose import composed, plain
     from vqbench.experiment.plan import make_plan
     from vqbench.experiment.run import prepared
 

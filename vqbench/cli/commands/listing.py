@@ -13,13 +13,13 @@ from rich.table import Table
 
 from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console
-from vqbench.composing import names
-from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
-from vqbench.foreign import check_config_dir
-from vqbench.headers import Header, first_comment, read_header
+from vqbench.experiment.config.compose import names
+from vqbench.experiment.config.foreign import check_config_dir
+from vqbench.experiment.config.headers import Header, first_comment, read_header
+from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.yaml_bounds import yaml_text
 from vqbench.text import did_you_mean, shortened
-from vqbench.yaml_text import yaml_text
 
 _GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments",
            "parallel": "Where shards are searched", "backend": "Real engines"}  # fmt: skip

@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from vqbench.composing import names
-from vqbench.config import build, conf_folder
 from vqbench.datasets.base import Data, Dataset
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
+from vqbench.experiment.config.compose import names
+from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import build_variant
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet

@@ -18,8 +18,8 @@ def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench.analysis.recommend import recommend
     from vqbench.cli.screens import recommend as screen
-    from vqbench.composing import names
-    from vqbench.config import conf_folder
+    from vqbench.experiment.config.compose import names
+    from vqbench.experiment.config.targets import conf_folder
     from vqbench.store import read_results
 
     given = _recommend_parser().parse_args(arguments)

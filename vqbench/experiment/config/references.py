@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from vqbench.config import values
 from vqbench.errors import VqbenchError
+from vqbench.experiment.config.targets import values
 from vqbench.text import shortened
 
 #: Characters and values that all references together may stand for.

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vqbench.errors import VqbenchError
-from vqbench.plugins import imported, parsed, place_of, why_not
+from vqbench.experiment.config.plugins import imported, parsed, place_of, why_not
 from vqbench.text import did_you_mean, shortened
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[2]
+#: Where the classes of a group lie in the package; a group that is missing here lies in a package of its name.
+_HOMES = {"backends": "evaluation.backends"}
 #: Group of configs -> base classes whose subclasses may be named there.
 BASES = {
     "quantizers": {"Quantizer"},
@@ -52,7 +54,9 @@ def allowed_targets(group: str, plugins: tuple[Path, ...] = ()) -> dict[str, Pat
 
     The package's own, and those of the Python files in folders that the user named in ``plugins=``.
     """
-    files = [(f"vqbench.{group}.{path.stem}", path) for path in sorted((_PACKAGE / group).glob("*.py"))]
+    home = _HOMES.get(group, group)
+    folder = _PACKAGE.joinpath(*home.split("."))
+    files = [(f"vqbench.{home}.{path.stem}", path) for path in sorted(folder.glob("*.py"))]
     files += [(path.stem, path) for folder in plugins for path in sorted(folder.glob("*.py"))]
     found = {}
     for module, path in files:
@@ -92,7 +96,7 @@ def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> 
     for place, target in targets(config):
         if not any(target in allowed_targets(group, plugins) for group in BASES):
             group = "transforms" if ".transforms." in place else _GROUPS.get(place.partition(".")[0])
-            home = f"vqbench.{group}" if group else "vqbench"
+            home = f"vqbench.{_HOMES.get(group, group)}" if group else "vqbench"
             hint = f"; {_hint(target, group, plugins)}" if group else ": leave it out"
             raise VqbenchError(f"{place} = {shortened(target)}: not a class of {home}{hint}")
 
@@ -111,7 +115,7 @@ def build(node: object, group: str, place: str, plugins: tuple[Path, ...] = ()) 
     target = node["_target_"]
     if target not in allowed:
         hint = _hint(target, group, plugins)
-        raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{group}; {hint}")
+        raise VqbenchError(f"{place}._target_ = {target}: not a class of vqbench.{_HOMES.get(group, group)}; {hint}")
     cls = _class(target, allowed[target])
     given = {str(key): value for key, value in node.items() if key != "_target_"}
     fields_given = checked(given, cls, f"{place}.")

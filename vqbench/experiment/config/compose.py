@@ -12,10 +12,10 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from vqbench.config import conf_folder
 from vqbench.errors import VqbenchError
+from vqbench.experiment.config.guard import STARTED, guarded
+from vqbench.experiment.config.targets import conf_folder
 from vqbench.extras import runnable
-from vqbench.guard import STARTED, guarded
 from vqbench.text import did_you_mean, expanded
 
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")

@@ -30,12 +30,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vqbench.config import conf_folder, targets
 from vqbench.errors import VqbenchError
-from vqbench.foreign import OF_HYDRA, PRIVATE, SINGLE, check_config_dir, check_private, check_written
-from vqbench.references import at, check_references
+from vqbench.experiment.config.foreign import OF_HYDRA, PRIVATE, SINGLE, check_config_dir, check_private, check_written
+from vqbench.experiment.config.references import at, check_references
+from vqbench.experiment.config.targets import conf_folder, targets
+from vqbench.experiment.config.yaml_bounds import reason, yaml_text
 from vqbench.text import shortened
-from vqbench.yaml_text import reason, yaml_text
 
 #: Settings of Hydra's own that a command line may have.
 _OPEN = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.searchpath", "hydra.verbose")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.errors import VqbenchError
-from vqbench.references import NOTHING, at
+from vqbench.experiment.config.references import NOTHING, at
 from vqbench.text import shortened
 
 #: What only the command line may set, and why.
