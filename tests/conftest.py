@@ -20,13 +20,13 @@ import oracles
 import pytest
 from hypothesis import HealthCheck, settings
 
-from vqbench.arrays import unit_rows
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.placement import place
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth
 from vqbench.evaluation.views import Found, views
 from vqbench.metrics.base import View
+from vqbench.numerics.arrays import unit_rows
 from vqbench.search.topk import Hits
 
 settings.register_profile(

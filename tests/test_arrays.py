@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench.arrays import as_float32, row_dots, row_norms, unit_rows
-from vqbench.draws import content_keys, drawn, id_keys, mixed
-from vqbench.packing import pack_bits, unpack_bits
+from vqbench.numerics.arrays import as_float32, row_dots, row_norms, unit_rows
+from vqbench.numerics.draws import content_keys, drawn, id_keys, mixed
+from vqbench.numerics.packing import pack_bits, unpack_bits
 
 WIDTHS = [1, 2, 3, 7, 8, 15, 17, 64, 100, 384, 1536, 3000, 4095, 4096, 4097, 8191, 8192, 8193, 9000]
 ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-9, 9, width=32))

@@ -13,7 +13,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.arrays import Vectors, unit_rows
 from vqbench.cli.main import main
 from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
@@ -30,6 +29,7 @@ from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import allowed_targets, conf_folder
 from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
+from vqbench.numerics.arrays import Vectors, unit_rows
 from vqbench.quantizers.faiss_codec import FaissCodec
 
 FOLDER = conf_folder() / "backend"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench import arrays
 from vqbench.cli.main import main
 from vqbench.datasets import row_checks
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
+from vqbench.numerics import arrays
 
 GOOD = np.random.default_rng(3).standard_normal((60, 8)).astype(np.float32)
 BAD = {"nan": np.nan, "infinite": np.inf, "zero": 0.0, "beyond float32": 1e300}

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import vqbench
-from vqbench import arrays
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.evaluation import encoding
@@ -22,6 +21,7 @@ from vqbench.metrics.overlap import Overlap
 from vqbench.metrics.rbo import RBO
 from vqbench.metrics.reconstruction import MSE
 from vqbench.metrics.regret import Regret
+from vqbench.numerics import arrays
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

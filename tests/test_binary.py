@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench.packing import unpack_bits
+from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary
 

@@ -14,8 +14,8 @@ from scipy.cluster.vq import kmeans2
 from scipy.optimize import brentq
 
 from vqbench.api import code_topk, exact_topk
-from vqbench.arrays import Floats, unit_rows
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.binary import Binary, BinaryCodec
 from vqbench.quantizers.scalar import Scalar
 from vqbench.transforms.center import Center

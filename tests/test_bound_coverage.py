@@ -11,9 +11,9 @@ from conftest import MakeViews
 from scipy.stats import beta
 
 import vqbench
-from vqbench.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.metrics.bound_coverage import BoundCoverage
 from vqbench.metrics.overlap import Overlap
+from vqbench.numerics.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.rabitq import RaBitQ
 from vqbench.transforms.rotation import Orthogonal

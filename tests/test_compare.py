@@ -75,7 +75,7 @@ def test_a_loss_of_two_points_fails(folders: Path, capsys: pytest.CaptureFixture
 
 def test_noise_alone_fails_it_rarely() -> None:
     """One-sided, at the allowed drop itself: 5 % of 400 samples, standard error .011."""
-    from vqbench.stats.paired import p_values
+    from vqbench.numerics.stats.paired import p_values
 
     rng = np.random.default_rng(9)
     d_nm = rng.choice([-0.1, 0, 0.1], p=[0.2, 0.7, 0.1], size=(500, 400))  # mean -.01

@@ -12,9 +12,9 @@ from scipy import stats as scipy_stats
 
 from vqbench.cli.main import main
 from vqbench.comparisons import COMPARISONS, chosen_baseline
-from vqbench.stats.intervals import mean_interval
-from vqbench.stats.multiple import holm
-from vqbench.stats.permutation import sign_flip
+from vqbench.numerics.stats.intervals import mean_interval
+from vqbench.numerics.stats.multiple import holm
+from vqbench.numerics.stats.permutation import sign_flip
 from vqbench.store import read_results
 
 RUN = ["dataset=synthetic", "dataset.n=400", "dataset.d=24", "dataset.queries=60", "k=[1,5]", "oversample=[0,2]",

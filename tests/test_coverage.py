@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vqbench.arrays import Floats
-from vqbench.stats import intervals as stats
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats import intervals as stats
 
 Draw = Callable[[np.random.Generator, int], Floats]
 #: Losses (1 - value) and their true mean.

@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from vqbench.metrics.correlation import _mid_ranks  # pyright: ignore[reportPrivateUsage]
 from vqbench.metrics.overlap import _chances, _none  # pyright: ignore[reportPrivateUsage]
-from vqbench.stats.distributions import (
+from vqbench.numerics.stats.distributions import (
     mid_binomial,
     normal_below,
     normal_quantile,

@@ -12,7 +12,6 @@ from doctored import PLANTED, QUIET, clusters, data_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench import arrays
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.doctor import sample as subjects
@@ -20,6 +19,7 @@ from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highes
 from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import conf_folder
+from vqbench.numerics import arrays
 
 
 @cache

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import vqbench
-from vqbench.arrays import Vectors
 from vqbench.errors import VqbenchError
 from vqbench.evaluation import encoding
 from vqbench.evaluation.encoding import CodeFile, Recoded, encode_corpus
 from vqbench.ledger import Ledger
 from vqbench.metrics.reconstruction import MSE, CosineError
+from vqbench.numerics.arrays import Vectors
 from vqbench.quantizers.base import Codec, Quantizer, coded
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

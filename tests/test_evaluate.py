@@ -15,12 +15,12 @@ import pytest
 import vqbench
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.cell import _Clock, evaluate_variant
-from vqbench.kernels import choice
 from vqbench.metrics.correlation import Kendall, Spearman
 from vqbench.metrics.overlap import Overlap, Recall, Worst
 from vqbench.metrics.rbo import RBO
 from vqbench.metrics.reconstruction import MSE, Clipped, CosineError
 from vqbench.metrics.regret import Regret
+from vqbench.numerics.kernels import choice
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8

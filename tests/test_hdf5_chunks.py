@@ -18,7 +18,7 @@ from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.readers.formats import read
 from vqbench.datasets.readers.hdf5_chunks import check_chunks
 from vqbench.errors import VqbenchError
-from vqbench.kernels.choice import working
+from vqbench.numerics.kernels.choice import working
 
 KERNELS = ("numpy", "numba") if find_spec("numba") else ("numpy",)
 X = np.arange(32, dtype=np.float32).reshape(8, 4) % 5

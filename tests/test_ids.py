@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench import arrays, ids
+from vqbench import ids
 from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
-from vqbench.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.errors import VqbenchError
-from vqbench.exact_sum import ExactSum
 from vqbench.ids import Numbered, PackedIds, PickedIds, positions
+from vqbench.numerics import arrays
+from vqbench.numerics.draws import draw_keys, drawn, id_keys, mixed
+from vqbench.numerics.exact_sum import ExactSum
 from vqbench.search.by_id import top_by_id
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search

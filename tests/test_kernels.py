@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.arrays import Vectors
 from vqbench.errors import VqbenchError
 from vqbench.grid import Grid
-from vqbench.kernels import choice
-from vqbench.kernels.choice import in_order, shared, threads, working
-from vqbench.packing import expand_bits, pack_bits, plus_minus
+from vqbench.numerics.arrays import Vectors
+from vqbench.numerics.kernels import choice
+from vqbench.numerics.kernels.choice import in_order, shared, threads, working
+from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
 from vqbench.quantizers.product import k_means, nearest
 from vqbench.search.lanes import lane_cosines, lane_dots, lane_norms
 from vqbench.search.measure import Cosine, Inner, PackedHamming
@@ -161,7 +161,7 @@ def test_many_blocks_and_threads_change_nothing(n: int) -> None:
        scale=st.sampled_from([1e-12, 1.0, 1e12]))  # fmt: skip
 def test_the_nearest_centroid_is_the_same(seed: int, w: int, bits: int, levels: int, scale: float) -> None:
     """With few values many centroids are equally near: the first of them counts."""
-    from vqbench.kernels import centroids
+    from vqbench.numerics.kernels import centroids
 
     rng = np.random.default_rng(seed)
     x_nw = (rng.integers(-levels, levels + 1, (150, w)) * np.float32(scale / levels)).astype(np.float32)
@@ -252,7 +252,7 @@ def test_little_work_does_not_load_numba() -> None:
     """Loading it takes longer than a small search."""
     code = (
         "import sys, numpy as np, vqbench; x = np.eye(50, dtype=np.float32); vqbench.exact_topk(x, x, 3); "
-        "assert 'numba' not in sys.modules; from vqbench.kernels.choice import compiled; "
+        "assert 'numba' not in sys.modules; from vqbench.numerics.kernels.choice import compiled; "
         "assert compiled('rows') is not None and 'numba' in sys.modules"
     )
     environment = {key: value for key, value in os.environ.items() if key != choice.VARIABLE}

@@ -78,7 +78,7 @@ def _imports(name: str) -> set[str]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 home = ".".join([*above, *([node.module] if node.module else [])])
-            # "from vqbench import stats" imports a module, "from vqbench.stats import mean" a name.
+            # "from vqbench import stats" imports a module, "from vqbench.numerics.stats import mean" a name.
             found |= {f"{home}.{a.name}" if f"{home}.{a.name}" in MODULES else home for a in node.names}
     return {module for module in found if module.split(".")[0] == "vqbench"}
 
@@ -93,8 +93,8 @@ def _in(folder: str) -> list[str]:
 def test_the_package_was_read() -> None:
     """An empty list of modules or imports would let everything pass."""
     assert len(MODULES) > 25
-    assert IMPORTS["vqbench.quantizers.binary"] >= {"vqbench.quantizers.base", "vqbench.arrays"}
-    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.stats.intervals", "vqbench.search.similarity"}
+    assert IMPORTS["vqbench.quantizers.binary"] >= {"vqbench.quantizers.base", "vqbench.numerics.arrays"}
+    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.numerics.stats.intervals", "vqbench.search.similarity"}
     for folder in ("quantizers", "metrics", "datasets", "search", "evaluation"):
         assert len(_in(folder)) > 2
 
@@ -152,7 +152,7 @@ def test_only_parallel_knows_workers() -> None:
 @pytest.mark.parametrize("name", _in("stats"))
 def test_stats_knows_arrays_only(name: str) -> None:
     """Numbers in, numbers out."""
-    assert IMPORTS[name] <= {"vqbench.arrays", *_in("stats")}
+    assert IMPORTS[name] <= {"vqbench.numerics.arrays", *_in("stats")}
 
 
 @pytest.mark.parametrize("name", [*_in("stats"), "vqbench.variant", *_in("evaluation")])
@@ -240,7 +240,7 @@ READERS = sorted(
 @pytest.mark.parametrize("name", READERS)
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
+    tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
               *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.cli.screens.compare",
               "vqbench.comparisons", "vqbench.analysis.compare_align", "vqbench.result_files"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.figures.")}

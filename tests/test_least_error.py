@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vqbench.grid import Grid
-from vqbench.kernels.choice import working
+from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.scalar import Scalar
 from vqbench.ranges import GAUSSIAN_STEPS, least_error
 

@@ -16,7 +16,7 @@ from scipy.cluster.vq import kmeans
 
 from vqbench.errors import VqbenchError
 from vqbench.gaussian import float32_thresholds
-from vqbench.packing import unpack_levels
+from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.lloyd_max import LloydMax, LloydMaxCodec
 
 EXACT = json.loads((Path(__file__).parent / "facts" / "lloyd_max.json").read_text("utf-8"))["bits"]

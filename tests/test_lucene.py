@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vqbench.arrays import unit_rows
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.lucene import LuceneScalar, LuceneScalarCodec
 
 F = np.float32

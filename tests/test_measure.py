@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import oracles
 
-from vqbench.arrays import Vectors, blocks
+from vqbench.numerics.arrays import Vectors, blocks
 from vqbench.search.measure import Cosine, Inner
 from vqbench.search.topk import Search
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from vqbench.api import code_topk
-from vqbench.arrays import Floats
 from vqbench.errors import VqbenchError
-from vqbench.packing import unpack_bits
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.multibinary import MultiBinary
 

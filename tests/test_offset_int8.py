@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.arrays import unit_rows
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.offset_int8 import OffsetInt8, WrapInt8
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vqbench.api import code_topk, exact_topk
-from vqbench.arrays import Floats, unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.osq import OSQ, OSQCodec
 from vqbench.transforms.center import Center

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from vqbench.stats.groups import Groups
-from vqbench.stats.intervals import mean_interval, studentised
-from vqbench.stats.paired import differences, p_values
-from vqbench.stats.seeds import SeedSpread, mean_over_seeds, ratio_over_seeds
+from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.intervals import mean_interval, studentised
+from vqbench.numerics.stats.paired import differences, p_values
+from vqbench.numerics.stats.seeds import SeedSpread, mean_over_seeds, ratio_over_seeds
 
 RNG = np.random.default_rng
 

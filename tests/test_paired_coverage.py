@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqbench.arrays import Floats
-from vqbench.stats.groups import Groups
-from vqbench.stats.intervals import mean_interval
-from vqbench.stats.multiple import holm
-from vqbench.stats.paired import differences, p_values
-from vqbench.stats.seeds import mean_over_seeds
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.intervals import mean_interval
+from vqbench.numerics.stats.multiple import holm
+from vqbench.numerics.stats.paired import differences, p_values
+from vqbench.numerics.stats.seeds import mean_over_seeds
 
 pytestmark = pytest.mark.slow
 #: How hard queries are (the chance to find each of ten), by kind of code.

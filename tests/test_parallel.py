@@ -17,12 +17,12 @@ import pytest
 import yaml
 
 import vqbench
-from vqbench.arrays import Vectors, processors
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.mapped import Mapped
+from vqbench.numerics.arrays import Vectors, processors
 from vqbench.parallel import base, dask
 from vqbench.parallel.base import Parallel, Pool
 from vqbench.parallel.dask import Dask
@@ -213,7 +213,7 @@ def test_workers_take_their_share_of_the_processors(pool: Pool) -> None:
 
 
 def _threads(_: None, __: None) -> int:
-    from vqbench.arrays import processors
+    from vqbench.numerics.arrays import processors
 
     return processors()
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from vqbench.stats.multiple import ALPHABET, holm, letters
-from vqbench.stats.permutation import FLIPS, sign_flip
+from vqbench.numerics.stats.multiple import ALPHABET, holm, letters
+from vqbench.numerics.stats.permutation import FLIPS, sign_flip
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=9))

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.api import code_topk
-from vqbench.arrays import unit_rows
 from vqbench.experiment.plan import named_variant
-from vqbench.kernels.choice import working
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.base import TwoValued
 from vqbench.search.measure import Inner
 from vqbench.search.planes import Planes

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from vqbench.api import code_topk
-from vqbench.arrays import unit_rows
 from vqbench.experiment.config.headers import read_header
 from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import build_variant
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.base import Codec
 from vqbench.variant import Variant
 

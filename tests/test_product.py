@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.vq import kmeans2, vq
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.packing import unpack_levels
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.product import ProductCodec, ProductQuantization, _means, k_means, nearest
 
 SEEDED_SHA256 = "5f5c53e598948a11aadbca2a2a1715faab48cbd233de9d621a90a3ff7a1e40fb"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
-from vqbench.products import exact_product, on_grid
+from vqbench.numerics.exact_products import exact_product, on_grid
+from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
 
 
 def test_every_sum_is_exact_in_any_order() -> None:

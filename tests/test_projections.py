@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oracles import skewed_rows
 from scipy.linalg import orthogonal_procrustes
 
-from vqbench.orthonormal import completed, on_unit_grid, principal_axes
+from vqbench.numerics.orthonormal import completed, on_unit_grid, principal_axes
 from vqbench.transforms.base import Fitted, Transform
 from vqbench.transforms.center import Center
 from vqbench.transforms.itq import ITQ

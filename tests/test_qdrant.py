@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.qdrant import QdrantBinary, QdrantBinaryCodec, QdrantScalar, QdrantScalarCodec
 
 F = np.float32

@@ -9,7 +9,7 @@ import pytest
 
 from vqbench.errors import NotApplicableError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import unpack_bits
+from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from vqbench.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.packing import packed_bytes, unpack_levels
+from vqbench.numerics.arrays import Floats, row_dots, row_norms, unit_rows
+from vqbench.numerics.packing import packed_bytes, unpack_levels
 from vqbench.quantizers.rabitq import RaBitQ, RaBitQCodec
 
 # E[(1 - rho^2) / rho^2], rho the cosine of a random vector in 384 dimensions with its best codeword: the

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import beta, binom, norm
 from test_rabitq import EXACT_384, codewords_of, fit_rabitq, random_rows
 
-from vqbench.arrays import Floats, row_dots, row_norms, unit_rows
+from vqbench.numerics.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.quantizers.rabitq import RaBitQ, RaBitQCodec
 from vqbench.transforms.normalize import Normalize
 from vqbench.transforms.rotation import Hadamard, Orthogonal

@@ -13,8 +13,8 @@ from vqbench.cli.main import main
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
-from vqbench.draws import content_keys
 from vqbench.errors import VqbenchError
+from vqbench.numerics.draws import content_keys
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 

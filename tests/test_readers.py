@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench import arrays, rawrows
+from vqbench import rawrows
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
@@ -25,6 +25,7 @@ from vqbench.datasets.readers import unpack
 from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.readers.formats import READERS, read
 from vqbench.errors import VqbenchError
+from vqbench.numerics import arrays
 from vqbench.rawrows import RawRows
 
 RNG = np.random.default_rng(0)
@@ -290,7 +291,7 @@ def test_the_same_vectors_give_the_same_table_in_every_format(tmp_path: Path, mo
         path = Path(name)
         writer(path, BYTES)
         if name in ("x.fvecs", "chunks.hdf5"):
-            monkeypatch.setattr("vqbench.arrays._KEPT", 0)
+            monkeypatch.setattr("vqbench.numerics.arrays._KEPT", 0)
             monkeypatch.setattr(unpack, "KEPT", 0)
         told = ["dataset=file", f"dataset.path={name}", "dataset.name=same", "dataset.ids=ids.txt", "n_queries=9"]
         told += ["quantizer=[offset_int8,binary_mean]", "metric=[overlap,mse]", "k=[5]", "oversample=[0]"]

@@ -27,7 +27,7 @@ from vqbench.cli.main import main
 from vqbench.cli.screens import recommend as screen_of
 from vqbench.errors import VqbenchError
 from vqbench.measured import Setting, pooled_rows
-from vqbench.stats import intervals
+from vqbench.numerics.stats import intervals
 from vqbench.store import read_results
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import hadamard
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import VqbenchError
-from vqbench.packing import unpack_bits
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.binary import Binary
 from vqbench.transforms.base import Fitted, Transform
 from vqbench.transforms.rotation import Hadamard, HadamardRotation, Orthogonal, Rotation

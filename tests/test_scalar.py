@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import VqbenchError
-from vqbench.packing import unpack_levels
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.scalar import Scalar
 from vqbench.quantizers.wrapped import Wrapped

@@ -8,8 +8,8 @@ import numpy as np
 import oracles
 import pytest
 
-from vqbench.arrays import Vectors
-from vqbench.kernels.choice import working
+from vqbench.numerics.arrays import Vectors
+from vqbench.numerics.kernels.choice import working
 from vqbench.search import topk
 from vqbench.search.measure import Cosine, Hamming
 from vqbench.search.topk import Hits, Search

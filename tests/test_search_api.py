@@ -9,9 +9,9 @@ import oracles
 import pytest
 
 import vqbench
-from vqbench.arrays import Vectors
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.packing import pack_bits
+from vqbench.numerics.arrays import Vectors
+from vqbench.numerics.packing import pack_bits
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8

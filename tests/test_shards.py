@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.arrays import Vectors, processors
 from vqbench.errors import VqbenchError
 from vqbench.mapped import Mapped
+from vqbench.numerics.arrays import Vectors, processors
 from vqbench.search.measure import Cosine, Hamming, Measure
 from vqbench.search.shards import Best, Common, Part, Sharded, shard_top
 from vqbench.search.similarity import CodeArray, hamming_sides

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from vqbench.stats import intervals as stats
-from vqbench.stats.few import mid_p
-from vqbench.stats.groups import Groups
+from vqbench.numerics.stats import intervals as stats
+from vqbench.numerics.stats.few import mid_p
+from vqbench.numerics.stats.groups import Groups
 
 WIDE = {"lowest": -math.inf, "highest": math.inf}
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)

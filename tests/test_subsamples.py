@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
-from vqbench.draws import drawn, id_keys
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.settings import Settings
+from vqbench.numerics.draws import drawn, id_keys
 
 N, D = 40, 5
 X = np.random.default_rng(2).standard_normal((N, D)).astype(np.float32)

@@ -10,8 +10,8 @@ import pytest
 from oracles import skewed_rows
 from scipy.linalg import inv, sqrtm
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8

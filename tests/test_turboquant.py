@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.gaussian import gaussian_levels
-from vqbench.packing import unpack_levels
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.turboquant import TurboQuantMSE, TurboQuantMSECodec, TurboQuantProd, sphere_levels
 from vqbench.transforms.rotation import Orthogonal

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench.arrays import unit_rows
-from vqbench.packing import unpack_levels
+from vqbench.numerics.arrays import unit_rows
+from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.turboquant import TurboQuantProd, TurboQuantProdCodec, sphere_levels
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "turboquant.json").read_text("utf-8"))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from vqbench.api import code_topk
-from vqbench.arrays import Codes, Floats
 from vqbench.errors import VqbenchError
 from vqbench.experiment.plan import build_variant
 from vqbench.ledger import Item
+from vqbench.numerics.arrays import Codes, Floats
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast, CastCodec

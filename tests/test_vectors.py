@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench import arrays
-from vqbench.arrays import Vectors
+from vqbench.numerics import arrays
+from vqbench.numerics.arrays import Vectors
 
 N, D = 37, 6
 

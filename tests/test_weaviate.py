@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 
-from vqbench.arrays import unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.weaviate import (
     RotatedSignsCodec,
     WeaviateBinary,

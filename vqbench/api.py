@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vqbench.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
 from vqbench.datasets.base import QueryMode, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
@@ -17,9 +16,10 @@ from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.tables import labelled
-from vqbench.kernels.choice import Kernels, working
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
+from vqbench.numerics.kernels.choice import Kernels, working
 from vqbench.parallel.base import Parallel
 from vqbench.quantizers.base import Codec
 from vqbench.search.measure import Cosine

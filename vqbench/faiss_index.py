@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Floats, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.products import exact_product, on_grid
+from vqbench.numerics.arrays import Floats, row_norms
+from vqbench.numerics.exact_products import exact_product, on_grid
 
 PLACEHOLDER = re.compile(r"\{d((?:[*/][1-9]\d*)*)\}")
 BEYOND = 1e15  # faiss squares in float32: larger components are cut off before it sees them

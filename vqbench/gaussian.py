@@ -9,8 +9,8 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.special import ndtr, ndtri
 
-from vqbench.arrays import Codes, Floats
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Codes, Floats
 
 _BLOCK = 1 << 16  # numbers that are coded at a time: what this takes stays in the processor's cache
 _COMPARED = 5  # up to so many bits, comparing with each threshold is faster than a binary search,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats
-from vqbench.kernels.choice import compiled
+from vqbench.numerics.arrays import Bools, Codes, Floats
+from vqbench.numerics.kernels.choice import compiled
 
 _SLOWER = 3e-9  # seconds that numpy takes longer for a number
 _LARGEST = float(np.finfo(np.float32).max)

@@ -15,9 +15,9 @@ from typing import overload
 
 import numpy as np
 
-from vqbench.arrays import Ints, blocks
-from vqbench.draws import named
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Ints, blocks
+from vqbench.numerics.draws import named
 from vqbench.rawrows import stamp_of
 from vqbench.scratch import Temporary
 

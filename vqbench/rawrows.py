@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Ints
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Ints
 
 _GAP = 4096  # bytes between two wanted rows that cost less to read than to skip
 _SPAN = 1 << 22  # bytes that are read at a time to pick rows from

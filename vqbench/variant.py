@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Ledger
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer, coded, decoded
 from vqbench.search.similarity import Similarity
 from vqbench.transforms.base import Fitted, Transform

@@ -16,9 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from experiments.peers.problem import Problem
-from vqbench.arrays import Floats, Ints
 from vqbench.errors import NotApplicableError
-from vqbench.kernels.choice import working
+from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.kernels.choice import working
 
 #: Queries ``(q, d)`` and k -> row numbers ``(q, k)``; None from what finds nothing, as a product alone.
 Ask = Callable[[Floats, int], "Ints | None"]

@@ -8,7 +8,7 @@ from experiments.peers.contest import Ask, Contestant, Family, Goal, load_faiss
 from experiments.peers.ours import product_alone
 from experiments.peers.problem import Problem
 from vqbench.api import exact_topk
-from vqbench.arrays import Floats, Ints, row_dots
+from vqbench.numerics.arrays import Floats, Ints, row_dots
 from vqbench.search.measure import Cosine
 
 _OURS = "vqbench exact_topk"

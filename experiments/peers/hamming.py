@@ -7,7 +7,7 @@ import numpy as np
 from experiments.peers.contest import Ask, Contestant, Family, Goal, load, load_faiss
 from experiments.peers.problem import Problem, sign_bits
 from vqbench.api import hamming_topk
-from vqbench.arrays import Codes, Floats, Ints
+from vqbench.numerics.arrays import Codes, Floats, Ints
 
 _OURS = "vqbench hamming_topk"
 

@@ -7,7 +7,7 @@ import numpy as np
 from experiments.peers.contest import SOME_PAIRS, Ask, Contestant, Family, Goal, load, load_faiss
 from experiments.peers.ours import coded, product_alone
 from experiments.peers.problem import Problem
-from vqbench.arrays import Floats
+from vqbench.numerics.arrays import Floats
 
 _OURS = ("vqbench int8_minmax", "vqbench scalar4")
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vqbench.api import exact_topk
-from vqbench.arrays import Codes, Floats, Ints, blocks, unit_rows
+from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, unit_rows
 
 _BLOCK = 16_384  # part of the recipe: rows are drawn block by block
 _CLUSTERS = 100

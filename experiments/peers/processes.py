@@ -24,10 +24,10 @@ _MB = 1e6
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # what vqbench and BLAS take their number from
 _COMPILE = """
 import pkgutil
-import vqbench.kernels
-from vqbench.kernels.choice import compiled
-for module in pkgutil.iter_modules(vqbench.kernels.__path__):
-    if hasattr(__import__(f"vqbench.kernels.{module.name}", fromlist=["warm"]), "warm"):
+import vqbench.numerics.kernels
+from vqbench.numerics.kernels.choice import compiled
+for module in pkgutil.iter_modules(vqbench.numerics.kernels.__path__):
+    if hasattr(__import__(f"vqbench.numerics.kernels.{module.name}", fromlist=["warm"]), "warm"):
         compiled(module.name)
 """
 

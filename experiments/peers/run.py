@@ -28,8 +28,8 @@ from experiments.peers.training import fit
 from vqbench.durable import check_writable, faults
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
-from vqbench.kernels.choice import chosen, threads
 from vqbench.locks import PASSING, claimed, remove_dead
+from vqbench.numerics.kernels.choice import chosen, threads
 from vqbench.store import check_not_later, write_tables
 from vqbench.text import check_no_links
 

@@ -13,8 +13,8 @@ from experiments.peers.contest import Ask, Contestant, Family, race, same_thread
 from experiments.peers.problem import Problem, mixture
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
-from vqbench.arrays import Ints
 from vqbench.errors import NotApplicableError
+from vqbench.numerics.arrays import Ints
 
 FAMILIES: Mapping[str, Family] = {
     module.FAMILY.name: module.FAMILY for module in (float32, int8, hamming, one_bit, product)

@@ -13,11 +13,11 @@ from experiments.peers.ours import encoded
 from experiments.peers.problem import Problem
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
-from vqbench.arrays import Vectors
 from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
+from vqbench.numerics.arrays import Vectors
 from vqbench.search.measure import Cosine
 from vqbench.search.similarity import CodeArray, meet
 from vqbench.search.topk import Search

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from vqbench.errors import VqbenchError
 from vqbench.measured import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
-from vqbench.stats.distributions import normal_quantile, t_quantile
-from vqbench.stats.intervals import CONFIDENCE
+from vqbench.numerics.stats.distributions import normal_quantile, t_quantile
+from vqbench.numerics.stats.intervals import CONFIDENCE
 from vqbench.store import Results
 
 

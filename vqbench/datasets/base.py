@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks
 from vqbench.datasets.judgements import Judgement, Qrels
 from vqbench.datasets.row_checks import Dropped
 from vqbench.datasets.stated_neighbours import Given
-from vqbench.draws import draw_keys, drawn
+from vqbench.numerics.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.numerics.draws import draw_keys, drawn
 
 _BLOCK = 8192  # rows at a time
 

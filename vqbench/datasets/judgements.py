@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ids import positions
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.text import shortened
 
 #: Query id, document id, gain.

@@ -10,14 +10,14 @@ from typing import get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.datasets.judgements import select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
 from vqbench.datasets.stated_neighbours import Given
-from vqbench.draws import drawn, named
 from vqbench.errors import VqbenchError
 from vqbench.ids import Numbered, PickedIds, positions
+from vqbench.numerics.arrays import Floats, Ints, Keys, Vectors, block_rows, blocks, row_norms
+from vqbench.numerics.draws import drawn, named
 
 _TEXTS = 1 << 14  # that are hashed at a time
 _QUICK = 1 << 29  # bytes of a corpus that may be read once more

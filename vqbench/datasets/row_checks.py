@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Bools, Ints, Keys, Table, Vectors, block_rows, blocks
-from vqbench.draws import content_keys, id_keys, named
 from vqbench.errors import VqbenchError
 from vqbench.ids import PickedIds
+from vqbench.numerics.arrays import Bools, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.numerics.draws import content_keys, id_keys, named
 
 _BLOCK = 8192  # rows at a time
 _SHOWN = 5  # bad rows named in a message

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Numbers, Table, block_rows, blocks
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Floats, Ints, Numbers, Table, block_rows, blocks
 
 _REMEDY = "write it again, or leave neighbors and distances out"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.datasets.base import Dataset, Source
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Floats
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.datasets.base import Data
-from vqbench.draws import drawn
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth
 from vqbench.ids import positions
+from vqbench.numerics.draws import drawn
 from vqbench.search.measure import Cosine
 from vqbench.search.shards import Sharded, Spread
 from vqbench.search.topk import Search

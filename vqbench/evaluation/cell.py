@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, Ints, blocks
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
@@ -20,14 +19,15 @@ from vqbench.evaluation.samples import ask, take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
 from vqbench.evaluation.views import Found, views
-from vqbench.kernels.choice import compiling
 from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
+from vqbench.numerics.arrays import Floats, Ints, blocks
+from vqbench.numerics.kernels.choice import compiling
+from vqbench.numerics.stats import intervals as stats
+from vqbench.numerics.stats.groups import Groups
 from vqbench.quantizers.base import Codec
 from vqbench.search.similarity import CodeBlocks
 from vqbench.search.topk import Hits
-from vqbench.stats import intervals as stats
-from vqbench.stats.groups import Groups
 from vqbench.variant import Variant
 
 FLOAT32 = 4

@@ -9,11 +9,11 @@ from typing import Self
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
-from vqbench.exact_sum import ExactSum
-from vqbench.kernels.choice import in_order
 from vqbench.metrics.base import RowMetric
-from vqbench.packing import unpack_bits
+from vqbench.numerics.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
+from vqbench.numerics.exact_sum import ExactSum
+from vqbench.numerics.kernels.choice import in_order
+from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec, coded, decoded
 from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Bools, Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.backends.base import NONE, Backend, Held
 from vqbench.evaluation.bench import Bench
@@ -24,11 +23,12 @@ from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.views import Found, views
 from vqbench.ledger import Ledger
 from vqbench.metrics.overlap import Overlap
+from vqbench.numerics.arrays import Bools, Floats, Ints
+from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.intervals import mean
+from vqbench.numerics.stats.paired import differences
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Hits, Search
-from vqbench.stats.groups import Groups
-from vqbench.stats.intervals import mean
-from vqbench.stats.paired import differences
 from vqbench.variant import Variant
 
 HELD = ["item", "place", "codes", "bytes"]

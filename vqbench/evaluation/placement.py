@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
 from vqbench.metrics.base import BELOW, Placement
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.search.topk import PAIRS, Hits, Search
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from vqbench.arrays import Floats, Ints
-from vqbench.draws import drawn, named
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
+from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.draws import drawn, named
 from vqbench.quantizers.base import Codec, coded, decoded
 from vqbench.search.by_id import sorted_by_id, top_by_id
 from vqbench.search.similarity import CodeBlocks, Similarity, meet

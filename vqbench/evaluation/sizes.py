@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from vqbench.arrays import Floats
 from vqbench.errors import NotApplicableError
+from vqbench.numerics.arrays import Floats
 from vqbench.quantizers.base import Codec
 
 SCOPE = "getsizeof"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.evaluation.bench import Bench
+from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.search.measure import Cosine
 
 _BLOCK = 8192  # rows at a time

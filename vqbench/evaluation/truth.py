@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.datasets.base import Data
 from vqbench.durable import write_atomically
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.placement import place
 from vqbench.locks import remove_dead
 from vqbench.metrics.base import Placement
+from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Hits, Search
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.placement import place, ranks, rescored, tie_means
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import View
+from vqbench.numerics.arrays import Floats
 from vqbench.search.topk import Hits
 
 

@@ -18,7 +18,7 @@ from vqbench.evaluation.engine_run import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import build, check_targets, checked, conf_folder, whole_numbers
 from vqbench.experiment.config.yaml_bounds import yaml_text
-from vqbench.kernels.choice import Kernels, checked_count
+from vqbench.numerics.kernels.choice import Kernels, checked_count
 from vqbench.parallel.base import Parallel
 from vqbench.text import checked_name, did_you_mean, expanded, shortened, slug
 from vqbench.variant import Variant

@@ -26,8 +26,8 @@ from vqbench.experiment.cell_cache import Noted, Shown, Task, obtain, once, reas
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.plan import Plan
 from vqbench.ids import positions
-from vqbench.kernels.choice import working
 from vqbench.locks import available, remove_dead
+from vqbench.numerics.kernels.choice import working
 from vqbench.search.shards import Spread
 from vqbench.store import check_not_later
 from vqbench.text import check_no_links, did_you_mean

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints
+from vqbench.numerics.arrays import Bools, Floats, Ints
 from vqbench.quantizers.base import Codec
 
 #: How many rows stand above a document that is below everything listed: more than any k.

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.metrics.base import PerQuery, QueryMetric, View
+from vqbench.numerics.arrays import Floats
 
 _HELD = 2**22  # documents whose pairs are counted at a time
 

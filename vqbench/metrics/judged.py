@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
 from vqbench.metrics.base import PerQuery, QueryMetric, View
+from vqbench.numerics.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.metrics.base import Cut, PerQuery, QueryMetric, View
+from vqbench.numerics.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from vqbench.arrays import Floats, row_dots, row_norms
 from vqbench.metrics.base import RowMetric
+from vqbench.numerics.arrays import Floats, row_dots, row_norms
 from vqbench.quantizers.base import Codec
 
 _NUMBERS = 1 << 16  # of a block: 512 kB in float64

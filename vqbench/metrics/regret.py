@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS
 from vqbench.metrics.base import PerQuery, QueryMetric, View
+from vqbench.numerics.arrays import SCORE_DECIMALS
 
 
 @dataclass(frozen=True, kw_only=True)

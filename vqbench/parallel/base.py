@@ -13,10 +13,10 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any, TypeVar
 
-from vqbench.arrays import blocks
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
-from vqbench.kernels.choice import checked_count
+from vqbench.numerics.arrays import blocks
+from vqbench.numerics.kernels.choice import checked_count
 
 C = TypeVar("C")
 P = TypeVar("P")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import processors
 from vqbench.parallel.base import Parallel, Pool, checked_counts, require
 
 _WAIT = 30  # seconds for a scheduler to answer, and for its first worker

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from vqbench.arrays import processors
+from vqbench.numerics.arrays import processors
 from vqbench.parallel.base import Parallel, Pool, checked_counts, require
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Ledger
-from vqbench.packing import only_bits
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
+from vqbench.numerics.packing import only_bits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import expand_bits, pack_bits, unpack_bits
+from vqbench.numerics.arrays import Codes, Floats, Ints
+from vqbench.numerics.packing import expand_bits, pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import ml_dtypes
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, blocks
 from vqbench.ledger import Ledger
+from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
 from vqbench.quantizers.base import Codec, Quantizer
 
 _BLOCK = 1 << 15  # numbers that are cast at a time: what this takes stays in the processor's cache

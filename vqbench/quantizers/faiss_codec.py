@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, row_dots
-from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.faiss_index import (
     BEYOND,
@@ -36,7 +34,9 @@ from vqbench.faiss_index import (
     transforms_of,
 )
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import pack_bits, unpack_bits
+from vqbench.numerics.arrays import Codes, Floats, row_dots
+from vqbench.numerics.draws import content_keys, drawn
+from vqbench.numerics.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
 _HALF = float(np.finfo(np.float16).max)

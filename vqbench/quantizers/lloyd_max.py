@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks
 from vqbench.gaussian import check_bits, float32_thresholds, gaussian_levels, midpoints, nearest_levels
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import pack_levels, unpack_levels
+from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
+from vqbench.numerics.packing import pack_levels, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
 
 _ROUNDS = 1000  # of 1-D k-means; samples of 20,000 take under 100, eight million numbers up to 2000

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
-from vqbench.draws import content_keys, drawn
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import append_floats, split_floats
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
+from vqbench.numerics.draws import content_keys, drawn
+from vqbench.numerics.packing import append_floats, split_floats
 from vqbench.quantizers.base import Codec, Quantizer
 
 _TOGETHER = 20  # vectors whose components are ranked at a time (SCRATCH_SIZE)

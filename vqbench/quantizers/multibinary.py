@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, blocks
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import pack_bits, unpack_bits
+from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
+from vqbench.numerics.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 
 #: Where the middle cell ends, in standard deviations from the mean (Qdrant's SIGMAS).

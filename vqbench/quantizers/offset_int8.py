@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints
 from vqbench.ledger import Ledger
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
 
 #: Steps per unit: [-1, 1] becomes the codes 0 to 254; 255 is never used.

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
+from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
 
 #: Half widths, in standard deviations, of the uniform grid of 1 to 8 bits that fits a Gaussian best: the

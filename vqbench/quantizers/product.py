@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
-from vqbench.draws import content_keys, drawn
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.kernels.choice import compiled, threads
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import pack_levels, unpack_levels
-from vqbench.products import exact_product, on_grid, rows_on_grid
+from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
+from vqbench.numerics.draws import content_keys, drawn
+from vqbench.numerics.exact_products import exact_product, on_grid, rows_on_grid
+from vqbench.numerics.kernels.choice import compiled, threads
+from vqbench.numerics.packing import pack_levels, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
 
 # A block's product stays below the size from which BLAS calls its threads together, which costs more than it

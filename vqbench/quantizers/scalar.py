@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from vqbench import ranges
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.errors import VqbenchError
 from vqbench.grid import Grid, float32_range
 from vqbench.ledger import Item, Ledger
-from vqbench.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
+from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
 
 _BLOCK = 1 << 15  # numbers that are coded at a time: what this takes stays in the processor's cache

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.ledger import Ledger
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.quantizers.base import Codec, Quantizer
 
 #: 2 / 255 as the C code holds it: so little above it that 1 becomes 126, not 127.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.ledger import Ledger
+from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.quantizers.base import Codec, Quantizer
 
 _BLOCK = 2**17  # numbers that are worked on at a time

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.ledger import Item, Ledger
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.quantizers.base import Codec, Quantizer
 
 _LARGEST = np.finfo(np.float32).max

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
+from vqbench.numerics.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.search.topk import PAIRS, Hits, Search
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, blocks
-from vqbench.kernels.choice import compiled
+from vqbench.numerics.arrays import Floats, Ints, blocks
+from vqbench.numerics.kernels.choice import compiled
 
 _LANES = 32
 _CACHED = 1 << 16  # products that are held at a time

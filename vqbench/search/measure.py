@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import SCORE_DECIMALS, Floats, Ints, Numbers
 from vqbench.errors import VqbenchError
-from vqbench.packing import only_bits, unpack_bits
+from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints, Numbers
+from vqbench.numerics.packing import only_bits, unpack_bits
 from vqbench.search.lanes import lane_cosines, lane_dots, rough_norms
 
 

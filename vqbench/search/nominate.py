@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows, blocks
-from vqbench.kernels.choice import compiled, shared
+from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
+from vqbench.numerics.kernels.choice import compiled, shared
 from vqbench.search.measure import Measure
 from vqbench.search.planes import Planes
 
@@ -136,7 +136,7 @@ def _collect(
     products_qb: Floats, first: int, k: int, slack: np.floating, limit: int,
     floor_q: Floats, scores_qc: Floats, rows_qc: Ints, count_q: Ints,
 ) -> None:  # fmt: skip
-    """What ``vqbench.kernels.select.collect`` does, in numpy; lists are squeezed a block at a time."""
+    """What ``vqbench.numerics.kernels.select.collect`` does, in numpy; lists are squeezed a block at a time."""
     room, b = scores_qc.shape[1], products_qb.shape[1]
     if b > room:  # the k-th best of a block is a floor by itself
         fresh = np.flatnonzero(floor_q == np.finfo(floor_q.dtype).min)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats
-from vqbench.kernels.choice import compiled
-from vqbench.packing import Words, as_words, only_bits, pack_bits
+from vqbench.numerics.arrays import Codes, Floats
+from vqbench.numerics.kernels.choice import compiled
+from vqbench.numerics.packing import Words, as_words, only_bits, pack_bits
 from vqbench.quantizers.base import TwoValued
 
 _SLOWER = 4e-12  # seconds that a product of floats takes longer for a component

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints, Rows
+from vqbench.numerics.arrays import Bools, Floats, Ints, Rows
 from vqbench.search.best import Best
 from vqbench.search.topk import Hits, Search
 

@@ -10,9 +10,9 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.kernels.choice import shared
+from vqbench.numerics.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
+from vqbench.numerics.kernels.choice import shared
 from vqbench.quantizers.base import Codec, TwoValued, coded, decoded
 from vqbench.search.lanes import rough_norms
 from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming

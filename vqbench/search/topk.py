@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows, blocks
-from vqbench.kernels.choice import compiled, threads
+from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
+from vqbench.numerics.kernels.choice import compiled, threads
 from vqbench.search import packed
 from vqbench.search.best import Best
 from vqbench.search.measure import Measure, PackedHamming

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.errors import NotApplicableError
 from vqbench.ledger import Item
+from vqbench.numerics.arrays import Floats
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, blocks
-from vqbench.draws import content_keys, drawn
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item
-from vqbench.orthonormal import completed, haar, on_unit_grid, principal_axes
-from vqbench.products import exact_product
+from vqbench.numerics.arrays import Floats, blocks
+from vqbench.numerics.draws import content_keys, drawn
+from vqbench.numerics.exact_products import exact_product
+from vqbench.numerics.orthonormal import completed, haar, on_unit_grid, principal_axes
 from vqbench.transforms.base import Fitted, Transform, projected
 
 _ROWS = 4096

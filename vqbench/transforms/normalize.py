@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, unit_rows
+from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.transforms.base import Fitted, Transform
 
 

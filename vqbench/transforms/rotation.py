@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Codes, Floats, Ints, blocks
 from vqbench.errors import VqbenchError
 from vqbench.ledger import Item
-from vqbench.orthonormal import haar, on_unit_grid
-from vqbench.products import exact_product
+from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
+from vqbench.numerics.exact_products import exact_product
+from vqbench.numerics.orthonormal import haar, on_unit_grid
 from vqbench.transforms.base import Fitted, Transform
 
 _ROWS = 64  # rows at a time: two float64 buffers of 384 dimensions fill 400 kB of cache

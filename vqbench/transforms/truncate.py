@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, unit_rows
 from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.transforms.base import Fitted, Transform
 
 

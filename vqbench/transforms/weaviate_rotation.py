@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, blocks
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.ledger import Item
+from vqbench.numerics.arrays import Floats, Ints, blocks
 from vqbench.transforms.base import Fitted, Transform
 
 _LARGEST = float(np.finfo(np.float32).max)

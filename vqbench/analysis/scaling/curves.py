@@ -12,8 +12,8 @@ import pandas as pd
 from scipy.special import ndtri
 
 from vqbench.analysis.scaling.fit import Curve
-from vqbench.arrays import Floats
-from vqbench.stats.intervals import CONFIDENCE, resamples
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.intervals import CONFIDENCE, resamples
 from vqbench.store import Results
 
 #: With fewer rows than this times the candidates, k / n is no tail of the scores.

@@ -18,8 +18,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
 from vqbench.analysis.scaling.law import noise_of, overlap_of
-from vqbench.arrays import Floats, Ints
-from vqbench.stats.intervals import CONFIDENCE
+from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.stats.intervals import CONFIDENCE
 
 #: By how much the slope may change over a decade of n / k, as a share of r: a standard deviation. It is never taken
 #: smaller; a curve that bends more raises it for itself. results/scale/README.md shows what it was chosen on.

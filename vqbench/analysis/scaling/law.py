@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from vqbench.arrays import Floats
+from vqbench.numerics.arrays import Floats
 
 _LEAST, _MOST = 1e-6, 60.0  # noise beyond which an overlap is 1 or 0 in every digit
 _HALVINGS = 60

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.arrays import Table
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Table
 from vqbench.text import shortened
 
 _LONGEST = 300  # characters of a part of a message

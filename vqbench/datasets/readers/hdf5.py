@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Table
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.hdf5_chunks import check_chunks, check_filters, chunk_bytes
 from vqbench.datasets.readers.heaps import text_attribute
@@ -25,6 +24,7 @@ from vqbench.datasets.readers.unpack import most, too_large, unpacked
 from vqbench.datasets.stated_neighbours import Given, check_given
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
+from vqbench.numerics.arrays import Table
 from vqbench.rawrows import RawRows, stamp_of
 
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.kernels.choice import compiled
+from vqbench.numerics.kernels.choice import compiled
 
 _SLOWER = 5e-8  # seconds for each packed byte that Python takes longer than compiled code
 

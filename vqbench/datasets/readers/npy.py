@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vqbench.arrays import blocks
 from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.numerics.arrays import blocks
 from vqbench.rawrows import RawRows, stamp_of
 from vqbench.scratch import Scratch
 

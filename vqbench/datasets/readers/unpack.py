@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Table
+from vqbench.numerics.arrays import Table
 from vqbench.scratch import Scratch
 
 KEPT = 64 * 2**20  # bytes

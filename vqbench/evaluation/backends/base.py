@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows, blocks
 from vqbench.errors import NotApplicableError
+from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
 
 Place = Literal["disk", "memory"]
 #: What stands in a list of ids where the engine returned fewer than asked for.

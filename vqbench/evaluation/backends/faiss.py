@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.backends.base import Backend, Engine, Held, parts, sign_bits
 from vqbench.faiss_index import filled, load_faiss, made, one_thread, prepare, said, transforms_of
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts, sign_bits
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 _CLASSES = {"pq": "IvfPq", "sq": "IvfSq", "rq": "IvfRq"}
 

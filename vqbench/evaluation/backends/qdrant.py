@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 _ENCODINGS = {"1": "OneBit", "1.5": "OneAndHalfBits", "2": "TwoBits"}
 _QUERIES = {"binary": "Binary", "4": "Scalar4Bits", "8": "Scalar8Bits"}

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 _CODES = {"float": "?", "int8": "vec_quantize_int8(?, 'unit')", "bit": "vec_quantize_binary(?)"}
 _MOST = 4096  # the k that the package was built for

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 
 @dataclass(frozen=True, kw_only=True)

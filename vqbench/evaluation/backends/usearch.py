@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Rows
 from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts, sign_bits
+from vqbench.numerics.arrays import Floats, Ints, Rows
 
 _BITS = {"f32": 32, "f16": 16, "bf16": 16, "i8": 8, "e5m2": 8, "e4m3": 8, "b1": 1}
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.errors import VqbenchError
-from vqbench.stats import intervals as stats
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats import intervals as stats
 
 Level = Literal["fine", "note", "warning"]
 LEVELS: tuple[Level, ...] = get_args(Level)

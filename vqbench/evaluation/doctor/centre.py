@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.evaluation.doctor.base import Finding, Gain, Level, highest, points, share
 from vqbench.evaluation.doctor.sample import Subject
+from vqbench.numerics.arrays import Floats
 
 _SHARED = 0.1  # of the squared length
 _MUCH_SHARED = 0.25

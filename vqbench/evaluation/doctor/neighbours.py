@@ -7,9 +7,9 @@ import math
 import numpy as np
 from scipy import special
 
-from vqbench.arrays import Floats
 from vqbench.evaluation.doctor.base import NOTE, WARNING, Finding, Level, graded, points, share
 from vqbench.evaluation.doctor.sample import Subject
+from vqbench.numerics.arrays import Floats
 
 K = 10
 _HUBS = 2.0

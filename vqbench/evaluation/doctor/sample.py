@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.datasets.base import Data
-from vqbench.draws import content_keys, drawn
 from vqbench.evaluation.doctor.base import Gain
 from vqbench.evaluation.doctor.trials import PROBES, best, code_scores, cosines, overlaps
+from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
+from vqbench.numerics.draws import content_keys, drawn
 from vqbench.search.measure import Cosine
 from vqbench.search.topk import Search
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats
 from vqbench.evaluation.doctor.base import Finding, Gain, Level, points, share
 from vqbench.evaluation.doctor.sample import Subject
 from vqbench.evaluation.doctor.trials import cosines, overlaps
+from vqbench.numerics.arrays import Floats
 
 _ROWS = 2048  # whose correlations are looked at
 _EIGEN = 1024  # dimensions up to which the spectrum itself is computed: its cost grows with their cube

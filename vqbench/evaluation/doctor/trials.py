@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats, row_norms
+from vqbench.numerics.arrays import Bools, Floats, row_norms
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, blocks, row_norms
+from vqbench.numerics.arrays import Floats, blocks, row_norms
 
 # Bits kept of a row and of a column, relative to the power of two above its norm. By Cauchy-Schwarz
 # every partial sum is at most the product of the norms, so 28 + 22 bits and a carry fit into 53.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import special
 
-from vqbench.arrays import Floats
+from vqbench.numerics.arrays import Floats
 
 CONFIDENCE = 0.95  # of intervals, where nothing else is said
 

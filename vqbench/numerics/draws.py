@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vqbench.arrays import Floats, Ints, Keys, blocks
+from vqbench.numerics.arrays import Floats, Ints, Keys, blocks
 
 _AT_ONCE = 1 << 15  # keys that are made at a time
 

@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Floats
-from vqbench.stats.distributions import t_below
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.distributions import t_below
 
 FLIPS = 9_999  # and the assignment that was seen is one more
 _ALL = 12  # up to so many differences that are not 0, each of the 2^m assignments is tried

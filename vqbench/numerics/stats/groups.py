@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Bools, Floats, Ints
+from vqbench.numerics.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)

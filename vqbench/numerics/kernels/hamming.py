@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from vqbench.kernels.bits import TILE, popcount, transpose
-from vqbench.kernels.kth import kth_smallest
+from vqbench.numerics.kernels.bits import TILE, popcount, transpose
+from vqbench.numerics.kernels.kth import kth_smallest
 
 CHUNK = 16  # distances of a tile that are compared with the bound at a time
 SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority

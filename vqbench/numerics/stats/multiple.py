@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vqbench.arrays import Bools, Floats
+from vqbench.numerics.arrays import Bools, Floats
 
 LEVEL = 0.05
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"

@@ -15,10 +15,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from vqbench.arrays import Floats
-from vqbench.stats.distributions import CONFIDENCE, t_quantile, t_quantiles
-from vqbench.stats.few import few_interval, is_few, rule_of_three
-from vqbench.stats.groups import Groups
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.distributions import CONFIDENCE, t_quantile, t_quantiles
+from vqbench.numerics.stats.few import few_interval, is_few, rule_of_three
+from vqbench.numerics.stats.groups import Groups
 
 _RESAMPLES = 2000
 _SEED = 20240607

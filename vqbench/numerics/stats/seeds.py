@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats
-from vqbench.stats.distributions import t_quantile
-from vqbench.stats.groups import Groups
-from vqbench.stats.intervals import CONFIDENCE, mean, mean_interval, ratio_interval, summed
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.distributions import t_quantile
+from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.intervals import CONFIDENCE, mean, mean_interval, ratio_interval, summed
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from vqbench.arrays import Floats
+from vqbench.numerics.arrays import Floats
 
 _LOW = 27  # bits of a mantissa that are added apart, so that 2**36 of them fit into int64
 _LEAST = -1074 - 53  # exponent of the smallest float64, with the mantissa's bits before the point

@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeVar, get_args
 
 from threadpoolctl import ThreadpoolController
 
-from vqbench.arrays import processors
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
+from vqbench.numerics.arrays import processors
 
 S = TypeVar("S")
 Kernels = Literal["auto", "numba", "numpy"]
@@ -109,7 +109,7 @@ def chosen() -> Kernels:
 
 
 def compiled(name: str, seconds: float = float("inf")) -> Any | None:
-    """The module ``vqbench.kernels.NAME``, or None where numpy is to do the work.
+    """The module ``vqbench.numerics.kernels.NAME``, or None where numpy is to do the work.
 
     seconds: about how much longer numpy would take for what lies ahead. Results are the same either way.
     """
@@ -142,7 +142,7 @@ def compiling() -> float:
 def _loaded(name: str) -> Any:
     began = time.perf_counter()
     with announced(f"compiling the kernels ({name}): once, then they are kept"):
-        module = importlib.import_module(f"vqbench.kernels.{name}")
+        module = importlib.import_module(f"vqbench.numerics.kernels.{name}")
         module.warm()
     _told.compiling += time.perf_counter() - began
     return module

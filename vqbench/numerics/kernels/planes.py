@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from vqbench.kernels.bits import TILE, popcount, transpose
+from vqbench.numerics.kernels.bits import TILE, popcount, transpose
 
 PLANES = 4  # bits of a query's numbers
 

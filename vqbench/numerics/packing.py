@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.arrays import Bools, Codes, Floats, Ints
-from vqbench.kernels.choice import compiled
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
+from vqbench.numerics.kernels.choice import compiled
 
 Words = NDArray[np.uint64]
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.arrays import Floats
-from vqbench.stats.distributions import CONFIDENCE, root, t_quantile
-from vqbench.stats.few import few_interval, is_few, rule_of_three
-from vqbench.stats.groups import Groups
-from vqbench.stats.intervals import (
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.distributions import CONFIDENCE, root, t_quantile
+from vqbench.numerics.stats.few import few_interval, is_few, rule_of_three
+from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.intervals import (
     independent,
     mean,
     mean_interval,
     studentised_columns,
     summed,
 )
-from vqbench.stats.permutation import sign_flip
-from vqbench.stats.seeds import SeedSpread
+from vqbench.numerics.stats.permutation import sign_flip
+from vqbench.numerics.stats.seeds import SeedSpread
 
 POWER = 0.8
 #: Of one sign it takes 6 that differ for p < 5 % (2 / 2^6); so many must be expected to see 6 four times in five.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqbench.arrays import Floats, blocks
-from vqbench.products import on_grid
+from vqbench.numerics.arrays import Floats, blocks
+from vqbench.numerics.exact_products import on_grid
 
 _ROWS = 4096
 _SHRUNK = 1 - 2.0**-30

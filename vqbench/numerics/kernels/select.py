@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from vqbench.kernels.kth import kth_smallest
+from vqbench.numerics.kernels.kth import kth_smallest
 
 _CHUNK = 64  # products that are compared with the floor at a time
 

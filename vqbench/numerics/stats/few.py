@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from vqbench.arrays import Floats
-from vqbench.stats.distributions import CONFIDENCE, mid_binomial, root, t_quantile
+from vqbench.numerics.arrays import Floats
+from vqbench.numerics.stats.distributions import CONFIDENCE, mid_binomial, root, t_quantile
 
 _FEW = 15  # so many values that differ, and a bootstrap has enough to draw from
 
