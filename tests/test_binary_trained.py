@@ -18,8 +18,8 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.binary import Binary, BinaryCodec
 from vqbench.quantizers.scalar import Scalar
-from vqbench.transforms.center import Center
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.center import Center
+from vqbench.quantizers.variant import Variant
 
 ROWS = hnp.arrays(
     np.float32, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=st.integers(-20, 20).map(lambda i: i / 4)

@@ -16,8 +16,8 @@ from vqbench.metrics.overlap import Overlap
 from vqbench.numerics.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.rabitq import RaBitQ
-from vqbench.transforms.rotation import Orthogonal
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.rotation import Orthogonal
+from vqbench.quantizers.variant import Variant
 
 METRIC = BoundCoverage()
 EPSILON = 1.9  # the RaBitQ paper's

@@ -19,7 +19,7 @@ from vqbench.experiment.config.targets import BASES, allowed_targets, build, con
 from vqbench.experiment.plan import build_variant
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.variant import Chain, Variant
+from vqbench.quantizers.variant import Chain, Variant
 
 VARIANTS = names(conf_folder(), "quantizer")
 METRICS = names(conf_folder(), "metric")

@@ -14,11 +14,11 @@ import pytest
 from test_product import SEEDED_SHA256, recall, seeded
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.faiss_index import step_of
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.faiss_codec import FaissCodec, FaissIndex, FaissSigns
+from vqbench.quantizers.parts.faiss_index import step_of
 
 faiss = pytest.importorskip("faiss")
 

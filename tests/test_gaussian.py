@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.integrate import quad
 
-from vqbench.gaussian import float32_thresholds, gaussian_levels, nearest_levels
+from vqbench.quantizers.parts.levels import float32_thresholds, gaussian_levels, nearest_levels
 
 EXACT = json.loads((Path(__file__).parent / "facts" / "lloyd_max.json").read_text("utf-8"))["bits"]
 BITS = range(1, 9)

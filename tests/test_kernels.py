@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
-from vqbench.grid import Grid
 from vqbench.numerics.arrays import Vectors
 from vqbench.numerics.kernels import choice
 from vqbench.numerics.kernels.choice import in_order, shared, threads, working
 from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
+from vqbench.quantizers.parts.grid import Grid
 from vqbench.quantizers.product import k_means, nearest
 from vqbench.search.lanes import lane_cosines, lane_dots, lane_norms
 from vqbench.search.measure import Cosine, Inner, PackedHamming

@@ -14,8 +14,8 @@ from vqbench.errors import VqbenchError
 from vqbench.experiment.cell_keys import plugin_hashes
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.faiss_codec import FaissCodec
-from vqbench.transforms.center import Center
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.center import Center
+from vqbench.quantizers.variant import Variant
 
 COUNTED = ("made_up.py", "codebook.npy", "inner/part.py", "inner/table.json")
 NOT_COUNTED = (

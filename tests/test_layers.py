@@ -155,7 +155,7 @@ def test_stats_knows_arrays_only(name: str) -> None:
     assert IMPORTS[name] <= {"vqbench.numerics.arrays", *_in("stats")}
 
 
-@pytest.mark.parametrize("name", [*_in("stats"), "vqbench.variant", *_in("evaluation")])
+@pytest.mark.parametrize("name", [*_in("stats"), "vqbench.quantizers.variant", *_in("evaluation")])
 def test_evaluation_knows_base_classes_only(name: str) -> None:
     """No concrete quantizer, transform, dataset or engine; of metrics, the API names its defaults, engines overlap."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
@@ -192,9 +192,9 @@ def test_rivals_are_met_in_one_place() -> None:
 
 def test_results_are_read_without_the_machinery() -> None:
     """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
-    for name in [*_in("stats"), "vqbench.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
+    for name in [*_in("stats"), "vqbench.quantizers.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
         assert not any(module.startswith("vqbench.evaluation") for module in IMPORTS[name]), name
-    for name in [*GROUND, *_in("stats"), "vqbench.variant", *_in("search"), *_in("evaluation"), *_in("doctor"),
+    for name in [*GROUND, *_in("stats"), "vqbench.quantizers.variant", *_in("search"), *_in("evaluation"), *_in("doctor"),
                  *(module for group in GROUPS for module in _in(group))]:  # fmt: skip
         text = MODULES[name].read_text("utf-8")
         roots = {
@@ -286,7 +286,7 @@ def test_the_doctor_stands_beside_evaluation() -> None:
     """It looks at vectors through the floors below; only its trials name concrete quantizers."""
     concrete = {module for group in GROUPS for module in _in(group)} - BASES
     for name in _in("doctor"):
-        known = {*GROUND, *_in("doctor"), *_in("search"), "vqbench.datasets.base", "vqbench.variant"} | set(
+        known = {*GROUND, *_in("doctor"), *_in("search"), "vqbench.datasets.base", "vqbench.quantizers.variant"} | set(
             _in("stats")
         )
         if name == "vqbench.evaluation.doctor.trials":

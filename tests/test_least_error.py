@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqbench.grid import Grid
 from vqbench.numerics.kernels.choice import working
+from vqbench.quantizers.parts.grid import Grid
+from vqbench.quantizers.parts.ranges import GAUSSIAN_STEPS, least_error
 from vqbench.quantizers.scalar import Scalar
-from vqbench.ranges import GAUSSIAN_STEPS, least_error
 
 
 def decoded(x_nd: np.ndarray, **fields) -> np.ndarray:

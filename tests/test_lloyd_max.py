@@ -15,9 +15,9 @@ from hypothesis.extra import numpy as hnp
 from scipy.cluster.vq import kmeans
 
 from vqbench.errors import VqbenchError
-from vqbench.gaussian import float32_thresholds
 from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.lloyd_max import LloydMax, LloydMaxCodec
+from vqbench.quantizers.parts.levels import float32_thresholds
 
 EXACT = json.loads((Path(__file__).parent / "facts" / "lloyd_max.json").read_text("utf-8"))["bits"]
 BITS = range(1, 9)

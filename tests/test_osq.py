@@ -16,9 +16,9 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.osq import OSQ, OSQCodec
-from vqbench.transforms.center import Center
-from vqbench.transforms.normalize import Normalize
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.center import Center
+from vqbench.quantizers.transforms.normalize import Normalize
+from vqbench.quantizers.variant import Variant
 
 # Steps and mean square errors of the best uniform quantizer of N(0, 1): Max, Quantizing for Minimum
 # Distortion (1960), table II up to 5 bits, and the same integrals solved numerically beyond.

@@ -110,7 +110,7 @@ def test_a_quantizer_of_the_users_own_travels_with_its_code(name: str, corpus: P
     Path("own/nibble.py").write_text(
         "from dataclasses import dataclass\n"
         "import numpy as np\n"
-        "from vqbench.ledger import Item, Ledger\n"
+        "from vqbench.quantizers.parts.ledger import Item, Ledger\n"
         "from vqbench.quantizers.base import Codec, Quantizer\n"
         "@dataclass(frozen=True, kw_only=True)\n"
         "class Nibble(Quantizer):\n"

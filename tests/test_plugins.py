@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.ledger import Ledger
+from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.base import Codec, Quantizer
 
 (__import__("pathlib").Path(__file__).parent / "imported").touch()

@@ -19,7 +19,7 @@ from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import build_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.base import Codec
-from vqbench.variant import Variant
+from vqbench.quantizers.variant import Variant
 
 FOLDER = conf_folder() / "quantizer"
 HEADERS = {path.stem: read_header(path) for path in sorted(FOLDER.glob("*.yaml"))}

@@ -15,11 +15,11 @@ from oracles import skewed_rows
 from scipy.linalg import orthogonal_procrustes
 
 from vqbench.numerics.orthonormal import completed, on_unit_grid, principal_axes
-from vqbench.transforms.base import Fitted, Transform
-from vqbench.transforms.center import Center
-from vqbench.transforms.itq import ITQ
-from vqbench.transforms.pca import PCA
-from vqbench.transforms.rotation import Orthogonal
+from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.center import Center
+from vqbench.quantizers.transforms.itq import ITQ
+from vqbench.quantizers.transforms.pca import PCA
+from vqbench.quantizers.transforms.rotation import Orthogonal
 
 
 def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> Fitted:
@@ -41,9 +41,9 @@ def test_the_order_of_the_sample_does_not_matter(spec: Transform, n: int) -> Non
 def test_the_number_of_threads_does_not_matter() -> None:
     program = (
         "import numpy as np, hashlib\n"
-        "from vqbench.transforms.rotation import Orthogonal\n"
-        "from vqbench.transforms.pca import PCA\n"
-        "from vqbench.transforms.itq import ITQ\n"
+        "from vqbench.quantizers.transforms.rotation import Orthogonal\n"
+        "from vqbench.quantizers.transforms.pca import PCA\n"
+        "from vqbench.quantizers.transforms.itq import ITQ\n"
         "x = np.random.default_rng(0).standard_normal((300, 120)) * np.geomspace(1, .1, 120)\n"
         "x = x.astype(np.float32)\n"
         "for spec in (Orthogonal(), PCA(), ITQ(rounds=1)):\n"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from vqbench.errors import NotApplicableError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8, WrapInt8
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 BINARY = [
     Binary(threshold=threshold, scope=scope, levels=levels)

@@ -11,9 +11,9 @@ from test_rabitq import EXACT_384, codewords_of, fit_rabitq, random_rows
 
 from vqbench.numerics.arrays import Floats, row_dots, row_norms, unit_rows
 from vqbench.quantizers.rabitq import RaBitQ, RaBitQCodec
-from vqbench.transforms.normalize import Normalize
-from vqbench.transforms.rotation import Hadamard, Orthogonal
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.normalize import Normalize
+from vqbench.quantizers.transforms.rotation import Hadamard, Orthogonal
+from vqbench.quantizers.variant import Variant
 
 # E[(1 - rho^2) / rho^2] for 1 bit in 384 dimensions, by integrating over the law of the cosine.
 SIGNS_384 = 0.5697631619

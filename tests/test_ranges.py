@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
+from vqbench.quantizers.parts.ranges import GAUSSIAN_STEPS, inner_extremes
 from vqbench.quantizers.scalar import Scalar, ScalarCodec
-from vqbench.ranges import GAUSSIAN_STEPS, inner_extremes
 
 FIELDS = [
     {"range": "minmax"}, {"range": "quantile", "quantile": 0.8}, {"range": "sigma"}, {"range": "absmax"},
@@ -65,7 +65,7 @@ def test_quantile_cuts_whole_numbers_of_values_on_each_side(scope: str, n: int, 
 
 
 def test_the_tails_of_a_large_sample_are_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vqbench.ranges._COPIED", 64)
+    monkeypatch.setattr("vqbench.quantizers.parts.ranges._COPIED", 64)
     x_nd = numbers(301, 7)
     ordered = np.sort(x_nd.ravel())
     for share in (0.2, 0.9, 0.99, 1.0):

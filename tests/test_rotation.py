@@ -17,9 +17,9 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.binary import Binary
-from vqbench.transforms.base import Fitted, Transform
-from vqbench.transforms.rotation import Hadamard, HadamardRotation, Orthogonal, Rotation
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.rotation import Hadamard, HadamardRotation, Orthogonal, Rotation
+from vqbench.quantizers.variant import Variant
 
 RATES = json.loads((Path(__file__).parent / "facts" / "sign_bits.json").read_text("utf-8"))["rate_by_cosine"]
 BOTH = pytest.mark.parametrize("spec", [Orthogonal(), Hadamard()], ids=["orthogonal", "hadamard"])

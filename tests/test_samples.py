@@ -12,7 +12,7 @@ from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.overlap import Overlap
 from vqbench.quantizers.binary import Binary
-from vqbench.variant import Variant
+from vqbench.quantizers.variant import Variant
 
 
 def _data(n: int, own_queries: bool) -> Data:

@@ -15,14 +15,14 @@ from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
-from vqbench.transforms.base import Fitted, Transform
-from vqbench.transforms.center import Center
-from vqbench.transforms.itq import ITQ
-from vqbench.transforms.normalize import Normalize
-from vqbench.transforms.pca import PCA
-from vqbench.transforms.rotation import Hadamard, Orthogonal
-from vqbench.transforms.truncate import Truncate
-from vqbench.variant import Variant
+from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.center import Center
+from vqbench.quantizers.transforms.itq import ITQ
+from vqbench.quantizers.transforms.normalize import Normalize
+from vqbench.quantizers.transforms.pca import PCA
+from vqbench.quantizers.transforms.rotation import Hadamard, Orthogonal
+from vqbench.quantizers.transforms.truncate import Truncate
+from vqbench.quantizers.variant import Variant
 
 ALL = {
     "normalize": Normalize(),

@@ -12,12 +12,12 @@ import pytest
 from scipy.integrate import quad
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.gaussian import gaussian_levels
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.base import Codec
+from vqbench.quantizers.parts.levels import gaussian_levels
+from vqbench.quantizers.transforms.rotation import Orthogonal
 from vqbench.quantizers.turboquant import TurboQuantMSE, TurboQuantMSECodec, TurboQuantProd, sphere_levels
-from vqbench.transforms.rotation import Orthogonal
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "turboquant.json").read_text("utf-8"))
 MSE = FACTS["mse"]

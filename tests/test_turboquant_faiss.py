@@ -11,8 +11,8 @@ import pytest
 
 from vqbench.api import code_topk, exact_topk
 from vqbench.quantizers.base import Codec
+from vqbench.quantizers.transforms.rotation import Orthogonal
 from vqbench.quantizers.turboquant import TurboQuantMSE, TurboQuantProd
-from vqbench.transforms.rotation import Orthogonal
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "turboquant.json").read_text("utf-8"))
 

@@ -10,14 +10,14 @@ import pytest
 from vqbench.api import code_topk
 from vqbench.errors import VqbenchError
 from vqbench.experiment.plan import build_variant
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Codes, Floats
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast, CastCodec
 from vqbench.quantizers.offset_int8 import OffsetInt8
-from vqbench.transforms.base import Fitted, Transform
-from vqbench.variant import Chain, Variant
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.variant import Chain, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,7 @@ def test_configs_name_transforms_and_the_query_quantizer() -> None:
     )
     with pytest.raises(VqbenchError, match="quantizer.x.transforms: give each transform a name"):
         build_variant({**node, "transforms": ["center"]}, "quantizer.x")
-    with pytest.raises(VqbenchError, match="not a class of vqbench.transforms"):
+    with pytest.raises(VqbenchError, match="not a class of vqbench.quantizers.transforms"):
         build_variant({**node, "transforms": {"a": {"_target_": "os.system"}}}, "quantizer.x")
     with pytest.raises(VqbenchError, match="quantizer.x.draw = 'first': must be one of"):
         build_variant({**node, "draw": "first"}, "quantizer.x")

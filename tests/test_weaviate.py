@@ -10,6 +10,7 @@ from scipy.linalg import hadamard
 
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import unit_rows
+from vqbench.quantizers.transforms.weaviate_rotation import WeaviateRotated, WeaviateRotation
 from vqbench.quantizers.weaviate import (
     RotatedSignsCodec,
     WeaviateBinary,
@@ -17,7 +18,6 @@ from vqbench.quantizers.weaviate import (
     WeaviateScalar,
     WeaviateScalarCodec,
 )
-from vqbench.transforms.weaviate_rotation import WeaviateRotated, WeaviateRotation
 
 F = np.float32
 

@@ -9,12 +9,12 @@ from vqbench.version import __version__
 
 if TYPE_CHECKING:
     from vqbench.api import code_topk, evaluate, exact_topk, hamming_topk
-    from vqbench.variant import Variant
+    from vqbench.quantizers.variant import Variant
 
 __all__ = ["Variant", "__version__", "code_topk", "evaluate", "exact_topk", "hamming_topk"]
 
 _HOME = {
-    "Variant": "vqbench.variant",
+    "Variant": "vqbench.quantizers.variant",
     "code_topk": "vqbench.api",
     "evaluate": "vqbench.api",
     "exact_topk": "vqbench.api",

@@ -21,12 +21,12 @@ from vqbench.metrics.overlap import Overlap, Recall
 from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
 from vqbench.numerics.kernels.choice import Kernels, working
 from vqbench.parallel.base import Parallel
-from vqbench.quantizers.base import Codec
+from vqbench.quantizers.base import Codec, Similarity
+from vqbench.quantizers.variant import Variant
 from vqbench.search.measure import Cosine
-from vqbench.search.similarity import CodeArray, Similarity, hamming_sides, meet
+from vqbench.search.similarity import CodeArray, hamming_sides, meet
 from vqbench.search.topk import Hits, Search
 from vqbench.text import shortened
-from vqbench.variant import Variant
 
 
 def evaluate(

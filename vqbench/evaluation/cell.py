@@ -19,16 +19,16 @@ from vqbench.evaluation.samples import ask, take_samples
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.sizes import notebook_sizes
 from vqbench.evaluation.views import Found, views
-from vqbench.ledger import Item
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.numerics.arrays import Floats, Ints, blocks
 from vqbench.numerics.kernels.choice import compiling
 from vqbench.numerics.stats import intervals as stats
 from vqbench.numerics.stats.groups import Groups
 from vqbench.quantizers.base import Codec
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.variant import Variant
 from vqbench.search.similarity import CodeBlocks
 from vqbench.search.topk import Hits
-from vqbench.variant import Variant
 
 FLOAT32 = 4
 _WORST = 5  # queries whose lists are kept

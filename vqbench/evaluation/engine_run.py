@@ -21,15 +21,15 @@ from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.views import Found, views
-from vqbench.ledger import Ledger
 from vqbench.metrics.overlap import Overlap
 from vqbench.numerics.arrays import Bools, Floats, Ints
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.paired import differences
+from vqbench.quantizers.parts.ledger import Ledger
+from vqbench.quantizers.variant import Variant
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Hits, Search
-from vqbench.variant import Variant
 
 HELD = ["item", "place", "codes", "bytes"]
 

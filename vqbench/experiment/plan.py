@@ -20,8 +20,8 @@ from vqbench.experiment.config.targets import build, check_targets, checked, con
 from vqbench.experiment.config.yaml_bounds import yaml_text
 from vqbench.numerics.kernels.choice import Kernels, checked_count
 from vqbench.parallel.base import Parallel
+from vqbench.quantizers.variant import Variant
 from vqbench.text import checked_name, did_you_mean, expanded, shortened, slug
-from vqbench.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)

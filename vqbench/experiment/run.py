@@ -28,10 +28,10 @@ from vqbench.experiment.plan import Plan
 from vqbench.ids import positions
 from vqbench.locks import available, remove_dead
 from vqbench.numerics.kernels.choice import working
+from vqbench.quantizers.variant import Variant
 from vqbench.search.shards import Spread
 from vqbench.store import check_not_later
 from vqbench.text import check_no_links, did_you_mean
-from vqbench.variant import Variant
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
 _STEPS = 5  # of the bar, for each cell: those of evaluate_variant

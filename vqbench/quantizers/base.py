@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.numerics.packing import only_bits
+from vqbench.quantizers.parts.ledger import Ledger
+
+#: How a query is compared with codes: see ``vqbench.search.similarity.meet``.
+Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints
 from vqbench.numerics.packing import expand_bits, pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 
 @dataclass(frozen=True, kw_only=True)

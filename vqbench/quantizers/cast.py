@@ -8,9 +8,9 @@ from typing import Literal
 import ml_dtypes
 import numpy as np
 
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Ledger
 
 _BLOCK = 1 << 15  # numbers that are cast at a time: what this takes stays in the processor's cache
 _TYPES = {

@@ -16,7 +16,11 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.faiss_index import (
+from vqbench.numerics.arrays import Codes, Floats, row_dots
+from vqbench.numerics.draws import content_keys, drawn
+from vqbench.numerics.packing import pack_bits, unpack_bits
+from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.faiss_index import (
     BEYOND,
     PLACEHOLDER,
     Step,
@@ -33,11 +37,7 @@ from vqbench.faiss_index import (
     step_of,
     transforms_of,
 )
-from vqbench.ledger import Item, Ledger
-from vqbench.numerics.arrays import Codes, Floats, row_dots
-from vqbench.numerics.draws import content_keys, drawn
-from vqbench.numerics.packing import pack_bits, unpack_bits
-from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _HALF = float(np.finfo(np.float16).max)
 

@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.gaussian import check_bits, float32_thresholds, gaussian_levels, midpoints, nearest_levels
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
 from vqbench.numerics.packing import pack_levels, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.levels import check_bits, float32_thresholds, gaussian_levels, midpoints, nearest_levels
 
 _ROUNDS = 1000  # of 1-D k-means; samples of 20,000 take under 100, eight million numbers up to 2000
 _GAPS = 256  # quantiles per level that the start of the training is read from

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.packing import append_floats, split_floats
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _TOGETHER = 20  # vectors whose components are ranked at a time (SCRATCH_SIZE)
 _LEAST_SHARE = np.float32(0.9)

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
 from vqbench.numerics.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 #: Where the middle cell ends, in standard deviations from the mean (Qdrant's SIGMAS).
 CUT = np.float32(2.0 / 3.0)

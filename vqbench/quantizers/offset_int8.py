@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Ledger
 
 #: Steps per unit: [-1, 1] becomes the codes 0 to 254; 255 is never used.
 SCALE = 127

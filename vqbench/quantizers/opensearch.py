@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, blocks
 from vqbench.numerics.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _LARGEST = float(np.finfo(np.float32).max)
 _BLOCK = 2**17  # numbers that are worked on at a time

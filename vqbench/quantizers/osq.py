@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 #: Half widths, in standard deviations, of the uniform grid of 1 to 8 bits that fits a Gaussian best: the
 #: starting intervals of Lucene's OptimizedScalarQuantizer. (Max, Quantizing for Minimum Distortion, 1960.)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.exact_products import exact_product, on_grid, rows_on_grid
 from vqbench.numerics.kernels.choice import compiled, threads
 from vqbench.numerics.packing import pack_levels, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 # A block's product stays below the size from which BLAS calls its threads together, which costs more than it
 # brings; the pieces are shared among threads instead.

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
 from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, plus_minus, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 #: Standard deviations of the error that the bound allows: the paper's epsilon_0 (section 5.2.4).
 EPSILON = 1.9

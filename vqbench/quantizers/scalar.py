@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench import ranges
 from vqbench.errors import VqbenchError
-from vqbench.grid import Grid, float32_range
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts import ranges
+from vqbench.quantizers.parts.grid import Grid, float32_range
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _BLOCK = 1 << 15  # numbers that are coded at a time: what this takes stays in the processor's cache
 _DECODED = 1 << 18  # numbers that are decoded at a time, in one pass

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Ledger
 
 #: 2 / 255 as the C code holds it: so little above it that 1 becomes 126, not 127.
 STEP = np.float64(np.float32(2 / 255))

@@ -10,13 +10,19 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammaln
 
 from vqbench.errors import NotApplicableError
-from vqbench.gaussian import check_bits, float32_thresholds, gaussian_levels, nearest_levels, symmetric_levels
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints, row_norms
 from vqbench.numerics.exact_products import exact_product, on_grid
 from vqbench.numerics.orthonormal import haar, on_unit_grid
 from vqbench.numerics.packing import append_floats, pack_levels, split_floats, unpack_levels
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.levels import (
+    check_bits,
+    float32_thresholds,
+    gaussian_levels,
+    nearest_levels,
+    symmetric_levels,
+)
 
 _LARGEST = float(np.finfo(np.float32).max)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_norms
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Ledger
 
 _BLOCK = 2**17  # numbers that are worked on at a time
 

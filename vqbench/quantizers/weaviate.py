@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.numerics.packing import append_floats, pack_bits, split_floats, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _LARGEST = float(np.finfo(np.float32).max)
 _WORD = 64  # bits are kept in words

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqbench.ledger import Item, Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.ledger import Item, Ledger
 
 _LARGEST = np.finfo(np.float32).max
 _BLOCK = 1 << 15  # numbers that are coded at a time: what this takes stays in the processor's cache

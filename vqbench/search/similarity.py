@@ -6,19 +6,17 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.numerics.kernels.choice import shared
-from vqbench.quantizers.base import Codec, TwoValued, coded, decoded
+from vqbench.quantizers.base import Codec, Similarity, TwoValued, coded, decoded
 from vqbench.search.lanes import rough_norms
 from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
 from vqbench.search.planes import Planes
-
-Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
 _BLOCK = 8192
 

@@ -23,11 +23,11 @@ from vqbench.evaluation.encoding import encode_corpus
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import build_variant
+from vqbench.quantizers.variant import Variant
 from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Search
 from vqbench.text import did_you_mean, shortened, shown
-from vqbench.variant import Variant
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.backends.base import Backend, Engine, Held, parts, sign_bits
-from vqbench.faiss_index import filled, load_faiss, made, one_thread, prepare, said, transforms_of
 from vqbench.numerics.arrays import Floats, Ints, Rows
+from vqbench.quantizers.parts.faiss_index import filled, load_faiss, made, one_thread, prepare, said, transforms_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,13 @@ from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.quantizers.rabitq import RaBitQ
 from vqbench.quantizers.scalar import Scalar
+from vqbench.quantizers.transforms.normalize import Normalize
+from vqbench.quantizers.transforms.pca import PCA
+from vqbench.quantizers.transforms.rotation import Hadamard
+from vqbench.quantizers.transforms.truncate import Truncate
+from vqbench.quantizers.variant import Variant
 from vqbench.search.measure import Cosine, Inner, PackedHamming
 from vqbench.search.similarity import CodeArray, Sides, meet
-from vqbench.transforms.normalize import Normalize
-from vqbench.transforms.pca import PCA
-from vqbench.transforms.rotation import Hadamard
-from vqbench.transforms.truncate import Truncate
-from vqbench.variant import Variant
 
 K = 10
 _DECIMALS = 9  # of scores: coarser than the rounding of any sum, so that threads and blocks cannot show

@@ -1,4 +1,4 @@
-"""Compiled: what levels of a uniform grid stand for, in one pass, rounded as ``vqbench.grid.Grid.values`` rounds."""
+"""Compiled: what levels of a uniform grid stand for, in one pass, rounded as ``vqbench.quantizers.parts.grid.Grid.values`` rounds."""
 
 # pyright: reportMissingImports=false
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Floats, unit_rows
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import Fitted, Transform
 
 
 @dataclass(frozen=True, kw_only=True)

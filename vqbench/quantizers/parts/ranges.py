@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from vqbench.grid import Grid
 from vqbench.numerics.arrays import Floats, Ints, blocks, row_dots
+from vqbench.quantizers.parts.grid import Grid
 
 #: The step of the uniform grid of 2**bits levels that codes N(0, 1) with the least mean square error.
 #: J. Max, Quantizing for Minimum Distortion (1960), Table II, gives the first five to four digits;

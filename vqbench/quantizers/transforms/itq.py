@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Floats, blocks
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import completed, haar, on_unit_grid, principal_axes
-from vqbench.transforms.base import Fitted, Transform, projected
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.transforms.base import Fitted, Transform, projected
 
 _ROWS = 4096
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Floats, Ints, blocks
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.transforms.base import Fitted, Transform
 
 _LARGEST = float(np.finfo(np.float32).max)
 _UNIT = 64  # the width is a multiple of it

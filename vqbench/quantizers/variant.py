@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Ledger
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
-from vqbench.quantizers.base import Codec, Quantizer, coded, decoded
-from vqbench.search.similarity import Similarity
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.quantizers.base import Codec, Quantizer, Similarity, coded, decoded
+from vqbench.quantizers.parts.ledger import Ledger
+from vqbench.quantizers.transforms.base import Fitted, Transform
 
 Draw = Literal["uniform", "prefix", "sorted"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, unit_rows
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import Fitted, Transform
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.errors import NotApplicableError
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Floats
+from vqbench.quantizers.parts.ledger import Item
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import on_unit_grid, principal_axes
-from vqbench.transforms.base import Fitted, Transform, projected
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.transforms.base import Fitted, Transform, projected
 
 
 @dataclass(frozen=True, kw_only=True)

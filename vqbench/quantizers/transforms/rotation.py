@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ledger import Item
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
 from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import haar, on_unit_grid
-from vqbench.transforms.base import Fitted, Transform
+from vqbench.quantizers.parts.ledger import Item
+from vqbench.quantizers.transforms.base import Fitted, Transform
 
 _ROWS = 64  # rows at a time: two float64 buffers of 384 dimensions fill 400 kB of cache
 
