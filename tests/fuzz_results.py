@@ -43,7 +43,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import BACKENDS
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
-from vqbench.figures import folder as figures
+from vqbench.report.figures import folder as figures
 from vqbench.report.page import write_report
 from vqbench.result_files import read_timed_meta
 from vqbench.store import read_results

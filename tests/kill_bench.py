@@ -212,7 +212,7 @@ def import_all() -> None:
 
     for name in ("pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
                  "pandas.core.reshape.reshape", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet",
-                 "scipy.special", "vqbench.cli.main", "vqbench.figures.folder", "vqbench.cli.finish",
+                 "scipy.special", "vqbench.cli.main", "vqbench.report.figures.folder", "vqbench.cli.finish",
                  "vqbench.report.page"):  # fmt: skip
         importlib.import_module(name)
 

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from vqbench.comparisons import COMPARISONS
-from vqbench.figures.differences import differences
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import drawing
+from vqbench.report.figures.differences import differences
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import drawing
 
 ROWS = {  # difference, ends, p, detectable, verdict, letters
     "base": (0.0, np.nan, np.nan, np.nan, np.nan, "baseline", "b"),

@@ -24,11 +24,22 @@ from scipy.stats import spearmanr
 from vqbench.assemble import assemble
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
-from vqbench.figures import across, codes, folder, heatmap, neighbours, queries, ranks, rescoring, tradeoff, vectors
-from vqbench.figures.placing import Label, beside, spread
-from vqbench.figures.series import find_series
-from vqbench.figures.slices import Slice, slices
-from vqbench.figures.style import canvas, drawing, family_of, looks_of, number, share, size
+from vqbench.report.figures import (
+    across,
+    folder,
+    heatmap,
+    neighbours,
+    queries,
+    ranks,
+    rescoring,
+    score_scatter,
+    tradeoff,
+    vectors,
+)
+from vqbench.report.figures.figure_data import Slice, slices
+from vqbench.report.figures.label_placement import Label, beside, spread
+from vqbench.report.figures.series import find_series
+from vqbench.report.figures.style import canvas, drawing, family_of, looks_of, number, share, size
 from vqbench.store import read_results
 
 Q = "vqbench.quantizers."
@@ -241,7 +252,7 @@ def test_per_query_bars_hold_all_queries(part: Slice) -> None:
 
 
 def test_calibration_prints_the_correlation(part: Slice) -> None:
-    figure = _drawn(codes.score_calibration(part))
+    figure = _drawn(score_scatter.score_calibration(part))
     panels = {ax.get_title("left"): ax for ax in figure.axes if ax.get_visible()}
     assert list(panels) == part.variants
     units = {name: ax.get_ylabel() for name, ax in panels.items()}
@@ -257,13 +268,13 @@ def test_calibration_prints_the_correlation(part: Slice) -> None:
 def test_calibration_tells_near_pairs_from_random_ones(part: Slice) -> None:
     pairs = part.samples["kind"] == "pair"
     near = part.samples.assign(index=np.where(pairs, [i % 2 or np.nan for i in range(len(pairs))], np.nan))
-    said = _texts(_drawn(codes.score_calibration(replace(part, samples=near))))
+    said = _texts(_drawn(score_scatter.score_calibration(replace(part, samples=near))))
     assert "near only" in said
     assert "a document at random" in said
 
 
 def test_bit_balance_shares_lines_of_equal_bits(part: Slice) -> None:
-    figure = _drawn(codes.bit_balance(part))
+    figure = _drawn(score_scatter.bit_balance(part))
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in figure.axes[0].lines[:-1]}
     assert set(lines) == {"binary_mean", "binary_zero_decoded, binary_zero"} or set(lines) == {
         "binary_mean",
@@ -340,8 +351,8 @@ def test_nearest_marks_moves_against_float(part: Slice) -> None:
     [
         (["oversample"], rescoring.oversampling),
         (["k"], ranks.overlap_by_k),
-        (["balance"], codes.bit_balance),
-        (["pair"], codes.score_calibration),
+        (["balance"], score_scatter.bit_balance),
+        (["pair"], score_scatter.score_calibration),
         (["vector"], vectors.vector_bars),
         (["vector"], vectors.vector_histogram),
         (["vector"], vectors.vector_int8),

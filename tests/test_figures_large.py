@@ -17,11 +17,11 @@ from rich.progress import Progress
 from vqbench.assemble import assemble
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
-from vqbench.figures.calibration import DRAWS, calibration
-from vqbench.figures.frontier import families_of, frontier, pareto
-from vqbench.figures.league import overlap_by_variant
-from vqbench.figures.slices import Slice, slices
-from vqbench.figures.style import below, canvas, drawing, share, size
+from vqbench.report.figures.calibration import DRAWS, calibration
+from vqbench.report.figures.figure_data import Slice, slices
+from vqbench.report.figures.frontier import families_of, frontier, pareto
+from vqbench.report.figures.overlap_bars import overlap_by_variant
+from vqbench.report.figures.style import below, canvas, drawing, share, size
 from vqbench.store import read_results
 
 Q = "vqbench.quantizers."

@@ -232,7 +232,7 @@ READERS = sorted(
     | {
         name
         for name in MODULES
-        if name.startswith(("vqbench.figures.", "vqbench.report.", "vqbench.analysis.scaling."))
+        if name.startswith(("vqbench.report.figures.", "vqbench.report.", "vqbench.analysis.scaling."))
     }
 )
 
@@ -243,7 +243,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
     tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
               *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.cli.screens.compare",
               "vqbench.comparisons", "vqbench.analysis.compare_align", "vqbench.result_files"}  # fmt: skip
-    figures = {module for module in READERS if module.startswith("vqbench.figures.")}
+    figures = {module for module in READERS if module.startswith("vqbench.report.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
     roots = {
@@ -258,7 +258,7 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
 def test_files_of_results_are_read_in_one_place() -> None:
     """By the store, cells by the same rules; those of a timed comparison by its figures and by the next comparison."""
     users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
-    timed = {"experiments.peers.figures_peers", "vqbench.figures.folder", "experiments.peers.kept"}
+    timed = {"experiments.peers.figures_peers", "vqbench.report.figures.folder", "experiments.peers.kept"}
     assert users == {"vqbench.store", "vqbench.cells", *timed}
     for name, path in MODULES.items():
         if name != "vqbench.result_files":

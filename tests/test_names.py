@@ -16,7 +16,7 @@ from vqbench.cli.console import console, progress_bar
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.yaml_bounds import MOST_EXPANDED, yaml_text
-from vqbench.figures.folder import draw_all
+from vqbench.report.figures.folder import draw_all
 from vqbench.text import MOST_SLUG, check_no_links, checked_name, distinct, shown, slug
 
 AWKWARD = st.one_of(

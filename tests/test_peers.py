@@ -32,8 +32,8 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.tables import SCHEMA
 from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import make_plan
-from vqbench.figures.folder import draw_all
 from vqbench.locks import claimed
+from vqbench.report.figures.folder import draw_all
 from vqbench.store import check_tables, write_tables
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from experiments.peers.figures_peers import peers
 from experiments.peers.table import Row, frame
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.figures.style import BLUE, GREY, VERMILION, drawing
+from vqbench.report.figures.style import BLUE, GREY, VERMILION, drawing
 
 
 @pytest.fixture

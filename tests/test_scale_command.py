@@ -16,10 +16,10 @@ from vqbench.analysis.scaling.show import show
 from vqbench.analysis.scaling.curves import nested, points
 from vqbench.analysis.scaling.forecast import courses
 from vqbench.cli.main import main
-from vqbench.figures.folder import SCALE
-from vqbench.figures.scale import scale as scale_figure
-from vqbench.figures.slices import slices
-from vqbench.figures.style import drawing
+from vqbench.report.figures.figure_data import slices
+from vqbench.report.figures.folder import SCALE
+from vqbench.report.figures.scale import scale as scale_figure
+from vqbench.report.figures.style import drawing
 from vqbench.store import read_results
 
 pytestmark = pytest.mark.slow  # each folder of nested sizes takes seconds to make

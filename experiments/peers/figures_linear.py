@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.peers.figures_peers import LINEAR, read_timed
-from vqbench.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
+from vqbench.report.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
 
 _BODY = 3.5
 _PANELS = {"rows": ("n", "rows of the corpus"), "queries": ("queries", "queries"), "variants": ("variants", "variants")}

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from vqbench.errors import VqbenchError
-from vqbench.figures.style import BLUE, GREY, INK, SMALL, TINY, VERMILION, below, canvas, grid
+from vqbench.report.figures.style import BLUE, GREY, INK, SMALL, TINY, VERMILION, below, canvas, grid
 from vqbench.result_files import read_csv
 
 TABLE, LINEAR = "peers.csv", "linear.csv"

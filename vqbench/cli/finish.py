@@ -49,7 +49,7 @@ def finish(notes: Sequence[Note]) -> int:
 def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
     """Draw figures and report from the tables, if the config wants them; what was written."""
     if config.get("figures", True):
-        from vqbench.figures.folder import draw_all
+        from vqbench.report.figures.folder import draw_all
 
         with progress_bar() as progress:
             if draw_all(out, progress):

@@ -234,7 +234,7 @@ def _timed(timed: Timed, plan: Plan) -> int:
     with progress_bar() as progress:
         table = measure(timed, plan.out, progress)
         if plan.config.get("figures", True):
-            from vqbench.figures.folder import draw_all
+            from vqbench.report.figures.folder import draw_all
 
             draw_all(plan.out, progress)
     show(table, plan.out)

@@ -170,7 +170,7 @@ def _check_queries(chosen: Any) -> None:
 def _check_figures(chosen: Any) -> None:
     if isinstance(chosen, bool):
         return
-    from vqbench.figures.folder import ACROSS, FIGURES, SCALE  # only here: it imports matplotlib
+    from vqbench.report.figures.folder import ACROSS, FIGURES, SCALE  # only here: it imports matplotlib
 
     for name in chosen if isinstance(chosen, list) else [chosen]:
         if name not in (*FIGURES, ACROSS, SCALE):

@@ -17,8 +17,8 @@ from vqbench.errors import VqbenchError
 from vqbench.locks import remove_dead
 from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
 from vqbench.report import charts, tables
-from vqbench.report.answers import Answer, answers, lead
 from vqbench.report.engines import Engines, differences, engines
+from vqbench.report.recommendations import Answer, answers, lead
 from vqbench.store import Results, read_results
 from vqbench.text import shown
 

@@ -109,7 +109,7 @@ def report(arguments: list[str]) -> int:
 
 def figures(arguments: list[str]) -> int:
     """Draw the figures of a results folder again."""
-    from vqbench.figures.folder import draw_all
+    from vqbench.report.figures.folder import draw_all
 
     parser = Parser(prog="vqbench figures")
     parser.add_argument("folder", type=Path)

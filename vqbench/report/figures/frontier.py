@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, INK, TINY, below, canvas, grid, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import FAINT, GREY, INK, TINY, below, canvas, grid, share
 
 _BODY = 5.4
 #: Okabe and Ito's hues without the yellow that vanishes on white, and three more that keep apart from them.

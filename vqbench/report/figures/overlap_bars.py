@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, TINY, canvas, grid, legend, share, size
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import FAINT, GREY, TINY, canvas, grid, legend, share, size
 
 _LINE = 0.17  # inches a variant
 _FEW = 10  # so many find room in ``overlap_vs_bytes``

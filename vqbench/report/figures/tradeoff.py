@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
-from vqbench.figures.placing import Label, within
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import GREY, INK, canvas, grid, legend, share, size
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, within
+from vqbench.report.figures.style import GREY, INK, canvas, grid, legend, share, size
 
 _MANY = 24  # more cannot be named beside their markers: see ``overlap_by_variant``
 _STEP, _WIDEST = 0.085, 0.9  # octaves: between markers of one size, and all of them together

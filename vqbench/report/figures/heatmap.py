@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, canvas, number
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import FAINT, GREY, canvas, number
 
 _LOSS = "light:#4B2E83"  # no hue of a family: here colour means loss
 _MANY = 12  # variants that still leave room for wide cells

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqbench.figures.frontier import HUES, MARKS
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import GREY, INK, canvas, grid, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.frontier import HUES, MARKS
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import GREY, INK, canvas, grid, share
 
 _BODY = 4.4
 DRAWS = {

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import FIRST, Slice
-from vqbench.figures.style import GREY, INK, below, canvas, grid, short
+from vqbench.report.figures.figure_data import FIRST, Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import GREY, INK, below, canvas, grid, short
 
 _NEAR = "#AA4499"  # no hue of a family
 _UNITS = {

@@ -12,8 +12,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from vqbench.figures.slices import FIRST, Slice
-from vqbench.figures.style import BLUE, FAINT, GREY, INK, MINUS, VERMILION, below, canvas, grid, number, quoted, size
+from vqbench.report.figures.figure_data import FIRST, Slice
+from vqbench.report.figures.style import (
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    MINUS,
+    VERMILION,
+    below,
+    canvas,
+    grid,
+    number,
+    quoted,
+    size,
+)
 
 _ROW = 512  # dimensions that one row of bars shows legibly
 _WINDOW = 256

@@ -16,23 +16,23 @@ from experiments.peers.figures_peers import peers
 from vqbench.analysis.scaling.curves import nested
 from vqbench.durable import faults, write_together
 from vqbench.errors import VqbenchError
-from vqbench.figures.across import overlap_by_dataset
-from vqbench.figures.calibration import calibration
-from vqbench.figures.codes import bit_balance, score_calibration
-from vqbench.figures.differences import differences
-from vqbench.figures.engines import engine_bytes, engine_overlap
-from vqbench.figures.frontier import frontier
-from vqbench.figures.heatmap import metrics_heatmap
-from vqbench.figures.league import overlap_by_variant
-from vqbench.figures.neighbours import nearest
-from vqbench.figures.queries import per_query
-from vqbench.figures.ranks import overlap_by_k
-from vqbench.figures.rescoring import oversampling
-from vqbench.figures.scale import scale
-from vqbench.figures.slices import Slice, slices
-from vqbench.figures.style import DPI, drawing
-from vqbench.figures.tradeoff import overlap_vs_bytes
-from vqbench.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
+from vqbench.report.figures.across import overlap_by_dataset
+from vqbench.report.figures.calibration import calibration
+from vqbench.report.figures.differences import differences
+from vqbench.report.figures.engines import engine_bytes, engine_overlap
+from vqbench.report.figures.figure_data import Slice, slices
+from vqbench.report.figures.frontier import frontier
+from vqbench.report.figures.heatmap import metrics_heatmap
+from vqbench.report.figures.neighbours import nearest
+from vqbench.report.figures.overlap_bars import overlap_by_variant
+from vqbench.report.figures.queries import per_query
+from vqbench.report.figures.ranks import overlap_by_k
+from vqbench.report.figures.rescoring import oversampling
+from vqbench.report.figures.scale import scale
+from vqbench.report.figures.score_scatter import bit_balance, score_calibration
+from vqbench.report.figures.style import DPI, drawing
+from vqbench.report.figures.tradeoff import overlap_vs_bytes
+from vqbench.report.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.result_files import read_timed_meta
 from vqbench.store import Results, check_tables, read_results
 from vqbench.text import check_no_links, distinct

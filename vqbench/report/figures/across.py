@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.series import Series, find_series
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import Look, canvas, grid, legend, share, short
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.series import Series, find_series
+from vqbench.report.figures.style import Look, canvas, grid, legend, share, short
 
 _BODY = 4.8
 _FEW = 4  # datasets whose names find room under one axis

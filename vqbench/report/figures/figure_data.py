@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vqbench.evaluation.tables import ALL_SEEDS
-from vqbench.figures.style import Look, family_of, looks_of
+from vqbench.report.figures.style import Look, family_of, looks_of
 from vqbench.store import Results
 
 FIRST = "the first of"  # seeds

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, canvas, grid, legend, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import FAINT, canvas, grid, legend, share
 
 _VISIBLE = 0.004  # tie bounds closer than this would be thinner than a line
 _BODY = 4.9

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqbench.figures.slices import FIRST, Slice
-from vqbench.figures.style import FAINT, GREY, INK, VERMILION, canvas, quoted, short
+from vqbench.report.figures.figure_data import FIRST, Slice
+from vqbench.report.figures.style import FAINT, GREY, INK, VERMILION, canvas, quoted, short
 
 _SIGNS = {
     "same": ("=", GREY, "same rank as with floats"),

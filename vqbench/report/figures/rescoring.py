@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import canvas, grid, legend, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import canvas, grid, legend, share
 
 _LOSSLESS = 0.9995
 _BODY = 4.6

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VERMILION, below, canvas, grid
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VERMILION, below, canvas, grid
 
 _LINE = 0.26  # inches a variant
 _COLORS = {"better": GREEN, "worse": VERMILION, "equivalent": BLUE, "unclear": GREY}

@@ -11,8 +11,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import BLUE, FAINT, GREEN, GREY, INK, MINUS, TINY, VERMILION, below, canvas, grid, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    MINUS,
+    TINY,
+    VERMILION,
+    below,
+    canvas,
+    grid,
+    share,
+)
 
 _LINE = 0.19  # inches an engine's setting
 _LOWEST = 2.4  # inches: what the labels of axes need

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, ScaledTranslation
 
-from vqbench.figures.style import GREY, SMALL, TINY
+from vqbench.report.figures.style import GREY, SMALL, TINY
 
 _LINE = 0.150  # inches from one label to the next
 _FEW = 4  # points so close that their labels still find places one by one

@@ -11,9 +11,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from vqbench.analysis.scaling.curves import Nested
 from vqbench.analysis.scaling.forecast import REACH, Course, courses
-from vqbench.figures.placing import Label, beside
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import FAINT, GREY, SMALL, canvas, grid, legend, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.label_placement import Label, beside
+from vqbench.report.figures.style import FAINT, GREY, SMALL, canvas, grid, legend, share
 from vqbench.store import Results
 
 _BODY = 4.8

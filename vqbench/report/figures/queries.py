@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from vqbench.figures.slices import Slice
-from vqbench.figures.style import INK, below, canvas, grid, share
+from vqbench.report.figures.figure_data import Slice
+from vqbench.report.figures.style import INK, below, canvas, grid, share
 
 _EDGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NAMES = ("below a quarter", "a quarter to a half", "half to three quarters", "three quarters or more", "all of it")
