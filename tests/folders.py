@@ -13,7 +13,7 @@ import pandas as pd
 from experiments.peers.contest import Goal
 from experiments.peers.linear import COLUMNS as LINEAR_COLUMNS
 from experiments.peers.table import Row, frame, runs, spread
-from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
+from vqbench.results.columns import LEDGER, METRICS, SCHEMA
 
 OVERLAP = {"label": "overlap@k with float search", "unit": "share of k", "lowest": 0, "highest": 1,
            "higher_is_better": True}  # fmt: skip

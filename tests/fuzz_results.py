@@ -37,16 +37,16 @@ from experiments.peers.kept import Kept
 from vqbench.analysis.compare import compare
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.scaling import show as scale
-from vqbench.assemble import assemble
 from vqbench.cli.screens import engines, summary
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import BACKENDS
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
 from vqbench.report.figures import folder as figures
 from vqbench.report.page import write_report
-from vqbench.result_files import read_timed_meta
-from vqbench.store import read_results
+from vqbench.results.assemble import assemble
+from vqbench.results.columns import BACKENDS
+from vqbench.results.folder import read_results
+from vqbench.results.validation import read_timed_meta
 
 _FIGURES = 10
 _SHOWN = 500  # after so many the counts are printed

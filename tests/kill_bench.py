@@ -164,7 +164,7 @@ class Bench:
     def mixed(self, *known: dict[str, bytes]) -> bool:
         """Whether a reader takes the folder for whole, although its tables are not those that belong together."""
         from vqbench.errors import VqbenchError
-        from vqbench.store import read_results
+        from vqbench.results.folder import read_results
 
         try:
             read_results(self.out)

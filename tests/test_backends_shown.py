@@ -13,14 +13,14 @@ from matplotlib.container import ErrorbarContainer
 
 import vqbench
 from vqbench.cli.screens.engines import print_engines
-from vqbench.evaluation.tables import BACKENDS
 from vqbench.extras import runnable
 from vqbench.report.engines import STYLES, engines
 from vqbench.report.figures.engines import COLORS, engine_bytes, engine_overlap
 from vqbench.report.figures.figure_data import Slice, slices
 from vqbench.report.figures.style import INK, drawing
 from vqbench.report.page import render
-from vqbench.store import read_results
+from vqbench.results.columns import BACKENDS
+from vqbench.results.folder import read_results
 
 BACKENDS_FOLDER = Path(vqbench.__file__).parent / "backends"
 

@@ -14,7 +14,7 @@ from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.evaluation import encoding
 from vqbench.evaluation.bench import open_bench
-from vqbench.evaluation.cell import Cell, evaluate_variant
+from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.judged import MRR, NDCG
 from vqbench.metrics.overlap import Overlap
@@ -26,6 +26,7 @@ from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
+from vqbench.results.records import Cell
 from vqbench.search import topk
 
 METRICS = (Overlap(), RBO(), Regret(), MSE())

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from vqbench.cli.main import main
-from vqbench.evaluation.tables import METRICS
+from vqbench.results.columns import METRICS
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
          "figures=false", "report=false", "cache=off", "doctor=false"]  # fmt: skip
@@ -219,7 +219,7 @@ MISTAKES = {
     "quantizer.binary_men.quantizer.threshold=mean": "did you mean binary_mean",
     "quantizer.binary_mean.similarity=cosine": "'decoded', 'symmetric'",
     "quantizer.binary_mean.quantizer._target_=os.system": "not a class of vqbench.quantizers",
-    "quantizer.binary_mean.quantizer._target_=vqbench.store.slug": "not a class of vqbench.quantizers",
+    "quantizer.binary_mean.quantizer._target_=vqbench.results.folder.slug": "not a class of vqbench.quantizers",
     "dataset._target_=subprocess.run": "not a class of vqbench.datasets",
     "metric.rbo._target_=vqbench.quantizers.binary.Binary": "not a class of vqbench.metrics",
     "dataset": "no such command",

@@ -14,7 +14,7 @@ from scipy import stats as scipy_stats
 from vqbench.analysis.compare import compare
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
 
 RUN = ["dataset=synthetic", "dataset.n=500", "dataset.d=24", "dataset.queries=400", "k=[10]", "oversample=[0,2]",
        "metric=[overlap,mse]", "figures=false", "doctor=false", "report=false", "cache=off",

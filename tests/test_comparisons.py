@@ -11,11 +11,11 @@ import pytest
 from scipy import stats as scipy_stats
 
 from vqbench.cli.main import main
-from vqbench.comparisons import COMPARISONS, chosen_baseline
 from vqbench.numerics.stats.intervals import mean_interval
 from vqbench.numerics.stats.multiple import holm
 from vqbench.numerics.stats.permutation import sign_flip
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
+from vqbench.results.significance import COMPARISONS, chosen_baseline
 
 RUN = ["dataset=synthetic", "dataset.n=400", "dataset.d=24", "dataset.queries=60", "k=[1,5]", "oversample=[0,2]",
        "metric=[overlap,regret,ndcg,kendall,mse]", "figures=false", "doctor=false", "report=false", "cache=off",

@@ -84,6 +84,6 @@ def test_mid_ranks_are_scipys(rows: list[list[int]]) -> None:
 def test_a_run_imports_nothing_slow_that_it_does_not_need() -> None:
     """scipy.stats alone takes half a second and 50 MB; figures, faiss and pages wait until they are asked for."""
     slow = ("scipy.stats", "scipy.optimize", "scipy.linalg", "matplotlib", "seaborn", "jinja2", "faiss")
-    code = f"import sys, vqbench.assemble, vqbench.cli.screens.summary; print([m for m in {slow} if m in sys.modules])"
+    code = f"import sys, vqbench.results.assemble, vqbench.cli.screens.summary; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

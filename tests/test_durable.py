@@ -19,17 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench import locks
-from vqbench.cells import CellName, cell_state, load_cell, save_cell
 from vqbench.cli.console import progress_bar
 from vqbench.cli.main import main
 from vqbench.cli.screens.summary import closing
 from vqbench.durable import write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench
-from vqbench.evaluation.cell import Cell
-from vqbench.evaluation.tables import LEDGER, METRICS, SCHEMA
-from vqbench.experiment.cell_cache import MEANWHILE, Noted, Shown, Task, obtain
-from vqbench.store import read_results, write_tables
+from vqbench.experiment.cell_cache import Shown, Task, obtain
+from vqbench.results.cell_files import cell_state, load_cell, save_cell
+from vqbench.results.columns import LEDGER, METRICS, SCHEMA
+from vqbench.results.folder import read_results, write_tables
+from vqbench.results.records import MEANWHILE, Cell, CellName, CellRecord
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
 CELL = Cell(
@@ -379,7 +379,7 @@ def test_results_are_not_replaced_by_a_list_of_failures(
 def test_a_cell_that_another_run_finished_meanwhile_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = Task(NAME, "x", partial(Noted, NAME, "decoded"), lambda *_: CELL)
+    task = Task(NAME, "x", partial(CellRecord, NAME, "decoded"), lambda *_: CELL)
     with progress_bar() as progress:
         get = partial(obtain, tmp_path, task, lambda: cast(Bench, None), Shown(progress, progress.add_task("x"), "x"))
         first, before, waited = (get(force=False, wait=wait) for wait in (False, False, True))

@@ -12,10 +12,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from vqbench.comparisons import COMPARISONS
 from vqbench.report.figures.differences import differences
 from vqbench.report.figures.figure_data import Slice
 from vqbench.report.figures.style import drawing
+from vqbench.results.significance import COMPARISONS
 
 ROWS = {  # difference, ends, p, detectable, verdict, letters
     "base": (0.0, np.nan, np.nan, np.nan, np.nan, "baseline", "b"),

@@ -21,7 +21,6 @@ from matplotlib.text import Text
 from rich.progress import Progress
 from scipy.stats import spearmanr
 
-from vqbench.assemble import assemble
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
 from vqbench.report.figures import (
@@ -40,7 +39,8 @@ from vqbench.report.figures.figure_data import Slice, slices
 from vqbench.report.figures.label_placement import Label, beside, spread
 from vqbench.report.figures.series import find_series
 from vqbench.report.figures.style import canvas, drawing, family_of, looks_of, number, share, size
-from vqbench.store import read_results
+from vqbench.results.assemble import assemble
+from vqbench.results.folder import read_results
 
 Q = "vqbench.quantizers."
 INT8 = {"_target_": f"{Q}offset_int8.OffsetInt8"}

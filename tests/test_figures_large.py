@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from rich.progress import Progress
 
-from vqbench.assemble import assemble
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
 from vqbench.report.figures.calibration import DRAWS, calibration
@@ -22,7 +21,8 @@ from vqbench.report.figures.figure_data import Slice, slices
 from vqbench.report.figures.frontier import families_of, frontier, pareto
 from vqbench.report.figures.overlap_bars import overlap_by_variant
 from vqbench.report.figures.style import below, canvas, drawing, share, size
-from vqbench.store import read_results
+from vqbench.results.assemble import assemble
+from vqbench.results.folder import read_results
 
 Q = "vqbench.quantizers."
 

@@ -74,7 +74,7 @@ TARGETS = {
     "quantizer: {float32: {query: {_target_: CANARY.Sing}}}": "quantizer.float32.query._target_",
     "quantizer: {float32: {quantizer: {_target_: [os.system]}}}": "_target_[0] = os.system",
     "dataset: {_target_: CANARY.Sing}": "dataset._target_ = CANARY.Sing: not a class of vqbench.datasets",
-    "dataset: {_target_: vqbench.store.write_text}": "not a class of vqbench.datasets",
+    "dataset: {_target_: vqbench.results.folder.write_text}": "not a class of vqbench.datasets",
     "metric: {overlap: {_target_: vqbench.metrics.overlap.Overlap.__init__}}": "not a class of vqbench.metrics",
     "metric: {x: {_target_: '${oc.env:HOME}'}}": "metric.x._target_ = ${oc.env:HOME}",
     "parallel: {_target_: subprocess.run}": "not a class of vqbench.parallel",

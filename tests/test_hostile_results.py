@@ -15,8 +15,8 @@ from test_report import Page
 
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.result_files import read_csv, read_meta
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
+from vqbench.results.validation import read_csv, read_meta
 from vqbench.text import shown
 
 #: What a page, a screen, a spreadsheet or a drawing might take for more than a name.

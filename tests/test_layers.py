@@ -171,7 +171,7 @@ def test_engines_are_met_in_one_place() -> None:
     assert IMPORTS["vqbench.cli.screens.engines"] <= {
         "vqbench.extras",
         "vqbench.cli.screens.fit_width",
-        "vqbench.store",
+        "vqbench.results.folder",
         "vqbench.cli.screens.summary",
     }
 
@@ -222,7 +222,7 @@ def test_only_the_command_line_knows_what_guards_hydra() -> None:
 READERS = sorted(
     {
         "vqbench.analysis.compare",
-        "vqbench.measured",
+        "vqbench.results.measured_settings",
         "vqbench.analysis.recommend",
         "vqbench.analysis.recommend_text",
         "vqbench.analysis.rerun_command",
@@ -240,9 +240,9 @@ READERS = sorted(
 @pytest.mark.parametrize("name", READERS)
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.store", "vqbench.evaluation.tables",
-              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.by_query", "vqbench.cli.screens.compare",
-              "vqbench.comparisons", "vqbench.analysis.compare_align", "vqbench.result_files"}  # fmt: skip
+    tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.results.folder", "vqbench.results.columns",
+              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.results.per_query", "vqbench.cli.screens.compare",
+              "vqbench.results.significance", "vqbench.analysis.compare_align", "vqbench.results.validation"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.report.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
     assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
@@ -257,20 +257,20 @@ def test_what_reads_results_needs_nothing_else(name: str) -> None:
 
 def test_files_of_results_are_read_in_one_place() -> None:
     """By the store, cells by the same rules; those of a timed comparison by its figures and by the next comparison."""
-    users = {name for name in MODULES if "vqbench.result_files" in IMPORTS[name]}
+    users = {name for name in MODULES if "vqbench.results.validation" in IMPORTS[name]}
     timed = {"experiments.peers.figures_peers", "vqbench.report.figures.folder", "experiments.peers.kept"}
-    assert users == {"vqbench.store", "vqbench.cells", *timed}
+    assert users == {"vqbench.results.folder", "vqbench.results.cell_files", *timed}
     for name, path in MODULES.items():
-        if name != "vqbench.result_files":
+        if name != "vqbench.results.validation":
             assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
-    allowed = {"vqbench.errors", "vqbench.text", "vqbench.evaluation.tables", "vqbench.unpacked_table"}
-    assert IMPORTS["vqbench.result_files"] <= allowed
+    allowed = {"vqbench.errors", "vqbench.text", "vqbench.results.columns", "vqbench.unpacked_table"}
+    assert IMPORTS["vqbench.results.validation"] <= allowed
 
 
 def test_tables_are_read_without_what_writes_cells() -> None:
     """A cell's file is known to whoever gets cells and joins them; how a command ends, to the command line alone."""
     known = {f"vqbench.{name}" for name in ("durable", "errors", "evaluation.tables", "regular", "result_files")}
-    assert IMPORTS["vqbench.store"] <= known
+    assert IMPORTS["vqbench.results.folder"] <= known
     users = {
         module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
     }

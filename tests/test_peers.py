@@ -29,12 +29,12 @@ from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import SCHEMA
 from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import make_plan
 from vqbench.locks import claimed
 from vqbench.report.figures.folder import draw_all
-from vqbench.store import check_tables, write_tables
+from vqbench.results.columns import SCHEMA
+from vqbench.results.folder import check_tables, write_tables
 
 pytestmark = pytest.mark.slow
 

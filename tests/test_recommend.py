@@ -26,9 +26,9 @@ from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli.main import main
 from vqbench.cli.screens import recommend as screen_of
 from vqbench.errors import VqbenchError
-from vqbench.measured import Setting, pooled_rows
 from vqbench.numerics.stats import intervals
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
+from vqbench.results.measured_settings import Setting, pooled_rows
 
 RESULTS = Path(__file__).parents[1] / "results"
 #: d = 32: float32 takes 128 bytes a vector.

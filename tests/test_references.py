@@ -64,7 +64,7 @@ def test_some_keys_are_written_out() -> None:
         check_references({"a": "x", "plugins": ["${a}"]}, ("plugins",))
 
 
-@given(TREES, st.sampled_from(["os.system", "vqbench.store.write_text", ["os.system"], 3, ""]))
+@given(TREES, st.sampled_from(["os.system", "vqbench.results.folder.write_text", ["os.system"], 3, ""]))
 def test_a_target_is_found_at_any_depth(tree: object, target: object) -> None:
     for config in (
         {"a": [tree, {"_target_": target, "b": tree}]},

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.measured import Setting
 from vqbench.report.charts import front_of, pareto
 from vqbench.report.drawing import Axis, apart, doublings, steps, together
 from vqbench.report.page import render, write_report
 from vqbench.report.tables import timings
-from vqbench.store import Results, read_results
+from vqbench.results.folder import Results, read_results
+from vqbench.results.measured_settings import Setting
 
 RESULTS = Path(__file__).parents[1] / "results"
 EVIL = "<script>alert(1)</script>\"'&{{ 7*7 }}"

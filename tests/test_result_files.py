@@ -14,7 +14,7 @@ import pytest
 from folders import row, write_folder
 
 from vqbench.cli.main import main
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
 
 RESULTS = Path(__file__).parents[1] / "results"
 

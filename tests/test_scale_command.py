@@ -20,7 +20,7 @@ from vqbench.report.figures.figure_data import slices
 from vqbench.report.figures.folder import SCALE
 from vqbench.report.figures.scale import scale as scale_figure
 from vqbench.report.figures.style import drawing
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
 
 pytestmark = pytest.mark.slow  # each folder of nested sizes takes seconds to make
 

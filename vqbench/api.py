@@ -15,7 +15,6 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
-from vqbench.evaluation.tables import labelled
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
 from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
@@ -23,6 +22,7 @@ from vqbench.numerics.kernels.choice import Kernels, working
 from vqbench.parallel.base import Parallel
 from vqbench.quantizers.base import Codec, Similarity
 from vqbench.quantizers.variant import Variant
+from vqbench.results.columns import labelled
 from vqbench.search.measure import Cosine
 from vqbench.search.similarity import CodeArray, hamming_sides, meet
 from vqbench.search.topk import Hits, Search

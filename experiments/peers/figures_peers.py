@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from vqbench.errors import VqbenchError
 from vqbench.report.figures.style import BLUE, GREY, INK, SMALL, TINY, VERMILION, below, canvas, grid
-from vqbench.result_files import read_csv
+from vqbench.results.validation import read_csv
 
 TABLE, LINEAR = "peers.csv", "linear.csv"
 _FAMILIES = {

@@ -13,8 +13,8 @@ import pandas as pd
 from experiments.peers.settings import PARTS
 from experiments.peers.table import RUNS, TABLE
 from vqbench.errors import VqbenchError
-from vqbench.result_files import read_csv, read_timed_meta
-from vqbench.store import check_tables
+from vqbench.results.folder import check_tables
+from vqbench.results.validation import read_csv, read_timed_meta
 
 #: Of meta.json: where one of these differs, numbers of the two do not belong side by side.
 _SAME = ("timed", "threads", "kernels", "versions", "machine")

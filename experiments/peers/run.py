@@ -30,7 +30,7 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
 from vqbench.locks import PASSING, claimed, remove_dead
 from vqbench.numerics.kernels.choice import chosen, threads
-from vqbench.store import check_not_later, write_tables
+from vqbench.results.folder import check_not_later, write_tables
 from vqbench.text import check_no_links
 
 KIND = "peers"

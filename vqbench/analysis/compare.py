@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from vqbench.analysis.compare_align import aligned, failed, missing, shared_datasets
-from vqbench.by_query import Values, by_query
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.distributions import normal_below, normal_quantile
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.multiple import holm
 from vqbench.numerics.stats.paired import differences, p_values
 from vqbench.numerics.stats.seeds import SeedSpread
-from vqbench.store import Results
+from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.folder import Results
+from vqbench.results.per_query import Values, by_query
 
 WORSE, LOWER, BETTER, UNCLEAR, SAME = "worse", "lower", "better", "unclear", "same"
 _KEY = ["dataset", "variant", "k", "oversample"]

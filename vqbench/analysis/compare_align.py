@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from vqbench.errors import VqbenchError
-from vqbench.store import Results
+from vqbench.results.folder import Results
 from vqbench.text import shortened
 
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vqbench.errors import VqbenchError
-from vqbench.measured import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
 from vqbench.numerics.stats.distributions import normal_quantile, t_quantile
 from vqbench.numerics.stats.intervals import CONFIDENCE
-from vqbench.store import Results
+from vqbench.results.folder import Results
+from vqbench.results.measured_settings import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
 
 
 @dataclass(frozen=True, kw_only=True)

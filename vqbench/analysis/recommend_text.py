@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vqbench.analysis.recommend import Recommendation, Undecided
-from vqbench.measured import FLOAT32, Setting
+from vqbench.results.measured_settings import FLOAT32, Setting
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _FEW = 3  # variants that are named

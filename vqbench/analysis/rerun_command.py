@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from vqbench.measured import Setting
+from vqbench.results.measured_settings import Setting
 from vqbench.text import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")

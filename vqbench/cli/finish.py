@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqbench.assemble import TABLES_CLAIM, assemble
 from vqbench.cli.console import progress_bar
 from vqbench.cli.screens.summary import closing, no_result, summary
 from vqbench.durable import faults
-from vqbench.experiment.cell_cache import MEANWHILE
-from vqbench.experiment.run import Note
 from vqbench.locks import claimed
-from vqbench.store import holds_results
+from vqbench.results.assemble import TABLES_CLAIM, assemble
+from vqbench.results.folder import holds_results
+from vqbench.results.records import MEANWHILE, RunRecord
 
 
-def finish(notes: Sequence[Note]) -> int:
+def finish(notes: Sequence[RunRecord]) -> int:
     """Write tables and figures of one folder and show the table, while no other run does; 1 where a cell failed.
 
     Where every cell failed, results of an earlier run are worth more than a list of failures, and stay.

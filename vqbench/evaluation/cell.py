@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,23 +27,13 @@ from vqbench.numerics.stats.groups import Groups
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.parts.ledger import Item
 from vqbench.quantizers.variant import Variant
+from vqbench.results.records import Cell
 from vqbench.search.similarity import CodeBlocks
 from vqbench.search.topk import Hits
 
 FLOAT32 = 4
 _WORST = 5  # queries whose lists are kept
 _PAIRS = 4096  # pairs whose error bounds are computed at a time
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Everything measured of one (dataset, variant, seed), as tables."""
-
-    metrics: pd.DataFrame
-    ledger: pd.DataFrame
-    per_query: pd.DataFrame
-    samples: pd.DataFrame
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate_variant(

@@ -17,7 +17,6 @@ import pandas as pd
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.backends.base import NONE, Backend, Held
 from vqbench.evaluation.bench import Bench
-from vqbench.evaluation.cell import Cell
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.views import Found, views
@@ -28,6 +27,7 @@ from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.paired import differences
 from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.variant import Variant
+from vqbench.results.records import Cell
 from vqbench.search.similarity import meet
 from vqbench.search.topk import Hits, Search
 

@@ -10,34 +10,16 @@ from typing import TypeVar
 
 from rich.progress import Progress, TaskID
 
-from vqbench.cells import CellName, cell_state, save_cell
 from vqbench.durable import faults, make_folder
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench
-from vqbench.evaluation.cell import Cell
 from vqbench.experiment.config.plugins import place_of
 from vqbench.locks import claimed
+from vqbench.results.cell_files import cell_state, save_cell
+from vqbench.results.records import MEANWHILE, Cell, CellName, CellRecord
 from vqbench.text import shown
 
 T = TypeVar("T")
-MEANWHILE = "finished by another run meanwhile"
-
-
-@dataclass(frozen=True)
-class Noted:
-    """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``.
-
-    reason: why there is no result; ``MEANWHILE`` where another run finished a reused cell while this one went on.
-    backend, predicted, engine: of an engine's cell its name, the variant that predicts it and the product's name.
-    """
-
-    name: CellName
-    similarity: str
-    status: str
-    reason: str = ""
-    backend: str = ""
-    predicted: str = ""
-    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +30,7 @@ class Task:
 
     name: CellName
     label: str
-    noted: Callable[..., Noted]
+    noted: Callable[..., CellRecord]
     evaluate: Callable[[Bench, Callable[[], None]], Cell]
 
 
@@ -70,7 +52,9 @@ class Shown:
         self.progress.console.print(f"vqbench: {line}", soft_wrap=True, markup=False, highlight=False)
 
 
-def obtain(out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, force: bool, wait: bool) -> Noted | None:
+def obtain(
+    out: Path, task: Task, bench: Callable[[], Bench], shown: Shown, *, force: bool, wait: bool
+) -> CellRecord | None:
     """The cell from the store, or evaluated and saved while its claim is held; None where another run holds that.
 
     wait: until the other run is done, and then take its cell. force: evaluate what is finished, too. A fault becomes a

@@ -11,11 +11,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from vqbench.cells import CellName
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
+from vqbench.results.records import CellName
 
 
 def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence[str]) -> CellName:

@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from vqbench.cells import CellName
 from vqbench.durable import faults, make_folder, write_atomically, write_text
-from vqbench.experiment.cell_cache import Noted
-from vqbench.experiment.run import Note
 from vqbench.locks import PASSING, available, claimed, remove_dead
+from vqbench.results.records import CellName, CellRecord, RunRecord
 
 _HOME = Path("results", ".sweeps")
 
@@ -54,7 +52,7 @@ def _clear_dead() -> None:
     remove_dead(_HOME)
 
 
-def save_note(folder: Path, job: int, note: Note) -> None:
+def save_note(folder: Path, job: int, note: RunRecord) -> None:
     """Leave a multirun job's note where the whole multirun finds it."""
     cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
     text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
@@ -71,11 +69,11 @@ def load_mistakes(folder: Path) -> list[str]:
     return [path.read_text("utf-8") for path in sorted(folder.glob("job-*.txt"))]
 
 
-def load_notes(folder: Path) -> list[Note]:
+def load_notes(folder: Path) -> list[RunRecord]:
     """The notes of a multirun's jobs, in the order of the jobs."""
     notes = []
     for path in sorted(folder.glob("job-*.json")):
         content = json.loads(path.read_text("utf-8"))
-        cells = [Noted(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
-        notes.append(Note(Path(content["out"]), tuple(cells), content["meta"]))
+        cells = [CellRecord(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
+        notes.append(RunRecord(Path(content["out"]), tuple(cells), content["meta"]))
     return notes

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.datasets.base import Data
-from vqbench.evaluation.tables import SCHEMA
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
 from vqbench.metrics.base import Metric
 from vqbench.numerics.draws import drawn, named
 from vqbench.numerics.kernels.choice import threads
+from vqbench.results.columns import SCHEMA
 from vqbench.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "hydra-core", "omegaconf")

@@ -2,63 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
-from vqbench.cells import CellName
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.durable import check_writable, faults
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
-from vqbench.evaluation.cell import Cell, evaluate_variant
+from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.doctor.checkup import examine
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
-from vqbench.experiment.cell_cache import Noted, Shown, Task, obtain, once, reason_of
+from vqbench.experiment.cell_cache import Shown, Task, obtain, once, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.plan import Plan
 from vqbench.ids import positions
 from vqbench.locks import available, remove_dead
 from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.variant import Variant
+from vqbench.results.folder import check_not_later
+from vqbench.results.records import Cell, CellName, CellRecord, RunRecord
 from vqbench.search.shards import Spread
-from vqbench.store import check_not_later
 from vqbench.text import check_no_links, did_you_mean
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
 _STEPS = 5  # of the bar, for each cell: those of evaluate_variant
 
 
-@dataclass(frozen=True)
-class Note:
-    """What a run contributes to a results folder; the jobs of a multirun leave one each."""
-
-    out: Path
-    cells: tuple[Noted, ...]
-    meta: Mapping[str, Any]
-
-
-def run(plan: Plan, progress: Progress) -> Note:
+def run(plan: Plan, progress: Progress) -> RunRecord:
     """Evaluate every cell of the plan that is not in the store. Bad input is found before anything is written."""
     with working(threads=plan.options.threads, kernels=plan.options.kernels):
         return _run(plan, progress)
 
 
-def _run(plan: Plan, progress: Progress) -> Note:
+def _run(plan: Plan, progress: Progress) -> RunRecord:
     datasets = prepared(plan)
     for data in datasets.values():
         _check(plan, data)
     sources = plugin_hashes(plan.options.plugin_folders, plan.out)
     _open_folder(plan.out, progress)
-    noted = dict[str, list[Noted]]()
+    noted = dict[str, list[CellRecord]]()
     stated = dict[str, dict[str, Any] | None]()
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
@@ -70,7 +61,7 @@ def _run(plan: Plan, progress: Progress) -> Note:
         for name, data in datasets.items():
             if any(cell.status != "failed" for cell in noted[name]):  # else it may well fail of the same
                 meta["datasets"][name]["doctor"] = _findings(name, data, progress)
-    return Note(plan.out, tuple(cell for cells in noted.values() for cell in cells), meta)
+    return RunRecord(plan.out, tuple(cell for cells in noted.values() for cell in cells), meta)
 
 
 def _open_folder(out: Path, progress: Progress) -> None:
@@ -126,7 +117,7 @@ def _check(plan: Plan, data: Data) -> None:
 
 def _dataset(
     plan: Plan, name: str, data: Data, sources: Sequence[str], progress: Progress, spread: Spread | None
-) -> tuple[list[Noted], dict[str, Any] | None]:
+) -> tuple[list[CellRecord], dict[str, Any] | None]:
     """All cells of one dataset, then its engines; truth is only found if a cell is missing. And what the nearest rows
     that its file states are worth; None where it states none.
 
@@ -137,7 +128,7 @@ def _dataset(
     bar = progress.add_task(f"{name}: truth", total=_STEPS * len(tasks))
     failed: list[Exception] = []
     bench = once(lambda: _bench(plan, data, spread), failed)
-    noted: dict[CellName, Noted] = {}
+    noted: dict[CellName, CellRecord] = {}
     for wait in (False, True):
         for task in tasks:
             if task.name not in noted:
@@ -154,7 +145,7 @@ def _variants(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
         for seed in plan.seeds:
             named = cell_name(plan, data, variant, seed, sources)
             evaluate = partial(_evaluate, spec, seed, plan.settings)
-            yield Task(named, variant, partial(Noted, named, spec.similarity), evaluate)
+            yield Task(named, variant, partial(CellRecord, named, spec.similarity), evaluate)
 
 
 def _evaluate(spec: Variant, seed: int, settings: Settings, bench: Bench, advance: Callable[[], None]) -> Cell:
@@ -167,7 +158,7 @@ def _engines(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
         for seed in plan.seeds:
             named = engine_name(plan, data, backend, seed, sources)
             evaluate = partial(_evaluate_engine, pairing, seed, plan.settings)
-            yield Task(named, backend, partial(Noted, named, pairing.variant.similarity, **about), evaluate)
+            yield Task(named, backend, partial(CellRecord, named, pairing.variant.similarity, **about), evaluate)
 
 
 def _evaluate_engine(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from vqbench.analysis.recommend_text import interval, share
-from vqbench.measured import Setting
 from vqbench.report.drawing import NARROW, WIDE, Canvas, apart, doublings, steps, together
+from vqbench.results.measured_settings import Setting
 
 SERIES = 8  # colours in the style sheet
 _LINES = 7  # more cannot be told apart

@@ -12,7 +12,7 @@ from vqbench.analysis.recommend_text import share
 from vqbench.report.charts import Chart, both
 from vqbench.report.drawing import WIDE, Canvas, steps
 from vqbench.report.tables import Cell, signed
-from vqbench.store import Results
+from vqbench.results.folder import Results
 
 #: Colours of the style sheet, the same hues as in the figures.
 STYLES = {"faiss": "s0", "LanceDB": "s1", "Qdrant": "s2", "sqlite-vec": "s3", "turbovec": "s4", "USearch": "s5"}

@@ -15,11 +15,11 @@ from vqbench.analysis import recommend_text
 from vqbench.durable import write_atomically, write_text
 from vqbench.errors import VqbenchError
 from vqbench.locks import remove_dead
-from vqbench.measured import FLOAT32, Setting, settings_of, shown_k
 from vqbench.report import charts, tables
 from vqbench.report.engines import Engines, differences, engines
 from vqbench.report.recommendations import Answer, answers, lead
-from vqbench.store import Results, read_results
+from vqbench.results.folder import Results, read_results
+from vqbench.results.measured_settings import FLOAT32, Setting, settings_of, shown_k
 from vqbench.text import shown
 
 NAME = "report.html"

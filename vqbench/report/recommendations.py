@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from vqbench.analysis import recommend_text
 from vqbench.analysis.recommend import Recommendation, recommend
 from vqbench.analysis.rerun_command import command_of, yaml_of
-from vqbench.measured import FLOAT32, Line, Setting, ledger_of
 from vqbench.report.charts import TARGETS
-from vqbench.store import Results
+from vqbench.results.folder import Results
+from vqbench.results.measured_settings import FLOAT32, Line, Setting, ledger_of
 
 
 @dataclass(frozen=True)

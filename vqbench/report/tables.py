@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vqbench.analysis.recommend_text import share
-from vqbench.measured import FLOAT32, Line, ledger_of, pooled_rows, settings_of
-from vqbench.store import Results
+from vqbench.results.folder import Results
+from vqbench.results.measured_settings import FLOAT32, Line, ledger_of, pooled_rows, settings_of
 
 #: Columns of the table of settings, where measured: metric, heading, term of the glossary.
 COLUMNS = (

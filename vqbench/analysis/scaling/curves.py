@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from vqbench.analysis.scaling.fit import Curve
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.intervals import CONFIDENCE, resamples
-from vqbench.store import Results
+from vqbench.results.folder import Results
 
 #: With fewer rows than this times the candidates, k / n is no tail of the scores.
 DEPTH = 5

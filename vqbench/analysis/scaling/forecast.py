@@ -9,7 +9,7 @@ import numpy as np
 from vqbench.analysis.scaling.curves import DEPTH, Nested, Points, nested, points
 from vqbench.analysis.scaling.fit import DRIFT, Fit, fit_curve
 from vqbench.analysis.scaling.law import noise_of, overlap_of
-from vqbench.store import Results
+from vqbench.results.folder import Results
 
 #: So many times the largest corpus measured, and the intervals were checked on held-out sizes.
 REACH = 10.0

@@ -20,7 +20,7 @@ def recommend(arguments: list[str]) -> int:
     from vqbench.cli.screens import recommend as screen
     from vqbench.experiment.config.compose import names
     from vqbench.experiment.config.targets import conf_folder
-    from vqbench.store import read_results
+    from vqbench.results.folder import read_results
 
     given = _recommend_parser().parse_args(arguments)
     results, shipped = read_results(given.folder), names(conf_folder(), "quantizer")
@@ -51,7 +51,7 @@ def compare(arguments: list[str]) -> int:
     """Two results folders: 0 where quality held, 1 where it fell."""
     from vqbench.analysis.compare import compare as compared
     from vqbench.cli.screens.compare import as_json, show
-    from vqbench.store import read_results
+    from vqbench.results.folder import read_results
 
     parser = Parser(
         prog="vqbench compare",
@@ -79,7 +79,7 @@ def compare(arguments: list[str]) -> int:
 def scale(arguments: list[str]) -> int:
     """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
     from vqbench.analysis.scaling.show import show
-    from vqbench.store import read_results
+    from vqbench.results.folder import read_results
 
     parser = Parser(
         prog="vqbench scale", description="Overlap at another corpus size, with an interval, and whether to trust it."

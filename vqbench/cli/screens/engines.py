@@ -14,7 +14,7 @@ from rich.table import Table
 from vqbench.cli.console import console
 from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.extras import runnable
-from vqbench.store import read_results
+from vqbench.results.folder import read_results
 
 _WORDS = {
     "predicted": "predicted: overlap@k expected over ties",

@@ -15,8 +15,8 @@ from vqbench.analysis import recommend_text
 from vqbench.analysis.recommend import Recommendation
 from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli.screens.fit_width import fitted, left_out_of
-from vqbench.measured import FLOAT32, ledger_of
-from vqbench.store import Results
+from vqbench.results.folder import Results
+from vqbench.results.measured_settings import FLOAT32, ledger_of
 
 _PLACES = {"ram": "memory", "disk": "disk"}
 _LISTED = 3  # undecided settings that are named

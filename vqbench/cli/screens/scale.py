@@ -16,7 +16,7 @@ from vqbench.analysis.scaling.curves import Nested, nested
 from vqbench.analysis.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.cli.screens.fit_width import fitted
 from vqbench.errors import VqbenchError
-from vqbench.store import Results
+from vqbench.results.folder import Results
 
 _FEW = 3  # measured sizes for which a row has room
 

@@ -18,9 +18,9 @@ from vqbench.analysis.recommend_text import answer
 from vqbench.cli.console import console
 from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.extras import runnable
-from vqbench.store import Results, read_results
+from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.folder import Results, read_results
 from vqbench.text import shortened
 
 #: A comparison's verdict in one sign.

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.report.figures.style import Look, family_of, looks_of
-from vqbench.store import Results
+from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.folder import Results
 
 FIRST = "the first of"  # seeds
 

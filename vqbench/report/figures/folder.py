@@ -33,8 +33,8 @@ from vqbench.report.figures.score_scatter import bit_balance, score_calibration
 from vqbench.report.figures.style import DPI, drawing
 from vqbench.report.figures.tradeoff import overlap_vs_bytes
 from vqbench.report.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
-from vqbench.result_files import read_timed_meta
-from vqbench.store import Results, check_tables, read_results
+from vqbench.results.folder import Results, check_tables, read_results
+from vqbench.results.validation import read_timed_meta
 from vqbench.text import check_no_links, distinct
 
 #: In the order in which a reader wants them.

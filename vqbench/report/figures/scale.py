@@ -14,7 +14,7 @@ from vqbench.analysis.scaling.forecast import REACH, Course, courses
 from vqbench.report.figures.figure_data import Slice
 from vqbench.report.figures.label_placement import Label, beside
 from vqbench.report.figures.style import FAINT, GREY, SMALL, canvas, grid, legend, share
-from vqbench.store import Results
+from vqbench.results.folder import Results
 
 _BODY = 4.8
 _STEPS = 60  # of a drawn curve

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pandas as pd
 
-from vqbench.evaluation.tables import ALL_SEEDS
-from vqbench.store import Results
+from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.folder import Results
 
 Floats = Literal["disk", "ram"]
 FLOAT32 = 4

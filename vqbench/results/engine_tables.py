@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqbench.cells import CellName, load_cell
-from vqbench.evaluation.tables import BACKENDS
-from vqbench.experiment.cell_cache import Noted
+from vqbench.results.cell_files import load_cell
+from vqbench.results.columns import BACKENDS
+from vqbench.results.records import CellName, CellRecord
 
 ENGINE_FILES = ("backends.csv", "backends_bytes.csv", "backends_timings.csv", "backends.parquet")
 _BYTES = ["dataset", "backend", "seed", "item", "place", "codes", "bytes"]
 _KEY = ["dataset", "backend", "seed"]
 
 
-def engine_tables(out: Path, noted: Sequence[Noted]) -> dict[str, pd.DataFrame]:
+def engine_tables(out: Path, noted: Sequence[CellRecord]) -> dict[str, pd.DataFrame]:
     """The tables of the engines that a run named, by file name; none without any.
 
     backends.csv: a row for each dataset, backend, seed and k. backends_bytes.csv: what each engine holds, item by
@@ -25,7 +25,7 @@ def engine_tables(out: Path, noted: Sequence[Noted]) -> dict[str, pd.DataFrame]:
     """
     if not noted:
         return {}
-    cells: dict[CellName, Noted] = {cell.name: cell for cell in noted}
+    cells: dict[CellName, CellRecord] = {cell.name: cell for cell in noted}
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ENGINE_FILES}
     for cell in sorted(cells.values(), key=lambda cell: (cell.name.dataset, cell.backend, cell.name.seed)):
         _add(tables, out, cell)
@@ -38,7 +38,7 @@ def engine_tables(out: Path, noted: Sequence[Noted]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: Noted) -> None:
+def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: CellRecord) -> None:
     key = {"dataset": noted.name.dataset, "backend": noted.backend, "seed": noted.name.seed}
     about = {**key, "variant": noted.predicted, "similarity": noted.similarity, "engine": noted.engine}
     if noted.status in ("skipped", "failed"):

@@ -17,9 +17,9 @@ import pandas as pd
 
 from vqbench.durable import Write, write_text, write_together
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import ALL_SEEDS, SCHEMA
 from vqbench.regular import open_regular
-from vqbench.result_files import check_meta, check_size, check_together, read_csv, read_meta, read_parquet
+from vqbench.results.columns import ALL_SEEDS, SCHEMA
+from vqbench.results.validation import check_meta, check_size, check_together, read_csv, read_meta, read_parquet
 
 _META = "meta.json"
 DIGITS = "%.10g"

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,12 +19,10 @@ import pyarrow.parquet as pq
 
 from vqbench.durable import write_atomically
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.cell import Cell
-from vqbench.evaluation.tables import SCHEMA
-from vqbench.locks import PASSING
 from vqbench.regular import open_regular
-from vqbench.result_files import wrong_in
-from vqbench.text import shortened, slug
+from vqbench.results.records import Cell, CellName
+from vqbench.results.validation import wrong_in
+from vqbench.text import shortened
 from vqbench.unpacked_table import unpacked_table
 
 _SMALL = b"vqbench_cell"
@@ -40,32 +37,6 @@ _OF_VARIANTS = {
 }
 _OF_ENGINES = {"metrics": ["k"], "ledger": ["item", "place", "codes", "bytes"], "per_query": ["query", "k"]}
 State = Literal["whole", "missing", "damaged"]
-
-
-@dataclass(frozen=True)
-class CellName:
-    """Which cell, and the hash of all that its numbers depend on."""
-
-    dataset: str
-    variant: str
-    seed: int
-    depends_on: str
-
-    @property
-    def key(self) -> str:
-        """A hash of all that the cell's numbers depend on."""
-        named = [SCHEMA, self.dataset, self.variant, self.depends_on]  # two names may share a slug
-        return hashlib.sha256(repr(named).encode()).hexdigest()[:32]
-
-    @property
-    def path(self) -> Path:
-        """Where the cell lies, relative to ``cells/``."""
-        return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{self.key[:16]}.cell"
-
-    @property
-    def claim(self) -> Path:
-        """The file that whoever evaluates the cell locks, relative to ``cells/``."""
-        return self.path.with_name(f"{PASSING}{self.key[:16]}.claim")
 
 
 def save_cell(folder: Path, name: CellName, cell: Cell) -> None:

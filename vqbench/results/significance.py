@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vqbench.by_query import FLOAT, Values, by_query
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.multiple import ALPHABET, LEVEL, holm, letters
 from vqbench.numerics.stats.paired import Difference, differences, p_values
+from vqbench.results.per_query import FLOAT, Values, by_query
 
 COMPARISONS = [
     "dataset", "variant", "baseline", "metric", "k", "oversample", "difference", "ci_low", "ci_high", "p", "p_holm",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vqbench.evaluation.tables import ALL_SEEDS
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.seeds import mean_over_seeds, ratio_over_seeds
+from vqbench.results.columns import ALL_SEEDS
 
 FLOAT = "_float"  # ends the name of float search's own values
 KEPT = "_kept"  # ends the name of the ratio to them

@@ -8,23 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.by_query import over_seeds
-from vqbench.cells import load_cell
-from vqbench.comparisons import COMPARISONS, chosen_baseline, comparisons
 from vqbench.durable import faults
-from vqbench.engine_tables import ENGINE_FILES, engine_tables
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import LEDGER, labelled, without_result
-from vqbench.experiment.cell_cache import Noted
-from vqbench.experiment.run import Note
 from vqbench.locks import PASSING
-from vqbench.store import write_tables
+from vqbench.results.cell_files import load_cell
+from vqbench.results.columns import LEDGER, labelled, without_result
+from vqbench.results.engine_tables import ENGINE_FILES, engine_tables
+from vqbench.results.folder import write_tables
+from vqbench.results.per_query import over_seeds
+from vqbench.results.records import CellRecord, RunRecord
+from vqbench.results.significance import COMPARISONS, chosen_baseline, comparisons
 
 #: Held by whoever writes the tables of a results folder, or draws what is made from them.
 TABLES_CLAIM = f"{PASSING}tables.claim"
 
 
-def assemble(notes: Sequence[Note]) -> Path:
+def assemble(notes: Sequence[RunRecord]) -> Path:
     """Write metrics.csv, ledger.csv and the rest for the cells of ``notes``, which share one folder."""
     out, meta = notes[0].out, _merged([note.meta for note in notes])
     noted = {cell.name: cell for note in notes for cell in note.cells if not cell.backend}
@@ -77,7 +76,7 @@ def _compared(per_query: pd.DataFrame, meta: Mapping[str, Any], variants: Sequen
     return _joined(parts).reindex(columns=COMPARISONS)
 
 
-def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: Noted) -> None:
+def _add(tables: dict[str, list[pd.DataFrame]], out: Path, noted: CellRecord) -> None:
     name = noted.name
     if noted.status in ("skipped", "failed"):
         row = without_result(name.dataset, name.variant, noted.similarity, name.seed, noted.status, noted.reason)

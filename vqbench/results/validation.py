@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.tables import BACKENDS, LEDGER, METRICS
+from vqbench.results.columns import BACKENDS, LEDGER, METRICS
 from vqbench.text import shortened, shown
 from vqbench.unpacked_table import unpacked_table
 
