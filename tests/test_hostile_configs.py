@@ -63,7 +63,7 @@ PRIVATE = {
     "out: HERE/elsewhere": "out = ",
     "out: ''": "out = ",
     "cache: HERE/elsewhere": "cache = ",
-    "parallel: {_target_: vqbench.parallel.dask.Dask, address: 'tcp://192.0.2.1:8786'}": "parallel.address",
+    "parallel: {_target_: vqbench.search.parallel.dask.Dask, address: 'tcp://192.0.2.1:8786'}": "parallel.address",
     "datasets: {x: {address: 'tcp://192.0.2.1:1'}}\nparallel: '${datasets.x}'": "parallel = ${datasets.x}",
     "plugins: '${example}'\nexample: HERE": "plugins = ",
 }
@@ -77,7 +77,7 @@ TARGETS = {
     "dataset: {_target_: vqbench.results.folder.write_text}": "not a class of vqbench.datasets",
     "metric: {overlap: {_target_: vqbench.metrics.overlap.Overlap.__init__}}": "not a class of vqbench.metrics",
     "metric: {x: {_target_: '${oc.env:HOME}'}}": "metric.x._target_ = ${oc.env:HOME}",
-    "parallel: {_target_: subprocess.run}": "not a class of vqbench.parallel",
+    "parallel: {_target_: subprocess.run}": "not a class of vqbench.search.parallel",
     "backend: {x: {engine: {_target_: CANARY.Sing}, variant: float32}}": "backend.x.engine._target_",
     "k: [1, [{a: [{_target_: CANARY.Sing}]}]]": "k[1][0].a[0]._target_ = CANARY.Sing",
     "figures: [{_target_: CANARY.Sing}]": "figures[0]._target_",

@@ -19,8 +19,8 @@ from vqbench.ids import Numbered, PackedIds, PickedIds, positions
 from vqbench.numerics import arrays
 from vqbench.numerics.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.numerics.exact_sum import ExactSum
-from vqbench.search.by_id import top_by_id
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
+from vqbench.search.tie_order import top_by_id
 from vqbench.search.topk import Search
 
 TEXT = st.text(
@@ -154,7 +154,7 @@ def test_a_sum_of_what_is_not_finite(special: list[float]) -> None:
 
 def test_lists_by_id_of_rows_that_tie(tied_rows: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a sort of all rows, with ids whose order is not that of the rows, and few pairs at a time."""
-    monkeypatch.setattr("vqbench.search.by_id.PAIRS", 50)
+    monkeypatch.setattr("vqbench.search.tie_order.PAIRS", 50)
     names = [str(row * 7919 % 120) for row in range(120)]
     queries_qd, own = tied_rows[:9], np.arange(9)
     found = top_by_id(Search(arrays.Vectors(tied_rows, normalize=True), Cosine(), own), queries_qd, 8, names)

@@ -20,8 +20,8 @@ from vqbench.numerics.kernels.choice import in_order, shared, threads, working
 from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
 from vqbench.quantizers.parts.grid import Grid
 from vqbench.quantizers.product import k_means, nearest
-from vqbench.search.lanes import lane_cosines, lane_dots, lane_norms
-from vqbench.search.measure import Cosine, Inner, PackedHamming
+from vqbench.search.exact_dots import lane_cosines, lane_dots, lane_norms
+from vqbench.search.scorers import Cosine, Inner, PackedHamming
 from vqbench.search.similarity import CodeArray, CodeRows
 from vqbench.search.topk import Hits, Search
 

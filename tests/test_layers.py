@@ -134,7 +134,7 @@ def test_search_imports_the_floors_below() -> None:
 
 def test_search_knows_no_way_of_spreading() -> None:
     """Shards go to whatever has ``shards`` and ``map``: a pool of workers, or a loop in a test."""
-    assert not any(module.startswith("vqbench.parallel") for name in _in("search") for module in IMPORTS[name])
+    assert not any(module.startswith("vqbench.search.parallel") for name in _in("search") for module in IMPORTS[name])
 
 
 def test_only_parallel_knows_workers() -> None:
@@ -142,7 +142,7 @@ def test_only_parallel_knows_workers() -> None:
     extras = {"joblib", "dask", "distributed", "ray", "cloudpickle"}
     for module, path in MODULES.items():
         tree = ast.parse(path.read_text("utf-8"))
-        for node in tree.body if module.startswith("vqbench.parallel.") else ast.walk(tree):
+        for node in tree.body if module.startswith("vqbench.search.parallel.") else ast.walk(tree):
             if isinstance(node, ast.Import):
                 assert not extras & {alias.name.split(".")[0] for alias in node.names}, module
             elif isinstance(node, ast.ImportFrom):

@@ -6,7 +6,7 @@ import numpy as np
 import oracles
 
 from vqbench.numerics.arrays import Vectors, blocks
-from vqbench.search.measure import Cosine, Inner
+from vqbench.search.scorers import Cosine, Inner
 from vqbench.search.topk import Search
 
 

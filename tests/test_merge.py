@@ -7,7 +7,7 @@ import oracles
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.search.best import Best
+from vqbench.search.topk_merge import Best
 
 SCORES = st.lists(st.lists(st.integers(0, 3), min_size=12, max_size=12), min_size=1, max_size=3)
 

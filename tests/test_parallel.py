@@ -23,13 +23,13 @@ from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.mapped import Mapped
 from vqbench.numerics.arrays import Vectors, processors
-from vqbench.parallel import base, dask
-from vqbench.parallel.base import Parallel, Pool
-from vqbench.parallel.dask import Dask
-from vqbench.parallel.loky import Loky
-from vqbench.parallel.ray import Ray
 from vqbench.quantizers.binary import Binary
-from vqbench.search.measure import Cosine
+from vqbench.search.parallel import base, dask
+from vqbench.search.parallel.base import Parallel, Pool
+from vqbench.search.parallel.dask import Dask
+from vqbench.search.parallel.loky import Loky
+from vqbench.search.parallel.ray import Ray
+from vqbench.search.scorers import Cosine
 from vqbench.search.shards import Sharded
 from vqbench.search.topk import Hits, Search
 

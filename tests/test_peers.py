@@ -52,7 +52,7 @@ SEARCHES = [*FAMILIES, "fit"]
 PLAIN = {
     "quantizer": {"bits": {"quantizer": {"_target_": "vqbench.quantizers.binary.Binary"}}}, "k": 1, "oversample": 0,
     "metric": {"overlap": {"_target_": "vqbench.metrics.overlap.Overlap"}}, "seed": 0,
-    "parallel": {"_target_": "vqbench.parallel.threads.Threads"},
+    "parallel": {"_target_": "vqbench.search.parallel.threads.Threads"},
 }  # fmt: skip
 
 

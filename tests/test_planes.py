@@ -15,8 +15,8 @@ from vqbench.experiment.plan import named_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.base import TwoValued
-from vqbench.search.measure import Inner
-from vqbench.search.planes import Planes
+from vqbench.search.bit_planes import Planes
+from vqbench.search.scorers import Inner
 from vqbench.search.similarity import CodeArray, CodeRows, meet
 
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 from vqbench.numerics.arrays import Vectors
 from vqbench.numerics.kernels.choice import working
 from vqbench.search import topk
-from vqbench.search.measure import Cosine, Hamming
+from vqbench.search.scorers import Cosine, Hamming
 from vqbench.search.topk import Hits, Search
 
 

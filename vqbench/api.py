@@ -19,11 +19,11 @@ from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
 from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
 from vqbench.numerics.kernels.choice import Kernels, working
-from vqbench.parallel.base import Parallel
 from vqbench.quantizers.base import Codec, Similarity
 from vqbench.quantizers.variant import Variant
 from vqbench.results.columns import labelled
-from vqbench.search.measure import Cosine
+from vqbench.search.parallel.base import Parallel
+from vqbench.search.scorers import Cosine
 from vqbench.search.similarity import CodeArray, hamming_sides, meet
 from vqbench.search.topk import Hits, Search
 from vqbench.text import shortened
@@ -52,7 +52,7 @@ def evaluate(
     corpus_nd: ``(n, d)`` real numbers. queries_qd: ``(q, d)``; without them each corpus row is a query
     (``queries="self"``), left out of its own result, or rows are held out (``"holdout"``). groups: the group of each
     query (of each row where rows are the queries); intervals then count groups. parallel: who searches, as in
-    ``vqbench.parallel.loky.Loky(workers=4)``; none: this process. threads: so many work at a time in this process,
+    ``vqbench.search.parallel.loky.Loky(workers=4)``; none: this process. threads: so many work at a time in this process,
     BLAS' own included; none: one on each processor. kernels: ``numba`` (compiled, extra fast), ``numpy``, or ``auto``:
     compiled where that is worth it; none: what VQBENCH_KERNELS says, else auto. None of these three changes a result.
     Raises VqbenchError where vectors, k or a variant do not fit.

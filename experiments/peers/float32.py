@@ -9,7 +9,7 @@ from experiments.peers.ours import product_alone
 from experiments.peers.problem import Problem
 from vqbench.api import exact_topk
 from vqbench.numerics.arrays import Floats, Ints, row_dots
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 
 _OURS = "vqbench exact_topk"
 

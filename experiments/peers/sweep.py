@@ -19,7 +19,7 @@ from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
 from vqbench.numerics.arrays import Vectors
 from vqbench.quantizers.variant import Variant
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 from vqbench.search.similarity import CodeArray, meet
 from vqbench.search.topk import Search
 

@@ -11,7 +11,7 @@ from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth
 from vqbench.ids import positions
 from vqbench.numerics.draws import drawn
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 from vqbench.search.shards import Sharded, Spread
 from vqbench.search.topk import Search
 

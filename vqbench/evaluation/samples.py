@@ -14,8 +14,8 @@ from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
 from vqbench.quantizers.base import Codec, Similarity, coded, decoded
-from vqbench.search.by_id import sorted_by_id, top_by_id
 from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.search.tie_order import sorted_by_id, top_by_id
 from vqbench.search.topk import Hits, Search
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each

@@ -11,7 +11,7 @@ from vqbench.datasets.base import Data
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.evaluation.bench import Bench
 from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 
 _BLOCK = 8192  # rows at a time
 #: Words for what a file measured. The second kind ranks as cosine does only where all vectors have unit length.

@@ -18,7 +18,7 @@ from vqbench.evaluation.placement import place
 from vqbench.locks import remove_dead
 from vqbench.metrics.base import Placement
 from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Hits, Search
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.

@@ -19,8 +19,8 @@ from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import build, check_targets, checked, conf_folder, whole_numbers
 from vqbench.experiment.config.yaml_bounds import yaml_text
 from vqbench.numerics.kernels.choice import Kernels, checked_count
-from vqbench.parallel.base import Parallel
 from vqbench.quantizers.variant import Variant
+from vqbench.search.parallel.base import Parallel
 from vqbench.text import checked_name, did_you_mean, expanded, shortened, slug
 
 
@@ -93,7 +93,7 @@ class Plan:
     timed: Timed | None = None
 
 
-_HERE = "vqbench.parallel.threads.Threads"
+_HERE = "vqbench.search.parallel.threads.Threads"
 _TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
            "parallel", "timed")  # fmt: skip
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from vqbench.numerics.arrays import Bools, Floats, Ints, Rows
-from vqbench.search.best import Best
 from vqbench.search.topk import Hits, Search
+from vqbench.search.topk_merge import Best
 
 C = TypeVar("C")
 P = TypeVar("P")

@@ -14,9 +14,9 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.numerics.kernels.choice import shared
 from vqbench.quantizers.base import Codec, Similarity, TwoValued, coded, decoded
-from vqbench.search.lanes import rough_norms
-from vqbench.search.measure import Cosine, Inner, Measure, PackedHamming
-from vqbench.search.planes import Planes
+from vqbench.search.bit_planes import Planes
+from vqbench.search.exact_dots import rough_norms
+from vqbench.search.scorers import Cosine, Inner, Measure, PackedHamming
 
 _BLOCK = 8192
 

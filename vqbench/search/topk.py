@@ -15,10 +15,10 @@ import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
 from vqbench.numerics.kernels.choice import compiled, threads
-from vqbench.search import packed
-from vqbench.search.best import Best
-from vqbench.search.measure import Measure, PackedHamming
-from vqbench.search.nominate import Products, nominate, reaching
+from vqbench.search import hamming
+from vqbench.search.candidates import Products, nominate, reaching
+from vqbench.search.scorers import Measure, PackedHamming
+from vqbench.search.topk_merge import Best
 
 _QUERIES = 1024  # queries whose scores against one block are held at a time
 _TOGETHER = 4096  # queries whose lists are held at a time
@@ -70,7 +70,7 @@ class Search:
         """Rows, scores and dropped ties of queries whose lists fit into memory together."""
         everyone = np.arange(len(queries_qd))
         if (bits := self._packed(queries_qd, everyone)) is not None:
-            return packed.top(bits, k, self.priority_n)
+            return hamming.top(bits, k, self.priority_n)
         query_f, row_f, product_f, floor_q, crowded = nominate(self._products(queries_qd, everyone), k)
         best = Best.empty(len(queries_qd), k)
         for start, stop in _whole_queries(query_f, PAIRS):
@@ -124,7 +124,7 @@ class Search:
         planes = getattr(self.rows, "planes", lambda queries_qd: None)(prepared_qd)
         return Products(self.rows, self.measure, prepared_qd, own_q, self._block_rows(), _QUERIES, planes)
 
-    def _packed(self, queries_qd: Floats, part: Ints) -> packed.Bits | None:
+    def _packed(self, queries_qd: Floats, part: Ints) -> hamming.Bits | None:
         """Both sides of a search of packed bits, where compiled kernels can do it."""
         if not isinstance(self.measure, PackedHamming):
             return None
@@ -132,12 +132,12 @@ class Search:
         if kernels is None:
             return None
         own_q = np.full(len(part), -1) if self.exclude_q is None else self.exclude_q[part]
-        return packed.Bits(kernels, self.rows, self.measure, queries_qd[part], own_q.astype(np.int64))
+        return hamming.Bits(kernels, self.rows, self.measure, queries_qd[part], own_q.astype(np.int64))
 
     def _above(self, queries_qd: Floats, part: Ints, floor_q: Floats) -> Iterator[tuple[Ints, Ints]]:
         """Flat pairs, sorted by query, of the queries in ``part`` and rows whose product reaches the query's floor."""
         if (bits := self._packed(queries_qd, part)) is not None:
-            found = packed.within(bits, (bits.measure.bits - floor_q[part]) // 2, PAIRS)
+            found = hamming.within(bits, (bits.measure.bits - floor_q[part]) // 2, PAIRS)
         else:
             found = reaching(self._products(queries_qd, part), floor_q[part], PAIRS)
         for query_f, row_f in found:

@@ -24,8 +24,8 @@ from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import build_variant
 from vqbench.quantizers.variant import Variant
-from vqbench.search.by_id import top_by_id
 from vqbench.search.similarity import meet
+from vqbench.search.tie_order import top_by_id
 from vqbench.search.topk import Search
 from vqbench.text import did_you_mean, shortened, shown
 

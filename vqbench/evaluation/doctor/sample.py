@@ -13,7 +13,7 @@ from vqbench.evaluation.doctor.base import Gain
 from vqbench.evaluation.doctor.trials import PROBES, best, code_scores, cosines, overlaps
 from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
 from vqbench.numerics.draws import content_keys, drawn
-from vqbench.search.measure import Cosine
+from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Search
 
 _BLOCK = 8192  # rows at a time

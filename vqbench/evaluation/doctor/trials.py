@@ -22,7 +22,7 @@ from vqbench.quantizers.transforms.pca import PCA
 from vqbench.quantizers.transforms.rotation import Hadamard
 from vqbench.quantizers.transforms.truncate import Truncate
 from vqbench.quantizers.variant import Variant
-from vqbench.search.measure import Cosine, Inner, PackedHamming
+from vqbench.search.scorers import Cosine, Inner, PackedHamming
 from vqbench.search.similarity import CodeArray, Sides, meet
 
 K = 10

@@ -23,7 +23,7 @@ from vqbench.text import did_you_mean, shortened
 
 _PACKAGE = Path(__file__).parents[2]
 #: Where the classes of a group lie in the package; a group that is missing here lies in a package of its name.
-_HOMES = {"backends": "evaluation.backends", "transforms": "quantizers.transforms"}
+_HOMES = {"backends": "evaluation.backends", "parallel": "search.parallel", "transforms": "quantizers.transforms"}
 #: Group of configs -> base classes whose subclasses may be named there.
 BASES = {
     "quantizers": {"Quantizer"},

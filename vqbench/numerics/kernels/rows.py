@@ -19,7 +19,7 @@ def _add(sum_l, x_l, y_l):
 
 @njit(cache=True, nogil=True, inline="always")
 def _dot(x_d, y_d, sum_l):
-    """The sum of x * y, added up as ``vqbench.search.lanes.lane_dots`` says."""
+    """The sum of x * y, added up as ``vqbench.search.exact_dots.lane_dots`` says."""
     sum_l[:] = 0
     rest = len(x_d) % LANES
     for start in range(0, len(x_d) - rest, LANES):

@@ -9,7 +9,7 @@ import numpy as np
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints, Numbers
 from vqbench.numerics.packing import only_bits, unpack_bits
-from vqbench.search.lanes import lane_cosines, lane_dots, rough_norms
+from vqbench.search.exact_dots import lane_cosines, lane_dots, rough_norms
 
 
 @dataclass(frozen=True)

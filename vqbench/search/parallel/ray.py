@@ -16,7 +16,7 @@ from typing import Any
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import processors
-from vqbench.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
 
 
 @dataclass(frozen=True, kw_only=True)

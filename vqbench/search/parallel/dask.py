@@ -13,7 +13,7 @@ from typing import Any
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import processors
-from vqbench.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
 
 _WAIT = 30  # seconds for a scheduler to answer, and for its first worker
 

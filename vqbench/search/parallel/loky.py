@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from vqbench.numerics.arrays import processors
-from vqbench.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from vqbench.parallel.base import Parallel
+from vqbench.search.parallel.base import Parallel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 from vqbench.numerics.arrays import Floats, Ints, Numbers, Rows, blocks
 from vqbench.numerics.kernels.choice import shared
 from vqbench.numerics.packing import Words, as_words, only_bits
-from vqbench.search.measure import PackedHamming
+from vqbench.search.scorers import PackedHamming
 
 _BLOCK = 8192  # codes that a thread takes at a time
 _SHIFT = np.uint64(40)  # as in ``vqbench.numerics.kernels.hamming``

@@ -10,8 +10,8 @@ import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
 from vqbench.numerics.kernels.choice import compiled, shared
-from vqbench.search.measure import Measure
-from vqbench.search.planes import Planes
+from vqbench.search.bit_planes import Planes
+from vqbench.search.scorers import Measure
 
 
 @dataclass(frozen=True)
