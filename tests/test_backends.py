@@ -29,8 +29,9 @@ from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import allowed_targets, conf_folder
 from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
-from vqbench.numerics.arrays import Vectors, unit_rows
+from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.faiss_codec import FaissCodec
+from vqbench.storage.vectors import Vectors
 
 FOLDER = conf_folder() / "backend"
 NODES = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}

@@ -15,7 +15,7 @@ from vqbench.datasets import row_checks
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.numerics import arrays
+from vqbench.storage import vectors
 
 GOOD = np.random.default_rng(3).standard_normal((60, 8)).astype(np.float32)
 BAD = {"nan": np.nan, "infinite": np.inf, "zero": 0.0, "beyond float32": 1e300}
@@ -73,7 +73,7 @@ def test_dropping_is_as_if_the_rows_had_never_been_there(
 
 def test_bad_queries_groups_and_judgements(monkeypatch: pytest.MonkeyPatch) -> None:
     """The group of a query stays its own, and a judgement of a row that has gone is no mistake."""
-    monkeypatch.setattr(arrays, "_KEPT", 0)
+    monkeypatch.setattr(vectors, "_KEPT", 0)
     queries_qd, kept = _with([0, 4], GOOD[:9], ["nan", "zero"])
     corpus_nd, _ = _with([2], GOOD, ["infinite"])
     query_ids, ids = [f"q{row}" for row in range(11)], [f"d{row}" for row in range(61)]

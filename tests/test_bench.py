@@ -21,19 +21,19 @@ from vqbench.metrics.overlap import Overlap
 from vqbench.metrics.rbo import RBO
 from vqbench.metrics.reconstruction import MSE
 from vqbench.metrics.regret import Regret
-from vqbench.numerics import arrays
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.results.records import Cell
 from vqbench.search import topk
+from vqbench.storage import vectors
 
 METRICS = (Overlap(), RBO(), Regret(), MSE())
 HAMMING = vqbench.Variant(quantizer=Binary(threshold="mean"), similarity="hamming")
 INT8 = vqbench.Variant(quantizer=OffsetInt8(), similarity="raw")
 FLOAT = vqbench.Variant(quantizer=Cast())
-TINY = [(arrays, "_KEPT", 0), (arrays, "_TAKEN", 3), (encoding, "_BLOCK", 7), (topk, "_QUERIES", 5),
+TINY = [(vectors, "_KEPT", 0), (vectors, "_TAKEN", 3), (encoding, "_BLOCK", 7), (topk, "_QUERIES", 5),
         (topk, "PAIRS", 300)]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highes
 from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import conf_folder
-from vqbench.numerics import arrays
+from vqbench.storage import vectors
 
 
 @cache
@@ -90,7 +90,7 @@ def test_block_size_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     x_nd = clusters(n=700) + 0.1
     first = plain(data_of(x_nd, queries_qd=clusters(n=90, seed=5)))
     monkeypatch.setattr(subjects, "_BLOCK", 97)
-    monkeypatch.setattr(arrays, "_KEPT", 0)  # rows are read again for each block
+    monkeypatch.setattr(vectors, "_KEPT", 0)  # rows are read again for each block
     assert json.dumps(plain(data_of(x_nd, queries_qd=clusters(n=90, seed=5)))) == json.dumps(first)
 
 

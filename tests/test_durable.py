@@ -18,11 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench import locks
 from vqbench.cli.console import progress_bar
 from vqbench.cli.main import main
 from vqbench.cli.screens.summary import closing
-from vqbench.durable import write_atomically, write_text, write_together
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.experiment.cell_cache import Shown, Task, obtain
@@ -30,6 +28,8 @@ from vqbench.results.cell_files import cell_state, load_cell, save_cell
 from vqbench.results.columns import LEDGER, METRICS, SCHEMA
 from vqbench.results.folder import read_results, write_tables
 from vqbench.results.records import MEANWHILE, Cell, CellName, CellRecord
+from vqbench.storage import locks
+from vqbench.storage.atomic import write_atomically, write_text, write_together
 
 NAME = CellName("d", "v" * 300, 0, "all that it depends on")
 CELL = Cell(

@@ -15,15 +15,15 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation import encoding
 from vqbench.evaluation.encoding import CodeFile, Recoded, encode_corpus
 from vqbench.metrics.reconstruction import MSE, CosineError
-from vqbench.numerics.arrays import Vectors
 from vqbench.quantizers.base import Codec, Quantizer, coded
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.transforms.center import Center
-from vqbench.rawrows import RawRows
 from vqbench.search.similarity import CodeArray
+from vqbench.storage.raw_rows import RawRows
+from vqbench.storage.vectors import Vectors
 
 
 @pytest.mark.parametrize("room", [True, False])

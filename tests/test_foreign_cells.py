@@ -19,10 +19,10 @@ from vqbench.cli.main import main
 from vqbench.datasets.readers.footer import parts_of
 from vqbench.errors import VqbenchError
 from vqbench.experiment.cell_keys import plugin_hashes
-from vqbench.ids import PackedIds
-from vqbench.locks import claimed
 from vqbench.results.cell_files import cell_state, load_cell, save_cell
-from vqbench.unpacked_table import unpacked_table
+from vqbench.storage.ids import PackedIds
+from vqbench.storage.locks import claimed
+from vqbench.storage.parquet import unpacked_table
 
 _KEY = b"vqbench_cell"
 

@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench import ids
 from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
-from vqbench.ids import Numbered, PackedIds, PickedIds, positions
 from vqbench.numerics import arrays
+from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.draws import draw_keys, drawn, id_keys, mixed
 from vqbench.numerics.exact_sum import ExactSum
 from vqbench.search.scorers import Cosine
 from vqbench.search.tie_order import top_by_id
 from vqbench.search.topk import Search
+from vqbench.storage import ids
+from vqbench.storage.ids import Numbered, PackedIds, PickedIds, positions
+from vqbench.storage.vectors import Vectors
 
 TEXT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from("\r\n\u2028 a"), max_size=40
@@ -157,9 +159,9 @@ def test_lists_by_id_of_rows_that_tie(tied_rows: np.ndarray, monkeypatch: pytest
     monkeypatch.setattr("vqbench.search.tie_order.PAIRS", 50)
     names = [str(row * 7919 % 120) for row in range(120)]
     queries_qd, own = tied_rows[:9], np.arange(9)
-    found = top_by_id(Search(arrays.Vectors(tied_rows, normalize=True), Cosine(), own), queries_qd, 8, names)
+    found = top_by_id(Search(Vectors(tied_rows, normalize=True), Cosine(), own), queries_qd, 8, names)
     for query in range(9):
-        cosines = Cosine().pairs(arrays.unit_rows(tied_rows), queries_qd[query])
+        cosines = Cosine().pairs(unit_rows(tied_rows), queries_qd[query])
         rows = sorted((row for row in range(120) if row != query), key=lambda row: (-cosines[row], names[row]))
         assert found.ids_qk[query].tolist() == rows[:8]
         assert found.scores_qk[query].tolist() == cosines[rows[:8]].tolist()

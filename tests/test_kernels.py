@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Vectors
 from vqbench.numerics.kernels import choice
 from vqbench.numerics.kernels.choice import in_order, shared, threads, working
 from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
@@ -24,6 +23,7 @@ from vqbench.search.exact_dots import lane_cosines, lane_dots, lane_norms
 from vqbench.search.scorers import Cosine, Inner, PackedHamming
 from vqbench.search.similarity import CodeArray, CodeRows
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.vectors import Vectors
 
 BOTH = ("numpy", "numba") if find_spec("numba") else ("numpy",)
 needs_numba = pytest.mark.skipif(len(BOTH) == 1, reason="numba is not installed: pip install 'vqbench[fast]'")

@@ -241,7 +241,7 @@ READERS = sorted(
 def test_what_reads_results_needs_nothing_else(name: str) -> None:
     """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
     tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.results.folder", "vqbench.results.columns",
-              *_in("stats"), "vqbench.durable", "vqbench.locks", "vqbench.results.per_query", "vqbench.cli.screens.compare",
+              *_in("stats"), "vqbench.storage.atomic", "vqbench.storage.locks", "vqbench.results.per_query", "vqbench.cli.screens.compare",
               "vqbench.results.significance", "vqbench.analysis.compare_align", "vqbench.results.validation"}  # fmt: skip
     figures = {module for module in READERS if module.startswith("vqbench.report.figures.")}
     others = set(READERS) - (set() if name in figures else figures)
@@ -263,7 +263,7 @@ def test_files_of_results_are_read_in_one_place() -> None:
     for name, path in MODULES.items():
         if name != "vqbench.results.validation":
             assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
-    allowed = {"vqbench.errors", "vqbench.text", "vqbench.results.columns", "vqbench.unpacked_table"}
+    allowed = {"vqbench.errors", "vqbench.text", "vqbench.results.columns", "vqbench.storage.parquet"}
     assert IMPORTS["vqbench.results.validation"] <= allowed
 
 

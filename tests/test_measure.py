@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import oracles
 
-from vqbench.numerics.arrays import Vectors, blocks
+from vqbench.numerics.arrays import blocks
 from vqbench.search.scorers import Cosine, Inner
 from vqbench.search.topk import Search
+from vqbench.storage.vectors import Vectors
 
 
 def test_zero_rows_score_zero() -> None:

@@ -21,9 +21,9 @@ EACH = 8 + 8 + 16 + 8
 RUN = """
 import resource, sys
 from pathlib import Path
-import vqbench.numerics.arrays
+import vqbench.storage.vectors
 from vqbench.cli.main import main
-vqbench.numerics.arrays._KEPT = 2**20  # no finished rows stay in memory
+vqbench.storage.vectors._KEPT = 2**20  # no finished rows stay in memory
 status, peak = main(sys.argv[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if Path("/proc/self/status").exists():  # a child's ru_maxrss begins with its parent's, this does not
     peak = next(x.split()[1] for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))

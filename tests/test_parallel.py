@@ -21,8 +21,7 @@ from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import build, conf_folder
-from vqbench.mapped import Mapped
-from vqbench.numerics.arrays import Vectors, processors
+from vqbench.numerics.arrays import processors
 from vqbench.quantizers.binary import Binary
 from vqbench.search.parallel import base, dask
 from vqbench.search.parallel.base import Parallel, Pool
@@ -32,6 +31,8 @@ from vqbench.search.parallel.ray import Ray
 from vqbench.search.scorers import Cosine
 from vqbench.search.shards import Sharded
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.mapped import Mapped
+from vqbench.storage.vectors import Vectors
 
 EXTRAS = {"loky": ("joblib", "joblib"), "dask": ("distributed", "dask"), "ray": ("ray", "ray")}
 MANY: dict[str, Callable[..., Parallel]] = {"loky": Loky, "dask": Dask, "ray": Ray}

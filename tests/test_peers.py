@@ -31,10 +31,10 @@ from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.plan import make_plan
-from vqbench.locks import claimed
 from vqbench.report.figures.folder import draw_all
 from vqbench.results.columns import SCHEMA
 from vqbench.results.folder import check_tables, write_tables
+from vqbench.storage.locks import claimed
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vqbench import rawrows
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
@@ -25,8 +24,8 @@ from vqbench.datasets.readers import unpack
 from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.readers.formats import READERS, read
 from vqbench.errors import VqbenchError
-from vqbench.numerics import arrays
-from vqbench.rawrows import RawRows
+from vqbench.storage import raw_rows, vectors
+from vqbench.storage.raw_rows import RawRows
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(1, 100, (37, 5)).astype(np.uint8)  # what every format can hold
@@ -93,13 +92,13 @@ def test_slices_and_gathers_are_those_of_the_array(
 ) -> None:
     """Unsorted, repeated and negative row numbers too; reads that end at a tiny span and leap over gaps."""
     monkeypatch.setattr(unpack, "KEPT", kept)
-    monkeypatch.setattr(rawrows, "_SPAN", 40)
+    monkeypatch.setattr(raw_rows, "_SPAN", 40)
     path = tmp_path / name
     WRITERS[name](path, BYTES)
     rows_nd = read(path, Wanted()).rows_nd
     assert (rows_nd.shape, rows_nd.ndim, len(rows_nd)) == (BYTES.shape, 2, len(BYTES))
     for gap in (0, 12, 4096):
-        monkeypatch.setattr(rawrows, "_GAP", gap)
+        monkeypatch.setattr(raw_rows, "_GAP", gap)
         for picked in (slice(None), slice(3, 9), slice(-5, None), slice(9, 3), slice(30, 99), slice(1, 30, 4)):
             np.testing.assert_array_equal(rows_nd[picked], BYTES[picked])
         for rows in ([5, 1, 1, 36, 0, 7, 6, 5], [-1, 3], [0], [], list(range(37)), RNG.integers(0, 37, 200)):
@@ -271,7 +270,7 @@ def test_the_same_vectors_have_the_same_fingerprint_and_keys_in_every_format(
     wanted = prepare(Source("here", BYTES), "test", queries="self", n_queries=5, normalize=True)
     for kept in (0, 64 * 2**20):
         monkeypatch.setattr(unpack, "KEPT", kept)
-        monkeypatch.setattr(arrays, "_KEPT", kept)
+        monkeypatch.setattr(vectors, "_KEPT", kept)
         for name, writer in WRITERS.items():
             writer(tmp_path / name, BYTES)
             data = _data(tmp_path / name)
@@ -291,7 +290,7 @@ def test_the_same_vectors_give_the_same_table_in_every_format(tmp_path: Path, mo
         path = Path(name)
         writer(path, BYTES)
         if name in ("x.fvecs", "chunks.hdf5"):
-            monkeypatch.setattr("vqbench.numerics.arrays._KEPT", 0)
+            monkeypatch.setattr("vqbench.storage.vectors._KEPT", 0)
             monkeypatch.setattr(unpack, "KEPT", 0)
         told = ["dataset=file", f"dataset.path={name}", "dataset.name=same", "dataset.ids=ids.txt", "n_queries=9"]
         told += ["quantizer=[offset_int8,binary_mean]", "metric=[overlap,mse]", "k=[5]", "oversample=[0]"]

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench import locks, scratch
-from vqbench.scratch import Scratch, Temporary
+from vqbench.storage import locks, scratch
+from vqbench.storage.scratch import Scratch, Temporary
 
 _KILLED = """
 import os, signal, sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from vqbench.scratch import Temporary
+from vqbench.storage.scratch import Temporary
 kept = Temporary(".rows")
 kept.write(b"half")
 kept.file.flush()

@@ -8,11 +8,11 @@ import numpy as np
 import oracles
 import pytest
 
-from vqbench.numerics.arrays import Vectors
 from vqbench.numerics.kernels.choice import working
 from vqbench.search import topk
 from vqbench.search.scorers import Cosine, Hamming
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.vectors import Vectors
 
 
 def _assert_same(hits: Hits, scores_qn: np.ndarray, k: int, exclude_q=None, priority_n=None) -> None:

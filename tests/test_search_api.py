@@ -10,12 +10,12 @@ import pytest
 
 import vqbench
 from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.numerics.arrays import Vectors
 from vqbench.numerics.packing import pack_bits
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.search.topk import Hits
+from vqbench.storage.vectors import Vectors
 
 
 def _assert_same(hits: Hits, scores_qn: np.ndarray, k: int) -> None:

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
-from vqbench.mapped import Mapped
-from vqbench.numerics.arrays import Vectors, processors
+from vqbench.numerics.arrays import processors
 from vqbench.search.scorers import Cosine, Hamming, Measure
 from vqbench.search.shards import Best, Common, Part, Sharded, shard_top
 from vqbench.search.similarity import CodeArray, hamming_sides
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.mapped import Mapped
+from vqbench.storage.vectors import Vectors
 
 
 @dataclass(frozen=True)

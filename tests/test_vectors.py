@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench.numerics import arrays
-from vqbench.numerics.arrays import Vectors
+from vqbench.storage import vectors as home
+from vqbench.storage.vectors import Vectors
 
 N, D = 37, 6
 
@@ -38,8 +38,8 @@ def test_every_form_gives_the_same_rows(
     whole: np.ndarray, form: str, subset: bool, kept: int, normalize: bool,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(arrays, "_KEPT", kept)
-    monkeypatch.setattr(arrays, "_TAKEN", 4)
+    monkeypatch.setattr(home, "_KEPT", kept)
+    monkeypatch.setattr(home, "_TAKEN", 4)
     if form == "fortran":
         array_nd = np.asfortranarray(whole.astype(np.float64))
     elif form == "strided":
@@ -70,7 +70,7 @@ def test_every_form_gives_the_same_rows(
 
 @pytest.mark.parametrize("kept", [0, 64 * 2**20])
 def test_only(whole: np.ndarray, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "_KEPT", kept)
+    monkeypatch.setattr(home, "_KEPT", kept)
     vectors = Vectors(whole, normalize=True).only(np.delete(np.arange(N), [0, 36, 5])).only(np.arange(1, N - 3))
     left = [row for row in range(N) if row not in (0, 1, 5, 36)]
     np.testing.assert_array_equal(vectors.block(0, vectors.n), _wanted(whole[left], True))
@@ -79,6 +79,6 @@ def test_only(whole: np.ndarray, kept: int, monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_lies_above_the_limit_is_not_kept(whole: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is on the finished rows' bytes: at 4 n d they are kept, one byte below they are not."""
     for limit, same in ((4 * N * D, True), (4 * N * D - 1, False)):
-        monkeypatch.setattr(arrays, "_KEPT", limit)
+        monkeypatch.setattr(home, "_KEPT", limit)
         vectors = Vectors(whole, normalize=True)
         assert np.shares_memory(vectors.block(0, 5), vectors.block(0, 5)) is same

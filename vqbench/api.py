@@ -17,7 +17,7 @@ from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import Metric
 from vqbench.metrics.overlap import Overlap, Recall
-from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, Vectors, as_float32
+from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, as_float32
 from vqbench.numerics.kernels.choice import Kernels, working
 from vqbench.quantizers.base import Codec, Similarity
 from vqbench.quantizers.variant import Variant
@@ -26,6 +26,7 @@ from vqbench.search.parallel.base import Parallel
 from vqbench.search.scorers import Cosine
 from vqbench.search.similarity import CodeArray, hamming_sides, meet
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.vectors import Vectors
 from vqbench.text import shortened
 
 

@@ -25,12 +25,12 @@ from experiments.peers.settings import PARTS, Timed
 from experiments.peers.sweep import sweep
 from experiments.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown, runs
 from experiments.peers.training import fit
-from vqbench.durable import check_writable, faults
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
-from vqbench.locks import PASSING, claimed, remove_dead
 from vqbench.numerics.kernels.choice import chosen, threads
 from vqbench.results.folder import check_not_later, write_tables
+from vqbench.storage.atomic import check_writable, faults
+from vqbench.storage.locks import PASSING, claimed, remove_dead
 from vqbench.text import check_no_links
 
 KIND = "peers"

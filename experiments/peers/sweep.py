@@ -17,11 +17,11 @@ from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import build, conf_folder
 from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
-from vqbench.numerics.arrays import Vectors
 from vqbench.quantizers.variant import Variant
 from vqbench.search.scorers import Cosine
 from vqbench.search.similarity import CodeArray, meet
 from vqbench.search.topk import Search
+from vqbench.storage.vectors import Vectors
 
 _SWEEP, _KERNELS = "vqbench.evaluate, default variants", "its kernels alone"
 

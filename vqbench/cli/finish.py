@@ -9,11 +9,11 @@ from typing import Any
 
 from vqbench.cli.console import progress_bar
 from vqbench.cli.screens.summary import closing, no_result, summary
-from vqbench.durable import faults
-from vqbench.locks import claimed
 from vqbench.results.assemble import TABLES_CLAIM, assemble
 from vqbench.results.folder import holds_results
 from vqbench.results.records import MEANWHILE, RunRecord
+from vqbench.storage.atomic import faults
+from vqbench.storage.locks import claimed
 
 
 def finish(notes: Sequence[RunRecord]) -> int:

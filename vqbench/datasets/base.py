@@ -12,8 +12,9 @@ import numpy as np
 from vqbench.datasets.judgements import Judgement, Qrels
 from vqbench.datasets.row_checks import Dropped
 from vqbench.datasets.stated_neighbours import Given
-from vqbench.numerics.arrays import Floats, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.numerics.arrays import Floats, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import draw_keys, drawn
+from vqbench.storage.vectors import Vectors
 
 _BLOCK = 8192  # rows at a time
 

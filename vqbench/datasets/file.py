@@ -11,7 +11,7 @@ from vqbench.datasets.readers.arrow_folder import is_folder
 from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
-from vqbench.ids import PackedIds
+from vqbench.storage.ids import PackedIds
 from vqbench.text import expanded
 
 BUNDLED = "bundled:"

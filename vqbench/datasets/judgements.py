@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ids import positions
 from vqbench.numerics.arrays import Floats, Ints
+from vqbench.storage.ids import positions
 from vqbench.text import shortened
 
 #: Query id, document id, gain.

@@ -15,9 +15,10 @@ from vqbench.datasets.judgements import select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.errors import VqbenchError
-from vqbench.ids import Numbered, PickedIds, positions
-from vqbench.numerics.arrays import Floats, Ints, Keys, Vectors, block_rows, blocks, row_norms
+from vqbench.numerics.arrays import Floats, Ints, Keys, block_rows, blocks, row_norms
 from vqbench.numerics.draws import drawn, named
+from vqbench.storage.ids import Numbered, PickedIds, positions
+from vqbench.storage.vectors import Vectors
 
 _TEXTS = 1 << 14  # that are hashed at a time
 _QUICK = 1 << 29  # bytes of a corpus that may be read once more

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.ids import PickedIds
-from vqbench.numerics.arrays import Bools, Ints, Keys, Table, Vectors, block_rows, blocks
+from vqbench.numerics.arrays import Bools, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import content_keys, id_keys, named
+from vqbench.storage.ids import PickedIds
+from vqbench.storage.vectors import Vectors
 
 _BLOCK = 8192  # rows at a time
 _SHOWN = 5  # bad rows named in a message

@@ -9,11 +9,11 @@ from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth, find_truth
-from vqbench.ids import positions
 from vqbench.numerics.draws import drawn
 from vqbench.search.scorers import Cosine
 from vqbench.search.shards import Sharded, Spread
 from vqbench.search.topk import Search
+from vqbench.storage.ids import positions
 
 
 @dataclass(frozen=True)

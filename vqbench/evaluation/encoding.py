@@ -10,13 +10,14 @@ from typing import Self
 import numpy as np
 
 from vqbench.metrics.base import RowMetric
-from vqbench.numerics.arrays import Codes, Floats, Ints, Vectors, block_rows, blocks
+from vqbench.numerics.arrays import Codes, Floats, Ints, block_rows, blocks
 from vqbench.numerics.exact_sum import ExactSum
 from vqbench.numerics.kernels.choice import in_order
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec, coded, decoded
-from vqbench.scratch import Scratch, has_room
 from vqbench.search.similarity import CodeArray, CodeBlocks
+from vqbench.storage.scratch import Scratch, has_room
+from vqbench.storage.vectors import Vectors
 
 _BLOCK = 2048  # rows that a thread encodes at a time
 _HELD = 512 * 2**20  # bytes of codes that are kept in memory

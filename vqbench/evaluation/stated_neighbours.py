@@ -10,8 +10,9 @@ import numpy as np
 from vqbench.datasets.base import Data
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.evaluation.bench import Bench
-from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
+from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_norms
 from vqbench.search.scorers import Cosine
+from vqbench.storage.vectors import Vectors
 
 _BLOCK = 8192  # rows at a time
 #: Words for what a file measured. The second kind ranks as cosine does only where all vectors have unit length.

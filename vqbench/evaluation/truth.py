@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from vqbench.datasets.base import Data
-from vqbench.durable import write_atomically
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.placement import place
-from vqbench.locks import remove_dead
 from vqbench.metrics.base import Placement
 from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Hits, Search
+from vqbench.storage.atomic import write_atomically
+from vqbench.storage.locks import remove_dead
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.
 ARITHMETIC = 3

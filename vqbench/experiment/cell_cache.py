@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from rich.progress import Progress, TaskID
 
-from vqbench.durable import faults, make_folder
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.bench import Bench
 from vqbench.experiment.config.plugins import place_of
-from vqbench.locks import claimed
 from vqbench.results.cell_files import cell_state, save_cell
 from vqbench.results.records import MEANWHILE, Cell, CellName, CellRecord
+from vqbench.storage.atomic import faults, make_folder
+from vqbench.storage.locks import claimed
 from vqbench.text import shown
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from vqbench.durable import faults, make_folder, write_atomically, write_text
-from vqbench.locks import PASSING, available, claimed, remove_dead
 from vqbench.results.records import CellName, CellRecord, RunRecord
+from vqbench.storage.atomic import faults, make_folder, write_atomically, write_text
+from vqbench.storage.locks import PASSING, available, claimed, remove_dead
 
 _HOME = Path("results", ".sweeps")
 

@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
-from vqbench.durable import check_writable, faults
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
@@ -24,13 +23,14 @@ from vqbench.experiment import provenance
 from vqbench.experiment.cell_cache import Shown, Task, obtain, once, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.plan import Plan
-from vqbench.ids import positions
-from vqbench.locks import available, remove_dead
 from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.variant import Variant
 from vqbench.results.folder import check_not_later
 from vqbench.results.records import Cell, CellName, CellRecord, RunRecord
 from vqbench.search.shards import Spread
+from vqbench.storage.atomic import check_writable, faults
+from vqbench.storage.ids import positions
+from vqbench.storage.locks import available, remove_dead
 from vqbench.text import check_no_links, did_you_mean
 
 _NAMED = 100_000  # ids that a mistyped one is compared with

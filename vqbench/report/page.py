@@ -12,14 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vqbench.analysis import recommend_text
-from vqbench.durable import write_atomically, write_text
 from vqbench.errors import VqbenchError
-from vqbench.locks import remove_dead
 from vqbench.report import charts, tables
 from vqbench.report.engines import Engines, differences, engines
 from vqbench.report.recommendations import Answer, answers, lead
 from vqbench.results.folder import Results, read_results
 from vqbench.results.measured_settings import FLOAT32, Setting, settings_of, shown_k
+from vqbench.storage.atomic import write_atomically, write_text
+from vqbench.storage.locks import remove_dead
 from vqbench.text import shown
 
 NAME = "report.html"

@@ -8,9 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.durable import faults
 from vqbench.errors import VqbenchError
-from vqbench.locks import PASSING
 from vqbench.results.cell_files import load_cell
 from vqbench.results.columns import LEDGER, labelled, without_result
 from vqbench.results.engine_tables import ENGINE_FILES, engine_tables
@@ -18,6 +16,8 @@ from vqbench.results.folder import write_tables
 from vqbench.results.per_query import over_seeds
 from vqbench.results.records import CellRecord, RunRecord
 from vqbench.results.significance import COMPARISONS, chosen_baseline, comparisons
+from vqbench.storage.atomic import faults
+from vqbench.storage.locks import PASSING
 
 #: Held by whoever writes the tables of a results folder, or draws what is made from them.
 TABLES_CLAIM = f"{PASSING}tables.claim"

@@ -17,13 +17,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vqbench.durable import write_atomically
 from vqbench.errors import VqbenchError
-from vqbench.regular import open_regular
 from vqbench.results.records import Cell, CellName
 from vqbench.results.validation import wrong_in
+from vqbench.storage.atomic import write_atomically
+from vqbench.storage.parquet import unpacked_table
+from vqbench.storage.safe_open import open_regular
 from vqbench.text import shortened
-from vqbench.unpacked_table import unpacked_table
 
 _SMALL = b"vqbench_cell"
 _LONGEST_HEAD = 200  # bytes

@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.durable import Write, write_text, write_together
 from vqbench.errors import VqbenchError
-from vqbench.regular import open_regular
 from vqbench.results.columns import ALL_SEEDS, SCHEMA
 from vqbench.results.validation import check_meta, check_size, check_together, read_csv, read_meta, read_parquet
+from vqbench.storage.atomic import Write, write_text, write_together
+from vqbench.storage.safe_open import open_regular
 
 _META = "meta.json"
 DIGITS = "%.10g"

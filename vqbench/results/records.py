@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.locks import PASSING
 from vqbench.results.columns import SCHEMA
+from vqbench.storage.locks import PASSING
 from vqbench.text import slug
 
 MEANWHILE = "finished by another run meanwhile"

@@ -15,8 +15,8 @@ import pandas as pd
 
 from vqbench.errors import VqbenchError
 from vqbench.results.columns import BACKENDS, LEDGER, METRICS
+from vqbench.storage.parquet import unpacked_table
 from vqbench.text import shortened, shown
-from vqbench.unpacked_table import unpacked_table
 
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
 _NAME = 1000  # characters of a name at most, as in a run: figures would take minutes for longer ones

@@ -19,7 +19,7 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.columns import blocks_of, id_column, vector_column
 from vqbench.datasets.readers.unpack import unpacked
 from vqbench.errors import VqbenchError
-from vqbench.ids import PackedIds
+from vqbench.storage.ids import PackedIds
 
 if TYPE_CHECKING:
     import pyarrow as pa

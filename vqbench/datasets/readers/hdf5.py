@@ -25,7 +25,7 @@ from vqbench.datasets.stated_neighbours import Given, check_given
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.numerics.arrays import Table
-from vqbench.rawrows import RawRows, stamp_of
+from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
 _TALL = 1 << 28  # bytes that even those may take

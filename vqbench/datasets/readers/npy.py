@@ -11,8 +11,8 @@ import numpy as np
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.numerics.arrays import blocks
-from vqbench.rawrows import RawRows, stamp_of
-from vqbench.scratch import Scratch
+from vqbench.storage.raw_rows import RawRows, stamp_of
+from vqbench.storage.scratch import Scratch
 
 _HEADER = 10_000  # characters of a header at most, as numpy's own limit
 _BLOCK = 1 << 24  # bytes of columns that are turned at a time

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.npy import header, turned
 from vqbench.datasets.readers.unpack import most, too_large, unpacked
-from vqbench.rawrows import RawRows
+from vqbench.storage.raw_rows import RawRows
 
 _BEGINS = b"PK\x03\x04"
 _BLOCK = 1 << 22  # bytes that are unpacked at a time

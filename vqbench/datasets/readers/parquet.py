@@ -15,7 +15,7 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.columns import blocks_of, id_column, vector_column
 from vqbench.datasets.readers.footer import parts
 from vqbench.datasets.readers.unpack import most, too_large, unpacked
-from vqbench.ids import PackedIds
+from vqbench.storage.ids import PackedIds
 
 _BATCH = 1 << 13  # rows at a time, at most
 _BYTES = 1 << 24  # bytes at a time

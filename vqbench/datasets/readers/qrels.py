@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vqbench.datasets.judgements import Judgement
 from vqbench.datasets.readers.base import refusal
-from vqbench.ids import PackedIds
+from vqbench.storage.ids import PackedIds
 
 _SPACE = re.compile(r"[ \t\f\v]+")  # an id may hold any other character, a no-break space too
 _GAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)

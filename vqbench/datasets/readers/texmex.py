@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
-from vqbench.rawrows import RawRows, stamp_of
+from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _TYPES = {".fvecs": "<f4", ".bvecs": "u1"}
 _HEAD = 4

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.numerics.arrays import Table
-from vqbench.scratch import Scratch
+from vqbench.storage.scratch import Scratch
 
 KEPT = 64 * 2**20  # bytes
 _FREE = 64 * 2**20  # bytes that anything may unpack to

@@ -11,10 +11,11 @@ import numpy as np
 from vqbench.datasets.base import Data
 from vqbench.evaluation.doctor.base import Gain
 from vqbench.evaluation.doctor.trials import PROBES, best, code_scores, cosines, overlaps
-from vqbench.numerics.arrays import Bools, Floats, Ints, Vectors, block_rows, blocks, row_norms
+from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_norms
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Search
+from vqbench.storage.vectors import Vectors
 
 _BLOCK = 8192  # rows at a time
 _ROWS = 4096  # of the sample

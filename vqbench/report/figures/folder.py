@@ -14,7 +14,6 @@ from experiments.peers.figures_memory import memory
 from experiments.peers.figures_peers import TABLE as TIMED
 from experiments.peers.figures_peers import peers
 from vqbench.analysis.scaling.curves import nested
-from vqbench.durable import faults, write_together
 from vqbench.errors import VqbenchError
 from vqbench.report.figures.across import overlap_by_dataset
 from vqbench.report.figures.calibration import calibration
@@ -35,6 +34,7 @@ from vqbench.report.figures.tradeoff import overlap_vs_bytes
 from vqbench.report.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
 from vqbench.results.folder import Results, check_tables, read_results
 from vqbench.results.validation import read_timed_meta
+from vqbench.storage.atomic import faults, write_together
 from vqbench.text import check_no_links, distinct
 
 #: In the order in which a reader wants them.

@@ -18,8 +18,8 @@ import numpy as np
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, blocks
 from vqbench.numerics.draws import named
-from vqbench.rawrows import stamp_of
-from vqbench.scratch import Temporary
+from vqbench.storage.raw_rows import stamp_of
+from vqbench.storage.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
 _MANY = 1 << 14  # ids at a time

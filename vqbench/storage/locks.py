@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vqbench.regular import NO_LINK
+from vqbench.storage.safe_open import NO_LINK
 
 try:
     import fcntl

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from vqbench.errors import VqbenchError
-from vqbench.locks import PASSING, remove, take
+from vqbench.storage.locks import PASSING, remove, take
 
 Write = Callable[[Path], object]
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}

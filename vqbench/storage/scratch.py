@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.errors import VqbenchError
-from vqbench.locks import PASSING, remove, remove_dead, take
-from vqbench.rawrows import RawRows, stamp_of
+from vqbench.storage.locks import PASSING, remove, remove_dead, take
+from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _SPARE = 1 << 28  # bytes of the disk that are left free
 
