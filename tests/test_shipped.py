@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from places import ROOT
 
 from vqbench.cli.main import main
 from vqbench.datasets.base import Source
@@ -23,7 +24,6 @@ from vqbench.datasets.synthetic import Synthetic
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import conf_folder
 
-ROOT = Path(__file__).parents[1]
 TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them
 EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name not in TIMED]
 LARGE = {
