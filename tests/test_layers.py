@@ -1,9 +1,8 @@
-"""The floors of the package: what each module may import, and that no imports go in a circle."""
+"""Which package may import which: one table, from the lowest floor to the highest, without a circle."""
 
 from __future__ import annotations
 
 import ast
-import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -12,297 +11,144 @@ import pytest
 import vqbench
 
 PACKAGE = Path(vqbench.__file__).parent
-GROUND = {
-    f"vqbench.{name}"
-    for name in (
-        "arrays",
-        "checks",
-        "draws",
-        "durable",
-        "errors",
-        "exact_sum",
-        "extras",
-        "faiss_index",
-        "gaussian",
-        "given",
-        "grid",
-        "ids",
-        "judgements",
-        "kernels.bits",
-        "kernels.centroids",
-        "kernels.choice",
-        "kernels.grid",
-        "kernels.hamming",
-        "kernels.kth",
-        "kernels.lzf",
-        "kernels.planes",
-        "kernels.rows",
-        "kernels.select",
-        "ledger",
-        "locks",
-        "lzf",
-        "mapped",
-        "names",
-        "orthonormal",
-        "packing",
-        "plugins",
-        "products",
-        "ranges",
-        "rawrows",
-        "regular",
-        "scratch",
-        "yaml_text",
-    )
+BASE = {"errors", "extras", "text", "version"}
+#: Package (or module beside the packages) -> what it may import, beside itself and ``BASE``. A line knows lines above.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "extras": set(),
+    "text": set(),
+    "version": set(),
+    "numerics": set(),
+    "storage": {"numerics"},
+    "quantizers": {"numerics"},
+    "search": {"numerics", "quantizers"},
+    "metrics": {"numerics", "quantizers"},
+    "datasets": {"numerics", "storage"},
+    "results": {"numerics", "storage"},
+    "evaluation": {"numerics", "storage", "quantizers", "search", "metrics", "datasets", "results"},
+    "analysis": {"numerics", "results"},
+    "report": {"storage", "results", "analysis"},
+    "experiment": {"numerics", "storage", "quantizers", "search", "metrics", "datasets", "results", "evaluation"},
+    "api": {"numerics", "storage", "quantizers", "search", "metrics", "datasets", "results", "evaluation"},
+    "cli": {
+        "storage", "quantizers", "search", "datasets", "results", "evaluation", "analysis", "report", "experiment",
+    },
+    "__main__": {"cli"},
+    "__init__": {"quantizers", "api"},
+}  # fmt: skip
+#: Packages whose modules know their own ``base`` and no sibling: each is added by one file.
+DROP_INS = {
+    "quantizers": set(),
+    "quantizers.transforms": set(),
+    "metrics": set(),
+    "datasets.readers": {"columns", "unpack"},
+    "search.parallel": set(),
+    "evaluation.backends": set(),
 }
-GROUPS = ("transforms", "quantizers", "metrics", "datasets", "parallel", "backends")
-BASES = {f"vqbench.{group}.base" for group in GROUPS}
+#: Only these packages import these libraries.
+HOMES = {
+    "hydra": {"experiment", "cli"},
+    "omegaconf": {"experiment", "cli"},
+    "rich": {"experiment", "report", "cli"},
+    "matplotlib": {"report"},
+    "seaborn": {"report"},
+    "jinja2": {"report"},
+    "joblib": {"search"},
+    "dask": {"search"},
+    "distributed": {"search"},
+    "ray": {"search"},
+    "numba": {"numerics"},
+}
 
 
 def _module(path: Path) -> str:
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
-MODULES = {_module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = {_module(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+NAMES = {name.removesuffix(".__init__") for name in MODULES}
 
 
 def _imports(name: str) -> set[str]:
-    """Our own modules that a module imports anywhere, also inside functions and for type checking."""
-    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
+    """Whatever a module imports anywhere, also inside functions and for type checking, as full names."""
+    imported = set()
+    for node in ast.walk(MODULES[name]):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name}: imports are absolute"
+            # "from vqbench.numerics import stats" imports a module, "from vqbench.text import shown" a name.
             home = node.module or ""
-            if node.level:
-                above = package.split(".")[: len(package.split(".")) - node.level + 1]
-                home = ".".join([*above, *([node.module] if node.module else [])])
-            # "from vqbench import stats" imports a module, "from vqbench.numerics.stats import mean" a name.
-            found |= {f"{home}.{a.name}" if f"{home}.{a.name}" in MODULES else home for a in node.names}
-    return {module for module in found if module.split(".")[0] == "vqbench"}
+            for alias in node.names:
+                full = f"{home}.{alias.name}"
+                imported.add(full if full.removeprefix("vqbench.") in NAMES else home)
+    return imported
 
 
 IMPORTS = {name: _imports(name) for name in MODULES}
+OURS = {
+    name: {found.removeprefix("vqbench.") for found in imports if found.startswith("vqbench.")}
+    for name, imports in IMPORTS.items()
+}
 
 
-def _in(folder: str) -> list[str]:
-    return [name for name in MODULES if name.startswith(f"vqbench.{folder}.")]
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
-def test_the_package_was_read() -> None:
-    """An empty list of modules or imports would let everything pass."""
-    assert len(MODULES) > 25
-    assert IMPORTS["vqbench.quantizers.binary"] >= {"vqbench.quantizers.base", "vqbench.numerics.arrays"}
-    assert IMPORTS["vqbench.evaluation.cell"] >= {"vqbench.numerics.stats.intervals", "vqbench.search.similarity"}
-    for folder in ("quantizers", "metrics", "datasets", "search", "evaluation"):
-        assert len(_in(folder)) > 2
+def test_every_package_is_in_the_table_and_the_sources_were_read() -> None:
+    assert {_top(name) for name in MODULES} == set(MAY_IMPORT)
+    assert len(MODULES) > 150
+    assert "numerics.arrays" in OURS["quantizers.binary"]
 
 
-@pytest.mark.parametrize("name", sorted(GROUND))
-def test_the_ground_floor_imports_only_itself(name: str) -> None:
-    assert IMPORTS[name] <= GROUND
+def test_a_line_of_the_table_knows_lines_above_only() -> None:
+    above: set[str] = set()
+    for name, allowed in MAY_IMPORT.items():
+        assert allowed <= above, name
+        above.add(name)
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_siblings_never_import_each_other(group: str) -> None:
-    """A module of a group imports its base and the ground floor; metrics look at codecs too."""
-    allowed = GROUND | {f"vqbench.{group}.base"}
-    if group == "metrics":
-        allowed |= {"vqbench.quantizers.base"}
-    if group == "datasets":
-        allowed |= set(_in("readers"))
-    for name in _in(group):
-        assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_what_the_table_allows(package: str) -> None:
+    allowed = {package, *BASE, *MAY_IMPORT[package]} if package not in BASE else {"errors"}
+    for name in [name for name in MODULES if _top(name) == package]:
+        wrong = {found for found in OURS[name] if _top(found) not in allowed}
+        assert not wrong, f"{name} imports {wrong}"
 
 
-def test_readers_know_files_only() -> None:
-    """A format's module knows none of the other formats, but .npz the .npy files that it holds."""
-    shared = GROUND | {f"vqbench.datasets.readers.{name}" for name in ("base", "columns", "unpack")}
-    assert len(_in("readers")) > 5
-    for name in set(_in("readers")) - {"vqbench.datasets.readers.formats"}:
-        held = {"vqbench.datasets.readers.npz": {"vqbench.datasets.readers.npy"}, "vqbench.datasets.readers.parquet": {"vqbench.datasets.readers.footer"},
-                "vqbench.datasets.readers.hdf5": {"vqbench.datasets.readers.hdf5_chunks", "vqbench.datasets.readers.heaps"}}  # fmt: skip
-        assert IMPORTS[name] <= shared | held.get(name, set()), f"{name} imports {IMPORTS[name] - shared}"
+@pytest.mark.parametrize("package", DROP_INS)
+def test_siblings_never_import_each_other(package: str) -> None:
+    shared = {f"{package}.{name}" for name in {"base", *DROP_INS[package]}}
+    inside = [name for name in MODULES if name.rpartition(".")[0] == package and not name.endswith("__init__")]
+    siblings = {name for name in inside if name not in shared} - {"quantizers.variant", "datasets.readers.formats"}
+    assert len(siblings) > 3
+    for name in siblings:
+        assert not OURS[name] & (siblings - {name}), name
 
 
-def test_search_imports_the_floors_below() -> None:
-    allowed = GROUND | BASES | set(_in("search"))
-    for name in _in("search"):
-        assert IMPORTS[name] <= allowed, f"{name} imports {IMPORTS[name] - allowed}"
-
-
-def test_search_knows_no_way_of_spreading() -> None:
-    """Shards go to whatever has ``shards`` and ``map``: a pool of workers, or a loop in a test."""
-    assert not any(module.startswith("vqbench.search.parallel") for name in _in("search") for module in IMPORTS[name])
-
-
-def test_only_parallel_knows_workers() -> None:
-    """And only inside functions: they are extras."""
-    extras = {"joblib", "dask", "distributed", "ray", "cloudpickle"}
-    for module, path in MODULES.items():
-        tree = ast.parse(path.read_text("utf-8"))
-        for node in tree.body if module.startswith("vqbench.search.parallel.") else ast.walk(tree):
-            if isinstance(node, ast.Import):
-                assert not extras & {alias.name.split(".")[0] for alias in node.names}, module
-            elif isinstance(node, ast.ImportFrom):
-                assert (node.module or "").split(".")[0] not in extras, module
-
-
-@pytest.mark.parametrize("name", _in("stats"))
-def test_stats_knows_arrays_only(name: str) -> None:
-    """Numbers in, numbers out."""
-    assert IMPORTS[name] <= {"vqbench.numerics.arrays", *_in("stats")}
-
-
-@pytest.mark.parametrize("name", [*_in("stats"), "vqbench.quantizers.variant", *_in("evaluation")])
-def test_evaluation_knows_base_classes_only(name: str) -> None:
-    """No concrete quantizer, transform, dataset or engine; of metrics, the API names its defaults, engines overlap."""
-    concrete = {module for group in GROUPS for module in _in(group)} - BASES
-    if name in ("vqbench.api", "vqbench.evaluation.engine_run"):
-        concrete -= set(_in("metrics"))
-    assert not IMPORTS[name] & concrete
-
-
-def test_engines_are_met_in_one_place() -> None:
-    """Only the pass that runs them knows their base class; the tables and the screen read what it left."""
-    users = {name for name in MODULES if any(x.startswith("vqbench.evaluation.backends") for x in IMPORTS[name])}
-    assert users <= {"vqbench.evaluation.engine_run", *_in("backends")}
-    assert IMPORTS["vqbench.cli.screens.engines"] <= {
-        "vqbench.extras",
-        "vqbench.cli.screens.fit_width",
-        "vqbench.results.folder",
-        "vqbench.cli.screens.summary",
-    }
-
-
-def test_rivals_are_met_in_one_place() -> None:
-    """The timed comparison stands on top: only the command line starts it, only the plan knows its settings."""
-    own = set(_in("peers"))
-    users = {name: imports & own for name, imports in IMPORTS.items() if imports & own and name not in own}
-    assert users == {
-        "vqbench.experiment.plan": {"experiments.peers.settings"},
-        "vqbench.cli.main": {"experiments.peers.settings", "experiments.peers.run", "experiments.peers.screen"},
-    }
-    assert IMPORTS["experiments.peers.settings"] <= {"vqbench.errors"}
-    for name in own:  # they are an extra, and asked for by name when a contestant is built
-        imported = [x for x in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))) if isinstance(x, ast.Import)]
-        assert not {alias.name.split(".")[0] for x in imported for alias in x.names} & {"faiss", "usearch"}, name
-
-
-def test_results_are_read_without_the_machinery() -> None:
-    """Nothing below the command line knows Hydra; stats, variant and search do not know evaluation."""
-    for name in [*_in("stats"), "vqbench.quantizers.variant", *_in("search"), *_in("metrics"), *_in("datasets")]:
-        assert not any(module.startswith("vqbench.evaluation") for module in IMPORTS[name]), name
-    for name in [*GROUND, *_in("stats"), "vqbench.quantizers.variant", *_in("search"), *_in("evaluation"), *_in("doctor"),
-                 *(module for group in GROUPS for module in _in(group))]:  # fmt: skip
-        text = MODULES[name].read_text("utf-8")
-        roots = {
-            (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for alias in node.names
-        }
-        assert not {root.split(".")[0] for root in roots} & {"hydra", "omegaconf"}, name
-
-
-def test_only_the_command_line_knows_what_guards_hydra() -> None:
-    """And what it composes passes there."""
-    users = {name for name, imports in IMPORTS.items() if "vqbench.experiment.config.guard" in imports}
-    assert users == {"vqbench.cli.main", "vqbench.experiment.config.compose"}
-    assert IMPORTS["vqbench.experiment.config.guard"] <= GROUND | {
-        "vqbench.experiment.config.targets",
-        "vqbench.experiment.config.foreign",
-        "vqbench.experiment.config.references",
-    }
-    assert IMPORTS["vqbench.experiment.config.foreign"] <= GROUND | {"vqbench.experiment.config.references"}
-    assert IMPORTS["vqbench.experiment.config.references"] <= GROUND | {"vqbench.experiment.config.targets"}
-
-
-READERS = sorted(
-    {
-        "vqbench.analysis.compare",
-        "vqbench.results.measured_settings",
-        "vqbench.analysis.recommend",
-        "vqbench.analysis.recommend_text",
-        "vqbench.analysis.rerun_command",
-        "vqbench.cli.screens.recommend",
-        "vqbench.cli.screens.fit_width",
-    }
-    | {
-        name
-        for name in MODULES
-        if name.startswith(("vqbench.report.figures.", "vqbench.report.", "vqbench.analysis.scaling."))
-    }
-)
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_what_reads_results_needs_nothing_else(name: str) -> None:
-    """A pure function of a results folder: no vectors, no codecs, no configs, no Hydra."""
-    tables = {"vqbench.numerics.arrays", "vqbench.errors", "vqbench.text", "vqbench.results.folder", "vqbench.results.columns",
-              *_in("stats"), "vqbench.storage.atomic", "vqbench.storage.locks", "vqbench.results.per_query", "vqbench.cli.screens.compare",
-              "vqbench.results.significance", "vqbench.analysis.compare_align", "vqbench.results.validation"}  # fmt: skip
-    figures = {module for module in READERS if module.startswith("vqbench.report.figures.")}
-    others = set(READERS) - (set() if name in figures else figures)
-    assert IMPORTS[name] <= tables | others, f"{name} imports {IMPORTS[name] - tables - others}"
-    roots = {
-        root.split(".")[0]
-        for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8")))
-        for root in ([x.name for x in node.names] if isinstance(node, ast.Import)
-                     else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
-    }  # fmt: skip
-    assert not roots & {"hydra", "omegaconf"}
-
-
-def test_files_of_results_are_read_in_one_place() -> None:
-    """By the store, cells by the same rules; those of a timed comparison by its figures and by the next comparison."""
-    users = {name for name in MODULES if "vqbench.results.validation" in IMPORTS[name]}
-    timed = {"experiments.peers.figures_peers", "vqbench.report.figures.folder", "experiments.peers.kept"}
-    assert users == {"vqbench.results.folder", "vqbench.results.cell_files", *timed}
-    for name, path in MODULES.items():
-        if name != "vqbench.results.validation":
-            assert not re.search(r"\bpd\.read_", path.read_text("utf-8")), name
-    allowed = {"vqbench.errors", "vqbench.text", "vqbench.results.columns", "vqbench.storage.parquet"}
-    assert IMPORTS["vqbench.results.validation"] <= allowed
-
-
-def test_tables_are_read_without_what_writes_cells() -> None:
-    """A cell's file is known to whoever gets cells and joins them; how a command ends, to the command line alone."""
-    known = {f"vqbench.{name}" for name in ("durable", "errors", "evaluation.tables", "regular", "result_files")}
-    assert IMPORTS["vqbench.results.folder"] <= known
-    users = {
-        module: {name for name in MODULES if f"vqbench.{module}" in IMPORTS[name]} for module in ("cells", "ending")
-    }
-    homes = {"keys", "obtain", "run", "assemble", "engine_tables", "multirun"}
-    assert users == {"cells": {f"vqbench.{name}" for name in homes}, "ending": {"vqbench.cli.main"}}
-
-
-def test_what_a_cell_depends_on_is_named_in_one_place() -> None:
-    assert {name for name in MODULES if "vqbench.experiment.cell_keys" in IMPORTS[name]} == {"vqbench.experiment.run"}
-
-
-def test_the_doctor_stands_beside_evaluation() -> None:
-    """It looks at vectors through the floors below; only its trials name concrete quantizers."""
-    concrete = {module for group in GROUPS for module in _in(group)} - BASES
-    for name in _in("doctor"):
-        known = {*GROUND, *_in("doctor"), *_in("search"), "vqbench.datasets.base", "vqbench.quantizers.variant"} | set(
-            _in("stats")
-        )
-        if name == "vqbench.evaluation.doctor.trials":
-            known |= {module for module in concrete if module.split(".")[1] in ("quantizers", "transforms")}
-        assert IMPORTS[name] <= known, f"{name} imports {IMPORTS[name] - known}"
-
-
-@pytest.mark.parametrize("name", ["vqbench.analysis.scaling.law", "vqbench.analysis.scaling.fit"])
-def test_the_law_of_scale_knows_numbers_only(name: str) -> None:
-    assert IMPORTS[name] <= {*_in("stats"), *GROUND, *_in("scaling")}
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_its_home(library: str) -> None:
+    users = {_top(name) for name, imports in IMPORTS.items() if any(_top(found) == library for found in imports)}
+    assert users, "nobody imports it: leave it out of the table"
+    assert users <= HOMES[library]
 
 
 def test_no_circle() -> None:
     """The top package is left out: it names the public functions for type checkers only."""
-    graph = {name: imports - {"vqbench"} for name, imports in IMPORTS.items() if name != "vqbench"}
+    graph = {name.removesuffix(".__init__"): found - {"vqbench"} for name, found in OURS.items() if name != "__init__"}
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"imports in a circle: {' -> '.join(error.args[1])}")
+
+
+def test_each_package_says_what_it_is_and_imports() -> None:
+    """Its docstring: a sentence, its floor, and the packages that it may import, as in the table."""
+    for package in [name for name in MAY_IMPORT if f"{name}.__init__" in MODULES]:
+        text = ast.get_docstring(MODULES[f"{package}.__init__"]) or ""
+        floor = {"numerics": 2, "storage": 3, "quantizers": 3, "evaluation": 5, "analysis": 5, "report": 6,
+                 "experiment": 6, "cli": 7}.get(package, 4)  # fmt: skip
+        assert f"Floor {floor}." in text, package
+        said = text.partition("May import")[2]
+        assert {name for name in MAY_IMPORT if name not in BASE and f"``{name}``" in said} == MAY_IMPORT[package], package

@@ -19,7 +19,6 @@ from vqbench.text import shown
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from experiments.peers.settings import Timed
     from vqbench.experiment.plan import Plan
 
 HELP = """\
@@ -36,8 +35,6 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
   vqbench baseline=binary_zero 'seed=[1,2,3]'  what all are compared with; intervals over queries and seeds
   vqbench experiment=thresholds                a named sweep; results/thresholds holds what it found
   vqbench 'backend=[usearch_i8,faiss_sq8]'     the real engines beside what is predicted of them (extra backends)
-  vqbench experiment=peers                     our searches timed against faiss and USearch (extra backends)
-  vqbench experiment=memory                    the peak of a sweep's memory, up to 10,000,000 rows
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
                                                shards of the corpus on a cluster; or parallel=loky, ray
@@ -196,7 +193,16 @@ def _check_job(config: DictConfig) -> None:
     from vqbench.experiment.plan import make_plan
 
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    make_plan(plain(own), config.hydra.overrides.task, config.hydra.runtime.choices.get("experiment"))
+    _check_figures(make_plan(plain(own), config.hydra.overrides.task, config.hydra.runtime.choices.get("experiment")))
+
+
+def _check_figures(plan: Plan) -> None:
+    """Raise VqbenchError where ``figures`` names one that is not drawn."""
+    if isinstance(chosen := plan.config.get("figures", True), bool):
+        return
+    from vqbench.report.figures.folder import check_names  # only here: it imports matplotlib
+
+    check_names(chosen)
 
 
 def _job(config: DictConfig) -> int:
@@ -213,32 +219,13 @@ def _job(config: DictConfig) -> int:
 
     hydra = HydraConfig.get()
     plan = make_plan(plain(config), hydra.overrides.task, hydra.runtime.choices.get("experiment"))
-    if plan.timed is not None:
-        if hydra.mode == RunMode.MULTIRUN:
-            raise VqbenchError("timed: is no part of a multirun (-m): jobs beside each other would time each other")
-        return _timed(plan.timed, plan)
+    _check_figures(plan)
     with progress_bar() as progress:
         note = run(plan, progress)
     if hydra.mode == RunMode.MULTIRUN:
         save_note(Path(hydra.sweep.dir), hydra.job.num, note)
         return 0
     return finish([note])
-
-
-def _timed(timed: Timed, plan: Plan) -> int:
-    """A comparison with others' searches; 1 where a contestant failed or found other rows."""
-    from experiments.peers.run import measure
-    from experiments.peers.screen import show
-    from vqbench.cli.console import progress_bar
-
-    with progress_bar() as progress:
-        table = measure(timed, plan.out, progress)
-        if plan.config.get("figures", True):
-            from vqbench.report.figures.folder import draw_all
-
-            draw_all(plan.out, progress)
-    show(table, plan.out)
-    return int(table["status"].isin(["failed", "differs"]).any())
 
 
 def _leave(error: Exception) -> None:

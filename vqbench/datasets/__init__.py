@@ -1,1 +1,4 @@
-"""Where vectors come from: files, the bundled embeddings, a generator."""
+"""From a file to a checked corpus with queries.
+
+Floor 4. May import ``numerics``, ``storage``, and the loose modules of ``vqbench``.
+"""

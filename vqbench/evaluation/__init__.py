@@ -1,1 +1,5 @@
-"""One dataset and one variant make one cell: truth, search, metrics, samples."""
+"""Measure a variant, an engine, or the vectors themselves.
+
+Floor 5. May import ``numerics``, ``storage``, ``quantizers``, ``search``, ``metrics``, ``datasets``, ``results``,
+and the loose modules of ``vqbench``.
+"""

@@ -11,7 +11,6 @@ from typing import Any
 import platformdirs
 import yaml
 
-from experiments.peers.settings import Timed
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engine_run import Pairing
@@ -75,10 +74,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run: what is evaluated, how, and where the results go. backends: engines to run beside it, by name.
-
-    timed: a comparison with others' searches, which takes the place of the sweep.
-    """
+    """A checked run: what is evaluated, how, and where the results go. backends: engines to run beside it, by name."""
 
     title: str
     out: Path
@@ -90,12 +86,11 @@ class Plan:
     config: Mapping[str, Any]
     parallel: Parallel
     backends: Mapping[str, Pairing] = field(default_factory=dict)
-    timed: Timed | None = None
 
 
 _HERE = "vqbench.search.parallel.threads.Threads"
 _TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
-           "parallel", "timed")  # fmt: skip
+           "parallel")  # fmt: skip
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -121,7 +116,6 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         raise VqbenchError(
             f"baseline = {options.baseline}: not a variant of this run; {did_you_mean(options.baseline, variants)}"
         )
-    _check_figures(config.get("figures", True))
     settings = Settings(
         sorted(whole_numbers(config["k"], "k")),
         sorted(whole_numbers(config["oversample"], "oversample")),
@@ -137,16 +131,7 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     out = expanded(options.out) if options.out is not None else Path("results") / slug(title)
     parallel = build(config.get("parallel") or {"_target_": _HERE}, "parallel", "parallel", plugins)
     backends = _backends(_group(config, "backend") if config.get("backend") else {}, overrides, plugins)
-    timed = _timed(config.get("timed"))
-    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends, timed)
-
-
-def _timed(given: Any) -> Timed | None:
-    if given is None:
-        return None
-    if not isinstance(given, Mapping):
-        raise VqbenchError(f"timed = {given!r}: must be null or keys with values, as in experiments/peers.yaml")
-    return Timed(**checked(given, Timed, "timed."))
+    return Plan(title, out, datasets, variants, settings, seeds, options, config, parallel, backends)
 
 
 def _check_own_file(overrides: Sequence[str]) -> None:
@@ -165,18 +150,6 @@ def _check_queries(chosen: Any) -> None:
         raise VqbenchError(
             f"queries = {path!r}: must be 'self', 'holdout', or null; for queries in a file: dataset.queries={path}"
         )
-
-
-def _check_figures(chosen: Any) -> None:
-    if isinstance(chosen, bool):
-        return
-    from vqbench.report.figures.folder import ACROSS, FIGURES, SCALE  # only here: it imports matplotlib
-
-    for name in chosen if isinstance(chosen, list) else [chosen]:
-        if name not in (*FIGURES, ACROSS, SCALE):
-            raise VqbenchError(
-                f"figures = {name}: no such figure; {did_you_mean(str(name), [*FIGURES, ACROSS, SCALE])}"
-            )
 
 
 def _group(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:

@@ -1,1 +1,4 @@
-"""Metrics, one question a file: frozen specs that declare name, unit, range and direction."""
+"""What a list of results is worth: one question a file.
+
+Floor 4. May import ``numerics``, ``quantizers``, and the loose modules of ``vqbench``.
+"""

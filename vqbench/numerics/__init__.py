@@ -1,1 +1,4 @@
-"""To be described."""
+"""Exact, thread-independent arithmetic on rows of numbers.
+
+Floor 2. May import and the loose modules of ``vqbench``.
+"""

@@ -1,1 +1,4 @@
-"""Quantizers, one family a file: a frozen spec that fits a codec."""
+"""Float rows to bytes and back: a specification is fitted and becomes a codec.
+
+Floor 3. May import ``numerics``, and the loose modules of ``vqbench``.
+"""

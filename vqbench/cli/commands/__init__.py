@@ -1,1 +1,1 @@
-"""The commands beside the sweep."""
+"""The commands beside a run, each a function from arguments to an exit status."""

@@ -1,1 +1,1 @@
-"""To be described."""
+"""What a person sees in the terminal, one screen a file."""

@@ -1,1 +1,1 @@
-"""One module for each file format: what a file holds, as rows that are read when they are needed."""
+"""One file format a module: what it can name, and how its rows are read."""

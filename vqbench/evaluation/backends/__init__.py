@@ -1,1 +1,1 @@
-"""Real engines, one file each: the same vectors in the engine itself, searched without an index that skips rows."""
+"""Real engines that search the same codes, one a module."""

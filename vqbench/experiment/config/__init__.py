@@ -1,1 +1,1 @@
-"""To be described."""
+"""Where configs lie, and the check of every node before any work."""

@@ -1,1 +1,1 @@
-"""The inner loops, compiled by numba where it is installed (extra ``fast``); numpy does the same without it."""
+"""Compiled loops, each beside the numpy code that gives the same bits."""

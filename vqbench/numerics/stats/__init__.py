@@ -1,1 +1,1 @@
-"""What the numbers of a sample of queries say about all queries: intervals, comparisons, seeds."""
+"""Intervals, paired differences and corrections: numbers in, numbers out."""

@@ -1,1 +1,1 @@
-"""To be described."""
+"""What several quantizers share: grids, ranges, levels, ledgers."""

@@ -1,1 +1,1 @@
-"""Transforms, one family a file: what is done to a vector before it is quantized."""
+"""Steps before a quantizer: centre, rotate, truncate, project."""

@@ -1,1 +1,1 @@
-"""Figures: a pure function of a results folder, one family a file."""
+"""Figures, each a function of a results folder."""

@@ -9,10 +9,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
-from experiments.peers.figures_linear import linear
-from experiments.peers.figures_memory import memory
-from experiments.peers.figures_peers import TABLE as TIMED
-from experiments.peers.figures_peers import peers
 from vqbench.analysis.scaling.curves import nested
 from vqbench.errors import VqbenchError
 from vqbench.report.figures.across import overlap_by_dataset
@@ -32,10 +28,9 @@ from vqbench.report.figures.score_scatter import bit_balance, score_calibration
 from vqbench.report.figures.style import DPI, drawing
 from vqbench.report.figures.tradeoff import overlap_vs_bytes
 from vqbench.report.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
-from vqbench.results.folder import Results, check_tables, read_results
-from vqbench.results.validation import read_timed_meta
+from vqbench.results.folder import Results, read_results
 from vqbench.storage.atomic import faults, write_together
-from vqbench.text import check_no_links, distinct
+from vqbench.text import check_no_links, did_you_mean, distinct
 
 #: In the order in which a reader wants them.
 FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
@@ -60,9 +55,15 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
 }
 ACROSS = "overlap_by_dataset"
 SCALE = "scale"
-#: Of a timed comparison, which holds no sweep.
-PEERS: dict[str, Callable[[Path, dict], Figure | None]] = {"peers": peers, "linear": linear, "memory": memory}
 _FORMATS = (".png", ".svg")
+
+
+def check_names(chosen: object) -> None:
+    """Raise VqbenchError where ``chosen``, a name or a list of them, names a figure that is not drawn."""
+    names = [*FIGURES, ACROSS, SCALE]
+    for name in chosen if isinstance(chosen, list) else [chosen]:
+        if name not in names:
+            raise VqbenchError(f"figures = {name}: no such figure; {did_you_mean(str(name), names)}")
 
 
 def draw_all(folder: Path, progress: Progress) -> list[Path]:
@@ -71,8 +72,6 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
     Returns their paths. A figure of an earlier run that is not drawn again is deleted.
     """
     check_no_links(folder)
-    if (folder / TIMED).is_file():
-        return _draw_timed(folder)
     results = read_results(folder)
     lacking = results.samples.empty or results.per_query.empty
     if lacking and (results.metrics["status"] == "ok").any():  # or the figures made from them would be deleted
@@ -84,26 +83,9 @@ def draw_all(folder: Path, progress: Progress) -> list[Path]:
     for name, draw in plan:
         with drawing():
             figure = draw()
-            drawn += [] if figure is None else _save(figure, folder / "figures" / name)
+            drawn += [] if figure is None else save(figure, folder / "figures" / name)
         progress.advance(task)
     _remove_others(folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}, drawn)
-    return drawn
-
-
-def _draw_timed(folder: Path) -> list[Path]:
-    """The figures of ``vqbench experiment=peers``."""
-    try:
-        meta = read_timed_meta(folder / "meta.json")
-    except OSError:
-        raise VqbenchError(f"{folder}: holds no meta.json: run vqbench experiment=peers") from None
-    check_tables(folder, meta)
-    drawn: list[Path] = []
-    for name, draw in PEERS.items():
-        with drawing():
-            figure = draw(folder, meta)
-            if figure is not None:
-                drawn += _save(figure, folder / "figures" / name)
-    _remove_others(folder, PEERS, drawn)
     return drawn
 
 
@@ -135,7 +117,7 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
             yield name, name + (f"-{own}" if several else ""), partial(draw, part)
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path) -> list[Path]:
     """Write both formats, without a date: the same results give the same bytes."""
     paths = [stem.with_name(stem.name + ending) for ending in _FORMATS]
     # Laid out here: savefig would draw everything once more for each file, unseen, only to lay it out.

@@ -1,1 +1,1 @@
-"""Where the shards of a search are worked on: in this process, in worker processes, on a cluster."""
+"""Where shards of a corpus are searched: threads, processes, clusters."""
