@@ -151,4 +151,6 @@ def test_each_package_says_what_it_is_and_imports() -> None:
                  "experiment": 6, "cli": 7}.get(package, 4)  # fmt: skip
         assert f"Floor {floor}." in text, package
         said = text.partition("May import")[2]
-        assert {name for name in MAY_IMPORT if name not in BASE and f"``{name}``" in said} == MAY_IMPORT[package], package
+        assert {name for name in MAY_IMPORT if name not in BASE and f"``{name}``" in said} == MAY_IMPORT[package], (
+            package
+        )

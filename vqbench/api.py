@@ -60,8 +60,13 @@ def evaluate(
     """
     _check(variants)
     queries_qd = _checked_queries(queries_qd, corpus_nd)
-    source = Source("corpus_nd", np.asarray(corpus_nd), None if ids is None else [*map(str, ids)], queries_qd,
-                    groups=None if groups is None else [*map(str, groups)])  # fmt: skip
+    source = Source(
+        "corpus_nd",
+        np.asarray(corpus_nd),
+        None if ids is None else [*map(str, ids)],
+        queries_qd,
+        groups=None if groups is None else [*map(str, groups)],
+    )
     ks, factors = ([x] if isinstance(x, int) else sorted(x) for x in (k, oversample))
     settings = Settings(ks, factors, metrics)
     with working(threads=threads, kernels=kernels):

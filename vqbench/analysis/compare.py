@@ -161,18 +161,31 @@ def _dataset(
     rows = []
     for x, found in zip(_records(both, dataset), columns, strict=True):
         start = {
-            **{name: x[name] for name in ("dataset", "variant")}, "k": int(x["k"]), "oversample": int(x["oversample"]),
-            "before": x["value_before"], "after": x["value_after"],
-            "bytes_before": sizes[0].get(x["variant"], math.nan), "bytes_after": sizes[1].get(x["variant"], math.nan),
-        }  # fmt: skip
+            **{name: x[name] for name in ("dataset", "variant")},
+            "k": int(x["k"]),
+            "oversample": int(x["oversample"]),
+            "before": x["value_before"],
+            "after": x["value_after"],
+            "bytes_before": sizes[0].get(x["variant"], math.nan),
+            "bytes_after": sizes[1].get(x["variant"], math.nan),
+        }
         if found is None:
             rows.append(Row(**start, **_apart(x, better, max_drop)))
             continue
         (each,) = differences([found.d_sq], reach=reach, groups=found.groups, seeds=found.seeds)
         shifted = [found.d_sq * better + max_drop]
         (p_drop,) = p_values(shifted, groups=found.groups, seeds=found.seeds, two_sided=False)
-        rows.append(Row(**start, difference=each.mean, ci_low=each.low, ci_high=each.high, p=each.p,
-                        p_drop=float(p_drop), paired=True))  # fmt: skip
+        rows.append(
+            Row(
+                **start,
+                difference=each.mean,
+                ci_low=each.low,
+                ci_high=each.high,
+                p=each.p,
+                p_drop=float(p_drop),
+                paired=True,
+            )
+        )
     return rows
 
 
@@ -210,8 +223,14 @@ def _apart(x: dict, better: int, max_drop: float) -> dict:
     error = max(down, up, 1e-12) / normal_quantile(0.975)
     p = 2 * normal_below(-abs(difference) / error)
     p_drop = normal_below((difference * better + max_drop) / error)
-    return {"difference": difference, "ci_low": difference - down, "ci_high": difference + up, "p": p,
-            "p_drop": p_drop, "paired": False}  # fmt: skip
+    return {
+        "difference": difference,
+        "ci_low": difference - down,
+        "ci_high": difference + up,
+        "p": p,
+        "p_drop": p_drop,
+        "paired": False,
+    }
 
 
 def _bytes(results: Results, dataset: str) -> dict[str, float]:

@@ -33,8 +33,14 @@ def shared_datasets(before: Results, after: Results) -> list[str]:
 
 def _told_apart(before: Results, after: Results, dataset: str) -> str:
     """What meta.json knows to differ between two datasets of this name; empty where their content alone does."""
-    words = {"n": "rows", "d": "dimensions", "queries": "number of queries", "queries_are": "queries", "groups":
-             "groups", "judged": "judgements"}  # fmt: skip
+    words = {
+        "n": "rows",
+        "d": "dimensions",
+        "queries": "number of queries",
+        "queries_are": "queries",
+        "groups": "groups",
+        "judged": "judgements",
+    }
     pairs = [(words[key], *(x.meta["datasets"][dataset].get(key) for x in (before, after))) for key in words]
     settings = ("queries", "n_queries", "query_seed")
     configs = [x.meta["config"] for x in (before, after)]

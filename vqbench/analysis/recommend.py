@@ -125,19 +125,31 @@ def recommend(
     cells = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "failed")]
     exact = sorted((s for s in found if s.vector_bytes >= full and not s.oversample), key=order)
     return Recommendation(
-        dataset=dataset, metric=metric, k=k, target=target, n=n, measured_n=int(about["n"]), d=int(about["d"]),
-        floats=floats, max_bytes=max_bytes, queries=min(s.queries for s in small or found), chosen=chosen,
+        dataset=dataset,
+        metric=metric,
+        k=k,
+        target=target,
+        n=n,
+        measured_n=int(about["n"]),
+        d=int(about["d"]),
+        floats=floats,
+        max_bytes=max_bytes,
+        queries=min(s.queries for s in small or found),
+        chosen=chosen,
         runner_up=next((s for s in fit if chosen and s.variant != chosen.variant), None),
-        cheaper=_cheaper(small, chosen, n, floats), dearer=_dearer(small, chosen, n, floats),
+        cheaper=_cheaper(small, chosen, n, floats),
+        dearer=_dearer(small, chosen, n, floats),
         undecided=tuple(
             Undecided(setting=s, queries=_needed(s, target)) for s in small if s.value >= target and s not in fit
         ),
-        tried=len(small), too_large=sum(s.vector_bytes < full for s in found) - len(small),
+        tried=len(small),
+        too_large=sum(s.vector_bytes < full for s in found) - len(small),
         corrected_low=None if chosen is None else corrected(chosen, len(small)),
-        closest=max(small, key=lambda s: _known(s.ci_low), default=None), fallback=exact[0] if exact else None,
+        closest=max(small, key=lambda s: _known(s.ci_low), default=None),
+        fallback=exact[0] if exact else None,
         least_queries=math.ceil(3 * (highest - lowest) / (highest - target) * (1 - 1e-12)),
         failed=tuple(cells["variant"].unique()),
-    )  # fmt: skip
+    )
 
 
 def corrected(setting: Setting, tried: int) -> float:

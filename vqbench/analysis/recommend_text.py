@@ -169,14 +169,22 @@ def versus(rec: Recommendation, other: Setting) -> str:
 def options(rec: Recommendation) -> list[tuple[str, Setting]]:
     """The settings worth a line, with what they are."""
     named: list[tuple[str, Setting | None]] = [
-        ("choice", rec.chosen), ("runner-up", rec.runner_up), ("step down", rec.cheaper), ("step up", rec.dearer),
-    ]  # fmt: skip
+        ("choice", rec.chosen),
+        ("runner-up", rec.runner_up),
+        ("step down", rec.cheaper),
+        ("step up", rec.dearer),
+    ]
     named += [] if rec.chosen else [("closest", rec.closest)]
     if rec.dearer is not None and rec.dearer == rec.runner_up:
-        named = [("runner-up, step up", rec.dearer) if role == "step up" else (role, setting)
-                 for role, setting in named if role != "runner-up"]  # fmt: skip
-    return [*((role, setting) for role, setting in named if setting is not None),
-            *([("float search", rec.fallback)] if rec.fallback else [])]  # fmt: skip
+        named = [
+            ("runner-up, step up", rec.dearer) if role == "step up" else (role, setting)
+            for role, setting in named
+            if role != "runner-up"
+        ]
+    return [
+        *((role, setting) for role, setting in named if setting is not None),
+        *([("float search", rec.fallback)] if rec.fallback else []),
+    ]
 
 
 def open_cases(rec: Recommendation) -> list[str]:

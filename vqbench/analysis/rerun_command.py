@@ -94,10 +94,13 @@ def _data(meta: Mapping[str, Any], dataset: str) -> Iterator[str]:
     base, _, changes = dataset.partition("(")
     changed = [change.partition("=") for change in changes.rstrip(")").split(",") if "=" in change]
     job, node = next(
-        ((job, node) for job, node in found
-         if {dataset, base} & _titles(node) and all(_has(node, path, value) for path, _, value in changed)),
+        (
+            (job, node)
+            for job, node in found
+            if {dataset, base} & _titles(node) and all(_has(node, path, value) for path, _, value in changed)
+        ),
         found[0],
-    )  # fmt: skip
+    )
     bundled = _BUNDLED.match(str(node.get("path", "")))
     kind = str(node["_target_"]).rpartition(".")[2].lower()
     yield f"dataset={bundled[1] if bundled else kind}"

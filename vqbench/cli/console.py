@@ -57,6 +57,11 @@ def progress_bar() -> Progress:
     """A bar on standard error; without a terminal it stays silent."""
     screen = _Plain(stderr=True)
     return Progress(
-        SpinnerColumn(), TextColumn("{task.description:<40.40}", markup=False), BarColumn(), MofNCompleteColumn(),
-        TimeElapsedColumn(), console=screen, disable=not screen.is_terminal,
-    )  # fmt: skip
+        SpinnerColumn(),
+        TextColumn("{task.description:<40.40}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=screen,
+        disable=not screen.is_terminal,
+    )

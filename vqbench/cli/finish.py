@@ -23,8 +23,11 @@ def finish(notes: Sequence[RunRecord]) -> int:
     """
     out, written = notes[0].out, ["tables"]
     cells = [cell for note in notes for cell in note.cells]
-    failed = {f"{cell.name.dataset}, {cell.backend or cell.name.variant}": cell.reason
-              for cell in cells if cell.status == "failed"}  # fmt: skip
+    failed = {
+        f"{cell.name.dataset}, {cell.backend or cell.name.variant}": cell.reason
+        for cell in cells
+        if cell.status == "failed"
+    }
     with contextlib.ExitStack() as held:
         with faults(out):
             held.enter_context(claimed(out / TABLES_CLAIM, wait=True))

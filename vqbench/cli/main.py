@@ -101,10 +101,16 @@ def _command(name: str) -> Callable[[list[str]], int]:
     from vqbench.text import did_you_mean
 
     found: dict[str, Callable[[list[str]], int]] = {
-        "list": listing.listing, "nearest": data.nearest, "doctor": data.doctor, "cache": data.cache,
-        "recommend": results.recommend, "compare": results.compare, "scale": results.scale,
-        "report": results.report, "figures": results.figures,
-    }  # fmt: skip
+        "list": listing.listing,
+        "nearest": data.nearest,
+        "doctor": data.doctor,
+        "cache": data.cache,
+        "recommend": results.recommend,
+        "compare": results.compare,
+        "scale": results.scale,
+        "report": results.report,
+        "figures": results.figures,
+    }
     if name not in found:
         hint = (
             f"for vectors in a file: vqbench dataset=file dataset.path={name}"

@@ -131,8 +131,10 @@ def _about(judgements: Sequence[Judgement], query_at: Mapping[str, int], *, meas
     queries, judged = len(query_at), len({query for query, _, _ in judgements if query in query_at})
     said = []
     if measured < queries:
-        said.append(f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of what is "
-                    "measured by judgements")  # fmt: skip
+        said.append(
+            f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of what is "
+            "measured by judgements"
+        )
         if judged > measured:
             said[0] += f", {judged - measured:,} of them judged without one (trec_eval counts 0 for these)"
     if unknown:
@@ -140,6 +142,11 @@ def _about(judgements: Sequence[Judgement], query_at: Mapping[str, int], *, meas
     if negative:
         said.append(f"gains below 0, which count as 0: {negative:,}")
     return {
-        "judgements": len(judgements), "queries": queries, "judged": judged, "measured": measured,
-        "unknown_queries": unknown, "negative": negative, "sentence": "; ".join(said),
-    }  # fmt: skip
+        "judgements": len(judgements),
+        "queries": queries,
+        "judged": judged,
+        "measured": measured,
+        "unknown_queries": unknown,
+        "negative": negative,
+        "sentence": "; ".join(said),
+    }

@@ -72,8 +72,9 @@ def prepare(
             f"queries = {str(queries)[:40]!r}: must be 'self', 'holdout' or none (the dataset's own, else self)"
         )
     drop = on_bad_rows == "drop"
-    good = checked_rows(source.corpus_nd, source.ids, source.origin, normalize, drop=drop,
-                        ids_file=source.files.get("ids"))  # fmt: skip
+    good = checked_rows(
+        source.corpus_nd, source.ids, source.origin, normalize, drop=drop, ids_file=source.files.get("ids")
+    )
     whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     corpus, keys_n, ids = good.vectors, good.keys_n, good.of(whole_ids)
     if queries is None and source.queries_qd is not None:
@@ -96,17 +97,35 @@ def prepare(
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
     qrels = None
     if source.judgements is not None:
-        qrels = select(source.judgements, source.place("qrels"), query_ids=query_ids, all_query_ids=asked.all_ids,
-                       ids=ids, all_ids=whole_ids, exclude_q=exclude_q, files=source.files)  # fmt: skip
+        qrels = select(
+            source.judgements,
+            source.place("qrels"),
+            query_ids=query_ids,
+            all_query_ids=asked.all_ids,
+            ids=ids,
+            all_ids=whole_ids,
+            exclude_q=exclude_q,
+            files=source.files,
+        )
     dropped = {"corpus": Dropped.of(good, whole_ids)}
     if asked.checked is not good:
         dropped["queries"] = Dropped.of(asked.checked, asked.all_ids)
     return Data(
-        name, corpus, ids, keys_n, queries_qd, query_ids, exclude_q, qrels,
-        fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole, whole=whole,
-        groups_q=groups_q, given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
-        dropped={of: some for of, some in dropped.items() if some.count}, twins=asked.twins,
-    )  # fmt: skip
+        name,
+        corpus,
+        ids,
+        keys_n,
+        queries_qd,
+        query_ids,
+        exclude_q,
+        qrels,
+        fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole,
+        whole=whole,
+        groups_q=groups_q,
+        given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
+        dropped={of: some for of, some in dropped.items() if some.count},
+        twins=asked.twins,
+    )
 
 
 def _own_queries(
@@ -121,8 +140,14 @@ def _own_queries(
 ) -> _Asked:
     """Queries that the source brings along; one with the id of a corpus row is left out of its own result."""
     assert source.queries_qd is not None
-    checked = checked_rows(source.queries_qd, source.query_ids, source.place("queries"), normalize, drop=drop,
-                           ids_file=source.files.get("query_ids"))  # fmt: skip
+    checked = checked_rows(
+        source.queries_qd,
+        source.query_ids,
+        source.place("queries"),
+        normalize,
+        drop=drop,
+        ids_file=source.files.get("query_ids"),
+    )
     if checked.vectors.d != corpus.vectors.d:
         place = source.files.get("queries", source.origin)
         corpus_is = "" if place == source.origin else f" ({source.origin})"
@@ -167,16 +192,25 @@ def _comparable(given: Given | None, *, partly: bool, dropped: bool, own: Ints |
 
 
 def _whole(
-    source: Source, corpus: Checked, asked: _Asked, ids: Sequence[str], query_ids: Sequence[str],
-    groups_q: Sequence[str] | None, mode: str,
-) -> str:  # fmt: skip
+    source: Source,
+    corpus: Checked,
+    asked: _Asked,
+    ids: Sequence[str],
+    query_ids: Sequence[str],
+    groups_q: Sequence[str] | None,
+    mode: str,
+) -> str:
     """The fingerprint of all rows, ids and judgements, and of the queries that were taken."""
     digest = corpus.digest + (asked.checked.digest if asked.checked is not corpus else "")
     with_ids = [str(x is not None) for x in (source.ids, source.query_ids)]  # with ids, draws go by id
     parts = itertools.chain(
-        [digest, *with_ids], ids, query_ids, map(repr, source.judgements or ()), [mode],
+        [digest, *with_ids],
+        ids,
+        query_ids,
+        map(repr, source.judgements or ()),
+        [mode],
         ["groups", *groups_q] if groups_q is not None else [],
-    )  # fmt: skip
+    )
     return _fingerprint(parts)
 
 

@@ -56,9 +56,14 @@ class Dropped:
 
 
 def checked_rows(
-    array_nd: Table, ids: Sequence[str] | None, place: str, normalize: bool, *, drop: bool = False,
+    array_nd: Table,
+    ids: Sequence[str] | None,
+    place: str,
+    normalize: bool,
+    *,
+    drop: bool = False,
     ids_file: str | None = None,
-) -> Checked:  # fmt: skip
+) -> Checked:
     """Read every row once: each must be finite and not zero, or is left out where ``drop`` says so.
 
     place: what messages call the rows; ids_file: the file whose lines are their ids, where there is one.
@@ -88,8 +93,10 @@ def checked_rows(
     if not drop:
         _refuse(not_finite, zero, place)
     if not filled:
-        raise VqbenchError(f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
-                           "left; make the vectors again")  # fmt: skip
+        raise VqbenchError(
+            f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
+            "left; make the vectors again"
+        )
     keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place, ids_file)
     if filled == vectors.n:
         return Checked(vectors, keys_n, digest.hexdigest(), dropped[0])

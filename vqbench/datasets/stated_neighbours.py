@@ -33,19 +33,22 @@ class Given:
     def of(self, at_q: Ints, lengths_q: Floats) -> Given:
         """The same for some of the queries, in memory."""
         distances_qk = None if self.distances_qk is None else self.distances_qk[at_q]
-        return replace(self, neighbours_qk=self.neighbours_qk[at_q], distances_qk=distances_qk, at_q=at_q,
-                       lengths_q=lengths_q)  # fmt: skip
+        return replace(
+            self, neighbours_qk=self.neighbours_qk[at_q], distances_qk=distances_qk, at_q=at_q, lengths_q=lengths_q
+        )
 
 
 def check_given(given: Given, path: Path, *, n: int, q: int) -> Given:
     """``given`` itself, if it can be true of ``n`` rows and ``q`` queries; VqbenchError says what cannot."""
     shape, dtype = given.neighbours_qk.shape, given.neighbours_qk.dtype
     if dtype.kind not in "iu" or shape[0] != q:
-        raise VqbenchError(f"{path}: neighbors: {dtype} {shape}: needs row numbers, a row for each of {q} queries; "
-                           f"{_REMEDY}")  # fmt: skip
+        raise VqbenchError(
+            f"{path}: neighbors: {dtype} {shape}: needs row numbers, a row for each of {q} queries; {_REMEDY}"
+        )
     if given.distances_qk is not None and given.distances_qk.shape != shape:
-        raise VqbenchError(f"{path}: distances: shape {given.distances_qk.shape}: must be that of neighbors, {shape}; "
-                           f"{_REMEDY}")  # fmt: skip
+        raise VqbenchError(
+            f"{path}: distances: shape {given.distances_qk.shape}: must be that of neighbors, {shape}; {_REMEDY}"
+        )
     for start, stop in blocks(q, block_rows(shape[1], q)):
         rows_bk: Numbers = np.asarray(given.neighbours_qk[start:stop])
         bad = np.argwhere((rows_bk < 0) | (rows_bk >= n))

@@ -214,9 +214,16 @@ def _row(
     bounds: Sequence[float] = (math.nan, math.nan),
 ) -> dict:
     return {
-        "metric": metric, "k": k, "oversample": oversample, "value": value,
-        "ci_low": interval[0], "ci_high": interval[1], "low": bounds[0], "high": bounds[1], "n_queries": n,
-    }  # fmt: skip
+        "metric": metric,
+        "k": k,
+        "oversample": oversample,
+        "value": value,
+        "ci_low": interval[0],
+        "ci_high": interval[1],
+        "low": bounds[0],
+        "high": bounds[1],
+        "n_queries": n,
+    }
 
 
 def _ledger(codec: Codec, bench: Bench, settings: Settings) -> pd.DataFrame:

@@ -78,8 +78,13 @@ def evaluate_engine(
         obtained_q = overlaps(bench, returned.rows_qk[:, :k], k)
         agreed_q, shortfall = agreement(predicted, returned.rows_qk[:, :k])
         expected_q, low_q, high_q = predicted.by_k[k]
-        each = {"predicted": expected_q, "predicted_low": low_q, "predicted_high": high_q, "obtained": obtained_q,
-                "agreement": agreed_q}  # fmt: skip
+        each = {
+            "predicted": expected_q,
+            "predicted_low": low_q,
+            "predicted_high": high_q,
+            "obtained": obtained_q,
+            "agreement": agreed_q,
+        }
         per_query.append(pd.DataFrame({"query": bench.data.query_ids, "k": k, **each}))
         row = {"k": k, **{name: mean(values_q) for name, values_q in each.items()}, "shortfall": shortfall}
         row["absent"] = float(np.count_nonzero(returned.rows_qk[:, :k] == NONE)) / returned.rows_qk[:, :k].size

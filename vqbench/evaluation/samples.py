@@ -62,18 +62,29 @@ def take_samples(
     """
     data, search, example = bench.data, bench.search, bench.example
     vector_d = data.corpus.take(np.array([example]))[0]
-    frames = [_frame("vector", data.ids[example], index=np.arange(codec.core.d),
-                     value=codec.project(vector_d[None, :])[0],
-                     code=_stored(codec.core, coded(codec, vector_d[None, :]))[0])]  # fmt: skip
+    frames = [
+        _frame(
+            "vector",
+            data.ids[example],
+            index=np.arange(codec.core.d),
+            value=codec.project(vector_d[None, :])[0],
+            code=_stored(codec.core, coded(codec, vector_d[None, :]))[0],
+        )
+    ]
     if encoded.balance_d is not None:
         frames.append(_frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
 
     query_f, row_f, rank_f = _pairs(bench)
-    frames.append(_frame(
-        "pair", named(data.query_ids, query_f), index=rank_f, other=named(data.ids, row_f),
-        value=search.pairs(data.queries_qd, query_f, row_f),
-        code=answered.search.pairs(answered.queries_qd, query_f, row_f),
-    ))  # fmt: skip
+    frames.append(
+        _frame(
+            "pair",
+            named(data.query_ids, query_f),
+            index=rank_f,
+            other=named(data.ids, row_f),
+            value=search.pairs(data.queries_qd, query_f, row_f),
+            code=answered.search.pairs(answered.queries_qd, query_f, row_f),
+        )
+    )
 
     frames += _lists(bench, answered, list(worst))
     return pd.concat(frames, ignore_index=True)

@@ -75,17 +75,25 @@ def _compared(given: Given, bench: Bench, tolerance: float) -> dict[str, Any]:
     right_qk = (true_qk >= best_qk[:, k - 1 : k] - tolerance) & _first_of_each(rows_qk)
     wrong_q = np.flatnonzero(~right_qk.all(axis=1))
     found: dict[str, Any] = {
-        "k": k, "queries": len(rows_qk), "entries": rows_qk.size, "right": int(right_qk.sum()),
-        "queries_with_wrong": len(wrong_q), "first_wrong": None, "distances_off": None,
-    }  # fmt: skip
+        "k": k,
+        "queries": len(rows_qk),
+        "entries": rows_qk.size,
+        "right": int(right_qk.sum()),
+        "queries_with_wrong": len(wrong_q),
+        "first_wrong": None,
+        "distances_off": None,
+    }
     at_q = given.at_q if given.at_q is not None else np.arange(len(rows_qk))
     if len(wrong_q):
         at = int(wrong_q[np.argmin(at_q[wrong_q])])  # the first one in the file, whatever the order of the draw
         rank = int(np.flatnonzero(~right_qk[at])[0])
         found["first_wrong"] = {
-            "query": int(at_q[at]), "place": rank, "row": int(rows_qk[at, rank]), "cosine": float(true_qk[at, rank]),
+            "query": int(at_q[at]),
+            "place": rank,
+            "row": int(rows_qk[at, rank]),
+            "cosine": float(true_qk[at, rank]),
             "least": float(best_qk[at, k - 1]),
-        }  # fmt: skip
+        }
     stated_qk = _stated_cosines(given, k)
     if stated_qk is not None:
         off_qk = np.abs(stated_qk - true_qk)

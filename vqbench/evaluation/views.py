@@ -45,8 +45,18 @@ def views(bench: Bench, settings: Settings, found: Found) -> Iterator[View]:
                 best_qm = -np.sort(-found.true_qm[:, :fetched], axis=1)
                 final, listed_qk = rescored(best_qm, truth.query_f, truth.true_f, rank_f), best_qm[:, :k]
             yield View(
-                q=len(hits.ids_qk), k=k, oversample=oversample, fetched=fetched,
-                query_f=truth.query_f, truth=truth.placed, coded=coded, final=final,
-                true_f=truth.true_f, code_f=found.code_f, gain_f=truth.gain_f,
-                best_qk=truth.hits.scores_qk[:, :k], listed_qk=listed_qk, bound_f=found.bound_f,
-            )  # fmt: skip
+                q=len(hits.ids_qk),
+                k=k,
+                oversample=oversample,
+                fetched=fetched,
+                query_f=truth.query_f,
+                truth=truth.placed,
+                coded=coded,
+                final=final,
+                true_f=truth.true_f,
+                code_f=found.code_f,
+                gain_f=truth.gain_f,
+                best_qk=truth.hits.scores_qk[:, :k],
+                listed_qk=listed_qk,
+                bound_f=found.bound_f,
+            )

@@ -22,10 +22,20 @@ def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence
     """Of one variant. sources: what ``plugin_hashes`` gave."""
     settings, spec = plan.settings, plan.variants[variant]
     depends_on = (
-        ARITHMETIC, data.fingerprint, data.corpus.normalize, plan.options.example, spec, seed,
-        tuple(settings.k), tuple(settings.oversample), tuple(settings.metrics), settings.calibration,
-        settings.getsizeof, *spec.libraries, *sources,
-    )  # fmt: skip
+        ARITHMETIC,
+        data.fingerprint,
+        data.corpus.normalize,
+        plan.options.example,
+        spec,
+        seed,
+        tuple(settings.k),
+        tuple(settings.oversample),
+        tuple(settings.metrics),
+        settings.calibration,
+        settings.getsizeof,
+        *spec.libraries,
+        *sources,
+    )
     return CellName(data.name, variant, seed, repr(depends_on))
 
 
@@ -33,9 +43,17 @@ def engine_name(plan: Plan, data: Data, backend: str, seed: int, sources: Sequen
     """Of one engine, beside the variant that predicts it."""
     pairing = plan.backends[backend]
     depends_on = (
-        ARITHMETIC, data.fingerprint, data.corpus.normalize, pairing, pairing.engine.version, seed,
-        tuple(plan.settings.k), plan.settings.calibration, *pairing.variant.libraries, *sources,
-    )  # fmt: skip
+        ARITHMETIC,
+        data.fingerprint,
+        data.corpus.normalize,
+        pairing,
+        pairing.engine.version,
+        seed,
+        tuple(plan.settings.k),
+        plan.settings.calibration,
+        *pairing.variant.libraries,
+        *sources,
+    )
     return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))
 
 
@@ -46,8 +64,11 @@ def plugin_hashes(folders: Sequence[Path], out: Path) -> list[str]:
     results in folders of their own do not, nor do hidden files, what Python caches, and tables of this run in ``out``.
     Raises VqbenchError where one cannot be read.
     """
-    return [f"{path.relative_to(folder).as_posix()} {_hash(path)}" for folder in folders
-            for path in sorted(_counted(folder, out))]  # fmt: skip
+    return [
+        f"{path.relative_to(folder).as_posix()} {_hash(path)}"
+        for folder in folders
+        for path in sorted(_counted(folder, out))
+    ]
 
 
 def _counted(folder: Path, out: Path) -> list[Path]:

@@ -89,8 +89,19 @@ class Plan:
 
 
 _HERE = "vqbench.search.parallel.threads.Threads"
-_TABLES = ("dataset", "datasets", "quantizer", "metric", "backend", "experiment", "k", "oversample", "seed", "figures",
-           "parallel")  # fmt: skip
+_TABLES = (
+    "dataset",
+    "datasets",
+    "quantizer",
+    "metric",
+    "backend",
+    "experiment",
+    "k",
+    "oversample",
+    "seed",
+    "figures",
+    "parallel",
+)
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:

@@ -59,7 +59,8 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "n": data.corpus.n,
         "d": data.corpus.d,
         "queries": len(data.query_ids),
-        "queries_are": "corpus rows, each left out of its own result" if data.exclude_q is not None
+        "queries_are": "corpus rows, each left out of its own result"
+        if data.exclude_q is not None
         else "apart from the corpus",
         "groups": None if data.groups_q is None else len(set(data.groups_q)),
         "judged": data.qrels is not None,
@@ -68,7 +69,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "dropped": {of: some.plain() for of, some in data.dropped.items()},
         **({"twins": data.twins} if 2 * data.twins > len(data.query_ids) else {}),  # only where it is worth a note
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
-    }  # fmt: skip
+    }
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -87,10 +87,16 @@ def prepared(plan: Plan) -> dict[str, Data]:
         if repr(whole) not in sources:
             sources[repr(whole)] = whole.load()
         found[name] = prepare(
-            sources[repr(whole)], name, queries=options.queries, n_queries=options.n_queries,
-            normalize=options.normalize, query_seed=options.query_seed, on_bad_rows=options.on_bad_rows,
-            rows=spec.rows, rows_seed=spec.rows_seed,
-        )  # fmt: skip
+            sources[repr(whole)],
+            name,
+            queries=options.queries,
+            n_queries=options.n_queries,
+            normalize=options.normalize,
+            query_seed=options.query_seed,
+            on_bad_rows=options.on_bad_rows,
+            rows=spec.rows,
+            rows_seed=spec.rows_seed,
+        )
     return found
 
 

@@ -137,8 +137,11 @@ def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart 
 
 def _told(settings: Sequence[Setting], n: int) -> list[str]:
     """The variants worth a line: those on a front alone or rescored, smallest first, then the best of the others."""
-    fronts = [s for factor in sorted({s.oversample for s in settings})
-              for s in front_of([s for s in settings if s.oversample == factor], n)]  # fmt: skip
+    fronts = [
+        s
+        for factor in sorted({s.oversample for s in settings})
+        for s in front_of([s for s in settings if s.oversample == factor], n)
+    ]
     others = sorted(settings, key=lambda s: (round(s.ram(n)), -s.value))
     names = list(dict.fromkeys(s.variant for s in [*sorted(fronts, key=lambda s: s.ram(n)), *others]))
     return names[:_LINES]

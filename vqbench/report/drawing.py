@@ -66,7 +66,7 @@ class Canvas:
 
     def frame(
         self, x: Axis, y: Axis, ticks_x: Sequence[tuple[float, str]], ticks_y: Sequence[float], label_x: str
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Grid lines, tick labels and the label of the x axis; the y axis is named in the caption."""
         for value in ticks_y:
             self.line([(self.left, y(value)), (self.width - self.right, y(value))], "grid")
@@ -84,9 +84,14 @@ class Canvas:
             '<svg role="img" aria-labelledby="{0}-t {0}-d" viewBox="0 0 {1} {2}" class="{3}">'
             '<title id="{0}-t">{4}</title><desc id="{0}-d">{5}</desc>{6}</svg>'
         ).format(
-            ident, self.width, self.height, "wide" if self.width == WIDE else "narrow", title, description,
+            ident,
+            self.width,
+            self.height,
+            "wide" if self.width == WIDE else "narrow",
+            title,
+            description,
             Markup("").join(self.parts),
-        )  # fmt: skip
+        )
 
 
 def steps(low: float, high: float, most: int = 6) -> list[float]:

@@ -77,17 +77,25 @@ def engines(results: Results, dataset: str, k: int) -> Engines | None:
 
 
 def _engine(row: Mapping[Any, Any]) -> Engine:
-    ties = "" if row["predicted_high"] - row["predicted_low"] < 0.0005 else (
-        f"{share(row['predicted_low'])}-{share(row['predicted_high'])}")  # fmt: skip
+    ties = (
+        ""
+        if row["predicted_high"] - row["predicted_low"] < 0.0005
+        else (f"{share(row['predicted_low'])}-{share(row['predicted_high'])}")
+    )
     low, high = float(row["ci_low"]), float(row["ci_high"])
     sizes = [float(row[name]) for name in _BYTES.values()]
     return Engine(
-        str(row["backend"]), str(row["engine"]), str(row["version"]),
-        Cell(row["predicted"], share(row["predicted"]), ties), Cell(row["obtained"], share(row["obtained"])),
-        Cell(row["difference"], signed(row["difference"]), f"{signed(low)} to {signed(high)}"), low, high,
+        str(row["backend"]),
+        str(row["engine"]),
+        str(row["version"]),
+        Cell(row["predicted"], share(row["predicted"]), ties),
+        Cell(row["obtained"], share(row["obtained"])),
+        Cell(row["difference"], signed(row["difference"]), f"{signed(low)} to {signed(high)}"),
+        low,
+        high,
         Cell(row["agreement"], share(row["agreement"])),
         [Cell(size, "-" if pd.isna(size) else f"{size:,.0f}") for size in sizes],
-    )  # fmt: skip
+    )
 
 
 def differences(found: Engines, ident: str) -> Chart | None:
@@ -110,8 +118,13 @@ def differences(found: Engines, ident: str) -> Chart | None:
             c.line([(at, y(row.low)), (at, y(row.high))], f"series thin {row.style}")
         for row in rows:
             kind = "full" if row.same.value >= _REAL else "mark"
-            c.dot(x(row.predicted.value), y(row.difference.value), f"{kind} {row.style}",
-                  f"{row.said}, {row.difference.text} ({row.difference.interval})", 4)  # fmt: skip
+            c.dot(
+                x(row.predicted.value),
+                y(row.difference.value),
+                f"{kind} {row.style}",
+                f"{row.said}, {row.difference.text} ({row.difference.interval})",
+                4,
+            )
 
     key = []
     for name in dict.fromkeys(row.name for row in rows):

@@ -95,19 +95,27 @@ def render(several: Sequence[Results]) -> str:
         for place, dataset in enumerate(results.meta["datasets"])
     ]
     environment = Environment(
-        loader=PackageLoader("vqbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("vqbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters |= {"human": recommend_text.human, "share": recommend_text.share}
     source = {name: Markup(_file(environment, name)) for name in ("report.css", "report.js")}
     names = list(dict.fromkeys(part.title for part in parts))
     where = f"{len(several)} folder{'s' * (len(several) > 1)}"
     title = names[0] if len(names) == 1 else f"{len(names)} datasets of {where}"
     return environment.get_template("report.html.j2").render(
-        title=title, parts=parts, css=source["report.css"], js=source["report.js"],
-        across=_across(parts) if len(parts) > 1 else None, float32=FLOAT32, targets=charts.TARGETS,
+        title=title,
+        parts=parts,
+        css=source["report.css"],
+        js=source["report.js"],
+        across=_across(parts) if len(parts) > 1 else None,
+        float32=FLOAT32,
+        targets=charts.TARGETS,
         sorted_meta=_meta_rows,
-    )  # fmt: skip
+    )
 
 
 def _file(environment: Environment, name: str) -> str:
@@ -135,16 +143,27 @@ def _part(results: Results, dataset: str, ident: str) -> Part:
     ran = engines(results, dataset, k)
     shown = list(dict.fromkeys(s.variant for s in [*chosen, *front]))
     return Part(
-        ident=ident, title=dataset, folder=results.folder.name or str(results.folder), k=k, about=about,
-        lead=lead(results, dataset), answers=found, settings=settings,
+        ident=ident,
+        title=dataset,
+        folder=results.folder.name or str(results.folder),
+        k=k,
+        about=about,
+        lead=lead(results, dataset),
+        answers=found,
+        settings=settings,
         pareto=charts.pareto(settings, n, k, chosen, f"{ident}-pareto") if settings else None,
-        table=tables.settings_table(results, dataset), comparisons=tables.comparisons(results, dataset, k),
+        table=tables.settings_table(results, dataset),
+        comparisons=tables.comparisons(results, dataset, k),
         ledgers=tables.ledgers(results, dataset, k),
         rescoring=charts.rescoring(smaller, n, k, f"{ident}-rescoring") if smaller else None,
-        worst=tables.worst_queries(results, dataset, shown), doctor=about.get("doctor") or [],
-        timings=tables.timings(results, dataset), lost=tables.not_measured(results, dataset), engines=ran,
-        differences=None if ran is None else differences(ran, f"{ident}-engines"), meta=results.meta,
-    )  # fmt: skip
+        worst=tables.worst_queries(results, dataset, shown),
+        doctor=about.get("doctor") or [],
+        timings=tables.timings(results, dataset),
+        lost=tables.not_measured(results, dataset),
+        engines=ran,
+        differences=None if ran is None else differences(ran, f"{ident}-engines"),
+        meta=results.meta,
+    )
 
 
 def _across(parts: Sequence[Part]) -> charts.Chart | None:

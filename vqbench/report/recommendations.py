@@ -65,10 +65,18 @@ def _answer(results: Results, group: Sequence[Recommendation]) -> Answer:
             None,
         )
     return Answer(
-        targets, len(group), chosen, f"{recommend_text.smaller(rec, chosen):.1f}", recommend_text.answer(rec), recommend_text.notes(rec),
-        recommend_text.open_cases(rec), _steps(rec), ledger_of(results, chosen),
-        command_of(results.meta, chosen, rec.k), yaml_of(results.meta, chosen.variant),
-    )  # fmt: skip
+        targets,
+        len(group),
+        chosen,
+        f"{recommend_text.smaller(rec, chosen):.1f}",
+        recommend_text.answer(rec),
+        recommend_text.notes(rec),
+        recommend_text.open_cases(rec),
+        _steps(rec),
+        ledger_of(results, chosen),
+        command_of(results.meta, chosen, rec.k),
+        yaml_of(results.meta, chosen.variant),
+    )
 
 
 def _steps(rec: Recommendation) -> list[str]:

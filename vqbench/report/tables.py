@@ -16,9 +16,12 @@ from vqbench.results.measured_settings import FLOAT32, Line, ledger_of, pooled_r
 
 #: Columns of the table of settings, where measured: metric, heading, term of the glossary.
 COLUMNS = (
-    ("overlap", "overlap", "overlap"), ("recall", "recall", "recall"), ("ndcg_kept", "NDCG kept", "ndcg"),
-    ("rbo", "RBO", "rbo"), ("worst", "worst", "worst"),
-)  # fmt: skip
+    ("overlap", "overlap", "overlap"),
+    ("recall", "recall", "recall"),
+    ("ndcg_kept", "NDCG kept", "ndcg"),
+    ("rbo", "RBO", "rbo"),
+    ("worst", "worst", "worst"),
+)
 _WORST_VARIANTS = 6
 
 
@@ -74,10 +77,15 @@ def settings_table(results: Results, dataset: str) -> Table:
         size = totals[variant, "bytes_per_vector"] + totals[variant, "bytes_once"] / n
         found.append(
             Row(
-                str(variant), str(similarity), int(factor), int(k), Cell(size, _size(size)),
-                Cell(full / size, f"{full / size:.1f}"), [_cell(by_metric.get(metric)) for metric, *_ in columns],
+                str(variant),
+                str(similarity),
+                int(factor),
+                int(k),
+                Cell(size, _size(size)),
+                Cell(full / size, f"{full / size:.1f}"),
+                [_cell(by_metric.get(metric)) for metric, *_ in columns],
             )
-        )  # fmt: skip
+        )
 
     def order(row: Row) -> tuple:
         first = row.cells[0].value if row.cells else 0.0
@@ -111,11 +119,16 @@ def comparisons(results: Results, dataset: str, k: int) -> list[dict[str, Any]]:
     rows = rows.assign(**{name: pd.to_numeric(rows[name], errors="coerce") for name in numbers})
     rows = rows.sort_values(["oversample", "difference", "variant"], ascending=[True, False, True], na_position="last")
     return [
-        {**row, "shown": signed(row["difference"]), "p_shown": _p(row["p_holm"]),
-         "bounds": f"{signed(row['ci_low'])} to {signed(row['ci_high'])}",
-         "detectable_shown": _plain(row["detectable"]), "margin_shown": _plain(row["margin"])}
+        {
+            **row,
+            "shown": signed(row["difference"]),
+            "p_shown": _p(row["p_holm"]),
+            "bounds": f"{signed(row['ci_low'])} to {signed(row['ci_high'])}",
+            "detectable_shown": _plain(row["detectable"]),
+            "margin_shown": _plain(row["margin"]),
+        }
         for row in rows.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def _plain(value: Any) -> str:

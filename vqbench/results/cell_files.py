@@ -113,9 +113,12 @@ def _parsed(body: bytes) -> Cell:
     table = unpacked_table(io.BytesIO(body))
     small = json.loads(table.schema.metadata[_SMALL])
     return Cell(
-        _frame(small["metrics"]).astype({"k": "Int64"}), _frame(small["ledger"]),
-        table.to_pandas(), _frame(small["samples"]), {str(name): float(x) for name, x in small["seconds"].items()},
-    )  # fmt: skip
+        _frame(small["metrics"]).astype({"k": "Int64"}),
+        _frame(small["ledger"]),
+        table.to_pandas(),
+        _frame(small["samples"]),
+        {str(name): float(x) for name, x in small["seconds"].items()},
+    )
 
 
 def _wrong(cell: Cell) -> str:

@@ -10,20 +10,56 @@ SCHEMA = 2
 ALL_SEEDS = "all"
 
 METRICS = [
-    "dataset", "variant", "similarity", "seed", "metric", "k", "oversample", "value",
-    "ci_low", "ci_high", "low", "high", "n_queries", "status", "reason",
-]  # fmt: skip
+    "dataset",
+    "variant",
+    "similarity",
+    "seed",
+    "metric",
+    "k",
+    "oversample",
+    "value",
+    "ci_low",
+    "ci_high",
+    "low",
+    "high",
+    "n_queries",
+    "status",
+    "reason",
+]
 
 
 LEDGER = ["dataset", "variant", "item", "scope", "bytes"]
 
 #: A real engine beside its prediction; see ``evaluation/engines.py``.
 BACKENDS = [
-    "dataset", "backend", "variant", "similarity", "engine", "version", "repeats", "seed", "k", "predicted",
-    "predicted_low", "predicted_high", "obtained", "difference", "ci_low", "ci_high", "agreement", "shortfall",
-    "absent", "n_queries", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory",
-    "status", "reason",
-]  # fmt: skip
+    "dataset",
+    "backend",
+    "variant",
+    "similarity",
+    "engine",
+    "version",
+    "repeats",
+    "seed",
+    "k",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "obtained",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "agreement",
+    "shortfall",
+    "absent",
+    "n_queries",
+    "bytes_predicted",
+    "bytes_once",
+    "bytes_codes",
+    "bytes_disk",
+    "bytes_memory",
+    "status",
+    "reason",
+]
 
 
 def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
@@ -35,11 +71,21 @@ def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str,
 def without_result(dataset: str, variant: str, similarity: str, seed: int, status: str, reason: str) -> pd.DataFrame:
     """The row of a cell that was skipped or failed."""
     return _typed(
-        pd.DataFrame([{
-            "dataset": dataset, "variant": variant, "similarity": similarity, "seed": seed,
-            "status": status, "reason": reason, "oversample": 0, "n_queries": 0,
-        }])
-    )  # fmt: skip
+        pd.DataFrame(
+            [
+                {
+                    "dataset": dataset,
+                    "variant": variant,
+                    "similarity": similarity,
+                    "seed": seed,
+                    "status": status,
+                    "reason": reason,
+                    "oversample": 0,
+                    "n_queries": 0,
+                }
+            ]
+        )
+    )
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

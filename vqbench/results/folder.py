@@ -116,10 +116,16 @@ def read_results(folder: Path) -> Results:
         frames["comparisons.csv"] = optional("comparisons.csv", read_csv)
         check_together(folder, meta, frames)
         return Results(
-            folder, frames["metrics.csv"], frames["ledger.csv"], frames["comparisons.csv"],
-            optional("per_query.parquet", read_parquet), optional("samples.parquet", read_parquet),
-            optional("timings.csv", read_csv), meta, optional("backends.csv", read_csv),
-        )  # fmt: skip
+            folder,
+            frames["metrics.csv"],
+            frames["ledger.csv"],
+            frames["comparisons.csv"],
+            optional("per_query.parquet", read_parquet),
+            optional("samples.parquet", read_parquet),
+            optional("timings.csv", read_csv),
+            meta,
+            optional("backends.csv", read_csv),
+        )
     except OSError as error:
         missing = Path(error.filename or folder).name
         if missing == _META and (folder / "metrics.csv").is_file():

@@ -77,14 +77,20 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
     scattered = each.groupby(["variant", "oversample"])["value"].nunique().to_dict()
     return [
         Setting(
-            dataset=dataset, variant=row["variant"], oversample=int(row["oversample"]), value=float(row["value"]),
-            ci_low=float(row["ci_low"]), ci_high=float(row["ci_high"]), queries=int(row["n_queries"]),
-            vector_bytes=of[row["variant"], "bytes_per_vector"], once_bytes=of[row["variant"], "bytes_once"],
+            dataset=dataset,
+            variant=row["variant"],
+            oversample=int(row["oversample"]),
+            value=float(row["value"]),
+            ci_low=float(row["ci_low"]),
+            ci_high=float(row["ci_high"]),
+            queries=int(row["n_queries"]),
+            vector_bytes=of[row["variant"], "bytes_per_vector"],
+            once_bytes=of[row["variant"], "bytes_once"],
             float_bytes=of.get((row["variant"], FLOAT_STORE), 0.0) if row["oversample"] else 0.0,
             seeds=scattered.get((row["variant"], row["oversample"]), 1),
         )
         for row in rows.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,14 @@ def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> li
     rows = rows[rows["scope"].isin(["vector", "once"])].drop_duplicates(["item", "scope"])
     return [
         Line(
-            str(item), float(size) if scope == "vector" else 0.0, float(size) if scope == "once" else 0.0,
+            str(item),
+            float(size) if scope == "vector" else 0.0,
+            float(size) if scope == "once" else 0.0,
             floats if item == FLOAT_STORE else "ram",
         )
         for item, scope, size in rows[["item", "scope", "bytes"]].itertuples(index=False)
         if item != FLOAT_STORE or setting.oversample
-    ]  # fmt: skip
+    ]
 
 
 def shown_k(results: Results, dataset: str, metric: str = "overlap") -> int:

@@ -66,9 +66,16 @@ def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
         for name, values in columns.items():
             cubes[name][tuple(codes[where] for codes in at.values())] = values[where]
         yield Values(
-            metric=str(metric), k=int(k), oversample=int(oversample), variants=variants, seeds=seeds,
-            values=cubes["value"], low=cubes["low"], high=cubes["high"], groups=groups,
-        )  # fmt: skip
+            metric=str(metric),
+            k=int(k),
+            oversample=int(oversample),
+            variants=variants,
+            seeds=seeds,
+            values=cubes["value"],
+            low=cubes["low"],
+            high=cubes["high"],
+            groups=groups,
+        )
 
 
 def over_seeds(

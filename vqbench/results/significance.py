@@ -17,9 +17,24 @@ from vqbench.numerics.stats.paired import Difference, differences, p_values
 from vqbench.results.per_query import FLOAT, Values, by_query
 
 COMPARISONS = [
-    "dataset", "variant", "baseline", "metric", "k", "oversample", "difference", "ci_low", "ci_high", "p", "p_holm",
-    "detectable", "margin", "verdict", "letters", "n_queries", "n_seeds",
-]  # fmt: skip
+    "dataset",
+    "variant",
+    "baseline",
+    "metric",
+    "k",
+    "oversample",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p",
+    "p_holm",
+    "detectable",
+    "margin",
+    "verdict",
+    "letters",
+    "n_queries",
+    "n_seeds",
+]
 _LETTERED = "overlap"  # all pairs take several times as long as the baseline's
 _TOGETHER = 1 << 22  # differences that are held at a time: 32 MiB
 BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
@@ -73,10 +88,15 @@ class _Family:
         others = [name for name in present if name != baseline]
         lettered = values.metric == _LETTERED and 1 < len(present) <= len(ALPHABET)
         return cls(
-            values, present, others, [_paired(values, name, baseline) for name in others],
+            values,
+            present,
+            others,
+            [_paired(values, name, baseline) for name in others],
             [_paired(values, *two) for two in combinations(present, 2)] if lettered else [],
-            float(about["lowest"]), float(about["highest"]), 1 if about["higher_is_better"] else -1,
-        )  # fmt: skip
+            float(about["lowest"]),
+            float(about["highest"]),
+            1 if about["higher_is_better"] else -1,
+        )
 
 
 def _batches(
@@ -98,17 +118,25 @@ def _batches(
 def _rows(families: Sequence[_Family], baseline: str, margin: float) -> list[dict[str, Any]]:
     """The rows of some families, which share the draws of their intervals and tests."""
     groups = families[0].values.groups
-    found = iter(differences(
-        [column for family in families for column in family.columns], groups=groups,
-        reach=[family.highest - family.lowest for family in families for _ in family.columns],
-    ))  # fmt: skip
+    found = iter(
+        differences(
+            [column for family in families for column in family.columns],
+            groups=groups,
+            reach=[family.highest - family.lowest for family in families for _ in family.columns],
+        )
+    )
     p_pairs = iter(p_values([column for family in families for column in family.pairs], groups=groups))
     return [
         row
         for family in families
-        for row in _family(family, list(islice(found, len(family.columns))),
-                           np.array(list(islice(p_pairs, len(family.pairs)))), baseline, margin)
-    ]  # fmt: skip
+        for row in _family(
+            family,
+            list(islice(found, len(family.columns))),
+            np.array(list(islice(p_pairs, len(family.pairs)))),
+            baseline,
+            margin,
+        )
+    ]
 
 
 def _family(
@@ -123,13 +151,25 @@ def _family(
     rows = {}
     for name, column, each, p_holm in zip(family.others, family.columns, found, corrected_m, strict=True):
         rows[name] = {
-            "difference": each.mean, "ci_low": max(each.low, room[0]), "ci_high": min(each.high, room[1]),
-            "p": each.p, "p_holm": p_holm, "detectable": each.detectable, "margin": margin,
-            "verdict": _verdict(each, p_holm, margin, family.better), "n_queries": each.n, "n_seeds": len(column),
-        }  # fmt: skip
+            "difference": each.mean,
+            "ci_low": max(each.low, room[0]),
+            "ci_high": min(each.high, room[1]),
+            "p": each.p,
+            "p_holm": p_holm,
+            "detectable": each.detectable,
+            "margin": margin,
+            "verdict": _verdict(each, p_holm, margin, family.better),
+            "n_queries": each.n,
+            "n_seeds": len(column),
+        }
     own = values.of(baseline)
-    rows[baseline] = {"difference": 0.0, "margin": margin, "verdict": BASELINE, "n_seeds": len(own),
-                      "n_queries": int(np.isfinite(own).all(axis=0).sum())}  # fmt: skip
+    rows[baseline] = {
+        "difference": 0.0,
+        "margin": margin,
+        "verdict": BASELINE,
+        "n_seeds": len(own),
+        "n_queries": int(np.isfinite(own).all(axis=0).sum()),
+    }
     return [{"variant": name, **shared, **rows[name], "letters": lettered[name]} for name in family.present]
 
 

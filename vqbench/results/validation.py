@@ -24,32 +24,104 @@ _NAME = 1000  # characters of a name at most, as in a run: figures would take mi
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 #: Columns of text and of numbers; whole ones are not negative.
-_TEXT = ("dataset", "variant", "similarity", "seed", "metric", "status", "reason", "item", "scope", "baseline",
-         "verdict", "letters", "backend", "engine", "version", "family", "contestant", "against", "goal",
-         "what")  # fmt: skip
+_TEXT = (
+    "dataset",
+    "variant",
+    "similarity",
+    "seed",
+    "metric",
+    "status",
+    "reason",
+    "item",
+    "scope",
+    "baseline",
+    "verdict",
+    "letters",
+    "backend",
+    "engine",
+    "version",
+    "family",
+    "contestant",
+    "against",
+    "goal",
+    "what",
+)
 _WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
 _GIVEN = ("dataset", "variant", "query", "metric", "kind")  # in every row
 _LONG = ("reason", "id", "other")  # texts that are no names
 #: What may be stored or take time: not negative, nor endless.
 _SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
 _POSITIVE = ("median_s", "min_s", "max_s", "mpairs_s", "ratio", "ratio_min", "ratio_max", "seconds")
-_NUMBERS = (*_WHOLE, *_SIZES, *_POSITIVE, "value", "difference", "ci_low", "ci_high", "low", "high", "p", "p_holm",
-            "detectable", "margin", "predicted", "predicted_low", "predicted_high", "obtained", "agreement",
-            "shortfall", "absent", "overlap", "round", "index", "code")  # fmt: skip
+_NUMBERS = (
+    *_WHOLE,
+    *_SIZES,
+    *_POSITIVE,
+    "value",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "detectable",
+    "margin",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "obtained",
+    "agreement",
+    "shortfall",
+    "absent",
+    "overlap",
+    "round",
+    "index",
+    "code",
+)
 _NAMED: Mapping[str, Sequence[str]] = {
     "metrics.csv": METRICS,
     "ledger.csv": LEDGER,
-    "comparisons.csv": ["dataset", "variant", "baseline", "metric", "k", "oversample", "difference", "ci_low",
-                        "ci_high", "p_holm", "detectable", "margin", "verdict", "letters"],
+    "comparisons.csv": [
+        "dataset",
+        "variant",
+        "baseline",
+        "metric",
+        "k",
+        "oversample",
+        "difference",
+        "ci_low",
+        "ci_high",
+        "p_holm",
+        "detectable",
+        "margin",
+        "verdict",
+        "letters",
+    ],
     "timings.csv": ["dataset", "variant", "seed"],
     "per_query.parquet": ["dataset", "variant", "seed", "query", "metric", "k", "oversample", "value"],
     "samples.parquet": ["dataset", "variant", "seed", "kind", "id", "index", "other", "value", "code"],
     "backends.csv": BACKENDS,
-    "peers.csv": ["family", "n", "d", "queries", "k", "contestant", "median_s", "min_s", "max_s", "mpairs_s",
-                  "megabytes", "against", "ratio", "goal", "status", "reason"],
+    "peers.csv": [
+        "family",
+        "n",
+        "d",
+        "queries",
+        "k",
+        "contestant",
+        "median_s",
+        "min_s",
+        "max_s",
+        "mpairs_s",
+        "megabytes",
+        "against",
+        "ratio",
+        "goal",
+        "status",
+        "reason",
+    ],
     "peers_runs.csv": ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"],
     "linear.csv": ["against", "what", "n", "d", "queries", "k", "variants", "median_s", "min_s", "max_s"],
-}  # fmt: skip
+}
 #: Words that choose a colour or a panel.
 _WORDS = {
     "comparisons.csv": ("verdict", {"baseline", "better", "worse", "equivalent", "unclear", ""}),
@@ -133,8 +205,13 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
         for each, (key, kind) in product(found, _FINDING.items()):
             if not isinstance(each.get(key), kind):
                 raise _broken(path, f"datasets.{name}.doctor: {key} = {each.get(key)!r}")
-    for key, kind in (("config", (dict, list)), ("seeds", list), ("versions", dict), ("machine", dict),
-                      ("tables", dict)):  # fmt: skip
+    for key, kind in (
+        ("config", (dict, list)),
+        ("seeds", list),
+        ("versions", dict),
+        ("machine", dict),
+        ("tables", dict),
+    ):
         if key in meta and not isinstance(meta[key], kind):
             raise _broken(path, f"{key} = {meta[key]!r}")
     if other := [name for name in meta.get("tables", {}) if Path(name).name != name]:
@@ -238,8 +315,11 @@ def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, p
         for item in ("bytes_per_vector", "bytes_once"):
             if (dataset, variant, item) not in held:
                 raise _broken(folder / "ledger.csv", f"no {item} of {variant} on {dataset}")
-    keys = {"metrics.csv": [*_KEY, "seed"], "comparisons.csv": [*_KEY, "baseline"],
-            "ledger.csv": ["dataset", "variant", "item", "scope"]}  # fmt: skip
+    keys = {
+        "metrics.csv": [*_KEY, "seed"],
+        "comparisons.csv": [*_KEY, "baseline"],
+        "ledger.csv": ["dataset", "variant", "item", "scope"],
+    }
     for name, columns in keys.items():
         frame = frames[name]
         if len(frame) and frame.duplicated(columns).any():

@@ -82,9 +82,12 @@ class Lists:
     def empty(cls, products: Products, room: int) -> Lists:
         q, dtype = len(products.queries_qd), products.queries_qd.dtype
         return cls(
-            np.full((q, room), -np.inf, dtype), np.full((q, room), -1, np.int64), np.zeros(q, np.int64),
-            np.full(q, np.finfo(dtype).min, dtype), products.buffer(),
-        )  # fmt: skip
+            np.full((q, room), -np.inf, dtype),
+            np.full((q, room), -1, np.int64),
+            np.zeros(q, np.int64),
+            np.full(q, np.finfo(dtype).min, dtype),
+            products.buffer(),
+        )
 
 
 def nominate(products: Products, k: int) -> tuple[Ints, Ints, Floats, Floats, Ints]:
@@ -133,9 +136,16 @@ def _joined(states: list[Lists], k: int, slack: np.floating) -> tuple[Ints, Ints
 
 
 def _collect(
-    products_qb: Floats, first: int, k: int, slack: np.floating, limit: int,
-    floor_q: Floats, scores_qc: Floats, rows_qc: Ints, count_q: Ints,
-) -> None:  # fmt: skip
+    products_qb: Floats,
+    first: int,
+    k: int,
+    slack: np.floating,
+    limit: int,
+    floor_q: Floats,
+    scores_qc: Floats,
+    rows_qc: Ints,
+    count_q: Ints,
+) -> None:
     """What ``vqbench.numerics.kernels.select.collect`` does, in numpy; lists are squeezed a block at a time."""
     room, b = scores_qc.shape[1], products_qb.shape[1]
     if b > room:  # the k-th best of a block is a floor by itself

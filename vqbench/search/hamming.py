@@ -38,8 +38,13 @@ def top(bits: Bits, k: int, priority_n: Ints | None) -> tuple[Ints, Floats, Ints
 
     def empty() -> tuple[Words, Ints, Ints, Words, Ints]:
         room = 2 * k + 64
-        return (np.full((q, room), kernels.NONE), np.full((q, room), -1, np.int64), np.zeros(q, np.int64),
-                np.full(q, kernels.NONE), np.zeros(q, np.int64))  # fmt: skip
+        return (
+            np.full((q, room), kernels.NONE),
+            np.full((q, room), -1, np.int64),
+            np.zeros(q, np.int64),
+            np.full(q, kernels.NONE),
+            np.zeros(q, np.int64),
+        )
 
     def step(lists: tuple[Words, Ints, Ints, Words, Ints], start: int, stop: int) -> None:
         words_bw = bits.words(bits.rows.block(start, stop))

@@ -56,8 +56,9 @@ class Search:
 
     def top(self, queries_qd: Floats, k: int) -> Hits:
         """The ``k`` best rows of each query; ``k`` at most the number of rows it may find."""
-        parts = [self._only(slice(*span))._top(queries_qd[slice(*span)], k) for span in
-                 blocks(len(queries_qd), _TOGETHER)]  # fmt: skip
+        parts = [
+            self._only(slice(*span))._top(queries_qd[slice(*span)], k) for span in blocks(len(queries_qd), _TOGETHER)
+        ]
         if not parts:
             return Hits(*Best.empty(0, k).found)
         return Hits(*(np.concatenate(each) for each in zip(*parts, strict=True)))

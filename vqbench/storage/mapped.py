@@ -48,9 +48,16 @@ class Mapped:
         except OSError:  # removed since it was mapped: its content is all that is left
             return None
         return cls(
-            path, low - byte_bounds(whole)[0] + whole.offset, high - low, array.ctypes.data - low,
-            array.dtype.str, array.shape, array.strides, size, _probe(array),
-        )  # fmt: skip
+            path,
+            low - byte_bounds(whole)[0] + whole.offset,
+            high - low,
+            array.ctypes.data - low,
+            array.dtype.str,
+            array.shape,
+            array.strides,
+            size,
+            _probe(array),
+        )
 
     def open(self) -> NDArray[Any]:
         """The array, read only. Raises VqbenchError where this process sees no such file, or another one."""

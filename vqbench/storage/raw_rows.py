@@ -89,8 +89,9 @@ class RawRows:
         while view:
             got = _read_at(file, view, at)
             if not got:
-                raise VqbenchError(f"{self.path}: ends before row {start} or soon after it: it was cut off; copy or "
-                                   "download it again")  # fmt: skip
+                raise VqbenchError(
+                    f"{self.path}: ends before row {start} or soon after it: it was cut off; copy or download it again"
+                )
             view, at = view[got:], at + got
 
     def _gather(self, file: FileIO, rows: Ints) -> NDArray[Any]:

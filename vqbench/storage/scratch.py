@@ -82,9 +82,13 @@ class Scratch:
         """What was written; the file lives as long as these rows do."""
         self._kept.file.close()
         return RawRows(
-            path=self._kept.path, offset=0, shape=(self._n, self._d), dtype=self._dtype,
-            stamp=stamp_of(self._kept.path.stat()), owner=self._kept,
-        )  # fmt: skip
+            path=self._kept.path,
+            offset=0,
+            shape=(self._n, self._d),
+            dtype=self._dtype,
+            stamp=stamp_of(self._kept.path.stat()),
+            owner=self._kept,
+        )
 
 
 def has_room(expected: int) -> bool:

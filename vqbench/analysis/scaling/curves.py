@@ -68,9 +68,12 @@ class Points:
         """What is fitted to predict overlap@k."""
         rows = self.usable(k)
         return Curve(
-            n_m=rows["n"].to_numpy(), k_m=rows["k"].to_numpy(), value_m=rows["value"].to_numpy(dtype=float),
-            means_rm=self.means_rm[:, rows.index.to_numpy()], oversample=self.oversample,
-        )  # fmt: skip
+            n_m=rows["n"].to_numpy(),
+            k_m=rows["k"].to_numpy(),
+            value_m=rows["value"].to_numpy(dtype=float),
+            means_rm=self.means_rm[:, rows.index.to_numpy()],
+            oversample=self.oversample,
+        )
 
 
 def nested(results: Results) -> list[Nested]:

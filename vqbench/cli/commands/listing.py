@@ -21,12 +21,27 @@ from vqbench.experiment.config.targets import conf_folder
 from vqbench.experiment.config.yaml_bounds import yaml_text
 from vqbench.text import did_you_mean, shortened
 
-_GROUPS = {"quantizer": "Variants", "metric": "Metrics", "dataset": "Datasets", "experiment": "Experiments",
-           "parallel": "Where shards are searched", "backend": "Real engines"}  # fmt: skip
+_GROUPS = {
+    "quantizer": "Variants",
+    "metric": "Metrics",
+    "dataset": "Datasets",
+    "experiment": "Experiments",
+    "parallel": "Where shards are searched",
+    "backend": "Real engines",
+}
 #: The order in which families are shown; presets follow, by product.
 _FAMILIES = (
-    "float", "scalar", "lloyd-max", "binary", "rabitq", "turboquant", "osq", "product", "faiss", "truncated",
-)  # fmt: skip
+    "float",
+    "scalar",
+    "lloyd-max",
+    "binary",
+    "rabitq",
+    "turboquant",
+    "osq",
+    "product",
+    "faiss",
+    "truncated",
+)
 _HEAD = (
     "what is not known of a config stands in comments that its YAML begins with: '# what it is', and lines of "
     "'# family: scalar', '# bits: 4 + 64/d' (stored for each dimension) and '# source: where it comes from'"
@@ -91,8 +106,9 @@ def _variants(title: str, paths: Mapping[str, Path], part: str, own: Path | None
         )
     console().print(
         f"[bold]{title}: quantizer=NAME[/bold] (number: bits stored per dimension at d = {_D}, "
-        "with a vector's own norms and corrections, padding apart)", highlight=False,
-    )  # fmt: skip
+        "with a vector's own norms and corrections, padding apart)",
+        highlight=False,
+    )
     ordered = sorted(headers, key=lambda name: (_rank(headers[name].family), _bits(headers[name]), name))
     for family, members in groupby(ordered, key=lambda name: headers[name].family):
         table = _table(escape(f"\n{family or 'of no family'}"))
@@ -145,8 +161,9 @@ def _rank(family: str) -> tuple[int, str]:
 
 
 def _table(title: str) -> Table:
-    table = Table(title=title, show_header=False, box=None, title_justify="left", title_style="bold",
-                  padding=(0, 2, 0, 0))  # fmt: skip
+    table = Table(
+        title=title, show_header=False, box=None, title_justify="left", title_style="bold", padding=(0, 2, 0, 0)
+    )
     table.add_column(no_wrap=True)
     if "=" not in title:
         table.add_column(no_wrap=True, justify="right")

@@ -82,8 +82,11 @@ def _variant(name: str) -> Variant:
 
 def _dataset(name: str, ids: str | None) -> Dataset:
     if name in names(conf_folder(), "dataset") and name != "file":
-        return build(OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{name}.yaml")),
-                     "datasets", f"dataset={name}")  # fmt: skip
+        return build(
+            OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{name}.yaml")),
+            "datasets",
+            f"dataset={name}",
+        )
     if Path(name).suffix:
         return File(path=name, ids=ids)
     hint = did_you_mean(name, names(conf_folder(), "dataset"))
@@ -111,9 +114,12 @@ def _row(title: str, data: Data) -> int:
 def show(found: Neighbours, screen: Console) -> None:
     """Print the lists side by side; how a rank differs from float search stands before the score."""
     table = Table(
-        title=escape(f"Most similar to {found.title} in {found.dataset}"), title_justify="left", title_style="bold",
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-    )  # fmt: skip
+        title=escape(f"Most similar to {found.title} in {found.dataset}"),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("", justify="right")
     for name in found.lists:
         table.add_column(name, overflow="fold")

@@ -28,9 +28,15 @@ def recommend(arguments: list[str]) -> int:
     for dataset in [given.dataset] if given.dataset else results.meta["datasets"]:
         try:
             rec = recommend(
-                results, dataset=dataset, target=given.recall, k=given.k, metric=given.metric, n=given.n,
-                floats=given.floats, max_bytes=given.max_bytes,
-            )  # fmt: skip
+                results,
+                dataset=dataset,
+                target=given.recall,
+                k=given.k,
+                metric=given.metric,
+                n=given.n,
+                floats=given.floats,
+                max_bytes=given.max_bytes,
+            )
             found.append(rec)
         except VqbenchError as error:  # a dataset on which nothing ran must not hide the others
             mistakes.append(error)
@@ -66,9 +72,13 @@ def compare(arguments: list[str]) -> int:
     parser.add_argument("--common", action="store_true", help="what only BEFORE has is no loss")
     given = parser.parse_args(arguments)
     outcome = compared(
-        read_results(given.before), read_results(given.after),
-        metric=given.metric, max_drop=given.max_drop, confidence=given.confidence, common=given.common,
-    )  # fmt: skip
+        read_results(given.before),
+        read_results(given.after),
+        metric=given.metric,
+        max_drop=given.max_drop,
+        confidence=given.confidence,
+        common=given.common,
+    )
     if given.json:
         print(as_json(outcome))
     else:

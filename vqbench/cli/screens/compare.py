@@ -59,11 +59,15 @@ def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narro
     """narrow: without the means, which metrics.csv has, and p, which the verdict sums up."""
     pairing = "paired by query" if all(row.paired for row in rows) else "not all paired by query"
     table = Table(
-        title=f"{outcome.metric}: {escape(after)} against {escape(before)}", title_justify="left", title_style="bold",
+        title=f"{outcome.metric}: {escape(after)} against {escape(before)}",
+        title_justify="left",
+        title_style="bold",
         caption="×: rescored candidates, times k; difference: after - before, with its 95 % interval, "
         f"{pairing}; p: of no change (Holm, all rows)",
-        caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-    )  # fmt: skip
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     several = len({row.dataset for row in rows}) > 1
     for name in (["dataset"] if several else []) + ["variant"]:
         table.add_column(name, overflow="fold", min_width=12)
@@ -74,12 +78,17 @@ def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narro
     for row in rows:
         style = _STYLES[row.verdict]
         table.add_row(
-            *([escape(row.dataset)] if several else []), escape(row.variant), str(row.k), str(row.oversample),
+            *([escape(row.dataset)] if several else []),
+            escape(row.variant),
+            str(row.k),
+            str(row.oversample),
             *([] if narrow else [f"{row.before:.3f}", f"{row.after:.3f}"]),
-            f"{row.difference:+.4f}", f"{row.ci_low:+.4f} {row.ci_high:+.4f}",
-            *([] if narrow else [f"{row.p:.3f}"]), *[_bytes(row)] * sized,
+            f"{row.difference:+.4f}",
+            f"{row.ci_low:+.4f} {row.ci_high:+.4f}",
+            *([] if narrow else [f"{row.p:.3f}"]),
+            *[_bytes(row)] * sized,
             f"[{style}]{row.verdict}[/{style}]" if style else row.verdict,
-        )  # fmt: skip
+        )
     return table
 
 

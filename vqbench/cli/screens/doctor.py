@@ -21,11 +21,19 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
     """Print what deserves a word, worst first, then what is fine in a line each."""
     (size,) = (finding.shown for finding in findings if finding.check == "rows")
     told = [finding for finding in findings if finding.level != "fine"]
-    counts = [f"{_many(found, level)}" for level in ("warning", "note")
-              if (found := sum(finding.level == level for finding in told))]  # fmt: skip
+    counts = [
+        f"{_many(found, level)}"
+        for level in ("warning", "note")
+        if (found := sum(finding.level == level for finding in told))
+    ]
     title = f"{name}, {size} rows: {', '.join(counts) or 'nothing to warn of'}"
-    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD,
-                  padding=(0, 2, 0, 0), show_header=bool(told))  # fmt: skip
+    table = Table(
+        title=Text(title, "bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 2, 0, 0),
+        show_header=bool(told),
+    )
     table.add_column("", no_wrap=True)
     table.add_column("finding", width=_LEFT, overflow="fold")
     table.add_column("what it means, and what to try", overflow="fold")
@@ -33,8 +41,14 @@ def show(name: str, findings: Sequence[Finding], screen: Console) -> None:
         table.add_row(Text(finding.level, _STYLES[finding.level]), _what(finding), _meaning(finding))
         table.add_section()
     screen.print(table if told else title, style=None if told else "bold", markup=False)
-    fine = Table(title="Fine", title_justify="left", title_style=_STYLES["fine"], show_header=False, box=None,
-                 padding=(0, 2, 0, 0))  # fmt: skip
+    fine = Table(
+        title="Fine",
+        title_justify="left",
+        title_style=_STYLES["fine"],
+        show_header=False,
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     fine.add_column(no_wrap=True)
     fine.add_column()
     for finding in findings:

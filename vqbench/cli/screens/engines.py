@@ -60,10 +60,14 @@ def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
     for row in rows.to_dict("records"):
         difference, low, high = (_signed(row[name]) for name in ("difference", "ci_low", "ci_high"))
         cells = {
-            "seed": str(row["seed"]), "predicted": f"{row['predicted']:.3f}", "obtained": f"{row['obtained']:.3f}",
-            "difference": difference, "95 % CI": f"{low} to {high}", "same": f"{row['agreement']:.3f}",
+            "seed": str(row["seed"]),
+            "predicted": f"{row['predicted']:.3f}",
+            "obtained": f"{row['obtained']:.3f}",
+            "difference": difference,
+            "95 % CI": f"{low} to {high}",
+            "same": f"{row['agreement']:.3f}",
             **{heading: _bytes(row[name]) for heading, name in _BYTES.items()},
-        }  # fmt: skip
+        }
         table.add_row(escape(row["backend"]), *(cells[heading] for heading in headings))
     return table
 

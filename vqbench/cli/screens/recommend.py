@@ -72,10 +72,13 @@ def _options(rec: Recommendation, options: list, screen: Console) -> list[Render
         table.columns[1].no_wrap = max(len(setting.name) for _, setting in options) <= _NAME  # roles wrap first
         for role, setting in options:
             cells = {
-                "": role, "setting": escape(setting.name), "bytes": f"{setting.ram(rec.n, rec.floats):,.0f}",
-                of: recommend_text.share(setting.value), interval: recommend_text.interval(setting),
+                "": role,
+                "setting": escape(setting.name),
+                "bytes": f"{setting.ram(rec.n, rec.floats):,.0f}",
+                of: recommend_text.share(setting.value),
+                interval: recommend_text.interval(setting),
                 versus: "" if setting is rec.chosen else recommend_text.versus(rec, setting),
-            }  # fmt: skip
+            }
             table.add_row(*(cells[heading] for heading in kept))
         return table
 

@@ -24,8 +24,12 @@ from vqbench.results.folder import Results, read_results
 from vqbench.text import shortened
 
 #: A comparison's verdict in one sign.
-MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "equivalent": "=",
-         "unclear": "?"}  # fmt: skip
+MARKS = {
+    "better": "\N{BLACK UP-POINTING TRIANGLE}",
+    "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
+    "equivalent": "=",
+    "unclear": "?",
+}
 TARGET = 0.95  # what the answer under the table is for; ``vqbench recommend`` takes any
 _ANSWERS = 3  # for so many datasets there is one
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
@@ -139,11 +143,16 @@ def _print_table(results: Results, dataset: str, screen: Console, *, last: bool)
     title += f" in {about['groups']:,} groups" if about.get("groups") else ""
     title += f", mean of {many} seeds" if many > 1 else ""
     columns = [
-        ("bytes", "bytes", "{:,.0f}".format), ("ratio", "ratio", "{:.1f}x".format),
-        (f"overlap@{k}", "overlap", _share), ("95 % CI", "interval", str), ("\N{ALMOST EQUAL TO}", "letters", str),
-        (f"vs {escape(baseline)}", "against", str), ("NDCG kept", "ndcg_kept", _share),
-        ("worst", "worst", _percent), ("rescored", "rescored", _share),
-    ]  # fmt: skip
+        ("bytes", "bytes", "{:,.0f}".format),
+        ("ratio", "ratio", "{:.1f}x".format),
+        (f"overlap@{k}", "overlap", _share),
+        ("95 % CI", "interval", str),
+        ("\N{ALMOST EQUAL TO}", "letters", str),
+        (f"vs {escape(baseline)}", "against", str),
+        ("NDCG kept", "ndcg_kept", _share),
+        ("worst", "worst", _percent),
+        ("rescored", "rescored", _share),
+    ]
     columns = [column for column in columns if column[1] in shown]
     keys = [key for _, key, _ in columns]
 

@@ -60,16 +60,18 @@ def read(path: Path, wanted: Wanted) -> Content:
         schema = pa.ipc.read_schema(_message(walked[0][0]))
         for at, messages in zip(files[1:], walked[1:], strict=True):
             if not pa.ipc.read_schema(_message(messages[0])).equals(schema):
-                raise refusal(at, found="columns unlike those of the first file", rule="all files need the same",
-                              remedy=_SAVE)  # fmt: skip
+                raise refusal(
+                    at, found="columns unlike those of the first file", rule="all files need the same", remedy=_SAVE
+                )
         column, names = vector_column(path, schema, wanted.key), id_column(path, schema, wanted.id_column)
         batches = [message for messages in walked for message in messages[1:]]
         n = sum(message.rows for message in batches)
         if not n:
             raise refusal(path, found="0 rows", rule="needs at least one")
         ids = None if names is None else PackedIds.writer(n)
-        blocks = blocks_of(_batches(batches, schema, [column, *([] if names is None else [names])]), path, column,
-                           names, ids)  # fmt: skip
+        blocks = blocks_of(
+            _batches(batches, schema, [column, *([] if names is None else [names])]), path, column, names, ids
+        )
         return Content(rows_nd=unpacked(n, blocks), ids=None if ids is None else ids.ids())
     except VqbenchError:
         raise
@@ -87,19 +89,25 @@ def _files(path: Path) -> list[Path]:
     state = _json(path / STATE)
     listed = state.get("_data_files")
     if not isinstance(listed, list) or not listed or not all(isinstance(x, dict) for x in listed):
-        raise refusal(path / STATE, place="_data_files", found=repr(listed)[:80], rule="needs a list of files",
-                      remedy=_SAVE)  # fmt: skip
+        raise refusal(
+            path / STATE, place="_data_files", found=repr(listed)[:80], rule="needs a list of files", remedy=_SAVE
+        )
     if state.get("_indices_data_files") or state.get("_indices_files"):
-        raise refusal(path / STATE, found="rows that are picked by a file of indices", rule="needs the rows themselves",
-                      remedy="call flatten_indices() and save again")  # fmt: skip
+        raise refusal(
+            path / STATE,
+            found="rows that are picked by a file of indices",
+            rule="needs the rows themselves",
+            remedy="call flatten_indices() and save again",
+        )
     return [_inside(path, each.get("filename")) for each in listed]
 
 
 def _inside(path: Path, name: object) -> Path:
     plain = isinstance(name, str) and name.isprintable() and not any(x in name for x in "/\\:")
     if not isinstance(name, str) or not plain or name in ("", ".", ".."):
-        raise refusal(path / STATE, place="filename", found=repr(name)[:80], rule="must name a file of the folder",
-                      remedy=_SAVE)  # fmt: skip
+        raise refusal(
+            path / STATE, place="filename", found=repr(name)[:80], rule="must name a file of the folder", remedy=_SAVE
+        )
     return _plain(path / name)
 
 
@@ -132,15 +140,25 @@ def _messages(path: Path) -> list[_Message]:
             try:
                 message = _next(path, file, size)
             except (struct.error, ValueError) as error:
-                raise refusal(path, place=f"byte {at}", found=f"no message of Arrow ({error})",
-                              rule="needs a whole stream", remedy=_SAVE) from None  # fmt: skip
+                raise refusal(
+                    path,
+                    place=f"byte {at}",
+                    found=f"no message of Arrow ({error})",
+                    rule="needs a whole stream",
+                    remedy=_SAVE,
+                ) from None
             if message is None:
                 break
             found.append(message)
             file.seek(message.at + message.size)
         if file.tell() != size:
-            raise refusal(path, place=f"byte {file.tell()}", found=f"the stream ends here, the file at {size}",
-                          rule="nothing may follow", remedy=_SAVE)  # fmt: skip
+            raise refusal(
+                path,
+                place=f"byte {file.tell()}",
+                found=f"the stream ends here, the file at {size}",
+                rule="nothing may follow",
+                remedy=_SAVE,
+            )
     kinds = [message.kind for message in found]
     if not found or kinds[0] != _SCHEMA or any(kind != _BATCH for kind in kinds[1:]):
         what = "dictionaries" if _DICTIONARY in kinds else f"messages of kinds {sorted(set(kinds))}"
@@ -218,10 +236,20 @@ def _batches(messages: Sequence[_Message], schema: pa.Schema, columns: Sequence[
             batch.validate(full=True)
         except (pa.ArrowException, OSError, ValueError) as error:
             told = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-            raise refusal(message.path, place=f"byte {message.at}", found=f"a damaged batch ({told})",
-                          rule="needs a whole stream", remedy=_SAVE) from None  # fmt: skip
+            raise refusal(
+                message.path,
+                place=f"byte {message.at}",
+                found=f"a damaged batch ({told})",
+                rule="needs a whole stream",
+                remedy=_SAVE,
+            ) from None
         if batch.num_rows != message.rows:
-            raise refusal(message.path, place=f"byte {message.at}", found=f"{batch.num_rows} rows",
-                          rule=f"{message.rows} were announced", remedy=_SAVE)  # fmt: skip
+            raise refusal(
+                message.path,
+                place=f"byte {message.at}",
+                found=f"{batch.num_rows} rows",
+                rule=f"{message.rows} were announced",
+                remedy=_SAVE,
+            )
         if message.rows:
             yield batch

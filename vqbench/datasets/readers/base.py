@@ -53,6 +53,8 @@ def check_whole(path: Path) -> None:
     if size > _MOST:
         ending = path.suffix.lower()
         raise refusal(
-            path, found=f"{size / 1e6:.0f} MB of text", rule=f"{ending} is read whole, up to {_MOST / 1e6:.0f} MB",
+            path,
+            found=f"{size / 1e6:.0f} MB of text",
+            rule=f"{ending} is read whole, up to {_MOST / 1e6:.0f} MB",
             remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
-        )  # fmt: skip
+        )

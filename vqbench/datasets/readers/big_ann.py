@@ -23,8 +23,10 @@ def read(path: Path, wanted: Wanted) -> Content:
     needed = _HEAD + n * d * dtype.itemsize
     if len(head) < _HEAD or n < 1 or d < 1 or needed != stat.st_size:
         raise refusal(
-            path, place="header", found=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            path,
+            place="header",
+            found=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"needs two uint32 of at least 1, and here a file of {needed} bytes; this one has {stat.st_size}",
             remedy="the file was cut off or is of another type: copy or download it again, or check its ending",
-        )  # fmt: skip
+        )
     return Content(rows_nd=RawRows(path=path, offset=_HEAD, shape=(n, d), dtype=dtype, stamp=stamp_of(stat)))

@@ -39,12 +39,22 @@ def _check_ids(path: Path, texts: Any, start: int, names: str) -> None:
 
     remedy = "name another column with dataset.id_column"
     if texts.null_count:
-        raise refusal(path, place=f"row {start + _first_null(texts)}, column {names}", found="null",
-                      rule="each row needs an id", remedy=remedy)  # fmt: skip
+        raise refusal(
+            path,
+            place=f"row {start + _first_null(texts)}, column {names}",
+            found="null",
+            rule="each row needs an id",
+            remedy=remedy,
+        )
     longest = pc.max(pc.binary_length(texts.dictionary)).as_py() if t.is_dictionary(texts.type) else 0
     if longest is not None and longest > _ID:
-        raise refusal(path, place=f"column {names}", found=f"an id of {longest} bytes",
-                      rule=f"ids may have up to {_ID}", remedy=remedy)  # fmt: skip
+        raise refusal(
+            path,
+            place=f"column {names}",
+            found=f"an id of {longest} bytes",
+            rule=f"ids may have up to {_ID}",
+            remedy=remedy,
+        )
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -62,14 +72,19 @@ def vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
     if key is not None:
         kinds = [str(field.type) for field in schema if field.name == key]
         found = f"column {key!r} is {' and '.join(kinds)}" if kinds else f"no column {key!r}"
-        raise refusal(path, found=found, rule=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
-                      remedy="choose one with dataset.key=NAME" if fits else "")  # fmt: skip
+        raise refusal(
+            path,
+            found=found,
+            rule=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
+            remedy="choose one with dataset.key=NAME" if fits else "",
+        )
     if len(fits) != 1:
         raise refusal(
-            path, found=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
+            path,
+            found=f"columns of lists of numbers: {', '.join(fits) or 'none'}",
             rule="needs exactly one, or its name",
             remedy="choose one with dataset.key=NAME" if fits else "store each vector as a list in one column",
-        )  # fmt: skip
+        )
     return fits[0]
 
 
@@ -85,8 +100,12 @@ def id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
         return "id" if schema.names.count("id") == 1 and fits(schema.field("id").type) else None
     if schema.names.count(name) != 1 or not fits(schema.field(name).type):
         possible = [field.name for field in schema if fits(field.type)]
-        raise refusal(path, place=f"dataset.id_column={name}", found="no such column of texts or whole numbers",
-                      rule=f"there are: {', '.join(possible) or 'none'}")  # fmt: skip
+        raise refusal(
+            path,
+            place=f"dataset.id_column={name}",
+            found="no such column of texts or whole numbers",
+            rule=f"there are: {', '.join(possible) or 'none'}",
+        )
     return name
 
 
@@ -102,9 +121,12 @@ def _block(path: Path, lists: Any, start: int, d: int | None) -> tuple[NDArray[A
     if (lengths != d).any():
         at = int(np.flatnonzero(lengths != d)[0])
         raise refusal(
-            path, place=f"row {start + at}", found=f"{lengths[at]} numbers, the first row has {d}",
-            rule="all rows must have the same number", remedy="write the file again",
-        )  # fmt: skip
+            path,
+            place=f"row {start + at}",
+            found=f"{lengths[at]} numbers, the first row has {d}",
+            rule="all rows must have the same number",
+            remedy="write the file again",
+        )
     values = lists.flatten()
     if values.null_count:
         row = start + _first_null(values) // max(1, d)

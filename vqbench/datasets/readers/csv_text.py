@@ -30,9 +30,11 @@ def read(path: Path, wanted: Wanted) -> Content:
             return _content(path, csv.reader(_lines(path, file), strict=True), wanted.id_column)
     except (csv.Error, UnicodeError) as error:
         raise refusal(
-            path, found=f"cannot be read as .csv ({error})", rule="needs UTF-8 text with commas between numbers",
+            path,
+            found=f"cannot be read as .csv ({error})",
+            rule="needs UTF-8 text with commas between numbers",
             remedy="write it again",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:
@@ -41,25 +43,43 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
     while line := file.readline(_LINE):
         at += 1
         if len(line) == _LINE:
-            raise refusal(path, place=f"line {at}", found=f"{_LINE} characters and more", rule="a line is one row",
-                          remedy="write it again with line ends")  # fmt: skip
+            raise refusal(
+                path,
+                place=f"line {at}",
+                found=f"{_LINE} characters and more",
+                rule="a line is one row",
+                remedy="write it again with line ends",
+            )
         if "\0" in line:
-            raise refusal(path, place=f"line {at}", found="a NUL character", rule="needs text",
-                          remedy="write it again: it was damaged, or is of another type")  # fmt: skip
+            raise refusal(
+                path,
+                place=f"line {at}",
+                found="a NUL character",
+                rule="needs text",
+                remedy="write it again: it was damaged, or is of another type",
+            )
         yield line
 
 
 def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> Content:
     first = next(lines, [])
     if len(first) > _WIDEST:
-        raise refusal(path, place="row 1", found=f"{len(first):,} fields", rule=f"a row has up to {_WIDEST:,}",
-                      remedy="write one row for each vector, or save them as .npy")  # fmt: skip
+        raise refusal(
+            path,
+            place="row 1",
+            found=f"{len(first):,} fields",
+            rule=f"a row has up to {_WIDEST:,}",
+            remedy="write one row for each vector, or save them as .npy",
+        )
     name = first[0].strip().lower() if first else ""
     if id_column is not None and name != id_column.lower():
         raise refusal(
-            path, place="row 1", found=f"the first column is called {name!r}", rule=f"dataset.id_column = {id_column}",
+            path,
+            place="row 1",
+            found=f"the first column is called {name!r}",
+            rule=f"dataset.id_column = {id_column}",
             remedy="name the first column, which is where ids stand, or leave id_column out",
-        )  # fmt: skip
+        )
     _check_commas(path, first)
     names = not any(map(_is_number, first[1:] or first)) or _numbered(first) or _numbered(first[1:])
     named = id_column is not None or name == "id" or (name == "" and names)
@@ -70,28 +90,39 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
     for at, fields in enumerate(chain([second], lines), start=1 + header):
         if len(fields) != len(first):
             raise refusal(
-                path, place=f"row {at}", found=f"{len(fields)} fields, the first row has {len(first)}",
-                rule="all rows must have the same number", remedy="mend that row (1 is the first, be it a header)",
-            )  # fmt: skip
+                path,
+                place=f"row {at}",
+                found=f"{len(fields)} fields, the first row has {len(first)}",
+                rule="all rows must have the same number",
+                remedy="mend that row (1 is the first, be it a header)",
+            )
         try:
             numbers.extend(map(_number, fields[with_ids:]))
         except ValueError:
             field = next(i for i in range(with_ids, len(fields)) if not _is_number(fields[i]))
             raise refusal(
-                path, place=f"row {at}, field {field + 1}", found=repr(fields[field][:40]),
+                path,
+                place=f"row {at}, field {field + 1}",
+                found=repr(fields[field][:40]),
                 rule="every field must be a number, except a header and ids in the first column",
                 remedy="mend that row (1 is the first, be it a header)",
-            ) from None  # fmt: skip
+            ) from None
         ids.append(fields[0])
     if with_ids and not named and len(ids) > 1 and all(map(_is_number, ids[1:])):
         raise refusal(
-            path, place=f"row {1 + header}, field 1", found=repr(ids[0][:40]),
+            path,
+            place=f"row {1 + header}, field 1",
+            found=repr(ids[0][:40]),
             rule="the first column holds numbers but for this one",
             remedy="mend it, or call the column id if its fields are ids",
-        )  # fmt: skip
+        )
     if not numbers:
-        raise refusal(path, found="a header, and no row of numbers", rule="needs at least one",
-                      remedy="write one row for each vector")  # fmt: skip
+        raise refusal(
+            path,
+            found="a header, and no row of numbers",
+            rule="needs at least one",
+            remedy="write one row for each vector",
+        )
     rows_nd = np.frombuffer(numbers, np.float64).reshape(-1, len(first) - with_ids)
     if not with_ids and _counts(ids, rows_nd):
         rows_nd, with_ids = np.ascontiguousarray(rows_nd[:, 1:]), True
@@ -104,9 +135,12 @@ def _check_commas(path: Path, first: list[str]) -> None:
     found = next((mark for mark in ";\t " if mark in "".join(first).strip()), None)
     told = f"no comma, but {found!r} between the fields" if found else "one field"
     raise refusal(
-        path, place="row 1", found=told, rule="needs commas between numbers, and points for decimals",
+        path,
+        place="row 1",
+        found=told,
+        rule="needs commas between numbers, and points for decimals",
         remedy="write it again, as numpy.savetxt(file, x, delimiter=',') does",
-    )  # fmt: skip
+    )
 
 
 def _numbered(first: list[str]) -> bool:

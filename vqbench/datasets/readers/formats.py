@@ -53,11 +53,19 @@ def read(path: Path, wanted: Wanted) -> Content:
     except VqbenchError:
         raise
     except PermissionError as error:
-        raise refusal(path, found=f"cannot be opened ({error.strerror})", rule="needs a file that you may read",
-                      remedy="ask its owner, or copy it") from None  # fmt: skip
+        raise refusal(
+            path,
+            found=f"cannot be opened ({error.strerror})",
+            rule="needs a file that you may read",
+            remedy="ask its owner, or copy it",
+        ) from None
     except MemoryError:
-        raise refusal(path, found="needs more memory than there is", rule=f"{ending} is read in part or whole",
-                      remedy="save the vectors as .npy or .fbin, which are read in blocks") from None  # fmt: skip
+        raise refusal(
+            path,
+            found="needs more memory than there is",
+            rule=f"{ending} is read in part or whole",
+            remedy="save the vectors as .npy or .fbin, which are read in blocks",
+        ) from None
     except Exception as error:  # a damaged file can make a library raise nearly anything
         rule, remedy = _RULES.get(ending, (f"needs a whole {ending} file", "write it again"))
         if isinstance(error, EOFError | BadZipFile) or ending not in _RULES or str(error).startswith("EOF"):

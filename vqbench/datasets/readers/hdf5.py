@@ -65,9 +65,11 @@ def _chosen(path: Path, file: Any, usual: str) -> str:
     fits = [name for name in file if _link(file, name) == "hard" and _is_table(file[name])]
     if len(fits) != 1:
         raise refusal(
-            path, found=f"tables of numbers: {', '.join(fits) or 'none'}", rule=f"needs {usual!r}, or exactly one",
+            path,
+            found=f"tables of numbers: {', '.join(fits) or 'none'}",
+            rule=f"needs {usual!r}, or exactly one",
             remedy="choose one with dataset.key=NAME",
-        )  # fmt: skip
+        )
     return fits[0]
 
 
@@ -82,8 +84,11 @@ def _given(path: Path, file: Any, n: int, q: int) -> Given | None:
             neighbours_qk=_rows(path, _dataset(path, file, "neighbors")),
             distances_qk=_rows(path, _dataset(path, file, "distances")) if stated else None,
             distance=distance.lower(),
-        ), path, n=n, q=q,
-    )  # fmt: skip
+        ),
+        path,
+        n=n,
+        q=q,
+    )
 
 
 def _is_table(found: Any) -> bool:
@@ -100,15 +105,25 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
     for part in [part for part in name.split("/") if part]:
         link = _link(at, part) if isinstance(at, h5py.Group) else "none"
         if link == "none":
-            raise refusal(path, place=place, found="not there", rule=f"the file holds {', '.join(file) or 'nothing'}",
-                          remedy="choose one with dataset.key=NAME")  # fmt: skip
+            raise refusal(
+                path,
+                place=place,
+                found="not there",
+                rule=f"the file holds {', '.join(file) or 'nothing'}",
+                remedy="choose one with dataset.key=NAME",
+            )
         if link == "elsewhere":
             raise refusal(path, place=place, found=f"{part!r} is a link", **_OWN)
         at = at[part]
     if not _is_table(at):
         found = f"{at.dtype} {at.shape}" if isinstance(at, h5py.Dataset) else "a group"
-        raise refusal(path, place=place, found=found, rule="needs numbers of shape (n, d)",
-                      remedy="choose one with dataset.key=NAME")  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=found,
+            rule="needs numbers of shape (n, d)",
+            remedy="choose one with dataset.key=NAME",
+        )
     if at.is_virtual or at.external:
         raise refusal(path, place=place, found="refers to other files", **_OWN)
     _check_storage(path, place, at)
@@ -120,8 +135,13 @@ def _check_storage(path: Path, place: str, dataset: Any) -> None:
     check_filters(path, place, dataset)
     chunks = dataset.chunks
     if chunks and chunk_bytes(dataset) > _CHUNK:
-        raise refusal(path, place=place, found=f"chunks of {chunks}", rule=f"a chunk may have up to {_CHUNK} bytes",
-                      remedy="write it again with smaller chunks")  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=f"chunks of {chunks}",
+            rule=f"a chunk may have up to {_CHUNK} bytes",
+            remedy="write it again with smaller chunks",
+        )
     packed = min(dataset.id.get_storage_size(), path.stat().st_size)
     claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
     needed = math.prod(-(-n // size) for n, size in zip(dataset.shape, chunks, strict=True)) if chunks else 0
@@ -129,9 +149,12 @@ def _check_storage(path: Path, place: str, dataset: Any) -> None:
     whole = dataset.id.get_num_chunks() >= needed if chunks else packed >= claimed
     if packed == 0 or not whole:
         raise refusal(
-            path, place=place, found=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
-            rule=f"the file holds {packed} bytes of it", remedy="it was never written whole: write it again",
-        )  # fmt: skip
+            path,
+            place=place,
+            found=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
+            rule=f"the file holds {packed} bytes of it",
+            remedy="it was never written whole: write it again",
+        )
     unpacks = max(claimed, needed * chunk_bytes(dataset)) if chunks else claimed  # chunks reach over the edges
     if unpacks > most(packed):
         raise refusal(path, place=place, **too_large(unpacks, packed))

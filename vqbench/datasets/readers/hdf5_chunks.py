@@ -65,13 +65,23 @@ def check_filters(path: Path, place: str, dataset: Any) -> None:
     filters = [number for number, _ in _filters(dataset)]
     names = [_FILTERS.get(number, str(number)) for number in filters]
     if not set(filters) <= set(_FILTERS):
-        raise refusal(path, place=place, found=f"filter {', '.join(x for x in names if x.isdigit())}",
-                      rule=f"only {', '.join(_FILTERS.values())} are read", remedy=_AGAIN)  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=f"filter {', '.join(x for x in names if x.isdigit())}",
+            rule=f"only {', '.join(_FILTERS.values())} are read",
+            remedy=_AGAIN,
+        )
     packers = [at for at, name in enumerate(names) if name in _PACKERS]
     late = names[packers[0] + 1 :] if packers else []
     if len(set(names)) < len(names) or not set(late) <= {"fletcher32"}:
-        raise refusal(path, place=place, found=f"filters {', '.join(names)}", remedy=_AGAIN,
-                      rule="each may stand once, gzip or lzf once, and only fletcher32 behind them")  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=f"filters {', '.join(names)}",
+            remedy=_AGAIN,
+            rule="each may stand once, gzip or lzf once, and only fletcher32 behind them",
+        )
 
 
 def chunk_bytes(dataset: Any) -> int:
@@ -113,8 +123,13 @@ def _at(offset: tuple[int, ...], fault: str | None) -> str | None:
 
 
 def _wrong(path: Path, place: str, found: str, pipeline: _Pipeline) -> Exception:
-    return refusal(path, place=place, found=found, rule=f"a chunk must unpack to exactly {pipeline.plain} bytes",
-                   remedy="the file is damaged or made to harm: get it again, or write it again with h5py")  # fmt: skip
+    return refusal(
+        path,
+        place=place,
+        found=found,
+        rule=f"a chunk must unpack to exactly {pipeline.plain} bytes",
+        remedy="the file is damaged or made to harm: get it again, or write it again with h5py",
+    )
 
 
 def _gzip_fault(packed: bytes, whole: int) -> str | None:

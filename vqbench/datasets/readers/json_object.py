@@ -18,21 +18,33 @@ def read(path: Path, wanted: Wanted) -> Content:
     check_whole(path)
     content = _parsed(path)
     if not isinstance(content, dict) or not content:
-        raise refusal(path, found="an empty object" if content == {} else f"{type(content).__name__} at the top",
-                      rule=_RULE, remedy="write {id: [numbers], ...}")  # fmt: skip
+        raise refusal(
+            path,
+            found="an empty object" if content == {} else f"{type(content).__name__} at the top",
+            rule=_RULE,
+            remedy="write {id: [numbers], ...}",
+        )
     width = None
     for name, row in content.items():
         _check_id(path, name)
         wrong = [value for value in row if type(value) not in (int, float)] if isinstance(row, list) else [row]
         if wrong:
-            raise refusal(path, place=f"id {name[:80]!r}", found=json.dumps(wrong[0])[:40],
-                          rule="the value must be a list of numbers", remedy="mend or remove that id")  # fmt: skip
+            raise refusal(
+                path,
+                place=f"id {name[:80]!r}",
+                found=json.dumps(wrong[0])[:40],
+                rule="the value must be a list of numbers",
+                remedy="mend or remove that id",
+            )
         width = len(row) if width is None else width
         if len(row) != width or not width:
             raise refusal(
-                path, place=f"id {name[:80]!r}", found=f"{len(row)} numbers, the first id has {width}",
-                rule="all must have the same number, at least one", remedy="mend or remove that id",
-            )  # fmt: skip
+                path,
+                place=f"id {name[:80]!r}",
+                found=f"{len(row)} numbers, the first id has {width}",
+                rule="all must have the same number, at least one",
+                remedy="mend or remove that id",
+            )
     return Content(rows_nd=_numbers(path, content), ids=list(content))
 
 
@@ -42,13 +54,18 @@ def _parsed(path: Path) -> Any:
         if len(found) < len(pairs):
             seen = set[str]()
             twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-            raise refusal(path, found=f"id {twice[:80]!r} stands twice", rule="ids must be unique",
-                          remedy="remove or rename one")  # fmt: skip
+            raise refusal(
+                path, found=f"id {twice[:80]!r} stands twice", rule="ids must be unique", remedy="remove or rename one"
+            )
         return found
 
     def no_constant(literal: str) -> float:
-        raise refusal(path, found=f"the literal {literal}", rule="every component must be a finite number",
-                      remedy="remove those rows: JSON has no such number")  # fmt: skip
+        raise refusal(
+            path,
+            found=f"the literal {literal}",
+            rule="every component must be a finite number",
+            remedy="remove those rows: JSON has no such number",
+        )
 
     try:
         return json.loads(path.read_text("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
@@ -56,16 +73,25 @@ def _parsed(path: Path) -> Any:
         found = "lists or objects in one another, hundreds deep"
     except ValueError as error:
         found = str(error)
-    raise refusal(path, found=f"is not valid JSON ({found})", rule=_RULE,
-                  remedy="write it again, or copy or download it again if it was cut off")  # fmt: skip
+    raise refusal(
+        path,
+        found=f"is not valid JSON ({found})",
+        rule=_RULE,
+        remedy="write it again, or copy or download it again if it was cut off",
+    )
 
 
 def _check_id(path: Path, name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise refusal(path, place=f"id {name[:80]!r}", found="half of a surrogate pair",
-                      rule="ids must be text that UTF-8 can hold", remedy="mend that id") from None  # fmt: skip
+        raise refusal(
+            path,
+            place=f"id {name[:80]!r}",
+            found="half of a surrogate pair",
+            rule="ids must be text that UTF-8 can hold",
+            remedy="mend that id",
+        ) from None
 
 
 def _numbers(path: Path, content: dict[str, list[float]]) -> np.ndarray:
@@ -78,5 +104,10 @@ def _numbers(path: Path, content: dict[str, list[float]]) -> np.ndarray:
         name = list(content)[int(np.flatnonzero(~finite_n)[0])]
     except OverflowError:
         name = next(name for name, row in content.items() if max(map(abs, row)) > 1.7e308)
-    raise refusal(path, place=f"id {name[:80]!r}", found="a number that no float can represent",
-                  rule="every component must be a finite number", remedy="mend or remove that id")  # fmt: skip
+    raise refusal(
+        path,
+        place=f"id {name[:80]!r}",
+        found="a number that no float can represent",
+        rule="every component must be a finite number",
+        remedy="mend or remove that id",
+    )

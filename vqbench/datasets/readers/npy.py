@@ -54,11 +54,21 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
     if any(type(x) is not int or x < 0 for x in shape):
         raise ValueError(f"shape {shape}")
     if dtype.kind not in "fiu":
-        raise refusal(path, place=place, found=f"dtype {dtype}", rule="vectors must be real numbers (float or integer)",
-                      remedy="convert them, as in x.astype('float32')")  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=f"dtype {dtype}",
+            rule="vectors must be real numbers (float or integer)",
+            remedy="convert them, as in x.astype('float32')",
+        )
     if len(shape) != 2 or 0 in shape:
-        raise refusal(path, place=place, found=f"shape {shape}", rule="needs (n, d), at least one row and dimension",
-                      remedy="save one row for each vector")  # fmt: skip
+        raise refusal(
+            path,
+            place=place,
+            found=f"shape {shape}",
+            rule="needs (n, d), at least one row and dimension",
+            remedy="save one row for each vector",
+        )
     return (shape[0], shape[1]), by_column, dtype
 
 
@@ -72,8 +82,9 @@ def turned(columns: RawRows) -> RawRows:
             block_dn = np.empty((d, stop - start), columns.dtype)
             for column in range(d):
                 at = columns.offset + (column * n + start) * item
-                part = RawRows(path=columns.path, offset=at, shape=(1, stop - start), dtype=columns.dtype,
-                               stamp=columns.stamp)  # fmt: skip
+                part = RawRows(
+                    path=columns.path, offset=at, shape=(1, stop - start), dtype=columns.dtype, stamp=columns.stamp
+                )
                 block_dn[column] = part[0:1][0]
             scratch.write(block_dn.T)
     return scratch.rows()

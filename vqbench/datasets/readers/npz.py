@@ -33,8 +33,13 @@ def read(path: Path, wanted: Wanted) -> Content:
         member = _member(path, archive, wanted.key)
         place = f"array {_name(member)}"
         if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or member.flag_bits & 1:
-            raise refusal(path, place=place, found="encrypted or compressed in another way than numpy does",
-                          rule="needs plain arrays of numbers", remedy="save them with numpy.savez")  # fmt: skip
+            raise refusal(
+                path,
+                place=place,
+                found="encrypted or compressed in another way than numpy does",
+                rule="needs plain arrays of numbers",
+                remedy="save them with numpy.savez",
+            )
         with archive.open(member) as opened:
             file = cast(BinaryIO, opened)
             shape, by_column, dtype = header(path, file, place)
@@ -56,11 +61,19 @@ def _member(path: Path, archive: ZipFile, key: str | None) -> ZipInfo:
     names = [_name(member) for member in archive.infolist()]
     found = [member for member in archive.infolist() if key is None or _name(member) == key]
     if key is not None and not found:
-        raise refusal(path, found=f"has no array {key!r}", rule=f"only {', '.join(names) or 'nothing'}",
-                      remedy="choose one of them with dataset.key=NAME")  # fmt: skip
+        raise refusal(
+            path,
+            found=f"has no array {key!r}",
+            rule=f"only {', '.join(names) or 'nothing'}",
+            remedy="choose one of them with dataset.key=NAME",
+        )
     if len(found) != 1:
-        raise refusal(path, found=f"holds {', '.join(names) or 'nothing'}", rule="needs one array of that name",
-                      remedy="choose one with dataset.key=NAME")  # fmt: skip
+        raise refusal(
+            path,
+            found=f"holds {', '.join(names) or 'nothing'}",
+            rule="needs one array of that name",
+            remedy="choose one with dataset.key=NAME",
+        )
     return found[0]
 
 

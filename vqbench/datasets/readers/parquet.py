@@ -41,10 +41,11 @@ def read(path: Path, wanted: Wanted) -> Content:
             return Content(rows_nd=rows_nd, ids=None if ids is None else ids.ids())
     except (pa.ArrowException, OSError) as error:
         raise refusal(
-            path, found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})",
+            path,
+            found=f"cannot be read as .parquet ({str(error).splitlines()[0][:200]})",
             rule="needs a whole Parquet file",
             remedy="write it again, or copy or download it again if it was cut off",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _check_sizes(path: Path, n: int, column: str) -> int:
@@ -58,8 +59,13 @@ def _check_sizes(path: Path, n: int, column: str) -> int:
     if n < 1:
         raise refusal(path, found=f"{n} rows", rule="needs at least one", remedy="write it again")
     if n > numbers:
-        raise refusal(path, place=f"column {column}", found=f"{numbers} values for {n} rows",
-                      rule="every row needs a list of numbers", remedy="write it again")  # fmt: skip
+        raise refusal(
+            path,
+            place=f"column {column}",
+            found=f"{numbers} values for {n} rows",
+            rule="every row needs a list of numbers",
+            remedy="write it again",
+        )
     claimed = max(sum(part.unpacked for part in found), numbers * _LARGEST)
     if claimed > most(packed):
         raise refusal(path, **too_large(claimed, packed))

@@ -32,9 +32,11 @@ def read(path: Path) -> list[Judgement]:
         if pair in found:
             before, at = found[pair]
             raise refusal(
-                path, place=f"line {number}",
+                path,
+                place=f"line {number}",
                 found=f"query {pair[0]!r} judges document {pair[1]!r} as {gain:g}, line {at} as {before:g}",
-                rule="a pair has one judgement", remedy="remove one of them",
-            )  # fmt: skip
+                rule="a pair has one judgement",
+                remedy="remove one of them",
+            )
         found[pair] = gain, number
     return [(query, document, gain) for (query, document), (gain, _) in found.items()]

@@ -23,14 +23,18 @@ def read(path: Path, wanted: Wanted) -> Content:
     stride = _HEAD + d * dtype.itemsize
     if len(head) < _HEAD or d < 1 or stride > size:
         raise refusal(
-            path, place="row 0", found=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            path,
+            place="row 0",
+            found=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"each row begins with its dimension, a little-endian int32, and this file has {size} bytes",
             remedy="check that the file is what its name says",
-        )  # fmt: skip
+        )
     n, left = divmod(size, stride)
     if left:
         raise refusal(
-            path, found=f"{size} bytes", rule=f"rows of {d} dimensions have {stride} bytes, {left} are left over",
+            path,
+            found=f"{size} bytes",
+            rule=f"rows of {d} dimensions have {stride} bytes, {left} are left over",
             remedy="the file was cut off, or its rows differ in width: copy or download it again, or write it again",
-        )  # fmt: skip
+        )
     return Content(rows_nd=RawRows(path=path, offset=0, shape=(n, d), dtype=dtype, lead=head, stamp=stamp_of(stat)))

@@ -88,9 +88,14 @@ def balance(subject: Subject) -> Finding:
             variants = ("binary_mean_dimension",)
             text += f"; around each dimension's mean the bits find {points(gain.after)}, not {points(gain.before)}."
     return Finding(
-        check="balance", title="Balance of sign bits", value=value, shown=shown, level=level, sentence=text,
+        check="balance",
+        title="Balance of sign bits",
+        value=value,
+        shown=shown,
+        level=level,
+        sentence=text,
         variants=variants,
-    )  # fmt: skip
+    )
 
 
 def entropy(ones_d: Floats) -> Floats:

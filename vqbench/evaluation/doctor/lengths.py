@@ -66,9 +66,14 @@ def value_range(subject: Subject) -> Finding:
         text = f"Some numbers lie beyond [-1, 1], where offset_int8 cuts them off, without harm on the sample: {found}."
     level = highest([gain.level for gain in gains.values()])
     return Finding(
-        check="range", title="Range of numbers", value=beyond if beyond else used / 255, shown=shown,
-        level=level, sentence=text, variants=tuple(variants),
-    )  # fmt: skip
+        check="range",
+        title="Range of numbers",
+        value=beyond if beyond else used / 255,
+        shown=shown,
+        level=level,
+        sentence=text,
+        variants=tuple(variants),
+    )
 
 
 def tails(subject: Subject) -> Finding:
@@ -92,6 +97,11 @@ def tails(subject: Subject) -> Finding:
         f"8 bits {points(eight.after)} instead of {points(eight.before)}."
     )
     return Finding(
-        check="tails", title="Heavy tails", value=kurtosis, shown=shown, level=highest([four.level, eight.level]),
-        sentence=text, variants=tuple(variants),
-    )  # fmt: skip
+        check="tails",
+        title="Heavy tails",
+        value=kurtosis,
+        shown=shown,
+        level=highest([four.level, eight.level]),
+        sentence=text,
+        variants=tuple(variants),
+    )

@@ -37,10 +37,14 @@ def gap(subject: Subject) -> Finding:
     if level != "fine":
         text += " Neighbours lie closer together than int8 can tell."
     return Finding(
-        check="gap", title="Gap at rank 10", value=between / max(error, _LEAST_ERROR),
+        check="gap",
+        title="Gap at rank 10",
+        value=between / max(error, _LEAST_ERROR),
         shown=f"{between:.2g} to rank 11; in theory {', '.join(expected)}",
-        level=level, sentence=text, variants=("float16",) if level != "fine" else (),
-    )  # fmt: skip
+        level=level,
+        sentence=text,
+        variants=("float16",) if level != "fine" else (),
+    )
 
 
 def errors(subject: Subject) -> tuple[Floats, Floats, Floats]:
@@ -112,6 +116,10 @@ def hubness(subject: Subject) -> Finding:
             "hub's code touch many lists at once."
         )
     return Finding(
-        check="hubness", title="Hubs", value=value, shown=f"skewness {value:.1f} of N_10 in {len(often_p):,} rows",
-        level="note" if value >= _HUBS else "fine", sentence=text,
-    )  # fmt: skip
+        check="hubness",
+        title="Hubs",
+        value=value,
+        shown=f"skewness {value:.1f} of N_10 in {len(often_p):,} rows",
+        level="note" if value >= _HUBS else "fine",
+        sentence=text,
+    )

@@ -40,7 +40,10 @@ def shift(subject: Subject) -> Finding | None:
             "not tell."
         )
     return Finding(
-        check="shift", title="Queries and corpus", value=value,
+        check="shift",
+        title="Queries and corpus",
+        value=value,
         shown=f"means {share(value)} of the variance apart; nearest cosine {theirs:.2f}, among rows {own:.2f}",
-        level=level, sentence=text,
-    )  # fmt: skip
+        level=level,
+        sentence=text,
+    )

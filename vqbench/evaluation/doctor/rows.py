@@ -37,9 +37,13 @@ def duplicates(subject: Subject) -> Finding:
             "the copies, or expect lists that are filled with them."
         )
     return Finding(
-        check="duplicates", title="Equal rows", value=float(repeated), shown=f"{repeated:,} of {n:,} repeat another",
-        level=graded(repeated / n, 1 / n if n > 1 / _MANY else _MANY, _MANY), sentence=text,
-    )  # fmt: skip
+        check="duplicates",
+        title="Equal rows",
+        value=float(repeated),
+        shown=f"{repeated:,} of {n:,} repeat another",
+        level=graded(repeated / n, 1 / n if n > 1 / _MANY else _MANY, _MANY),
+        sentence=text,
+    )
 
 
 def near_duplicates(subject: Subject) -> Finding:
@@ -58,7 +62,10 @@ def near_duplicates(subject: Subject) -> Finding:
             "1-bit codes can hardly order them. Fetch more candidates (oversample) and rescore, or drop the copies."
         )
     return Finding(
-        check="near_duplicates", title="Near-copies", value=value,
+        check="near_duplicates",
+        title="Near-copies",
+        value=value,
         shown=f"{share(value)} of {len(close_pp):,} rows have one at a cosine above .999",
-        level=graded(value, _SOME_NEAR, _MANY), sentence=text,
-    )  # fmt: skip
+        level=graded(value, _SOME_NEAR, _MANY),
+        sentence=text,
+    )

@@ -165,9 +165,18 @@ def look(data: Data, advance: Advance = lambda _: None) -> Subject:
     asking_ad = data.queries_qd[:_ASKING]
     nearest_ak, searched = _nearest(data, drawn_n, asking_ad)
     return Subject(
-        whole, data.corpus.normalize, rows_md, row_norms(data.corpus.take_raw(sample_m)), queries_qd, own_q, apart,
-        asking_ad, nearest_ak, searched, advance,
-    )  # fmt: skip
+        whole,
+        data.corpus.normalize,
+        rows_md,
+        row_norms(data.corpus.take_raw(sample_m)),
+        queries_qd,
+        own_q,
+        apart,
+        asking_ad,
+        nearest_ak,
+        searched,
+        advance,
+    )
 
 
 def _whole(corpus: Vectors) -> Whole:

@@ -57,9 +57,14 @@ def dimension(subject: Subject) -> Finding:
             if found >= _KEPT:
                 level, variants = "note", ("pca128_int8",)
     return Finding(
-        check="dimension", title="Effective dimension", value=value, shown=shown, level=level, sentence=text,
+        check="dimension",
+        title="Effective dimension",
+        value=value,
+        shown=shown,
+        level=level,
+        sentence=text,
         variants=variants,
-    )  # fmt: skip
+    )
 
 
 def _explained(centred_md: Floats) -> list[float]:
@@ -82,10 +87,13 @@ def correlation(subject: Subject) -> Finding:
             "for whether fewer dimensions do."
         )
     return Finding(
-        check="correlation", title="Correlation of bits", value=value,
+        check="correlation",
+        title="Correlation of bits",
+        value=value,
         shown=f"{subject.whole.d} sign bits are worth {value * subject.whole.d:.0f} independent ones",
-        level="note" if value < _REDUNDANT else "fine", sentence=text,
-    )  # fmt: skip
+        level="note" if value < _REDUNDANT else "fine",
+        sentence=text,
+    )
 
 
 def truncation(subject: Subject) -> Finding:
@@ -109,9 +117,14 @@ def truncation(subject: Subject) -> Finding:
         else:
             text += ", but cutting costs neighbours all the same."
     return Finding(
-        check="truncation", title="First half alone", value=value, shown=f"{points(value)} of the top 10 kept by "
-        f"{half} dimensions", level=level, sentence=text, variants=variants,
-    )  # fmt: skip
+        check="truncation",
+        title="First half alone",
+        value=value,
+        shown=f"{points(value)} of the top 10 kept by {half} dimensions",
+        level=level,
+        sentence=text,
+        variants=variants,
+    )
 
 
 def _cut(subject: Subject, part: slice) -> Floats:

@@ -39,7 +39,7 @@ def scales(subject: Subject) -> Finding:
     variants.append("scalar4_hadamard")  # untried, since its ranges take long to fit: it gained wherever 1 bit did
     return Finding(
         check="scales", title=title, value=value, shown=shown, level=gain.level, sentence=text, variants=tuple(variants)
-    )  # fmt: skip
+    )
 
 
 def outliers(subject: Subject) -> Finding:
@@ -66,9 +66,14 @@ def outliers(subject: Subject) -> Finding:
             f"({points(coarse.after)} of the top 10 at 4 bits, {points(coarse.before)} with a range for each vector)."
         )
     return Finding(
-        check="outliers", title=title, value=value, shown=shown, level=highest([coarse.level, fine.level]),
-        sentence=text, variants=tuple(variants),
-    )  # fmt: skip
+        check="outliers",
+        title=title,
+        value=value,
+        shown=shown,
+        level=highest([coarse.level, fine.level]),
+        sentence=text,
+        variants=tuple(variants),
+    )
 
 
 def _words(gain: Gain) -> str:

@@ -21,8 +21,22 @@ from vqbench.text import did_you_mean, expanded
 _GROUPS = ("quantizer", "metric", "dataset", "experiment", "parallel", "backend")
 
 #: Options that Hydra takes.
-_FLAGS = ("help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion",
-          "config-path", "config-name", "config-dir", "experimental-rerun", "info")  # fmt: skip
+_FLAGS = (
+    "help",
+    "hydra-help",
+    "version",
+    "cfg",
+    "resolve",
+    "package",
+    "run",
+    "multirun",
+    "shell-completion",
+    "config-path",
+    "config-name",
+    "config-dir",
+    "experimental-rerun",
+    "info",
+)
 
 #: What its options of one letter begin with.
 _LETTERS = "chimprs"

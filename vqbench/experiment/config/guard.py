@@ -54,9 +54,15 @@ STARTED = {
 _SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
 #: How conf/config.yaml leaves what else Hydra would obey.
 _FIXED = {
-    "callbacks": {}, "job_logging": _SILENT, "hydra_logging": _SILENT, "run": {"dir": "."}, "output_subdir": None,
-    "job.env_set": {}, "job.env_copy": [], "job.chdir": None,
-}  # fmt: skip
+    "callbacks": {},
+    "job_logging": _SILENT,
+    "hydra_logging": _SILENT,
+    "run": {"dir": "."},
+    "output_subdir": None,
+    "job.env_set": {},
+    "job.env_copy": [],
+    "job.chdir": None,
+}
 _MOST_LOADS = 3_000  # of one composition; experiment=presets has some hundred
 _FOREIGN = "not our own"  # provider of a config
 _LOADER = "ConfigLoaderImpl"  # of hydra._internal.hydra: Hydra has no other place for a loader of one's own

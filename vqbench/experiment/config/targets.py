@@ -35,11 +35,21 @@ BASES = {
 }
 _LONGEST_TARGET = 400  # characters
 #: Types as a user knows them.
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text, in quotes if "
-                          "it looks like something else"}  # fmt: skip
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text, in quotes if it looks like something else",
+}
 #: Keys of conf/config.yaml that hold their objects.
-_GROUPS = {"quantizer": "quantizers", "metric": "metrics", "dataset": "datasets", "datasets": "datasets",
-           "parallel": "parallel", "backend": "backends"}  # fmt: skip
+_GROUPS = {
+    "quantizer": "quantizers",
+    "metric": "metrics",
+    "dataset": "datasets",
+    "datasets": "datasets",
+    "parallel": "parallel",
+    "backend": "backends",
+}
 
 
 def conf_folder() -> Path:

@@ -20,9 +20,16 @@ def _add_groups(rows_wt, centroids_kw, c, sum_t):
         c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
         c7 = centroids_kw[c, j + 7]
         for t in range(TILE):
-            sum_t[t] += (c0 * rows_wt[j, t] + c1 * rows_wt[j + 1, t] + c2 * rows_wt[j + 2, t]
-                         + c3 * rows_wt[j + 3, t] + c4 * rows_wt[j + 4, t] + c5 * rows_wt[j + 5, t]
-                         + c6 * rows_wt[j + 6, t] + c7 * rows_wt[j + 7, t])  # fmt: skip
+            sum_t[t] += (
+                c0 * rows_wt[j, t]
+                + c1 * rows_wt[j + 1, t]
+                + c2 * rows_wt[j + 2, t]
+                + c3 * rows_wt[j + 3, t]
+                + c4 * rows_wt[j + 4, t]
+                + c5 * rows_wt[j + 5, t]
+                + c6 * rows_wt[j + 6, t]
+                + c7 * rows_wt[j + 7, t]
+            )
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -42,9 +49,20 @@ def _race(rows_wt, centroids_kw, halves_k, best_t, second_t, index_t, sum_t):
         c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
         c7 = centroids_kw[c, j + 7]
         for t in range(TILE):
-            score = sum_t[t] - half + (
-                c0 * last_gt[0, t] + c1 * last_gt[1, t] + c2 * last_gt[2, t] + c3 * last_gt[3, t]
-                + c4 * last_gt[4, t] + c5 * last_gt[5, t] + c6 * last_gt[6, t] + c7 * last_gt[7, t])  # fmt: skip
+            score = (
+                sum_t[t]
+                - half
+                + (
+                    c0 * last_gt[0, t]
+                    + c1 * last_gt[1, t]
+                    + c2 * last_gt[2, t]
+                    + c3 * last_gt[3, t]
+                    + c4 * last_gt[4, t]
+                    + c5 * last_gt[5, t]
+                    + c6 * last_gt[6, t]
+                    + c7 * last_gt[7, t]
+                )
+            )
             best = best_t[t]
             loser = best if score > best else score
             second_t[t] = loser if loser > second_t[t] else second_t[t]

@@ -24,8 +24,12 @@ def _distances(queries_qw, i, tile_wt, bound, distance_t):
     for j in range(0, last, 4):
         a, b, c, d = queries_qw[i, j], queries_qw[i, j + 1], queries_qw[i, j + 2], queries_qw[i, j + 3]
         for t in range(TILE):
-            distance_t[t] += (popcount(tile_wt[j, t] ^ a) + popcount(tile_wt[j + 1, t] ^ b)
-                              + popcount(tile_wt[j + 2, t] ^ c) + popcount(tile_wt[j + 3, t] ^ d))  # fmt: skip
+            distance_t[t] += (
+                popcount(tile_wt[j, t] ^ a)
+                + popcount(tile_wt[j + 1, t] ^ b)
+                + popcount(tile_wt[j + 2, t] ^ c)
+                + popcount(tile_wt[j + 3, t] ^ d)
+            )
     reached = np.uint64(0)
     a, b = queries_qw[i, last], queries_qw[i, last + 1]
     if w - last == 2:
@@ -36,8 +40,13 @@ def _distances(queries_qw, i, tile_wt, bound, distance_t):
     else:
         c, d = queries_qw[i, last + 2], queries_qw[i, last + 3]
         for t in range(TILE):
-            distance = (distance_t[t] + popcount(tile_wt[last, t] ^ a) + popcount(tile_wt[last + 1, t] ^ b)
-                        + popcount(tile_wt[last + 2, t] ^ c) + popcount(tile_wt[last + 3, t] ^ d))  # fmt: skip
+            distance = (
+                distance_t[t]
+                + popcount(tile_wt[last, t] ^ a)
+                + popcount(tile_wt[last + 1, t] ^ b)
+                + popcount(tile_wt[last + 2, t] ^ c)
+                + popcount(tile_wt[last + 3, t] ^ d)
+            )
             distance_t[t] = distance
             reached |= np.uint64(distance <= bound)
     return reached > 0

@@ -27,9 +27,12 @@ def _counts(planes_qpw, i, tile_wt, count_t):
         a3, b3 = planes_qpw[i, 3, j], planes_qpw[i, 3, j + 1]
         for t in range(TILE):
             x, y = tile_wt[j, t], tile_wt[j + 1, t]
-            count_t[t] += ((popcount(x & a0) + popcount(y & b0)) + ((popcount(x & a1) + popcount(y & b1)) << one)
-                           + ((popcount(x & a2) + popcount(y & b2)) << two)
-                           + ((popcount(x & a3) + popcount(y & b3)) << three))  # fmt: skip
+            count_t[t] += (
+                (popcount(x & a0) + popcount(y & b0))
+                + ((popcount(x & a1) + popcount(y & b1)) << one)
+                + ((popcount(x & a2) + popcount(y & b2)) << two)
+                + ((popcount(x & a3) + popcount(y & b3)) << three)
+            )
 
 
 @njit(cache=True, nogil=True)

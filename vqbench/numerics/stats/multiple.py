@@ -43,5 +43,7 @@ def letters(apart_mm: Bools, order: Sequence[int]) -> list[str]:
     groups.sort(key=lambda group: sorted(rank[thing] for thing in group))
     if len(groups) > len(ALPHABET):
         return [""] * len(apart_mm)
-    return ["".join(a for a, group in zip(ALPHABET, groups, strict=False) if thing in group)
-            for thing in range(len(apart_mm))]  # fmt: skip
+    return [
+        "".join(a for a, group in zip(ALPHABET, groups, strict=False) if thing in group)
+        for thing in range(len(apart_mm))
+    ]

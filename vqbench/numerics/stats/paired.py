@@ -141,9 +141,10 @@ def _intervals(parts: Sequence[_Part], units_nm: Floats, reach_m: Floats) -> tup
     if len(units_nm) < 2:
         return low_cm, high_cm
     usual = [
-        at for at, part in enumerate(parts)
+        at
+        for at, part in enumerate(parts)
         if np.ptp(part.d_q) > 0 and not is_few(units_nm[:, at]) and (part.groups is None or part.groups.equal)
-    ]  # fmt: skip
+    ]
     around = [parts[at].around() for at in usual]
     levels = (CONFIDENCE, _TOST)
     if usual:

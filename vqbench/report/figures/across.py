@@ -66,8 +66,18 @@ def _draw(ax: Axes, parts: Sequence[Slice], name: str, k: int, x: np.ndarray, jo
     seen, rows = _values(parts, name, k)
     error = np.maximum(0, np.abs(rows[:, 1:].T - rows[:, 0]))
     if seen:
-        ax.errorbar(x[seen], rows[:, 0], yerr=error, color=look.color, marker=look.marker, ms=5.5, lw=1.3,
-                    ls=look.line if joined else "", elinewidth=1.1, label=name)  # fmt: skip
+        ax.errorbar(
+            x[seen],
+            rows[:, 0],
+            yerr=error,
+            color=look.color,
+            marker=look.marker,
+            ms=5.5,
+            lw=1.3,
+            ls=look.line if joined else "",
+            elinewidth=1.1,
+            label=name,
+        )
 
 
 def _joined(ax: Axes, parts: Sequence[Slice], names: Sequence[str], k: int, series: Series) -> None:

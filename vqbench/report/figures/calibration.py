@@ -53,8 +53,17 @@ def calibration(part: Slice) -> Figure | None:
             seen += [s for s in settings if s.base == base and s.name == whole.get(base) and s not in seen]
             rows = own.loc[[s.name for s in seen]]
             error = np.abs(rows[["ci_low", "ci_high"]].to_numpy().T - rows["value"].to_numpy())
-            ax.errorbar([s.rows for s in seen], rows["value"], yerr=error, color=color, marker=mark, ms=4.5, lw=1.3,
-                        elinewidth=1, label=labels[base])  # fmt: skip
+            ax.errorbar(
+                [s.rows for s in seen],
+                rows["value"],
+                yerr=error,
+                color=color,
+                marker=mark,
+                ms=4.5,
+                lw=1.3,
+                elinewidth=1,
+                label=labels[base],
+            )
             named.append(Label(seen[-1].rows, float(rows["value"].iloc[-1]), labels[base], color))
         _axes(ax, draw, sorted({s.rows for s in settings}))
     axes[0].set_ylabel(part.axis("overlap", part.k))

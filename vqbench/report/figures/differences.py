@@ -29,17 +29,28 @@ def differences(part: Slice) -> Figure | None:
         return None
     baseline, margin = str(rows["baseline"].iloc[0]), float(rows["margin"].iloc[0])
     figure = canvas(
-        _LINE * len(rows) + 0.9, _title(rows, baseline, part.k), _reading(baseline, margin),
+        _LINE * len(rows) + 0.9,
+        _title(rows, baseline, part.k),
+        _reading(baseline, margin),
         part.facts(f"k = {part.k}, without rescoring", "p corrected by Holm over the variants shown"),
-    )  # fmt: skip
+    )
     ax = figure.subplots()
     ax.axvspan(-margin, margin, color=FAINT, alpha=0.5, lw=0, zorder=0)
     ax.axvline(0, color=INK, lw=0.8, zorder=1)
     for at, (name, row) in enumerate(rows.iterrows()):
         error = [[row["difference"] - row["ci_low"]], [row["ci_high"] - row["difference"]]]
         color = _COLORS[str(row["verdict"])]
-        ax.errorbar([row["difference"]], [at], xerr=np.maximum(error, 0), color=color, marker="o", ms=5,
-                    elinewidth=1.4, zorder=3, label=str(name))  # fmt: skip
+        ax.errorbar(
+            [row["difference"]],
+            [at],
+            xerr=np.maximum(error, 0),
+            color=color,
+            marker="o",
+            ms=5,
+            elinewidth=1.4,
+            zorder=3,
+            label=str(name),
+        )
     _axes(ax, part, rows, baseline)
     seen = [verdict for verdict in _WORDS if verdict in set(rows["verdict"])]
     handles: list = [Line2D([], [], color=_COLORS[v], marker="o", lw=1.4, ms=5, label=_WORDS[v]) for v in seen]
@@ -76,11 +87,30 @@ def _axes(ax: Axes, part: Slice, rows: pd.DataFrame, baseline: str) -> None:
     for x, head, texts in columns:  # points right of the axes
         if not any(texts):
             continue
-        ax.annotate(head, (1, 1), (x, 4), xycoords="axes fraction", textcoords="offset points", ha="center",
-                    va="bottom", fontsize=TINY + 0.5, color=INK, weight="bold")  # fmt: skip
+        ax.annotate(
+            head,
+            (1, 1),
+            (x, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=TINY + 0.5,
+            color=INK,
+            weight="bold",
+        )
         for at, text in enumerate(texts):
-            ax.annotate(text, (1, at), (x, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                        ha="center", va="center", fontsize=TINY + 0.5, color=GREY)  # fmt: skip
+            ax.annotate(
+                text,
+                (1, at),
+                (x, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                fontsize=TINY + 0.5,
+                color=GREY,
+            )
 
 
 def _signed(value: float) -> str:

@@ -30,8 +30,14 @@ from vqbench.report.figures.style import (
 _LINE = 0.19  # inches an engine's setting
 _LOWEST = 2.4  # inches: what the labels of axes need
 #: The same in every figure, whichever engines it shows; after Okabe and Ito (2008).
-COLORS = {"faiss": BLUE, "LanceDB": VERMILION, "Qdrant": GREEN, "sqlite-vec": "#B35C8E", "turbovec": "#C08A00",
-          "USearch": "#56B4E9"}  # fmt: skip
+COLORS = {
+    "faiss": BLUE,
+    "LanceDB": VERMILION,
+    "Qdrant": GREEN,
+    "sqlite-vec": "#B35C8E",
+    "turbovec": "#C08A00",
+    "USearch": "#56B4E9",
+}
 _TICKS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _FINER = tuple(digit * 10**power for power in range(1, 5) for digit in (1, 1.5, 2, 3, 4, 5, 6, 8))
 _BYTES = ["bytes_predicted", "bytes_codes", "bytes_disk"]
@@ -111,8 +117,11 @@ def engine_bytes(part: Slice) -> Figure | None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("bytes a vector (log scale)")
     _names(ax, rows)
-    marks = (("o", "none", INK, 8, "predicted: the ledger's code"), ("o", GREY, GREY, 4, "codes as stored"),
-             ("s", GREY, GREY, 5, "all on disk"))  # fmt: skip
+    marks = (
+        ("o", "none", INK, 8, "predicted: the ledger's code"),
+        ("o", GREY, GREY, 4, "codes as stored"),
+        ("s", GREY, GREY, 5, "all on disk"),
+    )
     handles = [
         Line2D([], [], marker=m, mfc=face, mec=edge, ms=ms, ls="", label=text) for m, face, edge, ms, text in marks
     ]
@@ -148,8 +157,17 @@ def _diagonal(ax: Axes, rows: pd.DataFrame, colors: dict[str, str], k: int) -> N
     ax.plot([low, 1], [low, 1], color=GREY, lw=0.8, zorder=1)
     for row in rows.to_dict("records"):
         error = [[row["predicted"] - row["predicted_low"]], [row["predicted_high"] - row["predicted"]]]
-        ax.errorbar([row["predicted"]], [row["obtained"]], xerr=np.maximum(error, 0), color=colors[row["engine"]],
-                    marker="o", ms=4, mfc=_face(row, colors), elinewidth=0.8, zorder=2)  # fmt: skip
+        ax.errorbar(
+            [row["predicted"]],
+            [row["obtained"]],
+            xerr=np.maximum(error, 0),
+            color=colors[row["engine"]],
+            marker="o",
+            ms=4,
+            mfc=_face(row, colors),
+            elinewidth=0.8,
+            zorder=2,
+        )
     ax.set_xlim(low, 1.01)
     ax.set_ylim(low, 1.01)
     ax.set_xlabel(f"predicted overlap@{k} (bars: what ties leave open)")
@@ -161,8 +179,17 @@ def _differences(ax: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
     ax.axvline(0, color=INK, lw=0.8, zorder=1)
     for at, row in enumerate(rows.to_dict("records")):
         error = [[row["difference"] - row["ci_low"]], [row["ci_high"] - row["difference"]]]
-        ax.errorbar([row["difference"]], [at], xerr=np.maximum(error, 0), color=colors[row["engine"]], marker="o", ms=4,
-                    mfc=_face(row, colors), elinewidth=1, zorder=2)  # fmt: skip
+        ax.errorbar(
+            [row["difference"]],
+            [at],
+            xerr=np.maximum(error, 0),
+            color=colors[row["engine"]],
+            marker="o",
+            ms=4,
+            mfc=_face(row, colors),
+            elinewidth=1,
+            zorder=2,
+        )
         change = "0.000" if abs(row["difference"]) < 0.0005 else f"{row['difference']:+.3f}".replace("-", MINUS)
         _right(ax, at, (change, f"{row['agreement']:.3f}"), (16, 52))
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -174,14 +201,33 @@ def _differences(ax: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
 def _heads(ax: Axes, texts: Sequence[str], points: Sequence[int]) -> None:
     """Heads of the columns right of the axes, each so many points away."""
     for text, x in zip(texts, points, strict=True):
-        ax.annotate(text, (1, 1), (x, 4), xycoords="axes fraction", textcoords="offset points", ha="center",
-                    va="bottom", fontsize=TINY, color=INK, weight="bold")  # fmt: skip
+        ax.annotate(
+            text,
+            (1, 1),
+            (x, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=TINY,
+            color=INK,
+            weight="bold",
+        )
 
 
 def _right(ax: Axes, at: int, texts: Sequence[str], points: Sequence[int]) -> None:
     for text, x in zip(texts, points, strict=True):
-        ax.annotate(text, (1, at), (x, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                    ha="center", va="center", fontsize=TINY, color=GREY)  # fmt: skip
+        ax.annotate(
+            text,
+            (1, at),
+            (x, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=TINY,
+            color=GREY,
+        )
 
 
 def _face(row: dict, colors: dict[str, str]) -> str:

@@ -129,10 +129,15 @@ def _slice(results: Results, dataset: str) -> Slice:
     metrics, ok, ledger, per_query, samples, comparisons, backends = (
         frame[frame["dataset"] == dataset] if "dataset" in frame else frame
         for frame in (
-            results.metrics, results.pooled, results.ledger, results.per_query, results.samples, results.comparisons,
+            results.metrics,
+            results.pooled,
+            results.ledger,
+            results.per_query,
+            results.samples,
+            results.comparisons,
             results.backends,
         )
-    )  # fmt: skip
+    )
     lost = metrics[metrics["status"].isin(["skipped", "failed"])].drop_duplicates("variant")
     totals = ledger[(ledger["scope"] == "total") & (ledger["item"] == "bytes_per_vector")]
     sizes = totals.groupby("variant")["bytes"].first().to_dict()
@@ -140,11 +145,20 @@ def _slice(results: Results, dataset: str) -> Slice:
     if "seed" in samples:
         samples = samples[samples["seed"] == samples["seed"].min()]
     return Slice(
-        dataset, about, results.meta["metrics"], ok, lost[~lost["variant"].isin(ok["variant"])], sizes,
-        per_query, samples, _looks(metrics, sizes, samples, int(about.get("d", 0))),
+        dataset,
+        about,
+        results.meta["metrics"],
+        ok,
+        lost[~lost["variant"].isin(ok["variant"])],
+        sizes,
+        per_query,
+        samples,
+        _looks(metrics, sizes, samples, int(about.get("d", 0))),
         metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
-        _nodes(results.meta["config"]), comparisons, backends,
-    )  # fmt: skip
+        _nodes(results.meta["config"]),
+        comparisons,
+        backends,
+    )
 
 
 def _nodes(config: Any) -> dict[str, Any]:

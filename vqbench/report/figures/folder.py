@@ -126,8 +126,10 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    write_together({
-        paths[0]: lambda path: figure.savefig(path, dpi=DPI),
-        paths[1]: lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}),
-    })  # fmt: skip
+    write_together(
+        {
+            paths[0]: lambda path: figure.savefig(path, dpi=DPI),
+            paths[1]: lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}),
+        }
+    )
     return paths

@@ -40,8 +40,18 @@ def frontier(part: Slice) -> Figure | None:
     for (family, members), color, mark in zip(families.items(), cycle(HUES), cycle(MARKS), strict=False):
         rows = own.loc[members].sort_values("bits")
         error = np.abs(rows[["ci_low", "ci_high"]].to_numpy().T - rows["value"].to_numpy())
-        ax.errorbar(rows["bits"], rows["value"], yerr=error, color=color, marker=mark, ms=5, lw=1.3, elinewidth=1,
-                    zorder=3, label=family)  # fmt: skip
+        ax.errorbar(
+            rows["bits"],
+            rows["value"],
+            yerr=error,
+            color=color,
+            marker=mark,
+            ms=5,
+            lw=1.3,
+            elinewidth=1,
+            zorder=3,
+            label=family,
+        )
         last = rows.iloc[-1]
         labels.append(Label(last["bits"], last["value"], family, color))
     steps = own.loc[front].sort_values("bits")
@@ -84,8 +94,9 @@ def _single(ax: Axes, own: pd.DataFrame, families: Mapping[str, list[str]], fron
     ax.plot(rows["bits"], rows["value"], ls="", marker="o", ms=4, color=GREY, mfc=FAINT, zorder=2, label="single")
     for name in rows.index.intersection(front):
         at = (rows.loc[name, "bits"], rows.loc[name, "value"])
-        ax.annotate(str(name), at, (-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=TINY,
-                    color=GREY)  # fmt: skip
+        ax.annotate(
+            str(name), at, (-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=TINY, color=GREY
+        )
 
 
 def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:

@@ -41,10 +41,20 @@ def metrics_heatmap(part: Slice) -> Figure | None:
     ax = figure.subplots()
     notes = values.map(lambda value: _note(value, many))
     sns.heatmap(
-        shade, ax=ax, annot=notes, fmt="", cmap=sns.color_palette(_LOSS, as_cmap=True), vmin=0, vmax=1,
-        linewidths=1, linecolor="white", cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
-        annot_kws={"fontsize": 6.5 if many else 8.5}, xticklabels=False, yticklabels=False,
-    )  # fmt: skip
+        shade,
+        ax=ax,
+        annot=notes,
+        fmt="",
+        cmap=sns.color_palette(_LOSS, as_cmap=True),
+        vmin=0,
+        vmax=1,
+        linewidths=1,
+        linecolor="white",
+        cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
+        annot_kws={"fontsize": 6.5 if many else 8.5},
+        xticklabels=False,
+        yticklabels=False,
+    )
     bar = ax.collections[0].colorbar
     if bar is not None:
         bar.set_ticks([0, 1], labels=["best\nof row", "worst\nof row"])
@@ -106,5 +116,15 @@ def _hatch(ax: Axes, part: Slice, values: pd.DataFrame) -> None:
             ax.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="////", edgecolor=FAINT, lw=0))
     for row in part.lost.itertuples():
         x = list(values.columns).index(row.variant) + 0.5
-        ax.text(x, len(values) / 2, str(row.status), rotation=90, ha="center", va="center", color=GREY,
-                fontsize=10, weight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip
+        ax.text(
+            x,
+            len(values) / 2,
+            str(row.status),
+            rotation=90,
+            ha="center",
+            va="center",
+            color=GREY,
+            fontsize=10,
+            weight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )

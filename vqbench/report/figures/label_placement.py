@@ -59,12 +59,26 @@ def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
     lines = [_LINE / height * (high - low) * (1 + label.text.count("\n")) for label in labels]
     for label, y in zip(labels, spread([x.y for x in labels], lines, low, high), strict=True):
         ax.annotate(
-            label.text, (label.x, label.y), (1, (y - low) / (high - low)), textcoords=column,
-            va="center", ha="left", fontsize=TINY + 0.5, color=label.color, annotation_clip=False,
+            label.text,
+            (label.x, label.y),
+            (1, (y - low) / (high - low)),
+            textcoords=column,
+            va="center",
+            ha="left",
+            fontsize=TINY + 0.5,
+            color=label.color,
+            annotation_clip=False,
             weight="bold" if label.bold else "normal",
-            arrowprops={"arrowstyle": "-", "color": label.color, "lw": 0.6, "alpha": 0.7, "shrinkA": 1,
-                        "shrinkB": 4, "relpos": (0, 0.5)},
-        )  # fmt: skip
+            arrowprops={
+                "arrowstyle": "-",
+                "color": label.color,
+                "lw": 0.6,
+                "alpha": 0.7,
+                "shrinkA": 1,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
+        )
 
 
 def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -> None:
@@ -93,10 +107,17 @@ def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -
 
 def _text(ax: Axes, label: Label) -> Text:
     text = ax.annotate(
-        label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SMALL, va="center",
-        color=label.color, weight="bold" if label.bold else "normal", zorder=6,
+        label.text,
+        (label.x, label.y),
+        (0, 0),
+        textcoords="offset points",
+        fontsize=SMALL,
+        va="center",
+        color=label.color,
+        weight="bold" if label.bold else "normal",
+        zorder=6,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # lines pass behind, not through
-    )  # fmt: skip
+    )
     text.set_in_layout(False)
     return text
 
@@ -146,5 +167,14 @@ def _leader(ax: Axes, at: np.ndarray, box: Bbox, color: str, scale: float) -> No
     x = box.x0 - 1.5 * scale if box.x0 > at[0] else box.x1 + 1.5 * scale
     ends = ax.transData.inverted().transform(np.array([at, (x, (box.y0 + box.y1) / 2)]))
     far = max(abs(x - at[0]), abs((box.y0 + box.y1) / 2 - at[1])) > 12 * scale
-    ax.plot(ends[:, 0], ends[:, 1], color=color if far else GREY, lw=0.6, zorder=1.5, alpha=0.7, scalex=False,
-            scaley=False, label="_leader")  # fmt: skip
+    ax.plot(
+        ends[:, 0],
+        ends[:, 1],
+        color=color if far else GREY,
+        lw=0.6,
+        zorder=1.5,
+        alpha=0.7,
+        scalex=False,
+        scaley=False,
+        label="_leader",
+    )

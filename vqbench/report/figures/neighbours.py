@@ -33,10 +33,15 @@ def nearest(part: Slice) -> Figure | None:
     down = math.ceil(len(lists) / across)
     row = 0.185
     figure = canvas(
-        down * row * (depth + 3.0), _title(part, lists, ranks, base, example), _reading(base, depth),
-        part.facts(f"example: {example}, left out of its own list",
-                   "scores are each code's own: cosine, or minus the differing bits", seeds=FIRST),
-    )  # fmt: skip
+        down * row * (depth + 3.0),
+        _title(part, lists, ranks, base, example),
+        _reading(base, depth),
+        part.facts(
+            f"example: {example}, left out of its own list",
+            "scores are each code's own: cosine, or minus the differing bits",
+            seeds=FIRST,
+        ),
+    )
     axes = figure.subplots(down, across, squeeze=False)
     width = int(0.70 * 8.9 / across / 0.064)  # letters of 0.064 inches
     for ax in axes.flat:
@@ -78,9 +83,11 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
         score = f"{row.code:.{digits}f}"
         name_color = color if kind == "new" else INK
         for x, text, ha, shade in (
-            (0.06, str(place), "right", GREY), (0.075, short(str(row.other), room), "left", name_color),
-            (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK), (0.995, sign, "right", color),
-        ):  # fmt: skip
+            (0.06, str(place), "right", GREY),
+            (0.075, short(str(row.other), room), "left", name_color),
+            (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK),
+            (0.995, sign, "right", color),
+        ):
             _put(ax, x, place + 0.15, text, ha=ha, color=shade)
     if ranks:
         kept = sum(str(x) in ranks for x in rows["other"])

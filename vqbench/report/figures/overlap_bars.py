@@ -33,11 +33,29 @@ def overlap_by_variant(part: Slice) -> Figure | None:
         if name in again.index:
             best = float(again.loc[name, "value"])
             ax.plot([row["value"], best], [at, at], color=look.color, lw=0.9, ls=":", zorder=2)
-            ax.plot([best], [at], color=look.color, marker=look.marker, mfc="white", ms=4.5, ls="", zorder=3,
-                    label=f"{name} rescored")  # fmt: skip
+            ax.plot(
+                [best],
+                [at],
+                color=look.color,
+                marker=look.marker,
+                mfc="white",
+                ms=4.5,
+                ls="",
+                zorder=3,
+                label=f"{name} rescored",
+            )
         error = [[row["value"] - row["ci_low"]], [row["ci_high"] - row["value"]]]
-        ax.errorbar([row["value"]], [at], xerr=error, color=look.color, marker=look.marker, ms=5, elinewidth=1.1,
-                    zorder=4, label=str(name))  # fmt: skip
+        ax.errorbar(
+            [row["value"]],
+            [at],
+            xerr=error,
+            color=look.color,
+            marker=look.marker,
+            ms=5,
+            elinewidth=1.1,
+            zorder=4,
+            label=str(name),
+        )
     _axes(ax, part, own, y)
     extra = []
     if factor:

@@ -24,18 +24,20 @@ def per_query(part: Slice) -> Figure | None:
         return None
     bad = shares.iloc[:, :_BAD].sum(axis=1)
     figure = canvas(
-        1.2 + 0.31 * len(shares), _title(part, bad, means),
+        1.2 + 0.31 * len(shares),
+        _title(part, bad, means),
         f"Each bar splits the queries by how much of float's top {part.k} they find. Dark: less than half is "
         "found. The codes alone, without rescoring; overlap is the expected one where scores tie.",
         part.facts(f"k = {part.k}", seeds="all queries of"),
-    )  # fmt: skip
+    )
     ax = figure.subplots()
     colors = sns.color_palette("blend:#3B1F6E,#B9A9D6,#F0EEF4", len(_NAMES)).as_hex()
     left = np.zeros(len(shares))
     for name, color in zip(_NAMES, colors, strict=True):
         width = shares[name].to_numpy()
-        ax.barh(np.arange(len(shares)), width, left=left, color=color, height=0.74, label=name, edgecolor="white",
-                lw=0.6)  # fmt: skip
+        ax.barh(
+            np.arange(len(shares)), width, left=left, color=color, height=0.74, label=name, edgecolor="white", lw=0.6
+        )
         left += width
     _axes(ax, shares, bad, means)
     handles = [Patch(color=color, label=name) for name, color in zip(_NAMES, colors, strict=True)]
@@ -79,7 +81,17 @@ def _axes(ax: Axes, shares: pd.DataFrame, bad: pd.Series, means: pd.Series) -> N
     grid(ax, "x")
     columns = ((1.06, "mean", [share(x) for x in means]), (1.17, "below half", [f"{100 * x:.1f} %" for x in bad]))
     for x, head, texts in columns:
-        ax.annotate(head, (x, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points",
-                    ha="center", va="bottom", fontsize=8.5, color=INK, weight="bold")  # fmt: skip
+        ax.annotate(
+            head,
+            (x, 1),
+            xycoords="axes fraction",
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8.5,
+            color=INK,
+            weight="bold",
+        )
         for y, text in zip(rows, texts, strict=True):
             ax.annotate(text, (x, y), xycoords=("axes fraction", "data"), ha="center", va="center", fontsize=8.5)

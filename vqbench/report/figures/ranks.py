@@ -36,11 +36,19 @@ def overlap_by_k(part: Slice) -> Figure | None:
     ax.set_xlabel("k, the ranks that are compared (log scale)")
     ax.set_ylabel(part.axis("overlap"))
     grid(ax)
-    beside(ax, [
-        Label(curve["k"].iloc[-1], curve["value"].iloc[-1], f"{name}  {share(curve['value'].iloc[-1])}",
-              part.looks[name].ink)
-        for name, curve in curves.items()
-    ], _BODY - 1.1)  # fmt: skip
+    beside(
+        ax,
+        [
+            Label(
+                curve["k"].iloc[-1],
+                curve["value"].iloc[-1],
+                f"{name}  {share(curve['value'].iloc[-1])}",
+                part.looks[name].ink,
+            )
+            for name, curve in curves.items()
+        ],
+        _BODY - 1.1,
+    )
     band = [Patch(facecolor=FAINT, label="range that tie-breaking leaves")] if tied else []
     legend(figure, [part.looks[name] for name in curves], band, lines=True)
     return figure
@@ -53,8 +61,19 @@ def _curve(ax: Axes, part: Slice, name: str, curve: pd.DataFrame, at: int) -> No
         ax.fill_between(k, curve["low"], curve["high"], color=look.color, alpha=0.10, lw=0, zorder=1)
     error = np.maximum(0, np.array([value - curve["ci_low"], curve["ci_high"] - value]))
     nudge = 1 + 0.012 * (at % 5 - 2)  # bars of equal curves stay apart
-    ax.errorbar(k * nudge, value, yerr=error, color=look.color, marker=look.marker, ms=5, ls=look.line, lw=1.3,
-                elinewidth=1.1, label=name, zorder=3)  # fmt: skip
+    ax.errorbar(
+        k * nudge,
+        value,
+        yerr=error,
+        color=look.color,
+        marker=look.marker,
+        ms=5,
+        ls=look.line,
+        lw=1.3,
+        elinewidth=1.1,
+        label=name,
+        zorder=3,
+    )
 
 
 def _title(curves: dict[str, pd.DataFrame]) -> str:

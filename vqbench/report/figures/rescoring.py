@@ -52,9 +52,19 @@ def _panel(ax: Axes, part: Slice, names: list[str], k: int) -> None:
             seen = [factor for factor in factors if factor in found]
             y = np.array([found[factor]["value"] for factor in seen])
             bounds = np.array([[found[f]["ci_low"], found[f]["ci_high"]] for f in seen]).reshape(-1, 2)
-            ax.errorbar([places[factor] for factor in seen], y, yerr=np.abs(bounds.T - y), color=look.color,
-                        marker=look.marker, ms=5, mfc=marker_face, ls=look.line, lw=1.2, elinewidth=1,
-                        label=name if marker_face == "white" else f"{name} alone")  # fmt: skip
+            ax.errorbar(
+                [places[factor] for factor in seen],
+                y,
+                yerr=np.abs(bounds.T - y),
+                color=look.color,
+                marker=look.marker,
+                ms=5,
+                mfc=marker_face,
+                ls=look.line,
+                lw=1.2,
+                elinewidth=1,
+                label=name if marker_face == "white" else f"{name} alone",
+            )
     middle = (places[0] + min(places[factor] for factor in part.factors)) / 2
     ax.axvspan(places[0] - 0.5, middle, color="#F3F3F3", lw=0, zorder=0)
     ax.set_xlim(places[0] - 0.5, max(places.values()) + 0.3)

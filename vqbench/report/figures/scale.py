@@ -67,8 +67,18 @@ def _draw(ax: Axes, part: Slice, course: Course) -> None:
     look, own = part.looks[course.variant], course.points.at(course.k)
     y = own["value"].to_numpy(dtype=float)
     bounds = np.array([own["ci_low"], own["ci_high"]], dtype=float)
-    ax.errorbar(own["n"], y, yerr=np.abs(bounds - y), color=look.color, marker=look.marker, ms=4.5, ls="", elinewidth=1,
-                label=course.variant, zorder=3)  # fmt: skip
+    ax.errorbar(
+        own["n"],
+        y,
+        yerr=np.abs(bounds - y),
+        color=look.color,
+        marker=look.marker,
+        ms=4.5,
+        ls="",
+        elinewidth=1,
+        label=course.variant,
+        zorder=3,
+    )
     if course.fit is None:
         return
     usable = course.points.usable(course.k)

@@ -38,23 +38,29 @@ def score_calibration(part: Slice) -> Figure | None:
     near = any(pair["index"].notna().any() for pair in pairs.values())
     count = max(len(pair) for pair in pairs.values())
     figure = canvas(
-        0.4 + (2.0 if columns == 3 else 1.7) * rows, _calibration_title(part, rho),
+        0.4 + (2.0 if columns == 3 else 1.7) * rows,
+        _calibration_title(part, rho),
         "Each dot is a pair of query and document. The narrower the band, the less the order changes; where it "
         "is flat or falls, the code cannot rank. Only order counts: scales differ from panel to panel.",
-        part.facts(f"{count:,} sampled pairs a panel, the nearest of each query and others drawn at random",
-                   "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation", seeds=FIRST),
-    )  # fmt: skip
+        part.facts(
+            f"{count:,} sampled pairs a panel, the nearest of each query and others drawn at random",
+            "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation",
+            seeds=FIRST,
+        ),
+    )
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
     for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):
         _panel(ax, part, name, pair, rho[name], near, left=0 if columns == 3 else -0.24)
-    for ax in axes.flat[len(pairs):]:  # fmt: skip
+    for ax in axes.flat[len(pairs) :]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, len(pairs) - columns) : len(pairs)]:
         ax.tick_params(labelbottom=True)
         ax.set_xlabel("float cosine")
     if near:
-        handles = [Line2D([], [], color=color, marker="o", ls="", ms=5, label=text) for color, text in
-                   ((_NEAR, "one of the query's nearest"), (GREY, "a document at random"))]  # fmt: skip
+        handles = [
+            Line2D([], [], color=color, marker="o", ls="", ms=5, label=text)
+            for color, text in ((_NEAR, "one of the query's nearest"), (GREY, "a document at random"))
+        ]
         below(figure, handles)
     return figure
 
@@ -83,8 +89,7 @@ def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, nea
     look = part.looks[name]
     close = pair["index"].notna().to_numpy()
     for mask, color in ((~close, GREY), (close, _NEAR)):
-        ax.plot(pair["value"][mask], pair["code"][mask], ".", color=color, ms=2.6, mew=0, alpha=0.55,
-                rasterized=True)  # fmt: skip
+        ax.plot(pair["value"][mask], pair["code"][mask], ".", color=color, ms=2.6, mew=0, alpha=0.55, rasterized=True)
     ax.set_title(
         short(name, 32), fontsize=8.2 if left == 0 else 7.6, weight="bold", color=look.ink, x=left
     ).set_in_layout(False)
@@ -95,8 +100,15 @@ def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, nea
     text = f"\N{GREEK SMALL LETTER RHO} {rho:.4f}"
     if near and close.sum() > 2:
         text += f"\nnear only {_rho(pair[close]):.4f}"
-    ax.text(0.04, 0.95, text, transform=ax.transAxes, va="top", fontsize=8,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+    ax.text(
+        0.04,
+        0.95,
+        text,
+        transform=ax.transAxes,
+        va="top",
+        fontsize=8,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    )
     grid(ax, "both")
 
 
@@ -109,12 +121,13 @@ def bit_balance(part: Slice) -> Figure | None:
     if not curves:
         return None
     figure = canvas(
-        3.9, _balance_title(list(curves.values())),
+        3.9,
+        _balance_title(list(curves.values())),
         "A bit tells most where half of all vectors have a 1; a dimension whose bit is nearly always the same "
         "is stored in vain. In brackets: information per stored bit, dimension by dimension. Codes with the same "
         "bits share a line.",
         part.facts("share of ones over all corpus vectors", seeds=FIRST),
-    )  # fmt: skip
+    )
     ax = figure.subplots()
     labels = []
     for names, ones in curves.values():

@@ -38,8 +38,12 @@ _SHADES = {
     "binary": ("#F0A030", "#D55E00", "#7A2800"),
     "other": ("#4DBD9B", "#009E73", "#00513B"),
 }
-FAMILIES = {"float": "2 bytes a number or more", "int8": "1 byte a number", "binary": "about 1 bit a number",
-            "other": "other codes"}  # fmt: skip
+FAMILIES = {
+    "float": "2 bytes a number or more",
+    "int8": "1 byte a number",
+    "binary": "about 1 bit a number",
+    "other": "other codes",
+}
 _MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D", "asymmetric": "P", "estimate": "v"}
 SIMILARITIES = {
     "decoded": "float query, decoded codes",
@@ -104,16 +108,38 @@ def drawing() -> Iterator[None]:
     Names come from users: ``$`` is no formula. Ids in scripts that the font lacks stay text in the SVG.
     """
     settings: dict[Any, Any] = {
-        **sns.axes_style("ticks"), **sns.plotting_context("paper"),
-        "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
-        "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
-        "legend.fontsize": SMALL, "legend.title_fontsize": SMALL, "legend.frameon": False,
-        "text.color": INK, "axes.labelcolor": INK, "xtick.color": GREY, "ytick.color": GREY,
-        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.edgecolor": GREY, "axes.linewidth": 0.8,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": True,
-        "axes.titlelocation": "left", "grid.color": "#E6E6E6", "grid.linewidth": 0.7, "axes.axisbelow": True,
-        "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "vqbench", "figure.dpi": 100,
-    }  # fmt: skip
+        **sns.axes_style("ticks"),
+        **sns.plotting_context("paper"),
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9,
+        "axes.titlesize": 9.5,
+        "axes.labelsize": 9,
+        "xtick.labelsize": SMALL,
+        "ytick.labelsize": SMALL,
+        "legend.fontsize": SMALL,
+        "legend.title_fontsize": SMALL,
+        "legend.frameon": False,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": GREY,
+        "ytick.color": GREY,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.edgecolor": GREY,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": True,
+        "axes.titlelocation": "left",
+        "grid.color": "#E6E6E6",
+        "grid.linewidth": 0.7,
+        "axes.axisbelow": True,
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "vqbench",
+        "figure.dpi": 100,
+    }
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="constrained_layout not applied")  # names of a hundred letters
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -158,9 +184,16 @@ def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: st
     left, bottom, width, height = engine.get()["rect"]
     while True:
         box = figure.legend(
-            handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=columns, title=title,
-            alignment="left", columnspacing=1.3, handletextpad=0.6, borderaxespad=0.2,
-        )  # fmt: skip
+            handles=list(handles),
+            loc="lower left",
+            bbox_to_anchor=(left, bottom),
+            ncols=columns,
+            title=title,
+            alignment="left",
+            columnspacing=1.3,
+            handletextpad=0.6,
+            borderaxespad=0.2,
+        )
         box.set_in_layout(False)
         if columns == 1 or box.get_window_extent().x1 <= figure.bbox.x1:
             break

@@ -43,10 +43,12 @@ def overlap_vs_bytes(part: Slice) -> Figure | None:
     legend(figure, [part.looks[str(name)] for name in own.index], extra)
     figure.draw_without_rendering()
     groups = [
-        [Label(row.x, row.value, f"{name}  {share(row.value)}", part.looks[str(name)].ink, row.front)
-         for name, row in same.iterrows()]
+        [
+            Label(row.x, row.value, f"{name}  {share(row.value)}", part.looks[str(name)].ink, row.front)
+            for name, row in same.iterrows()
+        ]
         for _, same in own.sort_values("value", ascending=False, kind="stable").groupby("bytes")
-    ]  # fmt: skip
+    ]
     within(ax, groups, _taken(ax, own, again))
     return figure
 
@@ -99,17 +101,37 @@ def _on_front(own: pd.DataFrame) -> pd.Series:
 
 def _draw(ax: Axes, part: Slice, own: pd.DataFrame, again: pd.DataFrame) -> None:
     front = own[own["front"]].sort_values(["bytes", "x"])
-    ax.plot(front["x"], front["value"], color=INK, lw=1, ls=(0, (4, 2)), drawstyle="steps-post", zorder=1,
-            label="front")  # fmt: skip
+    ax.plot(
+        front["x"], front["value"], color=INK, lw=1, ls=(0, (4, 2)), drawstyle="steps-post", zorder=1, label="front"
+    )
     for name, row in own.iterrows():
         look = part.looks[str(name)]
         if name in again.index:
             high = again.loc[name]
             ax.plot([row.x, row.x], [row.value, high.value], color=look.color, ls=":", lw=0.9, zorder=2)
-            ax.plot([row.x], [high.value], color=look.color, marker=look.marker, mfc="white", ms=5.5, mew=1.1,
-                    ls="", zorder=3, label=f"{name} rescored")  # fmt: skip
-        ax.errorbar(row.x, row.value, yerr=[[row.value - row.ci_low], [row.ci_high - row.value]], zorder=4,
-                    color=look.color, marker=look.marker, ms=6.5, elinewidth=1.4, label=str(name))  # fmt: skip
+            ax.plot(
+                [row.x],
+                [high.value],
+                color=look.color,
+                marker=look.marker,
+                mfc="white",
+                ms=5.5,
+                mew=1.1,
+                ls="",
+                zorder=3,
+                label=f"{name} rescored",
+            )
+        ax.errorbar(
+            row.x,
+            row.value,
+            yerr=[[row.value - row.ci_low], [row.ci_high - row.value]],
+            zorder=4,
+            color=look.color,
+            marker=look.marker,
+            ms=6.5,
+            elinewidth=1.4,
+            label=str(name),
+        )
 
 
 def _axes(ax: Axes, part: Slice, own: pd.DataFrame) -> None:

@@ -43,11 +43,12 @@ def vector_bars(part: Slice) -> Figure | None:
     rows = math.ceil(len(values) / _ROW)
     title = f"{name} is {len(values):,} numbers between {number(values.min())} and {number(values.max())}"
     figure = canvas(
-        2.6 if rows == 1 else 1.35 * rows + 0.4, title,
+        2.6 if rows == 1 else 1.35 * rows + 0.4,
+        title,
         f"One bar a dimension: a float32 vector takes {size(4 * len(values))}. No single number means anything to a "
         "reader; a search compares all of them at once.",
         _about(part, name),
-    )  # fmt: skip
+    )
     axes = figure.subplots(rows, 1, sharey=True, squeeze=False)[:, 0]
     per_row = math.ceil(len(values) / rows)
     for at, ax in enumerate(axes):
@@ -70,11 +71,12 @@ def vector_histogram(part: Slice) -> Figure | None:
     int8 = _int8(part)
     steps = f" {int8} has {_rows(part, int8)['code'].nunique()} different codes for them." if int8 else ""
     figure = canvas(
-        3.3, f"{name}: 95 % of its {len(values):,} numbers lie between {number(low)} and {number(high)}",
+        3.3,
+        f"{name}: 95 % of its {len(values):,} numbers lie between {number(low)} and {number(high)}",
         f"How often each value occurs.{steps} A 1-bit code only keeps on which side of its threshold a number lies; "
         "thresholds are known here as closely as these numbers show them.",
         _about(part, name),
-    )  # fmt: skip
+    )
     ax = figure.subplots()
     sns.histplot(x=values, ax=ax, bins=min(60, max(10, len(values) // 8)), color=FAINT, edgecolor="white", lw=0.4)
     ax.axvline(values.mean(), color=INK, lw=1.2, label=f"mean of this vector: {values.mean():.4f}".replace("-", MINUS))
@@ -97,12 +99,12 @@ def vector_int8(part: Slice) -> Figure | None:
     values, codes = rows["value"].to_numpy(), rows["code"].to_numpy()
     shown = _window(len(values))
     figure = canvas(
-        3.9, f"{name} turns the {len(values):,} numbers of {_title_of(rows)} into "
-        f"{len(np.unique(codes)):,} different codes",
+        3.9,
+        f"{name} turns the {len(values):,} numbers of {_title_of(rows)} into {len(np.unique(codes)):,} different codes",
         f"Above the floats ({size(4 * len(values))}), below the bytes that are stored ({size(part.bytes[name])}). Bars "
         f"start at {_zero(values, codes):.0f}, the code of the number nearest to 0. {_seen(shown, len(values))}",
         _about(part, _title_of(rows)),
-    )  # fmt: skip
+    )
     axes = figure.subplots(2, 1, sharex=True)
     _bars(axes[0], values[:shown], 0, _FLOAT)
     _bars(axes[1], codes[:shown], 0, BLUE, base=_zero(values, codes))
@@ -125,13 +127,14 @@ def vector_binary(part: Slice) -> Figure | None:
     codes = values if int8 is None else _rows(part, int8)["code"].to_numpy()
     shown = _window(len(values))
     figure = canvas(
-        3.6, f"{name} keeps one bit of each number of {_title_of(rows)}: {bits.sum():,} of {len(bits):,} lie above "
+        3.6,
+        f"{name} keeps one bit of each number of {_title_of(rows)}: {bits.sum():,} of {len(bits):,} lie above "
         "the threshold",
         f"Above {int8 or 'the float components'} ({size(part.bytes[int8] if int8 else 4 * len(values))}), "
         f"below the bits ({size(part.bytes[name])}): which side of the threshold remains, how far from it is gone. "
         f"{_seen(shown, len(values))}",
         _about(part, _title_of(rows)),
-    )  # fmt: skip
+    )
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     for mask, color in ((bits, VERMILION), (~bits, _FLOAT)):
         base = 0.0 if int8 is None else _zero(values, codes)
@@ -192,10 +195,12 @@ def _cuts(part: Slice) -> dict[str, float]:
         if low < high:
             cuts.setdefault((low, high), []).append(name)
     return {
-        textwrap.fill(f"{', '.join(names)}: cut between {low:.2g} and {high:.2g}".replace("-", MINUS), 125):
-            (low + high) / 2
+        textwrap.fill(f"{', '.join(names)}: cut between {low:.2g} and {high:.2g}".replace("-", MINUS), 125): (
+            low + high
+        )
+        / 2
         for (low, high), names in cuts.items()
-    }  # fmt: skip
+    }
 
 
 def _zero(values: np.ndarray, codes: np.ndarray) -> float:

@@ -55,8 +55,13 @@ class RayPool(Pool):
         if not ray.is_initialized():
             count = (self._spec.workers or processors()) if self._spec.address is None else None
             try:
-                ray.init(self._spec.address, num_cpus=count, include_dashboard=False if count else None,
-                         log_to_driver=False, logging_level=logging.WARNING)  # fmt: skip
+                ray.init(
+                    self._spec.address,
+                    num_cpus=count,
+                    include_dashboard=False if count else None,
+                    log_to_driver=False,
+                    logging_level=logging.WARNING,
+                )
             except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
                 raise VqbenchError(
                     f"parallel.address = {self._spec.address}: no Ray cluster answers there "
@@ -87,8 +92,13 @@ class RayPool(Pool):
     def lost(self) -> tuple[type[BaseException], ...]:
         from ray import exceptions
 
-        return (exceptions.WorkerCrashedError, exceptions.RayActorError, exceptions.NodeDiedError,
-                exceptions.ObjectLostError, exceptions.OutOfMemoryError)  # fmt: skip
+        return (
+            exceptions.WorkerCrashedError,
+            exceptions.RayActorError,
+            exceptions.NodeDiedError,
+            exceptions.ObjectLostError,
+            exceptions.OutOfMemoryError,
+        )
 
     def pickling(self) -> ModuleType:
         from ray import cloudpickle
