@@ -54,7 +54,6 @@ HOMES = {
     "seaborn": {"report"},
     "jinja2": {"report"},
     "joblib": {"search"},
-    "dask": {"search"},
     "distributed": {"search"},
     "ray": {"search"},
     "numba": {"numerics"},
