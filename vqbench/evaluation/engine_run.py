@@ -1,13 +1,13 @@
 """A real engine beside the prediction: what it returns, what the same codes return here, and where they differ.
 
-The engine gets the rows in an order drawn by key, so that its way of breaking ties, mostly by place, is a draw too.
+The engine gets the rows in an order drawn by key. Engines mostly break ties by position, so that becomes a draw too.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.views import Found, views
+from vqbench.metrics.base import View
 from vqbench.metrics.overlap import Overlap
-from vqbench.numerics.arrays import Bools, Floats, Ints
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.paired import differences
@@ -39,61 +40,67 @@ class Pairing:
     """A setting of an engine, and the variant that predicts what it finds."""
 
     engine: Backend
-    predicted: str
+    predicted: str  #: the variant's name
     variant: Variant
 
 
 @dataclass(frozen=True)
 class Returned:
-    """What an engine returned: corpus rows ``(q, k)``, NONE where there were fewer; its bytes and seconds."""
+    """What an engine returned."""
 
-    rows_qk: Ints
+    rows_qk: Ints  #: corpus rows ``(q, k)``, NONE where there were fewer
     held: tuple[Held, ...]
     seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """The same search over the variant's codes here. by_k: expected overlap per query, least and most, for each k."""
+    """The same search over the variant's codes here."""
 
     search: Search
     queries_qd: Floats
     hits: Hits
-    by_k: dict[int, tuple[Floats, Floats, Floats]]
+    views: list[View]  #: what the metric looks at, for each k
     ledger: Ledger
 
 
 def evaluate_engine(
     bench: Bench, pairing: Pairing, seed: int, settings: Settings, advance: Callable[[], None] = lambda: None
 ) -> Cell:
-    """One engine on one dataset: a row of ``metrics`` for each k, what it holds as ``ledger``.
+    """Measure one engine on one dataset.
 
-    Raises NotApplicableError where the engine is not installed or refuses the setting. ``advance`` is called twice.
+    Args:
+        advance: called twice, for a progress bar.
+
+    Returns:
+        A cell with a row of ``metrics`` for each k; what the engine holds is its ``ledger``.
+
+    Raises:
+        NotApplicableError: the engine is not installed, or refuses the setting.
     """
     returned = run_engine(bench, pairing, seed, max(settings.k))
     advance()
     predicted = predict(bench, pairing.variant, seed, settings)
+    sizes = _sizes(predicted.ledger, returned.held, bench.data.corpus.n)
+    about = {"version": pairing.engine.version, "repeats": pairing.engine.repeats, **sizes}
     rows, per_query = [], []
-    for k in settings.k:
-        obtained_q = overlaps(bench, returned.rows_qk[:, :k], k)
-        agreed_q, shortfall = agreement(predicted, returned.rows_qk[:, :k])
-        expected_q, low_q, high_q = predicted.by_k[k]
+    for view in predicted.views:
+        rows_qk, expected = returned.rows_qk[:, : view.k], Overlap().measure(view)
+        agreement_q, shortfall = agreement(predicted, rows_qk)
         each = {
-            "predicted": expected_q,
-            "predicted_low": low_q,
-            "predicted_high": high_q,
-            "obtained": obtained_q,
-            "agreement": agreed_q,
+            "predicted": expected.values_q,
+            "predicted_low": np.asarray(expected.low_q),
+            "predicted_high": np.asarray(expected.high_q),
+            "obtained": overlaps(bench, rows_qk, view.k),
+            "agreement": agreement_q,
         }
-        per_query.append(pd.DataFrame({"query": bench.data.query_ids, "k": k, **each}))
-        row = {"k": k, **{name: mean(values_q) for name, values_q in each.items()}, "shortfall": shortfall}
-        row["absent"] = float(np.count_nonzero(returned.rows_qk[:, :k] == NONE)) / returned.rows_qk[:, :k].size
-        rows.append(row | _difference(bench, obtained_q - expected_q) | {"n_queries": len(obtained_q)})
-    about = {"version": pairing.engine.version, "repeats": pairing.engine.repeats}
-    metrics = pd.DataFrame([row | about | _bytes(predicted.ledger, returned.held, bench.data.corpus.n) for row in rows])
-    held = pd.DataFrame([vars(each) for each in returned.held], columns=HELD)
+        per_query.append(pd.DataFrame({"query": bench.data.query_ids, "k": view.k, **each}))
+        row = {"k": view.k, **{name: mean(values_q) for name, values_q in each.items()}, "shortfall": shortfall}
+        row |= {"absent": float((rows_qk == NONE).mean()), "n_queries": len(rows_qk)}
+        rows.append(row | _difference(bench, each["obtained"] - expected.values_q) | about)
+    held = pd.DataFrame([vars(item) for item in returned.held], columns=HELD)
     advance()
-    return Cell(metrics, held, pd.concat(per_query, ignore_index=True), pd.DataFrame(), returned.seconds)
+    return Cell(pd.DataFrame(rows), held, pd.concat(per_query, ignore_index=True), pd.DataFrame(), returned.seconds)
 
 
 def run_engine(bench: Bench, pairing: Pairing, seed: int, k: int) -> Returned:
@@ -101,76 +108,72 @@ def run_engine(bench: Bench, pairing: Pairing, seed: int, k: int) -> Returned:
 
     The generator is the one that the variant's quantizer gets: a rotation drawn by the same rule is the same.
     """
-    data, own = bench.data, bench.data.exclude_q
+    data, own, name = bench.data, bench.data.exclude_q, pairing.engine.engine
     pairing.engine.load()
     order_n = np.argsort(data.priority(seed))
     rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+    queries_qd = np.ascontiguousarray(data.queries_qd, dtype=np.float32)
     with tempfile.TemporaryDirectory(prefix="vqbench-", ignore_cleanup_errors=True) as folder:
         started = time.perf_counter()
         engine = pairing.engine.build(data.corpus.only(order_n), rng, Path(folder))
         built = time.perf_counter()
         try:
-            places_qk = engine.search(data.queries_qd, k + (own is not None))
-            searched = time.perf_counter()
-            held = engine.held()
+            places_qk = np.asarray(engine.search(queries_qd, k + (own is not None)), dtype=np.int64)
         finally:
             engine.close()
-    _check(places_qk, len(data.queries_qd), data.corpus.n, pairing.engine.engine)
+        seconds = {"build": built - started, "search": time.perf_counter() - built}
+    _check(places_qk, len(queries_qd), data.corpus.n, name)
     rows_qk = np.where(places_qk == NONE, NONE, order_n[places_qk])
     if own is not None:
         rows_qk = np.array([without(rows_k, row) for rows_k, row in zip(rows_qk, own, strict=True)])
-    return Returned(rows_qk, held, {"build": built - started, "search": searched - built})
+    return Returned(rows_qk, engine.held, seconds)
 
 
 def without(rows_k: Ints, row: int) -> Ints:
-    """The list less ``row``, or less its last entry where ``row`` is not in it."""
-    kept_k = rows_k != row if row != NONE else np.ones(len(rows_k), dtype=bool)
+    """The list without ``row``, or without its last entry where ``row`` is not in it."""
+    kept_k = (rows_k != row) | (row == NONE)
     return rows_k[kept_k][: len(rows_k) - 1]
 
 
 def _check(places_qk: Ints, q: int, n: int, engine: str) -> None:
-    """An engine that returns a row twice, or one that it was not given, was not understood here."""
+    """Raise VqbenchError where an engine returns a row twice, or one that it was not given: its adapter is wrong."""
+    adapter = "a fault of its adapter in vqbench/evaluation/backends"
     if len(places_qk) != q or places_qk.min(initial=0) < NONE or places_qk.max(initial=0) >= n:
-        raise VqbenchError(f"{engine} returned ids that it was not given: a fault of its adapter in vqbench/backends")
+        raise VqbenchError(f"{engine} returned rows that it was not given: {adapter}")
     sorted_qk = np.sort(places_qk, axis=1)
     if ((np.diff(sorted_qk, axis=1) == 0) & (sorted_qk[:, 1:] != NONE)).any():
-        raise VqbenchError(f"{engine} returned a row twice for one query: a fault of its adapter in vqbench/backends")
+        raise VqbenchError(f"{engine} returned a row twice for one query: {adapter}")
 
 
 def predict(bench: Bench, variant: Variant, seed: int, settings: Settings) -> Predicted:
     """Fit, encode and search the variant as a run does, without rescoring."""
     data = bench.data
     codec = variant.fit(data.sample(variant.calibration or settings.calibration, seed, variant.draw), seed)
-    encoded = encode_corpus(codec, data.corpus, [])
-    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
+    sides = meet(codec, data.queries_qd, encode_corpus(codec, data.corpus, []).codes, variant.similarity)
     search = replace(bench.search, rows=sides.rows, measure=sides.measure)
     hits = search.top(sides.queries_qd, max(settings.k))
     code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
     unknown = np.full(hits.ids_qk.shape, np.nan), np.full(len(hits.ids_qk), np.nan)  # overlap asks for no true scores
-    by_k = {}
-    for view in views(bench, replace(settings, oversample=[0]), Found(hits, code_f, *unknown)):
-        found = Overlap().measure(view)
-        assert found.low_q is not None
-        assert found.high_q is not None
-        by_k[view.k] = (found.values_q, found.low_q, found.high_q)
-    return Predicted(search, sides.queries_qd, hits, by_k, codec.ledger())
+    seen = list(views(bench, replace(settings, oversample=[0]), Found(hits, code_f, *unknown)))
+    return Predicted(search, sides.queries_qd, hits, seen, codec.ledger())
 
 
 def overlaps(bench: Bench, rows_qk: Ints, k: int) -> Floats:
-    """Of each query's k places, the share that holds a document of the true top k, all that tie there counting."""
-    truth = bench.truth
+    """The share of each query's k places that hold a document of the true top k; all that tie there count."""
+    truth, n = bench.truth, bench.data.corpus.n
     relevant_f = truth.placed.above_f < k
-    pairs_f = truth.query_f[relevant_f] * bench.data.corpus.n + truth.row_f[relevant_f]
-    query_q = np.arange(len(rows_qk))[:, None]
-    hit_qk = np.isin(query_q * bench.data.corpus.n + rows_qk, pairs_f) & (rows_qk != NONE)
+    pairs_f = truth.query_f[relevant_f] * n + truth.row_f[relevant_f]
+    hit_qk = np.isin(np.arange(len(rows_qk))[:, None] * n + rows_qk, pairs_f) & (rows_qk != NONE)
     return hit_qk.sum(axis=1) / k
 
 
 def agreement(predicted: Predicted, rows_qk: Ints) -> tuple[Floats, float]:
-    """Of each query's returned rows, the share that a list of the prediction could hold too, ties broken as one likes.
+    """Compare the rows that an engine returned with the prediction.
 
-    And how far below the prediction's k-th best score the worst returned row lies: next to nothing where only
-    rounding parts the two.
+    Returns:
+        The share of each query's rows ``(q,)`` that a list of the prediction could hold too, however ties are broken;
+        and how far below the prediction's k-th best score the worst row lies: next to nothing where only rounding
+        differs.
     """
     q, k = rows_qk.shape
     there_qk = rows_qk != NONE
@@ -178,28 +181,26 @@ def agreement(predicted: Predicted, rows_qk: Ints) -> tuple[Floats, float]:
     query_f = np.repeat(np.arange(q), there_qk.sum(axis=1))
     score_qk[there_qk] = predicted.search.pairs(predicted.queries_qd, query_f, rows_qk[there_qk])
     listed_qk = predicted.hits.scores_qk[:, :k]
-    last_q = listed_qk[:, -1:]
-    room_q = k - _count(listed_qk > last_q)
-    agreed_q = _count(score_qk > last_q) + np.minimum(_count(score_qk == last_q), room_q)
-    below_qk = np.where(there_qk, np.maximum(last_q - score_qk, 0), 0)
+    last_q1 = listed_qk[:, -1:]
+    room_q = k - (listed_qk > last_q1).sum(axis=1)
+    agreed_q = (score_qk > last_q1).sum(axis=1) + np.minimum((score_qk == last_q1).sum(axis=1), room_q)
+    below_qk = np.where(there_qk, np.maximum(last_q1 - score_qk, 0), 0)
     return agreed_q / k, float(below_qk.max(initial=0))
-
-
-def _count(which_qk: Bools) -> Ints:
-    return np.count_nonzero(which_qk, axis=1)
 
 
 def _difference(bench: Bench, difference_q: Floats) -> dict[str, float]:
     """Obtained - predicted, paired by query, with its 95 % interval."""
     groups = None if bench.data.groups_q is None else Groups.of(bench.data.groups_q)
-    (found,) = differences([difference_q[None, :]], reach=1, groups=groups)
-    return {"difference": found.mean, "ci_low": found.low, "ci_high": found.high}
+    (paired,) = differences([difference_q[None, :]], reach=1, groups=groups)
+    return {"difference": paired.mean, "ci_low": paired.low, "ci_high": paired.high}
 
 
-def _bytes(ledger: Ledger, held: Sequence[Held], n: int) -> dict[str, float]:
+def _sizes(ledger: Ledger, held: tuple[Held, ...], n: int) -> dict[str, float]:
     """Bytes for each vector: by the ledger (and once for all), of the engine's codes, of all that it holds."""
-    places = {place: [each.bytes for each in held if each.place == place] for place in ("disk", "memory")}
-    coded = [each.bytes for each in held if each.codes]
-    found = {"bytes_codes": coded, "bytes_disk": places["disk"], "bytes_memory": places["memory"]}
-    reported = {name: sum(sizes) / n if sizes else np.nan for name, sizes in found.items()}
+    parts = {
+        "bytes_codes": [item.bytes for item in held if item.codes],
+        "bytes_disk": [item.bytes for item in held if item.place == "disk"],
+        "bytes_memory": [item.bytes for item in held if item.place == "memory"],
+    }
+    reported = {name: sum(sizes) / n if sizes else np.nan for name, sizes in parts.items()}
     return {"bytes_predicted": ledger.total("vector"), "bytes_once": ledger.total("once"), **reported}
