@@ -30,7 +30,7 @@ def recommend(arguments: list[str]) -> int:
             rec = recommend(
                 results,
                 dataset=dataset,
-                target=given.recall,
+                target=given.keep,
                 k=given.k,
                 metric=given.metric,
                 n=given.n,
@@ -88,7 +88,7 @@ def compare(arguments: list[str]) -> int:
 
 def scale(arguments: list[str]) -> int:
     """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
-    from vqbench.analysis.scaling.show import show
+    from vqbench.cli.screens.scale import show
     from vqbench.results.folder import read_results
 
     parser = Parser(
@@ -136,7 +136,7 @@ def _recommend_parser() -> Parser:
         description="The cheapest setting whose lower bound meets a target. Exit status 1 where a dataset has none.",
     )
     parser.add_argument("folder", type=Path, help="a results folder, as in results/wordnet")
-    parser.add_argument("--recall", type=float, default=0.95, metavar="T", help="the target (default: 0.95)")
+    parser.add_argument("--keep", type=float, default=0.95, metavar="T", help="the target (default: 0.95)")
     parser.add_argument("--k", type=int, help="of the first k (default: 10, or else the largest measured)")
     parser.add_argument("--metric", default="overlap", help="what the target is for (default: overlap)")
     parser.add_argument("--max-bytes", type=float, metavar="B", help="at most so many bytes of memory a vector")

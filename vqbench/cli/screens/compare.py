@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.analysis.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Outcome, Row
+from vqbench.analysis.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Change, Outcome
 from vqbench.cli.screens.fit_width import fitted
 
 _STYLES = {WORSE: "bold red", LOWER: "yellow", BETTER: "green", UNCLEAR: "", SAME: ""}
@@ -55,7 +55,7 @@ def show(outcome: Outcome, before: str, after: str, screen: Console) -> None:
     screen.print(_sentence(outcome), soft_wrap=True)
 
 
-def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narrow: bool = False) -> Table:
+def _table(outcome: Outcome, rows: Sequence[Change], before: str, after: str, narrow: bool = False) -> Table:
     """narrow: without the means, which metrics.csv has, and p, which the verdict sums up."""
     pairing = "paired by query" if all(row.paired for row in rows) else "not all paired by query"
     table = Table(
@@ -92,7 +92,7 @@ def _table(outcome: Outcome, rows: Sequence[Row], before: str, after: str, narro
     return table
 
 
-def _bytes(row: Row) -> str:
+def _bytes(row: Change) -> str:
     before, after = (f"{x:g}" for x in (row.bytes_before, row.bytes_after))
     return after if before == after else f"{before} to {after}"
 
