@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from vqbench.report.page import render
 from vqbench.results.columns import BACKENDS
 from vqbench.results.folder import read_results
 
-BACKENDS_FOLDER = Path(vqbench.__file__).parent / "backends"
+BACKENDS_FOLDER = Path(vqbench.__file__).parent / "evaluation" / "backends"
 
 
 def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def test_without_engines_there_is_no_figure(folder: Path) -> None:
 
 
 def test_the_screen_shows_what_ran_and_what_is_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_engines(folder)
+    print_engines(read_results(folder))
     shown = capsys.readouterr().out
     assert "b_pq_again" in shown
     assert "\N{MINUS SIGN}0.010" in shown
@@ -118,8 +119,8 @@ def test_a_page_of_engines_that_all_are_missing(folder: Path) -> None:
 
 def test_an_engine_has_one_colour_everywhere(part: Slice) -> None:
     """The style sheet's series are the figures' hues, in the same order; every engine there is has one of its own."""
-    known = {each.partition('"')[2].partition('"')[0] for path in BACKENDS_FOLDER.glob("*.py")
-             for each in path.read_text("utf-8").splitlines() if "engine: ClassVar[str] =" in each}  # fmt: skip
+    texts = [path.read_text("utf-8") for path in BACKENDS_FOLDER.glob("[!b_]*.py")]
+    known = {engine for text in texts for engine in re.findall(r'\(Backend, engine="([^"]+)"', text)}
     assert set(COLORS) == set(STYLES) == known
     assert len(set(COLORS.values())) == len(set(STYLES.values())) == len(known)
     assert list(COLORS) == list(STYLES)

@@ -51,9 +51,14 @@ def axis(rec: Recommendation) -> str:
     return f"{base}@{rec.k}" + (" kept" if base != rec.metric else "")
 
 
+def smaller(rec: Recommendation, setting: Setting) -> float:
+    """How many times less memory than float32."""
+    return FLOAT32 * rec.d / setting.ram(rec.n, rec.floats)
+
+
 def times_less(rec: Recommendation, setting: Setting) -> str:
-    """How many times less memory than float32: ``32x``, ``7.9x``."""
-    return f"{FLOAT32 * rec.d / setting.ram(rec.n, rec.floats):,.1f}".removesuffix(".0") + "x"
+    """How many times less memory than float32, in words: ``32x``, ``7.9x``."""
+    return f"{smaller(rec, setting):,.1f}".removesuffix(".0") + "x"
 
 
 def in_all(rec: Recommendation, setting: Setting) -> str:
@@ -200,11 +205,10 @@ def described(rec: Recommendation, setting: Setting | None) -> Mapping[str, Any]
     """A setting with its cost, as plain data for JSON."""
     if setting is None:
         return None
-    memory = setting.ram(rec.n, rec.floats)
     costs = {
-        "memory_bytes": memory,
+        "memory_bytes": setting.ram(rec.n, rec.floats),
         "disk_bytes": setting.float_bytes if rec.floats == "disk" else 0.0,
-        "times_less_memory": FLOAT32 * rec.d / memory,
+        "times_less_memory": smaller(rec, setting),
     }
     numbers = {**vars(setting), **costs}
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in numbers.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.cli.console import progress_bar
-from vqbench.cli.screens.summary import closing, no_result, summary
+from vqbench.cli.screens.summary import closing, no_result, print_answers, summary
 from vqbench.results.assemble import TABLES_CLAIM, assemble
-from vqbench.results.folder import holds_results
+from vqbench.results.folder import holds_results, read_results
 from vqbench.results.records import MEANWHILE, RunRecord
 from vqbench.storage.atomic import faults
 from vqbench.storage.locks import claimed
@@ -38,13 +38,15 @@ def finish(notes: Sequence[RunRecord]) -> int:
         try:
             written += _drawn(out, notes[0].meta["config"])
         finally:  # without figures, too
-            summary(out)
+            results = read_results(out)
+            summary(results)
         if any(cell.backend for cell in cells):
             from vqbench.cli.screens.engines import print_engines
 
-            print_engines(out)
+            print_engines(results)
         reused = [cell.reason for cell in cells if cell.status == "reused"]
         closing(out, before=reused.count(""), meanwhile=reused.count(MEANWHILE), written=written)
+        print_answers(results)
     return int(bool(failed))
 
 

@@ -83,10 +83,10 @@ def _steps(rec: Recommendation) -> list[str]:
     """What the neighbours in size would save or buy."""
     assert rec.chosen is not None
     found = []
-    if rec.cheaper is not None:
-        found.append(f"Less memory: {_neighbour(rec, rec.cheaper)}")
-    if rec.dearer is not None:
-        found.append(f"More memory: {_neighbour(rec, rec.dearer)}")
+    if rec.step_down is not None:
+        found.append(f"Step down: {_neighbour(rec, rec.step_down)}")
+    if rec.step_up is not None:
+        found.append(f"Step up: {_neighbour(rec, rec.step_up)}")
     if rec.runner_up is not None:
         found.append(f"Runner-up: {_neighbour(rec, rec.runner_up)}")
     return found

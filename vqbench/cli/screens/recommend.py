@@ -59,13 +59,14 @@ def _bytes(results: Results, rec: Recommendation, chosen: Setting) -> Table:
         each = f"{line.each:,.4g} B" if line.each else "once"
         table.add_row(escape(line.item), each, recommend_text.human(line.total(rec.n)), _PLACES[line.place])
     table.add_section()
-    memory, full = chosen.ram(rec.n, rec.floats), FLOAT32 * rec.d
-    less = f"{recommend_text.times_less(rec, chosen)} less memory"
-    table.add_row("memory", f"{memory:,.1f} B", recommend_text.human(memory * rec.n), less)
-    if chosen.oversample and rec.floats == "disk":
-        total = memory + chosen.float_bytes
-        table.add_row("memory and disk", f"{total:,.1f} B", recommend_text.human(total * rec.n), "")
-    table.add_row("float32 in memory", f"{full:,} B", recommend_text.human(full * rec.n), "")
+    memory, on_disk = chosen.ram(rec.n, rec.floats), chosen.oversample and rec.floats == "disk"
+    sums = {
+        "memory": (memory, f"{recommend_text.times_less(rec, chosen)} less memory"),
+        **({"memory and disk": (memory + chosen.float_bytes, "")} if on_disk else {}),
+        "float32 in memory": (FLOAT32 * rec.d, ""),
+    }
+    for item, (size, note) in sums.items():
+        table.add_row(item, f"{size:,.1f}".removesuffix(".0") + " B", recommend_text.human(size * rec.n), note)
     return table
 
 
