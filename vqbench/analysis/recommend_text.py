@@ -205,10 +205,9 @@ def described(rec: Recommendation, setting: Setting | None) -> Mapping[str, Any]
     """A setting with its cost, as plain data for JSON."""
     if setting is None:
         return None
-    costs = {
+    return {
+        **vars(setting),
         "memory_bytes": setting.ram(rec.n, rec.floats),
         "disk_bytes": setting.float_bytes if rec.floats == "disk" else 0.0,
         "times_less_memory": smaller(rec, setting),
     }
-    numbers = {**vars(setting), **costs}
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in numbers.items()}

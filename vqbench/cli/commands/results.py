@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench.analysis.recommend import recommend
     from vqbench.cli.screens import recommend as screen
+    from vqbench.cli.screens.fit_width import json_text
     from vqbench.experiment.config.compose import names
     from vqbench.experiment.config.targets import conf_folder
     from vqbench.results.folder import read_results
@@ -45,8 +45,7 @@ def recommend(arguments: list[str]) -> int:
     for error in mistakes:
         print(f"vqbench: {shown(str(error))}", file=sys.stderr)
     if given.json:
-        plain = [screen.as_json(results, rec, shipped) for rec in found]
-        print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
+        print(json_text([screen.as_json(results, rec, shipped) for rec in found]))
     else:
         for rec in found:
             screen.show(results, rec, console(), shipped)

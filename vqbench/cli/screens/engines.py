@@ -6,12 +6,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from vqbench.cli.console import console
-from vqbench.cli.screens.fit_width import fitted, left_out_of
+from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.extras import runnable
 from vqbench.results.folder import Results
 from vqbench.text import share
@@ -51,7 +50,7 @@ def print_engines(results: Results) -> None:
 
 
 def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = titled(title)
     table.add_column("engine's setting", overflow="fold", min_width=16)
     seeds = ["seed"] if rows["seed"].nunique() > 1 else []
     headings = [*seeds, *(heading for heading in _WORDS if heading not in left_out)]

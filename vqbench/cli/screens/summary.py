@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +14,7 @@ from rich.table import Table
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.recommend_text import answer, rescored
 from vqbench.cli.console import console
-from vqbench.cli.screens.fit_width import fitted, left_out_of
+from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.results.columns import ALL_SEEDS
@@ -146,8 +145,7 @@ def _print_table(results: Results, dataset: str, screen: Console, *, legend: boo
     columns = {name: column for name, column in columns.items() if name in rows}
 
     def make(left_out: list[str]) -> Table:
-        title = _title(results, dataset)
-        table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table = titled(_title(results, dataset))
         table.add_column("variant", overflow="fold", min_width=16)
         shown = {name: column for name, column in columns.items() if name not in left_out}
         for heading, _ in shown.values():
