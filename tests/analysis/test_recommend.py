@@ -180,7 +180,7 @@ def test_unknown_bounds_and_failed_cells_decide_nothing(told: Any) -> None:
     assert (rec.chosen, rec.undecided[0].queries, rec.tried) == (None, None, 1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(

@@ -171,16 +171,16 @@ def _changes(
     max_drop: float,
 ) -> Iterator[Change]:
     for row in rows.to_dict("records"):
-        at = int(row["k"]), int(row["oversample"])
-        old, new = before.get(at), after.get(at)
+        k, oversample = int(row["k"]), int(row["oversample"])
+        old, new = before.get((k, oversample)), after.get((k, oversample))
         numbers = None
         if old is not None and new is not None:
             numbers = _paired(old, new, row["variant"], reach, sign, max_drop)
         yield Change(
             dataset=row["dataset"],
             variant=row["variant"],
-            k=at[0],
-            oversample=at[1],
+            k=k,
+            oversample=oversample,
             before=row["value_before"],
             after=row["value_after"],
             bytes_before=row["bytes_before"],

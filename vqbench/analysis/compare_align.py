@@ -82,11 +82,11 @@ def aligned(before: Results, after: Results) -> tuple[Results, list[str]]:
 
 def _by_config(results: Results) -> dict[str, list[str]]:
     """The variants of each config: several where the command line changed one of them."""
-    found: dict[str, list[str]] = {}
+    by_config: dict[str, list[str]] = {}
     for name in sorted(set(results.metrics["variant"])):
         about = results.meta.get("variants", {}).get(name, {})
-        found.setdefault(about.get("config", name), []).append(name)
-    return found
+        by_config.setdefault(about.get("config", name), []).append(name)
+    return by_config
 
 
 def failed(before: Results, after: Results, shared: Sequence[str]) -> list[str]:

@@ -102,7 +102,7 @@ def points(results: Results, group: Nested) -> dict[tuple[str, int], Points]:
     metrics, per_query = results.pooled, results.per_query
     metrics = metrics[(metrics["metric"] == "overlap") & metrics["dataset"].isin(list(group.sizes))]
     columns = {"value": "mean", "ci_low": "min", "ci_high": "max", "n_queries": "max", "dataset": "first"}
-    found = {}
+    by_setting = {}
     for (variant, oversample), rows in metrics.groupby(["variant", "oversample"], sort=True):
         rows = rows.assign(n=rows["dataset"].map(dict(group.sizes)), k=rows["k"].astype(int))
         table = rows.groupby(["k", "n"], as_index=False).agg(columns)
@@ -118,8 +118,8 @@ def points(results: Results, group: Nested) -> dict[tuple[str, int], Points]:
                     & per_query["dataset"].isin(list(table["dataset"]))
                 ],
             )
-        found[variant, oversample] = Points(variant, oversample, table.assign(losers=losers_m), means_rm)
-    return found
+        by_setting[variant, oversample] = Points(variant, oversample, table.assign(losers=losers_m), means_rm)
+    return by_setting
 
 
 def _from_queries(table: pd.DataFrame, own: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -43,22 +43,23 @@ def norms(sample: Sample) -> Finding:
 def value_range(sample: Sample) -> Finding:
     """Measure how much of the range of offset_int8, [-1, 1] in 255 codes, these numbers use and exceed."""
     whole = sample.whole
-    low, high = (min(max(end, -1.0), 1.0) for end in (whole.low, whole.high))
+    ends = float(whole.low_d.min()), float(whole.high_d.max())
+    low, high = (min(max(end, -1.0), 1.0) for end in ends)
     used = math.floor((high + 1) * OFFSET_STEPS) - math.floor((low + 1) * OFFSET_STEPS) + 1
     beyond = whole.beyond / (whole.n * whole.d)
     gains = {name: sample.gain("offset_int8", name) for name in ("int8_minmax", "int8_minmax_global")}
     variants, gain = better(gains), gains["int8_minmax"]
-    found = f"({points(gain.after)} of the top 10, offset_int8 {points(gain.before)})"
+    overlap = f"({points(gain.after)} of the top 10, offset_int8 {points(gain.before)})"
     if beyond and variants:
-        text = f"offset_int8 clips numbers beyond [-1, 1]. A range learned from the data finds more {found}."
+        text = f"offset_int8 clips numbers beyond [-1, 1]. A range learned from the data finds more {overlap}."
     elif beyond:
-        text = f"offset_int8 clips numbers beyond [-1, 1], without harm on the sample {found}."
+        text = f"offset_int8 clips numbers beyond [-1, 1], without harm on the sample {overlap}."
     elif variants:
-        text = f"offset_int8 spreads its codes over [-1, 1], so many are unused. A learned range finds more {found}."
+        text = f"offset_int8 spreads its codes over [-1, 1], so many are unused. A learned range finds more {overlap}."
     else:
-        text = f"A range learned from the data finds no more than the fixed range [-1, 1] {found}."
+        text = f"A range learned from the data finds no more than the fixed range [-1, 1] {overlap}."
     of_codes = f"{share(beyond)} beyond [-1, 1]" if beyond else f"{used} of 255 codes used"
-    shown = f"{of_codes}, numbers from {number(whole.low)} to {number(whole.high)}"
+    shown = f"{of_codes}, numbers from {' to '.join(map(number, ends))}"
     return Finding(beyond or used / 255, shown, text, highest(gain.level for gain in gains.values()), variants)
 
 

@@ -50,14 +50,6 @@ class Whole:
     beyond: int  #: how many numbers lie outside [-1, 1]
     distinct: int  #: how many different rows there are
 
-    @property
-    def low(self) -> float:
-        return float(self.low_d.min())
-
-    @property
-    def high(self) -> float:
-        return float(self.high_d.max())
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
