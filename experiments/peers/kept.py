@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.peers.settings import PARTS
-from experiments.peers.table import RUNS, TABLE, read, read_meta
+from experiments.peers.table import AGAIN, RUNS, TABLE, read, read_meta
 from vqbench.results.folder import check_tables
 
 #: Keys of meta.json: where one of them differs, two runs cannot stand in one table.
@@ -39,7 +39,7 @@ class Kept:
         measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
         if not measured:
             return cls()
-        check_tables(out, before)
+        check_tables(out, before, AGAIN)
         table, runs = (read(out / name) for name in (TABLE, RUNS))
         return cls(measured, table[table["family"].isin(measured)], runs[runs["family"].isin(measured)])
 

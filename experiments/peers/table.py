@@ -46,6 +46,7 @@ TABLE = "peers.csv"
 RUNS = "peers_runs.csv"
 LINEAR = "linear.csv"
 MARKDOWN = "peers.md"
+AGAIN = "measure every part again"
 _WHOLE = ("n", "d", "queries", "k", "timed_queries", "rounds")
 _TEXT = ("family", "contestant", "version", "against", "goal", "status", "reason", "what")
 
@@ -116,7 +117,7 @@ def read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str))
     except (OSError, ValueError) as error:
-        raise VqbenchError(f"{path}: is not a table of a comparison ({error}): measure every part again") from None
+        raise VqbenchError(f"{path}: is not a table of a comparison ({error}): {AGAIN}") from None
     text = [name for name in _TEXT if name in table]
     return table.fillna(dict.fromkeys(text, "")).astype({name: "Int64" for name in _WHOLE if name in table})
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.peers.figures.linear import linear
 from experiments.peers.figures.memory import memory
 from experiments.peers.figures.searches import searches
-from experiments.peers.table import read_meta
+from experiments.peers.table import AGAIN, read_meta
 from vqbench.errors import VqbenchError
 from vqbench.report.figures.folder import save
 from vqbench.report.figures.style import drawing
@@ -33,7 +33,7 @@ def draw_all(folder: Path) -> list[Path]:
     meta = read_meta(folder)
     if meta is None:
         raise VqbenchError(f"{folder}: holds no timed comparison: name its parts, as in parts=[hamming]")
-    check_tables(folder, meta)
+    check_tables(folder, meta, AGAIN)
     paths: list[Path] = []
     for name, draw in FIGURES.items():
         with drawing():
