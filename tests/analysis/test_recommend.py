@@ -379,7 +379,7 @@ def test_variants_that_do_not_come_with_vqbench_name_their_folder(tmp_path: Path
 
 
 def test_the_readme_shows_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["recommend", str(RESULTS / "wordnet"), "--keep", "0.95", "--n", "10_000_000"])
+    main(["recommend", str(RESULTS / "default"), "--keep", "0.95", "--n", "10_000_000"])
     shown = capsys.readouterr().out
     (excerpt,) = re.findall(r"^```text\n(╭.*?)```", (RESULTS.parent / "README.md").read_text("utf-8"), re.DOTALL | re.M)
     assert shown.startswith(excerpt)

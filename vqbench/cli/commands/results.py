@@ -108,7 +108,7 @@ def report(arguments: list[str]) -> int:
     parser = Parser(
         prog="vqbench report", description="One self-contained HTML page of one results folder, or of several."
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/wordnet or results/*")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/mine or results/*")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: report.html in the one folder)")
     given = parser.parse_args(arguments)
     out = write_report(given.folders, given.out)
@@ -134,7 +134,7 @@ def _recommend_parser() -> Parser:
         prog="vqbench recommend",
         description="The cheapest setting whose lower bound meets a target. Exit status 1 where a dataset has none.",
     )
-    parser.add_argument("folder", type=Path, help="a results folder, as in results/wordnet")
+    parser.add_argument("folder", type=Path, help="a results folder, as in results/mine")
     parser.add_argument("--keep", type=float, default=0.95, metavar="T", help="the target (default: 0.95)")
     parser.add_argument("--k", type=int, help="of the first k (default: 10, or else the largest measured)")
     parser.add_argument("--metric", default="overlap", help="what the target is for (default: overlap)")
