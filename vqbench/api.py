@@ -16,7 +16,7 @@ from vqbench.evaluation.bench import open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import Metric
-from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.metrics.overlap import Overlap, Top1
 from vqbench.numerics.arrays import Codes, Floats, Ints, Rows, as_float32
 from vqbench.numerics.kernels.choice import Kernels, working
 from vqbench.quantizers.base import Codec, Similarity
@@ -37,7 +37,7 @@ def evaluate(
     variants: Mapping[str, Variant],
     k: int | Sequence[int] = (10,),
     oversample: int | Sequence[int] = (0,),
-    metrics: Sequence[Metric] = (Overlap(), Recall()),
+    metrics: Sequence[Metric] = (Overlap(), Top1()),
     ids: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     queries: QueryMode | None = None,

@@ -17,7 +17,7 @@ from vqbench.results.columns import LEDGER, METRICS, SCHEMA
 
 OVERLAP = {"label": "overlap@k with float search", "unit": "share of k", "lowest": 0, "highest": 1,
            "higher_is_better": True}  # fmt: skip
-WORST = {**OVERLAP, "label": "queries that lose most of their top k", "higher_is_better": False}
+WORST = {**OVERLAP, "label": ">half lost", "higher_is_better": False}
 NODE = {"quantizer": {"_target_": "vqbench.quantizers.binary.Binary", "threshold": "mean"}, "similarity": "hamming"}
 
 
