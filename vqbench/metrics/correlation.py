@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,8 @@ from vqbench.numerics.arrays import Floats
 _PAIRS_HELD = 2**22  # documents whose pairs are counted at a time
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Correlation(QueryMetric):
-    """A correlation of true score and code score over the true top k, all documents tied at its end included.
+class _Correlation(ABC):
+    """What is the same for both: a correlation of true score and code score over the true top k, all documents tied at its end included.
 
     Undefined where the true scores are all equal. 0 where only the code's are, since such a code orders nothing.
     """
@@ -43,7 +42,7 @@ class _Correlation(QueryMetric):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kendall(_Correlation):
+class Kendall(_Correlation, QueryMetric):
     """tau-b of true score and code score over the true top k (Kendall, Biometrika 33(3), 1945).
 
     All pairs are counted in whole numbers: documents in true order, each with those after it. Pairs are taken by how
@@ -57,7 +56,7 @@ class Kendall(_Correlation):
         order_qr = np.argsort(-true_qr, axis=1, kind="stable")
         true_qr, code_qr = (np.take_along_axis(x_qr, order_qr, axis=1) for x_qr in (true_qr, code_qr))
         # Pairs that agree; whose code scores differ; whose true scores differ. Equal true scores agree with no order.
-        agree_qr, code_differ_qr, true_differ_qr = np.zeros((3, *true_qr.shape), dtype=np.int32)
+        agree_qr, code_differ_qr, true_differ_qr = (np.zeros(true_qr.shape, dtype=np.int32) for _ in range(3))
         for apart in range(1, true_qr.shape[1]):
             first_qs, second_qs = code_qr[:, :-apart], code_qr[:, apart:]
             above_qs, below_qs = (first_qs > second_qs).view(np.int8), (first_qs < second_qs).view(np.int8)
@@ -69,7 +68,7 @@ class Kendall(_Correlation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spearman(_Correlation):
+class Spearman(_Correlation, QueryMetric):
     """Spearman's rank correlation of the same pairs as ``Kendall``; equal scores share the mean of their ranks."""
 
     name = "spearman"

@@ -34,19 +34,14 @@ class _Relevant:
         return cls(query_f, above_f, view.final.tied_f[chosen], view.gain_f[chosen], nth_f, many_f)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _JudgedMetric(QueryMetric):
-    """A metric by judgements: undefined for queries without a relevant document."""
-
-    judged = True
-
-    def _defined(self, view: View, *values_q: Floats) -> PerQuery:
-        some_q = view.count(view.gain_f > 0) > 0
-        return PerQuery(*(np.where(some_q, x_q, np.nan) for x_q in values_q))
+def _defined(view: View, *values_q: Floats) -> PerQuery:
+    """NaN for queries without a relevant document."""
+    some_q = view.count(view.gain_f > 0) > 0
+    return PerQuery(*(np.where(some_q, x_q, np.nan) for x_q in values_q))
 
 
 @dataclass(frozen=True, kw_only=True)
-class NDCG(_JudgedMetric):
+class NDCG(QueryMetric):
     """Normalised discounted cumulative gain at k, discount 1 / log2(rank + 1).
 
     Each tied document gets the mean discount of the places that it shares (McSherry and Najork, ECIR 2008), which is
@@ -61,6 +56,7 @@ class NDCG(_JudgedMetric):
 
     name = "ndcg"
     label = "NDCG@k by judgements"
+    judged = True
 
     def measure(self, view: View) -> PerQuery:
         relevant = _Relevant.of(view)
@@ -88,7 +84,7 @@ class NDCG(_JudgedMetric):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MRR(_JudgedMetric):
+class MRR(QueryMetric):
     """Reciprocal rank of the first relevant document, 0 beyond k; ties in expectation.
 
     Of t tied documents of which r are relevant, the first relevant one stands at place j with
@@ -97,6 +93,7 @@ class MRR(_JudgedMetric):
 
     name = "mrr"
     label = "MRR@k by judgements"
+    judged = True
 
     def measure(self, view: View) -> PerQuery:
         relevant = _Relevant.of(view)
@@ -117,11 +114,11 @@ class MRR(_JudgedMetric):
             last = above + tied - many + 1
             low_q[query] = 1 / last if last <= view.k else 0
             high_q[query] = 1 / (above + 1)
-        return self._defined(view, value_q, low_q, high_q)
+        return _defined(view, value_q, low_q, high_q)
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedRecall(_JudgedMetric):
+class JudgedRecall(QueryMetric):
     """The share of a query's relevant documents that are among the k returned, as trec_eval's recall_k.
 
     All relevant documents of the corpus count, so a query with more than k of them cannot reach 1. Of tied documents
@@ -130,8 +127,9 @@ class JudgedRecall(_JudgedMetric):
 
     name = "judged_recall"
     label = "recall@k by judgements"
+    judged = True
 
     def measure(self, view: View) -> PerQuery:
         relevant_f = view.gain_f > 0
         cut, many_q = view.cut(relevant_f, view.final, view.k), np.maximum(view.count(relevant_f), 1)
-        return self._defined(view, cut.expected_q / many_q, cut.least_q / many_q, cut.most_q / many_q)
+        return _defined(view, cut.expected_q / many_q, cut.least_q / many_q, cut.most_q / many_q)

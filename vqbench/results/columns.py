@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
-SCHEMA = 2
+SCHEMA = 3
 #: What stands in the column ``seed`` of rows over several seeds.
 ALL_SEEDS = "all"
+FLOAT = "_float"  #: ends the name of float search's own values
+KEPT = "_kept"  #: ends the name of the ratio to them
+FLOAT_STORE = "float32 store for rescoring"  #: its item in the ledger
 
 METRICS = [
     "dataset",
@@ -60,6 +65,12 @@ BACKENDS = [
     "status",
     "reason",
 ]
+
+
+def headline_k(ks: Iterable[int]) -> int:
+    """Choose the k that a table or figure shows: 10 where it was measured, else the largest, 0 where there is none."""
+    measured = {int(k) for k in ks}
+    return 10 if 10 in measured else max(measured, default=0)
 
 
 def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
