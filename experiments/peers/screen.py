@@ -37,31 +37,31 @@ def show(table: pd.DataFrame, out: Path) -> None:
 def _ratios(table: pd.DataFrame, own: pd.DataFrame) -> Table:
     first = own.iloc[0].to_dict()
     depth = "" if pd.isna(first["k"]) else f", k = {first['k']}"
-    found = _table(
+    screen_table = _table(
         f"{first['family']}: {size_of(first)}{depth}", "contestant", "Mpairs/s", "against", "ratio", "goal", ""
     )
     ours = table[(table["against"] == "") & table["median_s"].notna()]
     same = (ours["family"] == first["family"]) & (ours["n"] == first["n"]) & (ours["d"] == first["d"])
     for row in ours[same & (ours["k"].isna() if pd.isna(first["k"]) else ours["k"] == first["k"])].to_dict("records"):
-        found.add_row(row["contestant"], _speed(row), "", "", "", "")
+        screen_table.add_row(row["contestant"], _speed(row), "", "", "", "")
     for row in own.to_dict("records"):
         style = _STYLES.get(row["status"], "default")
         against, goal = row["against"].removeprefix("vqbench "), row["goal"]
         for word, sign in (("at least ", "\N{GREATER-THAN OR EQUAL TO}"), ("at most ", "\N{LESS-THAN OR EQUAL TO}")):
             goal = goal.replace(word, sign)
         status = f"[{style}]{row['status']}[/{style}]"
-        found.add_row(row["contestant"], _speed(row), against, ratio_of(row), goal, status)
-    return found
+        screen_table.add_row(row["contestant"], _speed(row), against, ratio_of(row), goal, status)
+    return screen_table
 
 
 def _limits(rows: pd.DataFrame) -> Table:
-    found = _table("whole commands", "", "seconds", "MB", "goal", "")
+    screen_table = _table("whole commands", "", "seconds", "MB", "goal", "")
     for row in rows.to_dict("records"):
         style = _STYLES.get(row["status"], "default")
         megabytes = "" if np.isnan(row["megabytes"]) else f"{row['megabytes']:,.0f}"
         seconds = "" if np.isnan(row["median_s"]) else f"{row['median_s']:.2f}"
-        found.add_row(row["contestant"], seconds, megabytes, row["goal"], f"[{style}]{row['status']}[/{style}]")
-    return found
+        screen_table.add_row(row["contestant"], seconds, megabytes, row["goal"], f"[{style}]{row['status']}[/{style}]")
+    return screen_table
 
 
 def _speed(row: dict) -> str:
@@ -70,7 +70,9 @@ def _speed(row: dict) -> str:
 
 
 def _table(title: str, *headings: str) -> Table:
-    found = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for at, heading in enumerate(headings):
-        found.add_column(heading, justify="right" if 0 < at < len(headings) - 1 else "left", no_wrap=True)
-    return found
+    screen_table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for number, heading in enumerate(headings):
+        screen_table.add_column(heading, justify="right" if 0 < number < len(headings) - 1 else "left", no_wrap=True)
+    return screen_table
