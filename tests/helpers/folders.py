@@ -52,7 +52,7 @@ def write_folder(
         for variant, (each, once) in stored.items():
             items = [
                 ("code", "vector", each), ("codebook", "once", once), ("float32 store for rescoring", "vector", 4 * d),
-                ("bytes_per_vector", "total", each), ("bytes_once", "total", once),
+                ("bytes_per_vector", "total", each + once / n), ("bytes_once", "total", once),
                 ("ratio_float32", "total", n * 4 * d / (n * each + once)),
                 ("ratio_float64", "total", n * 8 * d / (n * each + once)),
             ]  # fmt: skip

@@ -14,7 +14,7 @@ _PAIRS_HELD = 2**22  # documents whose pairs are counted at a time
 
 
 class _Correlation(ABC):
-    """What is the same for both: a correlation of true score and code score over the true top k, all documents tied at its end included.
+    """What both share: they correlate true and code scores over the true top k, with all documents tied at its end.
 
     Undefined where the true scores are all equal. 0 where only the code's are, since such a code orders nothing.
     """

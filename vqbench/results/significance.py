@@ -14,34 +14,15 @@ from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.multiple import ALPHABET, LEVEL, holm, letters
 from vqbench.numerics.stats.paired import Difference, differences, p_values
-from vqbench.results.per_query import FLOAT, Values, by_query
+from vqbench.results.columns import BASELINE, BETTER, COMPARISONS, EQUIVALENT, FLOAT, UNCLEAR, WORSE
+from vqbench.results.per_query import Values, by_query
 
-COMPARISONS = [
-    "dataset",
-    "variant",
-    "baseline",
-    "metric",
-    "k",
-    "oversample",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p",
-    "p_holm",
-    "detectable",
-    "margin",
-    "verdict",
-    "letters",
-    "n_queries",
-    "n_seeds",
-]
 _LETTERED = "overlap"  # all pairs take several times as long as the baseline's
 _TOGETHER = 1 << 22  # differences that are held at a time: 32 MiB
-BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
 
 
 def chosen_baseline(wanted: str | None, variants: Sequence[str]) -> str | None:
-    """The baseline: as wanted, else float32, else the first variant; None where there is no such result."""
+    """Choose the baseline: as wanted, else float32, else the first variant; None where there is no such result."""
     if wanted is not None:
         return wanted if wanted in variants else None
     return "float32" if "float32" in variants else next(iter(variants), None)
@@ -50,12 +31,21 @@ def chosen_baseline(wanted: str | None, variants: Sequence[str]) -> str | None:
 def comparisons(
     per_query: pd.DataFrame, described: Mapping[str, Mapping[str, Any]], baseline: str, margin: float
 ) -> pd.DataFrame:
-    """One row for each variant, metric, k and oversample factor of one dataset, the baseline's own included.
+    """Compare every variant of one dataset with the baseline, which has a row too.
 
-    difference: variant - baseline, in the metric's units. p_holm: corrected over the variants of one metric, k
-    and oversample factor. verdict: ``equivalent`` where the difference is proven to be smaller than ``margin``
-    either way, even if it is real; else ``better`` or ``worse`` where p_holm is at most 5 %; else ``unclear``.
-    letters: two variants share one where their overlaps cannot be told apart (all pairs, Holm).
+    Args:
+        per_query: the values of one dataset.
+        described: what meta.json says of each metric.
+        margin: a smaller difference does not matter, in the metric's units.
+
+    Returns:
+        A row for each variant, metric, k and oversample factor.
+
+        - difference: variant - baseline, in the metric's units.
+        - p_holm: corrected over the variants of one metric, k and oversample factor.
+        - verdict: ``equivalent`` where the difference is proven to be smaller than ``margin`` either way, even if it
+          is real; else ``better`` or ``worse`` where p_holm is at most 5 %; else ``unclear``.
+        - letters: two variants share one where their overlaps cannot be told apart (all pairs, Holm).
     """
     rows: list[dict[str, Any]] = []
     for families in _batches(by_query(per_query), described, baseline):
@@ -65,20 +55,16 @@ def comparisons(
 
 @dataclass(frozen=True)
 class _Family:
-    """All that is compared at one metric, k and oversample factor: the others with the baseline, and all pairs.
-
-    columns: differences ``(seeds, queries)`` of each of the others; pairs: of every two of ``present``, where
-    letters are given.
-    """
+    """All that is compared at one metric, k and oversample factor."""
 
     values: Values
-    present: list[str]
-    others: list[str]
-    columns: list[Floats]
-    pairs: list[Floats]
+    present: list[str]  #: the variants with values
+    others: list[str]  #: less the baseline
+    columns: list[Floats]  #: differences ``(seeds, queries)`` of each of the others with the baseline
+    pairs: list[Floats]  #: differences of every two of ``present``, where letters are given
     lowest: float
     highest: float
-    better: int
+    better: int  #: the sign of a better difference
 
     @classmethod
     def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family | None:
@@ -100,11 +86,11 @@ class _Family:
 
 
 def _batches(
-    found: Iterable[Values], described: Mapping[str, Mapping[str, Any]], baseline: str
+    metrics: Iterable[Values], described: Mapping[str, Mapping[str, Any]], baseline: str
 ) -> Iterator[list[_Family]]:
     """Families in order, so many at a time as share their draws without taking much memory."""
     batch: list[_Family] = []
-    for values in found:
+    for values in metrics:
         family = None if values.metric.endswith(FLOAT) else _Family.of(values, described[values.metric], baseline)
         if family is not None:
             batch.append(family)
@@ -118,59 +104,47 @@ def _batches(
 def _rows(families: Sequence[_Family], baseline: str, margin: float) -> list[dict[str, Any]]:
     """The rows of some families, which share the draws of their intervals and tests."""
     groups = families[0].values.groups
-    found = iter(
-        differences(
-            [column for family in families for column in family.columns],
-            groups=groups,
-            reach=[family.highest - family.lowest for family in families for _ in family.columns],
-        )
-    )
-    p_pairs = iter(p_values([column for family in families for column in family.pairs], groups=groups))
-    return [
-        row
-        for family in families
-        for row in _family(
-            family,
-            list(islice(found, len(family.columns))),
-            np.array(list(islice(p_pairs, len(family.pairs)))),
-            baseline,
-            margin,
-        )
-    ]
+    reach = [family.highest - family.lowest for family in families for _ in family.columns]
+    compared = iter(differences([x for family in families for x in family.columns], groups=groups, reach=reach))
+    p_pairs = iter(p_values([x for family in families for x in family.pairs], groups=groups))
+    rows = []
+    for family in families:
+        own, own_p = islice(compared, len(family.columns)), np.array(list(islice(p_pairs, len(family.pairs))))
+        rows += _family_rows(family, list(own), own_p, baseline, margin)
+    return rows
 
 
-def _family(
-    family: _Family, found: Sequence[Difference], p_pairs: Floats, baseline: str, margin: float
+def _family_rows(
+    family: _Family, compared: Sequence[Difference], p_pairs: Floats, baseline: str, margin: float
 ) -> list[dict[str, Any]]:
     """The rows of one family, from its differences and the p of its pairs."""
     values = family.values
-    corrected_m = holm(np.array([each.p for each in found]))
-    room = _room(_defined(values.of(baseline)), family.lowest, family.highest)
-    lettered = _letters(family, p_pairs)
-    shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
-    rows = {}
-    for name, column, each, p_holm in zip(family.others, family.columns, found, corrected_m, strict=True):
-        rows[name] = {
+    own_sq = values.of(baseline)
+    low, high = _room(_defined(own_sq), family.lowest, family.highest)
+    rows: dict[str, dict[str, Any]] = {
+        name: {
             "difference": each.mean,
-            "ci_low": max(each.low, room[0]),
-            "ci_high": min(each.high, room[1]),
+            "ci_low": max(each.low, low),
+            "ci_high": min(each.high, high),
             "p": each.p,
             "p_holm": p_holm,
             "detectable": each.detectable,
-            "margin": margin,
             "verdict": _verdict(each, p_holm, margin, family.better),
             "n_queries": each.n,
             "n_seeds": len(column),
         }
-    own = values.of(baseline)
-    rows[baseline] = {
-        "difference": 0.0,
-        "margin": margin,
-        "verdict": BASELINE,
-        "n_seeds": len(own),
-        "n_queries": int(np.isfinite(own).all(axis=0).sum()),
+        for name, column, each, p_holm in zip(
+            family.others, family.columns, compared, holm(np.array([each.p for each in compared])), strict=True
+        )
     }
-    return [{"variant": name, **shared, **rows[name], "letters": lettered[name]} for name in family.present]
+    known = int(np.isfinite(own_sq).all(axis=0).sum())
+    rows[baseline] = {"difference": 0.0, "verdict": BASELINE, "n_seeds": len(own_sq), "n_queries": known}
+    shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
+    lettered = _letters(family, p_pairs)
+    return [
+        {"variant": name, **shared, "margin": margin, **rows[name], "letters": lettered[name]}
+        for name in family.present
+    ]
 
 
 def _paired(values: Values, name: str, baseline: str) -> Floats:
@@ -191,11 +165,11 @@ def _defined(values_sq: Floats) -> Floats:
     return values_sq[:, np.isfinite(values_sq).all(axis=0)].ravel()
 
 
-def _verdict(found: Difference, p_holm: float, margin: float, better: int) -> str:
-    if found.within(margin):
+def _verdict(compared: Difference, p_holm: float, margin: float, better: int) -> str:
+    if compared.within(margin):
         return EQUIVALENT
     if p_holm <= LEVEL:
-        return BETTER if found.mean * better > 0 else WORSE
+        return BETTER if compared.mean * better > 0 else WORSE
     return UNCLEAR
 
 
@@ -208,5 +182,5 @@ def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
     for (left, right), p in zip(combinations(range(len(names)), 2), holm(p_pairs), strict=True):
         apart_mm[left, right] = p <= LEVEL
     means = [mean(_defined(family.values.of(name))) for name in names]
-    order = sorted(range(len(names)), key=lambda at: (-family.better * means[at], names[at]))
+    order = sorted(range(len(names)), key=lambda place: (-family.better * means[place], names[place]))
     return dict(zip(names, letters(apart_mm, order), strict=True))
