@@ -368,7 +368,7 @@ def test_a_cell_that_another_run_finished_meanwhile_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = CellRecord(NAME, "decoded")
-    task = Task(record, lambda *_: CELL)
+    task = Task(record, lambda *_, **__: CELL)
     with progress_bar() as progress:
         line = ProgressLine(progress, progress.add_task("x"), "x")
         get = partial(obtain, tmp_path, task, lambda: cast(Bench, None), line)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from rich.progress import Progress, TaskID
 
@@ -20,15 +19,13 @@ from vqbench.storage.atomic import faults, make_folder
 from vqbench.storage.locks import claimed
 from vqbench.text import shown
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Task:
     """One cell to be had."""
 
     record: CellRecord  #: without a status yet
-    evaluate: Callable[[Bench, Callable[[], None]], Cell]  #: gets the bench, and what is called on the way
+    evaluate: Callable[..., Cell]  #: gets the bench, and ``advance``, which is called on the way
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,14 @@ class ProgressLine:
 
 
 def obtain(
-    out: Path, task: Task, bench: Callable[[], Bench], line: ProgressLine, *, force: bool, wait: bool
+    out: Path, task: Task, opened: Callable[[], Bench | Exception], line: ProgressLine, *, force: bool, wait: bool
 ) -> CellRecord | None:
     """Take the cell from the results folder, or evaluate and save it while its claim is held.
 
     A fault becomes a record: whatever goes wrong must not lose the other cells.
 
     Args:
+        opened: the bench, or why there is none; only called where a cell is missing.
         force: evaluate what is finished, too.
         wait: wait until another run that holds the claim is done, and take its cell; else return None.
     """
@@ -75,9 +73,11 @@ def obtain(
                 line.progress.console.print(
                     f"vqbench: {path}: is damaged, and evaluated again", soft_wrap=True, markup=False, highlight=False
                 )
-            opened = bench()
+            bench = opened()
+            if isinstance(bench, Exception):
+                raise bench
             line.describe()
-            cell = task.evaluate(opened, line.advance)
+            cell = task.evaluate(bench, advance=line.advance)
             save_cell(out, record.name, cell)
     except NotApplicableError as reason:
         return replace(record, status="skipped", reason=str(reason))
@@ -101,22 +101,3 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"MemoryError: {error}".rstrip(": ") + ": it needs more memory; a smaller block_mb takes less"
     return shown(f"{place_of(error)}{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-class Once(Generic[T]):
-    """What ``make`` returned or raised, each time: what failed for one cell is not tried again for the next."""
-
-    def __init__(self, make: Callable[[], T]):
-        self._make, self._made = make, list[T]()
-        self.error: Exception | None = None
-
-    def __call__(self) -> T:
-        if self.error is not None:
-            raise self.error
-        if not self._made:
-            try:
-                self._made.append(self._make())
-            except Exception as error:
-                self.error = error.with_traceback(None)  # or it would keep all that its frames hold
-                raise
-        return self._made[0]

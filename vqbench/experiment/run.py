@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,15 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
 from vqbench.evaluation.doctor.checkup import examine
-from vqbench.evaluation.engine_run import Pairing, evaluate_engine
-from vqbench.evaluation.settings import Settings
+from vqbench.evaluation.engine_run import evaluate_engine
 from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
-from vqbench.experiment.cell_cache import Once, ProgressLine, Task, obtain, reason_of
+from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.plan import Plan
 from vqbench.numerics.kernels.choice import working
-from vqbench.quantizers.variant import Variant
 from vqbench.results.folder import check_not_later
-from vqbench.results.records import Cell, CellName, CellRecord, RunRecord
+from vqbench.results.records import CellName, CellRecord, RunRecord
 from vqbench.search.shards import Spread
 from vqbench.storage.atomic import check_writable, faults
 from vqbench.storage.ids import positions
@@ -57,9 +55,9 @@ def _run(plan: Plan, progress: Progress) -> RunRecord:
     stated: dict[str, dict[str, Any]] = {}
     with plan.parallel.open() as spread:
         for name, data in datasets.items():
-            bench = Once(partial(_bench, plan, data, spread))
-            records += _cells(plan, data, [*_tasks(plan, data, sources)], bench, progress)
-            neighbours = None if bench.error else agreement(data, bench)
+            opened = cache(partial(_bench, plan, data, spread))
+            records += _cells(plan, data, [*_tasks(plan, data, sources)], opened, progress)
+            neighbours = agreement(data, opened)
             stated[name] = {} if neighbours is None else {"neighbors": neighbours}
     meta = provenance.describe(plan, datasets)
     for name, data in datasets.items():
@@ -127,7 +125,9 @@ def _check(plan: Plan, data: Data) -> None:
         raise VqbenchError(f"example = {example}: {data.name} has no such id; {hint}")
 
 
-def _cells(plan: Plan, data: Data, tasks: Sequence[Task], bench: Once[Bench], progress: Progress) -> list[CellRecord]:
+def _cells(
+    plan: Plan, data: Data, tasks: Sequence[Task], opened: Callable[[], Bench | Exception], progress: Progress
+) -> list[CellRecord]:
     """All cells of one dataset, its engines last. Truth is only found if a cell is missing.
 
     Cells that another run has at hand come last: by then most are finished. Where truth cannot be found, the cells
@@ -141,7 +141,7 @@ def _cells(plan: Plan, data: Data, tasks: Sequence[Task], bench: Once[Bench], pr
             if name not in records:
                 line = ProgressLine(progress, bar, f"{data.name}: {task.record.backend or name.variant}")
                 progress.update(bar, completed=_STEPS * len(records))
-                record = obtain(plan.out, task, bench, line, force=plan.options.force, wait=wait)
+                record = obtain(plan.out, task, opened, line, force=plan.options.force, wait=wait)
                 records |= {} if record is None else {name: record}
     progress.update(bar, description=data.name, completed=_STEPS * len(tasks))
     return [records[task.record.name] for task in tasks]
@@ -152,7 +152,7 @@ def _tasks(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
     for variant, spec in plan.variants.items():
         for seed in plan.seeds:
             record = CellRecord(cell_name(plan, data, variant, seed, sources), spec.similarity)
-            yield Task(record, partial(_evaluate_variant, spec, seed, plan.settings))
+            yield Task(record, partial(evaluate_variant, variant=spec, seed=seed, settings=plan.settings))
     for backend, pairing in plan.backends.items():
         for seed in plan.seeds:
             record = CellRecord(
@@ -162,21 +162,17 @@ def _tasks(plan: Plan, data: Data, sources: Sequence[str]) -> Iterator[Task]:
                 predicted=pairing.predicted,
                 engine=pairing.engine.engine,
             )
-            yield Task(record, partial(_evaluate_engine, pairing, seed, plan.settings))
+            yield Task(record, partial(evaluate_engine, pairing=pairing, seed=seed, settings=plan.settings))
 
 
-def _evaluate_variant(spec: Variant, seed: int, settings: Settings, bench: Bench, advance: Callable[[], None]) -> Cell:
-    return evaluate_variant(bench, spec, seed, settings, advance)
+def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench | Exception:
+    """The dataset with its truth, or why there is none: what failed for one cell is not tried again for the next.
 
-
-def _evaluate_engine(
-    pairing: Pairing, seed: int, settings: Settings, bench: Bench, advance: Callable[[], None]
-) -> Cell:
-    return evaluate_engine(bench, pairing, seed, settings, advance)
-
-
-def _bench(plan: Plan, data: Data, spread: Spread | None) -> Bench:
-    """With several datasets the example row belongs to the one that has it."""
+    With several datasets the example row belongs to the one that has it.
+    """
     named = plan.options.example
     example = named if named is not None and positions(data.ids, [named]) else None
-    return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder, spread=spread)
+    try:
+        return open_bench(data, plan.settings, example=example, cache=plan.options.cache_folder, spread=spread)
+    except Exception as error:
+        return error.with_traceback(None)  # or it would keep all that its frames hold

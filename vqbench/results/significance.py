@@ -58,31 +58,23 @@ class _Family:
     """All that is compared at one metric, k and oversample factor."""
 
     values: Values
+    about: Mapping[str, Any]  #: the metric, as meta.json describes it
     present: list[str]  #: the variants with values
-    others: list[str]  #: less the baseline
-    columns: list[Floats]  #: differences ``(seeds, queries)`` of each of the others with the baseline
+    columns: dict[str, Floats]  #: differences ``(seeds, queries)`` of each of the others with the baseline
     pairs: list[Floats]  #: differences of every two of ``present``, where letters are given
-    lowest: float
-    highest: float
-    better: int  #: the sign of a better difference
 
     @classmethod
-    def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family | None:
+    def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family:
         present = [name for name in values.variants if len(values.of(name))]
-        if baseline not in present:
-            return None
-        others = [name for name in present if name != baseline]
+        columns = {name: _paired(values, name, baseline) for name in present if name != baseline}
         lettered = values.metric == _LETTERED and 1 < len(present) <= len(ALPHABET)
-        return cls(
-            values,
-            present,
-            others,
-            [_paired(values, name, baseline) for name in others],
-            [_paired(values, *two) for two in combinations(present, 2)] if lettered else [],
-            float(about["lowest"]),
-            float(about["highest"]),
-            1 if about["higher_is_better"] else -1,
-        )
+        pairs = [_paired(values, *two) for two in combinations(present, 2)] if lettered else []
+        return cls(values, about, present, columns, pairs)
+
+    @property
+    def reach(self) -> float:
+        """How far two values can lie apart."""
+        return self.about["highest"] - self.about["lowest"]
 
 
 def _batches(
@@ -91,10 +83,10 @@ def _batches(
     """Families in order, so many at a time as share their draws without taking much memory."""
     batch: list[_Family] = []
     for values in metrics:
-        family = None if values.metric.endswith(FLOAT) else _Family.of(values, described[values.metric], baseline)
-        if family is not None:
-            batch.append(family)
-        if sum(column.size for each in batch for column in (*each.columns, *each.pairs)) > _TOGETHER:
+        if values.metric.endswith(FLOAT) or not (baseline in values.variants and len(values.of(baseline))):
+            continue
+        batch.append(_Family.of(values, described[values.metric], baseline))
+        if sum(column.size for each in batch for column in (*each.columns.values(), *each.pairs)) > _TOGETHER:
             yield batch
             batch = []
     if batch:
@@ -104,8 +96,9 @@ def _batches(
 def _rows(families: Sequence[_Family], baseline: str, margin: float) -> list[dict[str, Any]]:
     """The rows of some families, which share the draws of their intervals and tests."""
     groups = families[0].values.groups
-    reach = [family.highest - family.lowest for family in families for _ in family.columns]
-    compared = iter(differences([x for family in families for x in family.columns], groups=groups, reach=reach))
+    reach = [family.reach for family in families for _ in family.columns]
+    columns = [x for family in families for x in family.columns.values()]
+    compared = iter(differences(columns, groups=groups, reach=reach))
     p_pairs = iter(p_values([x for family in families for x in family.pairs], groups=groups))
     rows = []
     for family in families:
@@ -120,7 +113,11 @@ def _family_rows(
     """The rows of one family, from its differences and the p of its pairs."""
     values = family.values
     own_sq = values.of(baseline)
-    low, high = _room(_defined(own_sq), family.lowest, family.highest)
+    better = 1 if family.about["higher_is_better"] else -1
+    # Of a baseline that is perfect for every query, a difference can only go down.
+    known = _defined(own_sq)
+    low = -family.reach if known.max() > family.about["lowest"] else 0.0
+    high = family.reach if known.min() < family.about["highest"] else 0.0
     rows: dict[str, dict[str, Any]] = {
         name: {
             "difference": each.mean,
@@ -129,18 +126,18 @@ def _family_rows(
             "p": each.p,
             "p_holm": p_holm,
             "detectable": each.detectable,
-            "verdict": _verdict(each, p_holm, margin, family.better),
+            "verdict": _verdict(each, p_holm, margin, better),
             "n_queries": each.n,
             "n_seeds": len(column),
         }
-        for name, column, each, p_holm in zip(
-            family.others, family.columns, compared, holm(np.array([each.p for each in compared])), strict=True
+        for (name, column), each, p_holm in zip(
+            family.columns.items(), compared, holm(np.array([each.p for each in compared])), strict=True
         )
     }
-    known = int(np.isfinite(own_sq).all(axis=0).sum())
-    rows[baseline] = {"difference": 0.0, "verdict": BASELINE, "n_seeds": len(own_sq), "n_queries": known}
+    queries = len(known) // len(own_sq)
+    rows[baseline] = {"difference": 0.0, "verdict": BASELINE, "n_seeds": len(own_sq), "n_queries": queries}
     shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
-    lettered = _letters(family, p_pairs)
+    lettered = _letters(family, p_pairs, better)
     return [
         {"variant": name, **shared, "margin": margin, **rows[name], "letters": lettered[name]}
         for name in family.present
@@ -156,11 +153,6 @@ def _paired(values: Values, name: str, baseline: str) -> Floats:
     return values.of(name) - values.of(baseline).mean(axis=0)
 
 
-def _room(base: Floats, lowest: float, highest: float) -> tuple[float, float]:
-    """How far a difference can go: of a baseline that is perfect for every query, only down."""
-    return lowest - highest if base.max() > lowest else 0.0, highest - lowest if base.min() < highest else 0.0
-
-
 def _defined(values_sq: Floats) -> Floats:
     return values_sq[:, np.isfinite(values_sq).all(axis=0)].ravel()
 
@@ -173,7 +165,7 @@ def _verdict(compared: Difference, p_holm: float, margin: float, better: int) ->
     return UNCLEAR
 
 
-def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
+def _letters(family: _Family, p_pairs: Floats, better: int) -> dict[str, str]:
     """Letters by name, "a" for the best; empty where no pairs were compared."""
     names = family.present
     if not len(p_pairs):
@@ -182,5 +174,5 @@ def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
     for (left, right), p in zip(combinations(range(len(names)), 2), holm(p_pairs), strict=True):
         apart_mm[left, right] = p <= LEVEL
     means = [mean(_defined(family.values.of(name))) for name in names]
-    order = sorted(range(len(names)), key=lambda place: (-family.better * means[place], names[place]))
+    order = sorted(range(len(names)), key=lambda place: (-better * means[place], names[place]))
     return dict(zip(names, letters(apart_mm, order), strict=True))
