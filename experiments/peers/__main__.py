@@ -12,6 +12,7 @@ import yaml
 from experiments.peers.run import measure
 from experiments.peers.screen import show
 from experiments.peers.settings import Timed
+from experiments.peers.table import TABLE, read
 from vqbench.cli.console import progress_bar
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.targets import checked
@@ -50,9 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         timed, out = parsed(arguments)
-        with progress_bar() as progress:
-            table = measure(timed, out, progress)
+        if timed.parts:
+            with progress_bar() as progress:
+                measure(timed, out, progress)
         draw(out)
+        table = read(out / TABLE)
         show(table, out)
     except VqbenchError as error:
         print(f"peers: {shown(str(error))}", file=sys.stderr)

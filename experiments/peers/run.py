@@ -24,7 +24,7 @@ from experiments.peers.processes import command_rows, rows, startup
 from experiments.peers.searches import FAMILIES, compete, problem
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.sweep import sweep
-from experiments.peers.table import LINEAR, MARKDOWN, RUNS, TABLE, Row, frame, markdown, read, read_meta, runs
+from experiments.peers.table import LINEAR, MARKDOWN, RUNS, TABLE, Row, frame, markdown, read_meta, runs
 from experiments.peers.training import fit
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
@@ -67,8 +67,6 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
             raise VqbenchError(f"{out}: another comparison is at work there: wait until it ends")
         if read_meta(out) is None and (out / "meta.json").exists():
             raise VqbenchError(f"{out}: holds other results, which this run would replace: name another folder by out=")
-        if not timed.parts:
-            return read(out / TABLE)
         for folder in (out, out / "figures"):
             remove_dead(folder)
         return _measure(timed, out, progress)
