@@ -16,11 +16,11 @@ from vqbench.numerics.stats.distributions import normal_below, normal_quantile
 from vqbench.numerics.stats.multiple import holm
 from vqbench.numerics.stats.paired import differences, p_values
 from vqbench.numerics.stats.seeds import SeedSpread
-from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.columns import ALL_SEEDS, BETTER, UNCLEAR, WORSE
 from vqbench.results.folder import Results
 from vqbench.results.per_query import Values, by_query
 
-WORSE, LOWER, BETTER, UNCLEAR, SAME = "worse", "lower", "better", "unclear", "same"
+LOWER, SAME = "lower", "same"  # beside the verdicts of comparisons.csv
 _KEY = ["dataset", "variant", "k", "oversample"]
 
 
@@ -143,14 +143,12 @@ def compare(
 
 def _side_by_side(before: Results, after: Results, metric: str, shared: Sequence[str]) -> pd.DataFrame:
     """Rows of metrics.csv that both have, with their bytes."""
-    sides = []
-    for results in (before, after):
-        rows, ledger = results.pooled, results.ledger
-        rows = rows[(rows["metric"] == metric) & rows["dataset"].isin(shared) & rows["k"].notna()]
-        sizes = ledger[ledger["item"] == "bytes_per_vector"].set_index(["dataset", "variant"])["bytes"].astype(float)
-        own = [*_KEY, "value", "ci_low", "ci_high"]
-        sides.append(rows[own].join(sizes[~sizes.index.duplicated()], on=["dataset", "variant"]))
-    return sides[0].merge(sides[1], on=_KEY, suffixes=("_before", "_after"))
+    own = [*_KEY, "value", "ci_low", "ci_high", "bytes_per_vector"]
+    left, right = (
+        x.pooled.loc[(x.pooled["metric"] == metric) & x.pooled["dataset"].isin(shared) & x.pooled["k"].notna(), own]
+        for x in (before, after)
+    )
+    return left.merge(right, on=_KEY, suffixes=("_before", "_after"))
 
 
 def _values(results: Results, dataset: str, metric: str) -> Mapping[tuple[int, int], Values]:
@@ -183,8 +181,8 @@ def _changes(
             oversample=oversample,
             before=row["value_before"],
             after=row["value_after"],
-            bytes_before=row["bytes_before"],
-            bytes_after=row["bytes_after"],
+            bytes_before=row["bytes_per_vector_before"],
+            bytes_after=row["bytes_per_vector_after"],
             paired=numbers is not None,
             **(numbers or _unpaired(row, sign, max_drop)),
         )

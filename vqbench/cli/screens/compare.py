@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.analysis.compare import BETTER, LOWER, SAME, UNCLEAR, WORSE, Change, Outcome
+from vqbench.analysis.compare import LOWER, SAME, Change, Outcome
 from vqbench.cli.screens.fit_width import fitted, json_text, titled
+from vqbench.results.columns import BETTER, UNCLEAR, WORSE
 from vqbench.text import share
 
 #: Worst first.

@@ -17,17 +17,17 @@ from vqbench.cli.console import console
 from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
-from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.columns import ALL_SEEDS, BETTER, EQUIVALENT, UNCLEAR, WORSE
 from vqbench.results.folder import Results
 from vqbench.results.measured_settings import shown_k
 from vqbench.text import percent, share, shortened
 
 #: A comparison's verdict in one sign.
 MARKS = {
-    "better": "\N{BLACK UP-POINTING TRIANGLE}",
-    "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
-    "equivalent": "=",
-    "unclear": "?",
+    BETTER: "\N{BLACK UP-POINTING TRIANGLE}",
+    WORSE: "\N{BLACK DOWN-POINTING TRIANGLE}",
+    EQUIVALENT: "=",
+    UNCLEAR: "?",
 }
 TARGET = 0.95  # what the answer under the table is for; ``vqbench recommend`` takes any
 _ANSWERS = 3  # for so many datasets there is one
@@ -187,8 +187,8 @@ def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table
         ),
         "against": (
             "vs",
-            f"difference of overlap@{k}: {MARKS['better']} better, {MARKS['worse']} worse (Holm, 5 %), "
-            f"{MARKS['equivalent']} within {margin:g}, {MARKS['unclear']} too few queries to tell",
+            f"difference of overlap@{k}: {MARKS[BETTER]} better, {MARKS[WORSE]} worse (Holm, 5 %), "
+            f"{MARKS[EQUIVALENT]} within {margin:g}, {MARKS[UNCLEAR]} too few queries to tell",
         ),
         "ndcg_kept": ("NDCG kept", "share of float search's NDCG"),
         "half_lost": (">half lost", f"share of queries that lose more than half of their top {k}"),
