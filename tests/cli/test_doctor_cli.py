@@ -52,7 +52,7 @@ def test_json_holds_every_finding(capsys: pytest.CaptureFixture[str]) -> None:
     assert name == "synthetic(d=16,n=300)"
     assert {finding["check"] for finding in findings} == set(CHECKS)
     for finding in findings:
-        assert list(finding) == ["check", "title", "value", "shown", "level", "sentence", "variants"]
+        assert list(finding) == ["check", "title", "value", "shown", "sentence", "level", "variants"]
         assert finding["level"] in LEVELS
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from vqbench.cli.console import console
 from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.extras import runnable
+from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
 from vqbench.text import share
 
@@ -35,8 +36,7 @@ def print_engines(results: Results) -> None:
     ok = rows[rows["status"] == "ok"]
     left_out: list[str] = []
     for dataset, own in ok.groupby("dataset"):
-        ks = own["k"].astype(int).unique()
-        k = 10 if 10 in ks else int(max(ks))
+        k = headline_k(own["k"].astype(int))
         make = partial(_table, own[own["k"] == k], f"{escape(str(dataset))}: real engines, overlap@{k}")
         table, left_out = fitted(make, _EXPENDABLE, screen)
         screen.print(table)

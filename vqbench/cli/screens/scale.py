@@ -15,6 +15,7 @@ from vqbench.analysis.scaling.curves import Nested, nested
 from vqbench.analysis.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.cli.screens.fit_width import fitted, titled
 from vqbench.errors import VqbenchError
+from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
 from vqbench.text import share
 
@@ -42,12 +43,10 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
             f"{results.folder}: holds no two sizes of one corpus: run it again with '-m dataset.rows=1000,3000,10000 "
             "out=DIR', or an experiment whose datasets differ in rows, as experiments/scale.yaml"
         )
-    if n < 1:
-        raise VqbenchError(f"--n {n}: a corpus has at least 1 row")
     ks = sorted(int(x) for x in results.pooled.query("metric == 'overlap'")["k"].dropna().unique())
     if not ks:
         raise VqbenchError(f"{results.folder}: holds no overlap: run again with the metric overlap")
-    k = (10 if 10 in ks else ks[-1]) if k is None else k
+    k = headline_k(ks) if k is None else k
     if k not in ks:
         raise VqbenchError(f"--k {k}: not measured in {results.folder}; it has k = {', '.join(map(str, ks))}")
     said = set[str]()

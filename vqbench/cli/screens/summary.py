@@ -212,9 +212,7 @@ def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, st
     Returns:
         The rows; the largest oversample factor; the name of the baseline and the margin of equivalence.
     """
-    metrics, ledger, compared = (
-        x[x["dataset"] == dataset] for x in (results.pooled, results.ledger, _compared(results))
-    )
+    metrics, ledger = (x[x["dataset"] == dataset] for x in (results.pooled, results.ledger))
     factor, at_k = int(metrics["oversample"].max()), metrics[metrics["k"] == k]
     rows = metrics[["variant"]].drop_duplicates().set_index("variant")
     totals = ledger[ledger["scope"] == "total"].pivot(index="variant", columns="item", values="bytes")
@@ -233,23 +231,26 @@ def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, st
             "reference" if same else f"{share(low)}-{share(high)}"
             for same, (low, high) in zip(exact, bounds, strict=True)
         ]
-    baseline, margin = ("", 0.0) if compared.empty else compared[["baseline", "margin"]].iloc[0]
+    baseline, margin = _add_comparisons(rows, results.comparisons, dataset, k)
+    best = [name for name in ("overlap", "rescored") if name in rows][:1]
+    rows = rows.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
+    return rows, factor, baseline, margin
+
+
+def _add_comparisons(rows: pd.DataFrame, compared: pd.DataFrame, dataset: str, k: int) -> tuple[str, float]:
+    """Add letters; and differences, unless the baseline is what overlap itself compares with. Its name and margin."""
+    if compared.empty or not (compared["dataset"] == dataset).any():
+        return "", 0.0
+    compared = compared[compared["dataset"] == dataset]
+    baseline, margin = compared[["baseline", "margin"]].iloc[0]
     same = (compared["metric"] == "overlap") & (compared["k"] == k) & (compared["oversample"] == 0)
-    if same.any() and "overlap" in rows and len(rows) > 1:
+    if "overlap" in rows and len(rows) > 1:
         compared = compared[same].set_index("variant").reindex(rows.index)
         if compared["letters"].fillna("").any():
             rows["letters"] = compared["letters"].fillna("")
-        if baseline in rows.index and rows.loc[baseline, "overlap"] < 1:  # else it is what overlap compares with
+        if baseline in rows.index and rows.loc[baseline, "overlap"] < 1:
             rows["against"] = [_against(row) for row in compared.to_dict("records")]
-    best = [name for name in ("overlap", "rescored") if name in rows][:1]
-    rows = rows.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
-    return rows, factor, str(baseline), float(margin)
-
-
-def _compared(results: Results) -> pd.DataFrame:
-    """comparisons.csv, with its columns where the folder lacks it."""
-    columns = ["dataset", "metric", "k", "oversample", "variant", "baseline", "margin", "letters"]
-    return results.comparisons if len(results.comparisons) else pd.DataFrame(columns=columns)
+    return baseline, float(margin)
 
 
 def _against(row: dict) -> str:

@@ -47,18 +47,17 @@ class SqliteVec(Backend, engine="sqlite-vec", package="sqlite-vec", module="sqli
 
     def _connection(self, path: Path, extension: Any) -> Any:
         """By the standard library where Python was built to load extensions, else by apsw."""
+        connection: Any
         if hasattr(sqlite3.Connection, "enable_load_extension"):
-            connection: Any = sqlite3.connect(path, isolation_level=None)
-            connection.enable_load_extension(True)
-            extension.load(connection)
-            return connection
-        try:
-            connection = import_module("apsw").Connection(str(path))
-        except ImportError:
-            raise NotApplicableError(
-                "this Python's sqlite3 loads no extensions, and apsw is not installed: "
-                f"pip install 'vqbench[{self.extra}]'"
-            ) from None
+            connection = sqlite3.connect(path, isolation_level=None)
+        else:
+            try:
+                connection = import_module("apsw").Connection(str(path))
+            except ImportError:
+                raise NotApplicableError(
+                    "this Python's sqlite3 loads no extensions, and apsw is not installed: "
+                    f"pip install 'vqbench[{self.extra}]'"
+                ) from None
         connection.enable_load_extension(True)
         connection.load_extension(extension.loadable_path())
         return connection

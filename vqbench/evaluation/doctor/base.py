@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -35,13 +35,13 @@ class Finding:
     'fine'
     """
 
+    check: str = field(default="", kw_only=True)  #: the short name of the check
+    title: str = field(default="", kw_only=True)  #: the check's name for people
     value: float
     shown: str  #: the value in words, with its unit
     sentence: str  #: what it means for codes
     level: Level = "fine"
     variants: tuple[str, ...] = ()  #: names under conf/quantizer that are worth trying because of it
-    check: str = ""  #: the short name of the check
-    title: str = ""  #: the check's name for people
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
@@ -49,9 +49,7 @@ class Finding:
 
     def plain(self) -> dict[str, Any]:
         """Return plain data for JSON, the same bytes on every run."""
-        order = ("check", "title", "value", "shown", "level", "sentence", "variants")
-        numbers = {"value": rounded(self.value), "variants": list(self.variants)}
-        return {name: getattr(self, name) for name in order} | numbers
+        return {**vars(self), "value": rounded(self.value), "variants": list(self.variants)}
 
 
 def rounded(value: float) -> float:
