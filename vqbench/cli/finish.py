@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from vqbench.cli.console import progress_bar
 from vqbench.cli.screens.summary import closing, no_result, summary
 from vqbench.results.assemble import TABLES_CLAIM, assemble
-from vqbench.results.folder import holds_results
+from vqbench.results.folder import Results, holds_results, read_results
 from vqbench.results.records import MEANWHILE, RunRecord
 from vqbench.storage.atomic import faults
 from vqbench.storage.locks import claimed
@@ -36,7 +35,7 @@ def finish(notes: Sequence[RunRecord]) -> int:
             return 1
         assemble(notes)
         try:
-            written += _drawn(out, notes[0].meta["config"])
+            written += _drawn(read_results(out), notes[0].meta["config"])
         finally:  # without figures, too
             summary(out)
         if any(cell.backend for cell in cells):
@@ -48,16 +47,16 @@ def finish(notes: Sequence[RunRecord]) -> int:
     return int(bool(failed))
 
 
-def _drawn(out: Path, config: Mapping[str, Any]) -> Iterator[str]:
+def _drawn(results: Results, config: Mapping[str, Any]) -> Iterator[str]:
     """Draw figures and report from the tables, if the config wants them; what was written."""
     if config.get("figures", True):
         from vqbench.report.figures.folder import draw_all
 
         with progress_bar() as progress:
-            if draw_all(out, progress):
+            if draw_all(results, progress):
                 yield "figures"
     if config.get("report", True):
         from vqbench.report.page import write_report
 
-        write_report([out])
+        write_report(results)
         yield "report.html"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
@@ -60,6 +62,12 @@ BACKENDS = [
     "status",
     "reason",
 ]
+
+
+def headline_k(ks: Iterable[int]) -> int:
+    """Choose the k that a table or figure shows: 10 where it was measured, else the largest, 0 where there is none."""
+    measured = {int(k) for k in ks}
+    return 10 if 10 in measured else max(measured, default=0)
 
 
 def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:

@@ -11,11 +11,11 @@ _LEAST = 3  # two values are no course
 
 @dataclass(frozen=True)
 class Series:
-    """Datasets along one setting. apart: what sets them apart from the other series, or nothing."""
+    """Datasets that differ in one setting alone."""
 
-    key: str
-    apart: str
-    values: Mapping[str, float]
+    key: str  # the setting
+    apart: str  # what else differs from the other series, or nothing
+    values: Mapping[str, float]  # the setting's value, by dataset
 
 
 def find_series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[str]) -> list[Series]:
