@@ -21,7 +21,6 @@ _CLEANED = (
     (rf'<g id="{_TITLE}([^"]*)">', r"<g><title>\1</title>"),
     (r'<g id="[^"]*">', "<g>"),
     (r' transform="rotate\(-0 [^"]*"| font-family: [^;]*;', ""),
-    (r"(\.\d\d)\d+", r"\1"),
     (r"\s*\n\s*", " "),
     (r"> <", "><"),
 )
@@ -62,7 +61,7 @@ def embedded(draw: Callable[[Axes], None], ident: str, title: str, key: Sequence
             draw(ax)
             ax.xaxis.label.set_color(GREY)
             grid(ax)
-            for artist in ax.get_children():
+            for artist in figure.findobj():
                 artist.set_clip_on(False)
             file = io.StringIO()
             figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -82,4 +81,5 @@ def _inner(svg: str, ident: str) -> Markup:
     """What stands inside matplotlib's ``<svg>``; it has escaped all texts."""
     for pattern, replacement in _CLEANED:
         svg = re.sub(pattern, replacement, svg)
+    svg = re.sub(r' [dxy]="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)  # texts stay whole
     return Markup(re.sub(r'( id="|href="#)', rf"\g<1>{ident}-", svg))

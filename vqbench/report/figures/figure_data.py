@@ -145,7 +145,7 @@ def on_front(sizes: Sequence[float] | pd.Series, values: Sequence[float] | pd.Se
     bytes_m, values_m = np.round(np.asarray(sizes, dtype=float)), np.asarray(values, dtype=float)
     smaller, better = bytes_m[:, None] < bytes_m, values_m[:, None] > values_m
     beats = (smaller & (values_m[:, None] >= values_m)) | (better & (bytes_m[:, None] <= bytes_m))
-    return ~beats.any(axis=0)
+    return np.logical_not(np.any(beats, axis=0))
 
 
 def slices(results: Results) -> list[Slice]:
