@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from experiments.peers.figures_peers import TABLE, read_timed
-from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid, thousands
+from experiments.peers.figures_peers import TABLE, read_timed, thousands
+from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid
 
 _BODY = 3.4
 _MB, _BOUND = 1e6, 2**31 / 1e6

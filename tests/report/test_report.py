@@ -284,7 +284,7 @@ def test_a_line_for_each_dataset_with_its_number() -> None:
 def test_a_table_of_seconds_has_one_unit(seconds: float, shown: list[str]) -> None:
     table = pd.DataFrame({"dataset": "x", "variant": ["a", "b"], "seed": 0, "fit": [seconds, 0.04], "search": 1.0})
     results = cast(Results, SimpleNamespace(timings=table))
-    headings, rows = timings(results, "x")
+    headings, rows = timings(results)
     assert (headings, [values[0] for _, values in rows]) == (["fit", "search"], shown)
 
 

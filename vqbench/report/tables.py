@@ -1,4 +1,7 @@
-"""The tables of the report, as plain rows for the template. What a folder lacks is an empty list."""
+"""The tables of the report, as plain rows for the template, from the results of one dataset.
+
+What a folder lacks is an empty list.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _VARIANTS = 6  # whose queries are listed
 Rows = list[dict[str, Any]]
 
 
-def settings_table(results: Results, dataset: str) -> dict[str, Any]:
+def settings_table(results: Results) -> dict[str, Any]:
     """Every setting at every k, smallest first, best first.
 
     Returns:
@@ -37,9 +40,8 @@ def settings_table(results: Results, dataset: str) -> dict[str, Any]:
         ``cells``, its rows of metrics.csv by column (None where it has none); ``ks`` and ``factors``, all there are.
     """
     rows = pooled_rows(results)
-    rows = rows[(rows["dataset"] == dataset) & rows["k"].notna()].astype({"k": int, "oversample": int})
-    ledger = results.ledger
-    totals = ledger[(ledger["dataset"] == dataset) & (ledger["item"] == "bytes_per_vector")]
+    rows = rows[rows["k"].notna()].astype({"k": int, "oversample": int})
+    totals = results.ledger[results.ledger["item"] == "bytes_per_vector"]
     sizes = totals.set_index("variant")["bytes"].to_dict()
     columns = [column for column in COLUMNS if (rows["metric"] == column[0]).any()]
     found = []
@@ -75,12 +77,12 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else share(value)
 
 
-def comparisons(results: Results, dataset: str, k: int) -> Rows:
+def comparisons(results: Results, k: int) -> Rows:
     """Paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
     table = results.comparisons
     if table.empty:
         return []
-    rows = table[(table["dataset"] == dataset) & (table["metric"] == "overlap") & (table["k"] == k)]
+    rows = table[(table["metric"] == "overlap") & (table["k"] == k)]
     numbers = ["difference", "ci_low", "ci_high", "p_holm", "detectable", "margin"]  # a baseline has none of some
     rows = rows.assign(**{name: pd.to_numeric(rows[name], errors="coerce") for name in numbers})
     rows = rows.sort_values(["oversample", "difference", "variant"], ascending=[True, False, True], na_position="last")
@@ -95,16 +97,16 @@ def lost(table: pd.DataFrame, name: str) -> Rows:
     return rows.set_axis(["name", "status", "reason"], axis=1).to_dict("records")  # pyright: ignore[reportReturnType]
 
 
-def worst_queries(results: Results, dataset: str, variants: Sequence[str]) -> dict[str, Rows]:
+def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
     """The queries that lose most with each of these variants, of the first seed; empty where samples are missing.
 
     Returns:
         By variant: ``query``, how many of its neighbours are ``kept``, and the lists of ``floats`` and ``codes``.
     """
     samples = results.samples
-    if samples.empty or not {"dataset", "kind", "other"} <= set(samples.columns):
+    if samples.empty or not {"kind", "other"} <= set(samples.columns):
         return {}
-    rows = samples[(samples["dataset"] == dataset) & samples["kind"].isin(["worst", "worst_float"])]
+    rows = samples[samples["kind"].isin(["worst", "worst_float"])]
     if "seed" in rows:
         rows = rows[rows["seed"] == rows["seed"].min()]
     rows = rows.astype({"kind": str, "variant": str}).sort_values("index")
@@ -123,12 +125,12 @@ def _case(query: str, rows: pd.DataFrame) -> dict[str, Any]:
     return {"query": query, "kept": int(floats["shared"].sum()), **lists}
 
 
-def timings(results: Results, dataset: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
+def timings(results: Results) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Headings and seconds by variant, all with as many decimals; the mean over seeds."""
     table = results.timings
     if table.empty:
         return [], []
-    rows = table[table["dataset"] == dataset].drop(columns=["dataset", "seed"], errors="ignore")
+    rows = table.drop(columns=["dataset", "seed"], errors="ignore")
     means = rows.groupby("variant", sort=True).mean(numeric_only=True)
     digits = 2 if np.nan_to_num(means.to_numpy()).max(initial=0) >= 10 else 4  # tell 0.4 ms from none
     texts = means.map(lambda value: "-" if math.isnan(value) else f"{value:.{digits}f}")

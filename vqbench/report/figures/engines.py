@@ -93,7 +93,7 @@ def engine_overlap(part: Slice) -> Figure | None:
         right,
         [
             (20, "difference", [signed(x) for x in rows["difference"]]),
-            (72, "agreement", [share(x) for x in rows["agreement"]]),
+            (80, "agreement", [share(x) for x in rows["agreement"]]),
         ],
     )
     below(figure, _engine_handles(rows, marker="o", ls="", ms=5), 6)
@@ -102,7 +102,7 @@ def engine_overlap(part: Slice) -> Figure | None:
 
 def _engine_handles(rows: pd.DataFrame, **style: str | float) -> list[Line2D]:
     engines = dict(zip(rows["engine"], rows["color"], strict=True))
-    return [Line2D([], [], color=color, label=name, **style) for name, color in sorted(engines.items())]  # pyright: ignore
+    return [Line2D([], [], color=color, label=name, **style) for name, color in engines.items()]  # pyright: ignore
 
 
 def _others(rows: pd.DataFrame, k: int) -> str:

@@ -209,14 +209,6 @@ def size(count: float) -> str:
     return f"{count:,.0f} B" if abs(count - round(count)) < 0.05 else f"{count:,.1f} B"
 
 
-def thousands(count: float) -> str:
-    """A count as an axis has room for: 10k, 1M."""
-    for unit, times in (("M", 1e6), ("k", 1e3)):
-        if count >= times:
-            return f"{count / times:g}{unit}"
-    return f"{count:g}"
-
-
 def quoted(name: object) -> str:
     """An id in a sentence."""
     return f"\N{LEFT DOUBLE QUOTATION MARK}{short(str(name), 40)}\N{RIGHT DOUBLE QUOTATION MARK}"

@@ -94,12 +94,12 @@ def vector_int8(part: Slice) -> Figure | None:
         return None
     rows = _rows(part, name)
     values, codes, example = rows["value"].to_numpy(), rows["code"].to_numpy(), quoted(rows["id"].iloc[0])
-    shown = _window(len(values))
+    shown, note = _window(len(values))
     figure = canvas(
         3.9,
         f"{name} stores the {len(values):,} components of {example} as {len(np.unique(codes)):,} different codes",
         f"Top: the components as floats ({size(4 * len(values))}). Bottom: the stored bytes ({size(part.bytes[name])}) "
-        f"from {_zero(values, codes):.0f}, the code of the component nearest to 0.{_seen(shown, len(values))}",
+        f"from {_zero(values, codes):.0f}, the code of the component nearest to 0.{note}",
         _about(part, example),
     )
     axes = figure.subplots(2, 1, sharex=True)
@@ -122,12 +122,12 @@ def vector_binary(part: Slice) -> Figure | None:
     values, bits, example = rows["value"].to_numpy(), rows["code"].to_numpy() > 0, quoted(rows["id"].iloc[0])
     codes = values if int8 is None else _rows(part, int8)["code"].to_numpy()
     base = 0.0 if int8 is None else _zero(values, codes)
-    shown = _window(len(values))
+    shown, note = _window(len(values))
     figure = canvas(
         3.6,
         f"{name} stores one bit per component of {example}: {bits.sum():,} of {len(bits):,} lie above the threshold",
         f"Top: {int8 or 'the components as floats'} ({size(part.bytes[int8] if int8 else 4 * len(values))}). Bottom: "
-        f"the bits ({size(part.bytes[name])}). The distance from the threshold is lost.{_seen(shown, len(values))}",
+        f"the bits ({size(part.bytes[name])}). The distance from the threshold is lost.{note}",
         _about(part, example),
     )
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
@@ -183,12 +183,9 @@ def _zero(values: np.ndarray, codes: np.ndarray) -> float:
     return float(codes[np.argmin(np.abs(values))])
 
 
-def _window(d: int) -> int:
-    return d if d <= _ROW else _WINDOW
-
-
-def _seen(shown: int, d: int) -> str:
-    return "" if shown == d else f" Shown: the first {shown} of {d:,} dimensions."
+def _window(d: int) -> tuple[int, str]:
+    """How many dimensions are shown, and a sentence on that where it is not all."""
+    return (d, "") if d <= _ROW else (_WINDOW, f" Shown: the first {_WINDOW} of {d:,} dimensions.")
 
 
 def _unit(part: Slice) -> str:
