@@ -50,7 +50,7 @@ def test_settings_of_the_same_bytes_share_a_line(part: Slice) -> None:
         figure = engine_bytes(part)
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b_pq", "a_same"]
-    assert "b_pq 1,600 bytes a vector for 48" in figure.get_suptitle().replace("\n", " ")
+    assert "b_pq stores 1,600 bytes per vector for a code of 48" in figure.get_suptitle().replace("\n", " ")
 
 
 def test_without_engines_there_is_no_figure(folder: Path) -> None:

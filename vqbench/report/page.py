@@ -105,7 +105,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
     alone = sorted((s for s in settings if not s.oversample), key=lambda s: (s.ram(n), s.variant))
     engines = engine_rows(results.backends, k)
     engine_k = k if engines.empty else int(engines["k"].iloc[0])
-    shown = list(dict.fromkeys(s.variant for s in [*chosen, *settings_charts.front_of(settings, n)]))
+    named = list(dict.fromkeys(s.variant for s in [*chosen, *settings_charts.front_of(settings, n)]))
     return {
         "ident": ident,
         "title": dataset,
@@ -121,7 +121,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
         "comparisons": tables.comparisons(results, k),
         "ledgers": [(s, ledger_of(results, s)) for s in alone],
         "rescoring": settings_charts.rescoring(smaller, n, k, f"{ident}-rescoring") if smaller else None,
-        "worst": tables.worst_queries(results, shown),
+        "worst": tables.worst_queries(results, named),
         "timings": tables.timings(results),
         "lost": tables.lost(results.metrics, "variant"),
         "engines": engines.to_dict("records"),

@@ -44,21 +44,21 @@ def settings_table(results: Results) -> dict[str, Any]:
     totals = results.ledger[results.ledger["item"] == "bytes_per_vector"]
     sizes = totals.set_index("variant")["bytes"].to_dict()
     columns = [column for column in COLUMNS if (rows["metric"] == column[0]).any()]
-    found = []
+    settings = []
     for key, group in rows.groupby(_KEY):
         by_metric = {row["metric"]: row for row in group.to_dict("records")}
         setting = dict(zip(_KEY, key, strict=True))  # pyright: ignore[reportArgumentType]
         cells = [by_metric.get(metric) for metric, *_ in columns]
-        found.append({**setting, "bytes": sizes[setting["variant"]], "cells": cells})
+        settings.append({**setting, "bytes": sizes[setting["variant"]], "cells": cells})
 
     def order(row: dict[str, Any]) -> tuple:
         value = row["cells"][0]["value"] if row["cells"] and row["cells"][0] else 0.0
         value = 0.0 if math.isnan(value) else value
         return row["k"], round(row["bytes"]), -value, row["variant"], row["oversample"]
 
-    found.sort(key=order)
-    ks, factors = (sorted({row[name] for row in found}) for name in ("k", "oversample"))
-    return {"columns": columns, "rows": found, "ks": ks, "factors": factors}
+    settings.sort(key=order)
+    ks, factors = (sorted({row[name] for row in settings}) for name in ("k", "oversample"))
+    return {"columns": columns, "rows": settings, "ks": ks, "factors": factors}
 
 
 def bounds(row: dict[str, Any]) -> str:
@@ -110,11 +110,11 @@ def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
     if "seed" in rows:
         rows = rows[rows["seed"] == rows["seed"].min()]
     rows = rows.astype({"kind": str, "variant": str}).sort_values("index")
-    found: dict[str, Rows] = {}
+    by_variant: dict[str, Rows] = {}
     for variant in [name for name in variants if (rows["variant"] == name).any()][:_VARIANTS]:
         cases = [_case(str(query), own) for query, own in rows[rows["variant"] == variant].groupby("id", observed=True)]
-        found[variant] = sorted(cases, key=lambda case: case["kept"])
-    return found
+        by_variant[variant] = sorted(cases, key=lambda case: case["kept"])
+    return by_variant
 
 
 def _case(query: str, rows: pd.DataFrame) -> dict[str, Any]:

@@ -49,10 +49,10 @@ def overlap_by_dataset(parts: Sequence[Slice], config: Mapping[str, Any] | Seque
     labels: list[Label] = []
     for ax, (places, series) in zip(axes, panels, strict=True):
         labels, step = [], 0.0 if series else min(0.09, 0.7 / len(names))
-        for at, (name, values) in enumerate(own.items()):
+        for place, (name, values) in enumerate(own.items()):
             seen = values.loc[[dataset for dataset in places if dataset in values.index]]
             if len(seen):
-                x = np.array([places[str(dataset)] for dataset in seen.index]) + (at - (len(names) - 1) / 2) * step
+                x = np.array([places[str(dataset)] for dataset in seen.index]) + (place - (len(names) - 1) / 2) * step
                 intervals(ax, x, seen, **looks[name].mark, ls=looks[name].line if series else "", label=name)
                 last = float(seen["value"].iloc[-1])
                 labels.append(Label(x[-1], last, f"{name}  {share(last)}", looks[name].ink))

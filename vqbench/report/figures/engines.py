@@ -168,7 +168,7 @@ def engine_chart(rows: pd.DataFrame, k: int, ident: str) -> Chart:
         for line, row in enumerate(rows.to_dict("records")):
             style = {"color": row["color"], "mfc": row["face"], "marker": "o", "elinewidth": 1, "alpha": 0.8}
             intervals(ax, [row["predicted"]], means.iloc[[line]], **style)
-            ax.plot(row["predicted"], row["difference"], marker="o", ms=8, alpha=0, gid=titled(_said(row)))
+            ax.plot(row["predicted"], row["difference"], marker="o", ms=8, alpha=0, gid=titled(_facts(row)))
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.set_xlabel(f"predicted overlap@{k}")
 
@@ -184,7 +184,7 @@ def engine_chart(rows: pd.DataFrame, k: int, ident: str) -> Chart:
     return embedded(draw, ident, f"overlap@{k} of real engines less what was predicted", key, description)
 
 
-def _said(row: dict) -> str:
+def _facts(row: dict) -> str:
     bounds = f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
     values = f"predicted {share(row['predicted'])}, engine {share(row['obtained'])}"
     return f"{row['backend']}: {values}, difference {signed(row['difference'])} ({bounds})"

@@ -22,8 +22,8 @@ def per_query(part: Slice) -> Figure | None:
     values = _values(part)
     if values.empty:
         return None
-    kind = np.digitize(values["value"].to_numpy() + 1e-9, _EDGES) - 1
-    counts = pd.crosstab(values["variant"], kind).reindex(columns=range(len(_CLASSES)), fill_value=0)
+    kinds = np.digitize(values["value"].to_numpy() + 1e-9, _EDGES) - 1
+    counts = pd.crosstab(values["variant"], kinds).reindex(columns=range(len(_CLASSES)), fill_value=0)
     order = [name for name in part.variants if name in counts.index]
     shares = counts.div(counts.sum(axis=1), axis=0).loc[order]
     means = values.groupby("variant")["value"].mean().loc[order]
@@ -38,8 +38,10 @@ def per_query(part: Slice) -> Figure | None:
     ax = figure.subplots()
     colors = sns.color_palette("blend:#3B1F6E,#B9A9D6,#F0EEF4", len(_CLASSES)).as_hex()
     left = shares.cumsum(axis=1) - shares
-    for at, color in enumerate(colors):
-        ax.barh(range(len(shares)), shares[at], left=left[at], color=color, height=0.74, edgecolor="white", lw=0.6)
+    for column, color in enumerate(colors):
+        ax.barh(
+            range(len(shares)), shares[column], left=left[column], color=color, height=0.74, edgecolor="white", lw=0.6
+        )
     line_per_name(ax, shares.index)
     ax.set_xlim(0, 1)
     ax.set_xticks(_EDGES, [f"{100 * x:.0f} %" for x in _EDGES])

@@ -30,11 +30,11 @@ def overlap_by_k(part: Slice) -> Figure | None:
     figure = canvas(_BODY, _title(curves), reading + ties * tied, part.facts(part.interval))
     ax = figure.subplots()
     labels = []
-    for at, (name, curve) in enumerate(curves.items()):
+    for place, (name, curve) in enumerate(curves.items()):
         look, last = part.looks[name], curve.iloc[-1]
         if (curve["high"] - curve["low"]).max() > _VISIBLE:
             ax.fill_between(curve["k"], curve["low"], curve["high"], color=look.color, alpha=0.10, lw=0, zorder=1)
-        nudge = 1 + 0.012 * (at % 5 - 2)  # bars of equal curves stay apart
+        nudge = 1 + 0.012 * (place % 5 - 2)  # bars of equal curves stay apart
         intervals(ax, curve["k"] * nudge, curve, **look.mark, ls=look.line, label=name, zorder=3)
         labels.append(Label(last["k"], last["value"], f"{name}  {share(last['value'])}", look.ink))
     log_axis(ax, part.ks, [f"{k:,}" for k in part.ks], base=10)

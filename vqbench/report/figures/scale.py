@@ -32,8 +32,8 @@ def scale(results: Results, parts: Sequence[Slice], group: Nested) -> Figure | N
         return None
     drawn = [course for course in courses(results, part.k, group) if course.variant in part.looks]
     factors = sorted({course.oversample for course in drawn})
-    shown = factors[:1] + factors[-1:]
-    panels = {factor: [course for course in drawn if course.oversample == factor] for factor in shown}
+    ends = factors[:1] + factors[-1:]
+    panels = {factor: [course for course in drawn if course.oversample == factor] for factor in ends}
     if not panels:
         return None
     sizes = ", ".join(f"{n:,}" for n in group.sizes.values())

@@ -51,9 +51,9 @@ def score_calibration(part: Slice) -> Figure | None:
         ),
     )
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for at, ax in enumerate(axes.flat):
-        ax.set_visible(at < len(pairs))
-        if len(pairs) - columns <= at < len(pairs):
+    for place, ax in enumerate(axes.flat):
+        ax.set_visible(place < len(pairs))
+        if len(pairs) - columns <= place < len(pairs):
             ax.tick_params(labelbottom=True)
             ax.set_xlabel("float cosine")
     for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):

@@ -25,7 +25,7 @@ def find_series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[st
     keys = sorted({key for node in nodes.values() for key, value in node.items() if _is_number(value)})
     return max(
         (_along(key, nodes) for key in keys),
-        key=lambda found: sum(len(series.values) for series in found),
+        key=lambda several: sum(len(series.values) for series in several),
         default=[],
     )
 

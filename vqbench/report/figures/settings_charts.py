@@ -52,8 +52,17 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
             _dot(ax, s, n, color=BLUE, ms=8)
         for s in named:
             if s in chosen:
-                ax.plot(s.ram(n), s.value, marker="o", ms=15, mfc="none", mec=VERMILION, mew=2, gid=titled(_said(s, n)))
-        apart(ax, [Label(s.ram(n), s.value, str(at), INK, bold=True) for at, s in enumerate(front, 1)])
+                ax.plot(
+                    s.ram(n),
+                    s.value,
+                    marker="o",
+                    ms=15,
+                    mfc="none",
+                    mec=VERMILION,
+                    mew=2,
+                    gid=titled(_named_facts(s, n)),
+                )
+        apart(ax, [Label(s.ram(n), s.value, str(number), INK, bold=True) for number, s in enumerate(front, 1)])
 
     best = front[-1]
     description = (
@@ -67,7 +76,7 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
 def _dot(ax: Axes, s: Setting, n: int, **style: str | float) -> None:
     """A mark with the setting's numbers; hollow where it is rescored."""
     face = {"mfc": "white"} if s.oversample else {}
-    ax.plot(s.ram(n), s.value, marker="o", ls="", gid=titled(_said(s, n)), **face, **style)  # pyright: ignore
+    ax.plot(s.ram(n), s.value, marker="o", ls="", gid=titled(_named_facts(s, n)), **face, **style)  # pyright: ignore
 
 
 def _facts(s: Setting, n: int) -> str:
@@ -75,7 +84,7 @@ def _facts(s: Setting, n: int) -> str:
     return f"{s.ram(n):,.0f} bytes, {share(s.value)}{bounds}"
 
 
-def _said(s: Setting, n: int) -> str:
+def _named_facts(s: Setting, n: int) -> str:
     return f"{s.name}: {_facts(s, n)}"
 
 
@@ -99,7 +108,7 @@ def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart 
             ax.plot([factors.index(s.oversample) for s in own], [s.value for s in own], color=color, lw=2)
             for s in own:
                 where = factors.index(s.oversample), s.value
-                ax.plot(*where, marker=marker, color=color, mfc="white", ms=6, gid=titled(_said(s, n)))
+                ax.plot(*where, marker=marker, color=color, mfc="white", ms=6, gid=titled(_named_facts(s, n)))
 
     key = [
         KeyEntry(
@@ -147,11 +156,11 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
                 text = titled(f"{name}: {s.name}, {share(s.value)}")
                 ax.plot(size, s.value, marker=marker, color=color, mfc="white", ms=6, gid=text)
         starts = (front[0] for front in fronts.values())
-        apart(ax, [Label(size, s.value, str(at), INK, bold=True) for at, (size, s) in enumerate(starts, 1)])
+        apart(ax, [Label(size, s.value, str(number), INK, bold=True) for number, (size, s) in enumerate(starts, 1)])
 
     key = [
-        KeyEntry(name, f"from {share(s.value)} at 1/{1 / size:.0f} of the memory ({s.name})", str(at), color)
-        for at, ((name, ((size, s), *_)), color) in enumerate(zip(fronts.items(), cycle(HUES), strict=False), 1)
+        KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({s.name})", str(number), color)
+        for number, ((name, ((size, s), *_)), color) in enumerate(zip(fronts.items(), cycle(HUES), strict=False), 1)
     ]
     return embedded(draw, ident, "overlap against memory relative to float32, by dataset", key, _described(key))
 
@@ -160,13 +169,17 @@ def _described(key: Sequence[KeyEntry]) -> str:
     return "; ".join(f"{entry.name}: {entry.facts}" for entry in key) + "."
 
 
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"1/{1 / value:.0f}"
+
+
 def _size_axis(ax: Axes, sizes: Sequence[float], label: str) -> None:
     """A logarithmic axis with powers of two, as many as have room."""
     low, high = min(sizes) / 1.4, max(sizes) * 1.3
     powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
     every = int(np.ceil(len(powers) * 72 / (ax.get_window_extent().width + 1)))  # an inch each
-    ticks = powers[::-1][:: max(1, every)]
-    log_axis(ax, ticks.tolist(), [f"{x:,.0f}" if x >= 1 else f"1/{1 / x:.0f}" for x in ticks])
+    ticks = powers[::-1][:: max(1, every)].tolist() or [min(sizes)]
+    log_axis(ax, ticks, [_ratio(tick) for tick in ticks])
     ax.set_xlim(low, high)
     ax.set_xlabel(label)
 

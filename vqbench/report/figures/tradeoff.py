@@ -55,8 +55,8 @@ def _title(part: Slice, own: pd.DataFrame) -> str:
     """The best code of each size below the floats', largest first."""
     smaller = own[[part.looks[str(name)].family != "float" for name in own.index]]
     best = smaller[smaller["front"]].sort_values("bytes", ascending=False).drop_duplicates("bytes")
-    shown = [f"{share(row.value)} in {size(row.bytes)} ({name})" for name, row in best.iloc[:3].iterrows()]
-    return f"Best overlap@{part.k}: {', '.join(shown)}" if shown else f"overlap@{part.k} against bytes per vector"
+    texts = [f"{share(row.value)} in {size(row.bytes)} ({name})" for name, row in best.iloc[:3].iterrows()]
+    return f"Best overlap@{part.k}: {', '.join(texts)}" if texts else f"overlap@{part.k} against bytes per vector"
 
 
 def _side_by_side(own: pd.DataFrame) -> pd.Series:

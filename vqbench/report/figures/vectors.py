@@ -76,10 +76,10 @@ def vector_histogram(part: Slice) -> Figure | None:
     sns.histplot(x=values, ax=ax, bins=min(60, max(10, len(values) // 8)), color=FAINT, edgecolor="white", lw=0.4)
     ax.axvline(values.mean(), color=INK, lw=1.2, label=f"mean of this vector: {values.mean():.4f}".replace("-", MINUS))
     styles = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
-    for at, ((below_cut, above_cut), names) in enumerate(_cuts(part).items()):
+    for place, ((below_cut, above_cut), names) in enumerate(_cuts(part).items()):
         text = f"{', '.join(names)}: threshold between {below_cut:.2g} and {above_cut:.2g}".replace("-", MINUS)
         cut = (below_cut + above_cut) / 2
-        ax.axvline(cut, color=VERMILION, lw=1.3, ls=styles[at % 4], label=textwrap.fill(text, 125))
+        ax.axvline(cut, color=VERMILION, lw=1.3, ls=styles[place % 4], label=textwrap.fill(text, 125))
     ax.set_xlabel(_unit(part))
     ax.set_ylabel("dimensions (count)")
     grid(ax)
@@ -94,7 +94,7 @@ def vector_int8(part: Slice) -> Figure | None:
         return None
     rows = _rows(part, name)
     values, codes, example = rows["value"].to_numpy(), rows["code"].to_numpy(), quoted(rows["id"].iloc[0])
-    shown, note = _window(len(values))
+    count, note = _window(len(values))
     figure = canvas(
         3.9,
         f"{name} stores the {len(values):,} components of {example} as {len(np.unique(codes)):,} different codes",
@@ -103,8 +103,8 @@ def vector_int8(part: Slice) -> Figure | None:
         _about(part, example),
     )
     axes = figure.subplots(2, 1, sharex=True)
-    _bars(axes[0], values[:shown], 0, _FLOAT)
-    _bars(axes[1], codes[:shown], 0, BLUE, base=_zero(values, codes))
+    _bars(axes[0], values[:count], 0, _FLOAT)
+    _bars(axes[1], codes[:count], 0, BLUE, base=_zero(values, codes))
     axes[0].set_ylabel("float component")
     axes[1].set(ylabel="stored integer", xlabel="dimension")
     for ax in axes:
@@ -122,7 +122,7 @@ def vector_binary(part: Slice) -> Figure | None:
     values, bits, example = rows["value"].to_numpy(), rows["code"].to_numpy() > 0, quoted(rows["id"].iloc[0])
     codes = values if int8 is None else _rows(part, int8)["code"].to_numpy()
     base = 0.0 if int8 is None else _zero(values, codes)
-    shown, note = _window(len(values))
+    count, note = _window(len(values))
     figure = canvas(
         3.6,
         f"{name} stores one bit per component of {example}: {bits.sum():,} of {len(bits):,} lie above the threshold",
@@ -132,8 +132,8 @@ def vector_binary(part: Slice) -> Figure | None:
     )
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     for mask, color, pale in ((bits, VERMILION, VERMILION), (~bits, _FLOAT, "#DADADA")):
-        _bars(axes[0], np.where(mask, codes, base)[:shown], 0, color, base=base)
-        _bars(axes[1], mask[:shown].astype(float), 0, pale)
+        _bars(axes[0], np.where(mask, codes, base)[:count], 0, color, base=base)
+        _bars(axes[1], mask[:count].astype(float), 0, pale)
     handles: list = [Patch(color=VERMILION, label="above the threshold: 1"), Patch(color=_FLOAT, label="not above: 0")]
     if values[~bits].max(initial=-np.inf) < values[bits].min(initial=np.inf) and 0 < bits.sum() < len(bits):
         cut = (codes[~bits].max() + codes[bits].min()) / 2
