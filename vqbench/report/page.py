@@ -16,7 +16,7 @@ from vqbench.report import tables
 from vqbench.report.figures import settings_charts
 from vqbench.report.figures.embedded import Chart
 from vqbench.report.figures.engines import BYTES, engine_chart, engine_rows
-from vqbench.report.figures.style import size
+from vqbench.report.figures.style import p_value, size
 from vqbench.report.recommendations import cards
 from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
@@ -63,7 +63,7 @@ def render(several: Sequence[Results]) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = (breakable, recommend_text.human, share, signed, size, tables.bounds, tables.exact, tables.p_value)
+    filters = (breakable, recommend_text.human, share, signed, size, tables.bounds, tables.exact, p_value)
     environment.filters |= {each.__name__: each for each in filters}
     # Our own style sheet and script stay as they are: neither is a template.
     css, js = (Markup(loader.get_source(environment, name)[0]) for name in ("report.css", "report.js"))

@@ -73,10 +73,6 @@ def exact(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.10g}"
 
 
-def p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else share(value)
-
-
 def comparisons(results: Results, k: int) -> Rows:
     """Paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
     table = results.comparisons

@@ -20,8 +20,9 @@ from vqbench.report.figures.style import (
     columns_right,
     intervals,
     line_per_name,
+    p_value,
 )
-from vqbench.text import signed
+from vqbench.text import share, signed
 
 _LINE = 0.26  # inches a variant
 _VERDICTS = {
@@ -58,8 +59,8 @@ def differences(part: Slice) -> Figure | None:
     ax.set_xlabel(f"overlap@{part.k} less that of {baseline} (share of {part.k})")
     columns = [
         (30, "difference", [signed(x) for x in rows["difference"]]),
-        (88, "p (Holm)", ["< 0.001" if x < 0.001 else f"{x:.3f}" for x in rows["p_holm"]]),
-        (146, "detectable", [f"{x:.3f}" for x in rows["detectable"]]),
+        (88, "p (Holm)", [p_value(x) for x in rows["p_holm"]]),
+        (146, "detectable", [share(x) for x in rows["detectable"]]),
         (194, "letters", [str(x) for x in rows["letters"]]),
     ]
     columns_right(ax, [column for column in columns if any(column[2])])

@@ -59,10 +59,18 @@ def scale(results: Results, parts: Sequence[Slice], group: Nested) -> Figure | N
 
 
 def _panel(ax: Axes, part: Slice, own: Sequence[Course]) -> None:
+    """Measured points, fitted lines and their bands."""
     group = own[0].group
     ax.set_xscale("log")
     for course in own:
-        _draw(ax, part, course)
+        look, points = part.looks[course.variant], course.points.at(course.k)
+        intervals(ax, points["n"], points, **look.mark, ls="", label=course.variant, zorder=3)
+        if course.fit is not None:
+            usable = course.points.usable(course.k)
+            start = float(usable[usable["k"] == course.k]["n"].min())
+            line = course.fit.predict(np.geomspace(start, REACH * group.largest, _STEPS))
+            ax.plot(line.n, line.value, color=look.color, ls=look.line, lw=1.3, label=f"{course.variant} fitted")
+            ax.fill_between(line.n, line.low, line.high, color=look.color, alpha=0.16, lw=0, zorder=1)
     ax.axvspan(group.largest * 1.15, group.largest * REACH * 1.1, color=SHADE, lw=0, zorder=0)
     ax.axvline(group.largest * 1.15, color=FAINT, lw=0.8, zorder=0.5)
     ax.set_xlim(min(group.sizes.values()) * 0.8, group.largest * REACH * 1.1)
@@ -71,18 +79,6 @@ def _panel(ax: Axes, part: Slice, own: Sequence[Course]) -> None:
     ax.minorticks_off()
     ax.set_xlabel("rows of the corpus")
     grid(ax)
-
-
-def _draw(ax: Axes, part: Slice, course: Course) -> None:
-    look, points = part.looks[course.variant], course.points.at(course.k)
-    intervals(ax, points["n"], points, **look.mark, ls="", label=course.variant, zorder=3)
-    if course.fit is None:
-        return
-    usable = course.points.usable(course.k)
-    start = float(usable[usable["k"] == course.k]["n"].min())
-    line = course.fit.predict(np.geomspace(start, REACH * course.group.largest, _STEPS))
-    ax.plot(line.n, line.value, color=look.color, ls=look.line, lw=1.3, label=f"{course.variant} fitted")
-    ax.fill_between(line.n, line.low, line.high, color=look.color, alpha=0.16, lw=0, zorder=1)
 
 
 def _label(part: Slice, course: Course) -> Label:

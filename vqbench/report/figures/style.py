@@ -19,6 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from vqbench.text import share
+
 WIDTH = 9.0  # inches; at 200 dpi twice the width of a README's column
 DPI = 200
 INK, GREY, FAINT, SHADE = "#222222", "#5A5A5A", "#C8C8C8", "#F3F3F3"
@@ -202,6 +204,11 @@ def number(value: float) -> str:
     if abs(value) < 0.0095:
         return f"{value:.0e}".replace("e-0", "e-").replace("-", MINUS)
     return (f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}").replace("-", MINUS)
+
+
+def p_value(value: float) -> str:
+    """A p value as people write it: 0.012, < 0.001."""
+    return "< 0.001" if value < 0.001 else share(value)
 
 
 def size(count: float) -> str:

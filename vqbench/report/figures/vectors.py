@@ -44,7 +44,7 @@ def vector_bars(part: Slice) -> Figure | None:
         2.6 if rows == 1 else 1.35 * rows + 0.4,
         f"{name} has {len(values):,} components between {number(values.min())} and {number(values.max())}",
         f"One bar per dimension. As float32 the vector takes {size(4 * len(values))}.",
-        _about(part, name),
+        part.facts(f"example: {name}", seeds=FIRST),
     )
     axes = figure.subplots(rows, 1, sharey=True, squeeze=False)[:, 0]
     width = math.ceil(len(values) / rows)
@@ -70,7 +70,7 @@ def vector_histogram(part: Slice) -> Figure | None:
         f"{name}: 95 % of its {len(values):,} components lie between {number(low)} and {number(high)}",
         f"How often each value occurs.{steps} A 1-bit code stores on which side of its threshold a component lies. "
         "The threshold is known up to the gap between two components of this vector.",
-        _about(part, name),
+        part.facts(f"example: {name}", seeds=FIRST),
     )
     ax = figure.subplots()
     sns.histplot(x=values, ax=ax, bins=min(60, max(10, len(values) // 8)), color=FAINT, edgecolor="white", lw=0.4)
@@ -100,7 +100,7 @@ def vector_int8(part: Slice) -> Figure | None:
         f"{name} stores the {len(values):,} components of {example} as {len(np.unique(codes)):,} different codes",
         f"Top: the components as floats ({size(4 * len(values))}). Bottom: the stored bytes ({size(part.bytes[name])}) "
         f"from {_zero(values, codes):.0f}, the code of the component nearest to 0.{note}",
-        _about(part, example),
+        part.facts(f"example: {example}", seeds=FIRST),
     )
     axes = figure.subplots(2, 1, sharex=True)
     _bars(axes[0], values[:count], 0, _FLOAT)
@@ -128,7 +128,7 @@ def vector_binary(part: Slice) -> Figure | None:
         f"{name} stores one bit per component of {example}: {bits.sum():,} of {len(bits):,} lie above the threshold",
         f"Top: {int8 or 'the components as floats'} ({size(part.bytes[int8] if int8 else 4 * len(values))}). Bottom: "
         f"the bits ({size(part.bytes[name])}). The distance from the threshold is lost.{note}",
-        _about(part, example),
+        part.facts(f"example: {example}", seeds=FIRST),
     )
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     for mask, color, pale in ((bits, VERMILION, VERMILION), (~bits, _FLOAT, "#DADADA")):
@@ -190,10 +190,6 @@ def _window(d: int) -> tuple[int, str]:
 
 def _unit(part: Slice) -> str:
     return "component of the unit vector" if part.about.get("normalized", True) else "component"
-
-
-def _about(part: Slice, name: str) -> str:
-    return part.facts(f"example: {name}", seeds=FIRST)
 
 
 def _bars(ax: Axes, values: np.ndarray, start: int, color: str, base: float = 0.0) -> None:
