@@ -83,7 +83,7 @@ def render(several: Sequence[Results]) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in a second line after each underscore."""
+    """Let a name go on in a second line after each underscore."""
     return Markup("_<wbr>").join(name.split("_"))
 
 

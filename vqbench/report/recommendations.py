@@ -14,7 +14,7 @@ from vqbench.results.measured_settings import ledger_of
 
 
 def cards(results: Results, dataset: str, k: int) -> list[dict[str, Any]]:
-    """A card for each target; targets with the same answer share one, under the higher target's numbers.
+    """Make a card for each target; targets with the same answer share one, under the higher target's numbers.
 
     Returns:
         For each card ``targets`` and their ``count``, the recommendation ``rec``, the ledger ``lines`` of its choice,

@@ -33,7 +33,7 @@ Rows = list[dict[str, Any]]
 
 
 def settings_table(results: Results) -> dict[str, Any]:
-    """Every setting at every k, smallest first, best first.
+    """List every setting at every k, smallest first, best first.
 
     Returns:
         ``columns``, the measured ones of ``COLUMNS``; ``rows``, a setting at one k with its ``bytes`` and with
@@ -62,19 +62,19 @@ def settings_table(results: Results) -> dict[str, Any]:
 
 
 def bounds(row: dict[str, Any]) -> str:
-    """The 95 % interval of a row of metrics.csv; nothing for the reference and where it is not known."""
+    """Write the 95 % interval of a row of metrics.csv; nothing for the reference and where it is not known."""
     if row["variant"] == REFERENCE or math.isnan(row["ci_low"]):
         return ""
     return f"{share(row['ci_low'])}-{share(row['ci_high'])}"
 
 
 def exact(value: float) -> str:
-    """A number as metrics.csv has it, to sort by; nothing where it is not known."""
+    """Write a number as metrics.csv has it, to sort by; nothing where it is not known."""
     return "" if math.isnan(value) else f"{value:.10g}"
 
 
 def comparisons(results: Results, k: int) -> Rows:
-    """Paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
+    """List the paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
     table = results.comparisons
     if table.empty:
         return []
@@ -86,7 +86,7 @@ def comparisons(results: Results, k: int) -> Rows:
 
 
 def lost(table: pd.DataFrame, name: str) -> Rows:
-    """Variants or engines that were skipped or failed: ``name``, status, reason."""
+    """List the variants or engines that were skipped or failed: ``name``, status, reason."""
     if table.empty:
         return []
     rows = table.loc[table["status"] != "ok", [name, "status", "reason"]].drop_duplicates()
@@ -94,7 +94,7 @@ def lost(table: pd.DataFrame, name: str) -> Rows:
 
 
 def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
-    """The queries that lose most with each of these variants, of the first seed; empty where samples are missing.
+    """List the queries that lose most with each of these variants, of the first seed; empty where samples are missing.
 
     Returns:
         By variant: ``query``, how many of its neighbours are ``kept``, and the lists of ``floats`` and ``codes``.
@@ -122,7 +122,7 @@ def _case(query: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def timings(results: Results) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Headings and seconds by variant, all with as many decimals; the mean over seeds."""
+    """Return headings, and seconds by variant, all with as many decimals; the mean over seeds."""
     table = results.timings
     if table.empty:
         return [], []

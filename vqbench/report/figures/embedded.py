@@ -73,7 +73,7 @@ def embedded(draw: Callable[[Axes], None], ident: str, title: str, key: Sequence
 
 
 def titled(text: str) -> str:
-    """The ``gid`` of an artist that shows ``text`` when a mouse rests on it."""
+    """Return the ``gid`` of an artist that shows ``text`` when the mouse rests on it."""
     return _TITLE + text
 
 

@@ -47,7 +47,7 @@ REAL = 0.999  # agreement from which two lists count as the same but for roundin
 
 
 def engine_rows(backends: pd.DataFrame, k: int) -> pd.DataFrame:
-    """The settings that ran, of the first seed, by engine; at ``k``, or at the engines' largest."""
+    """Select the settings that ran, of the first seed, by engine; at ``k``, or at the engines' largest."""
     if backends.empty:
         return backends
     rows = backends[backends["status"] == "ok"]
@@ -160,7 +160,7 @@ def engine_bytes(part: Slice) -> Figure | None:
 
 
 def engine_chart(rows: pd.DataFrame, k: int, ident: str) -> Chart:
-    """The report's chart: engine less prediction over predicted overlap; hollow: the engine returns other lists."""
+    """Draw the report's chart: engine less prediction over predicted overlap; hollow: the engine returns other lists."""
 
     def draw(ax: Axes) -> None:
         ax.axhline(0, color=GREY, lw=0.8)

@@ -74,42 +74,42 @@ class Slice:
         return int(self.about["d"])
 
     def at(self, metric: str, *, k: int, oversample: int = 0) -> pd.DataFrame:
-        """The rows of one metric, by variant."""
+        """Select the rows of one metric, by variant."""
         m = self.metrics
         return m[(m["metric"] == metric) & (m["k"] == k) & (m["oversample"] == oversample)].set_index("variant")
 
     def overlap(self) -> pd.DataFrame:
-        """overlap at the figure's k of the codes alone, in the variants' order, with a column ``bytes``."""
+        """Select overlap at the figure's k of the codes alone, in the variants' order, with a column ``bytes``."""
         own = self.at("overlap", k=self.k)
         own = own.loc[[name for name in self.variants if name in own.index]]
         return own.assign(bytes=[self.bytes[str(name)] for name in own.index])
 
     def rescored(self) -> pd.DataFrame:
-        """overlap at the figure's k and oversample factor; no row where nothing was rescored."""
+        """Select overlap at the figure's k and oversample factor; no row where nothing was rescored."""
         rows = self.at("overlap", k=self.k, oversample=self.factor)
         return rows if self.factor else rows.iloc[:0]
 
     def sampled(self, kind: str) -> dict[str, pd.DataFrame]:
-        """The samples of a kind, by variant in order."""
+        """Select the samples of a kind, by variant in order."""
         if "kind" not in self.samples:
             return {}
         groups = dict(iter(self.samples[self.samples["kind"] == kind].groupby("variant", observed=True)))
         return {name: groups[name] for name in self.variants if name in groups}
 
     def label(self, metric: str, k: int | None = None) -> str:
-        """The metric's own label, with the k that is shown."""
+        """Return the metric's own label, with the k that is shown."""
         base = metric.removesuffix("_kept")
         text = str(self.described.get(metric, self.described.get(base, {})).get("label", metric))
         kept = ", relative to float search" if metric not in self.described and base in self.described else ""
         return _with_k(text, k) + kept
 
     def axis(self, metric: str, k: int | None = None) -> str:
-        """Label and unit."""
+        """Return label and unit."""
         unit = str(self.described.get(metric, {}).get("unit", ""))
         return f"{self.label(metric, k)} ({_with_k(unit, k)})" if unit else self.label(metric, k)
 
     def facts(self, *more: str, seeds: str = "mean over") -> str:
-        """The note under a figure: the data, and what else is given.
+        """Write the note under a figure: the data, and what else is given.
 
         Args:
             seeds: How several are shown: their mean, all of them, or only the first, as samples are.
@@ -127,7 +127,7 @@ class Slice:
         return f"bars: 95 % interval of the mean over queries{' and seeds' if self.seeds > 1 else ''}"
 
     def hollow(self) -> str:
-        """What hollow markers mean, as a sentence; nothing where nothing was rescored."""
+        """Say what hollow markers mean; nothing where nothing was rescored."""
         if not self.factor:
             return ""
         return (
@@ -141,7 +141,7 @@ def _with_k(text: str, k: int | None) -> str:
 
 
 def on_front(sizes: Sequence[float] | pd.Series, values: Sequence[float] | pd.Series) -> np.ndarray:
-    """Whether no other setting is at least as good and smaller, or better and no larger (in whole bytes)."""
+    """Mark each setting that no other beats: at least as good and smaller, or better and no larger, in whole bytes."""
     bytes_m, values_m = np.round(np.asarray(sizes, dtype=float)), np.asarray(values, dtype=float)
     smaller, better = bytes_m[:, None] < bytes_m, values_m[:, None] > values_m
     beats = (smaller & (values_m[:, None] >= values_m)) | (better & (bytes_m[:, None] <= bytes_m))
@@ -149,7 +149,7 @@ def on_front(sizes: Sequence[float] | pd.Series, values: Sequence[float] | pd.Se
 
 
 def slices(results: Results) -> list[Slice]:
-    """The datasets of a folder in the order of its meta.json; those without any result are left out."""
+    """Return the datasets of a folder in the order of its meta.json; those without any result are left out."""
     with_result = set(results.pooled["dataset"])
     return [_slice(results, name) for name in results.meta["datasets"] if name in with_result]
 

@@ -75,7 +75,7 @@ def frontier(part: Slice) -> Figure | None:
 
 
 def families_of(bits: Mapping[str, float]) -> dict[str, list[str]]:
-    """Names that differ in their last number alone, as in rabitq1 to rabitq8, of three sizes or more."""
+    """Group names that differ in their last number alone, as in rabitq1 to rabitq8, of three sizes or more."""
     groups: dict[str, list[str]] = {}
     for name in bits:
         last = next(reversed(list(re.finditer(r"_?\d+(_\d+)?(?=_|$)", name))), None)

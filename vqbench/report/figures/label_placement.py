@@ -35,7 +35,7 @@ class Label:
 
 
 def spread(wanted: Sequence[float] | np.ndarray, heights: Sequence[float], lowest: float, highest: float) -> np.ndarray:
-    """The centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
+    """Find the centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
 
     With the heights below subtracted this is an isotonic regression: neighbours that clash are pooled.
     """
@@ -56,7 +56,7 @@ def spread(wanted: Sequence[float] | np.ndarray, heights: Sequence[float], lowes
 
 
 def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
-    """A column of labels right of the axes, joined to their points by thin lines.
+    """Write a column of labels right of the axes, joined to their points by thin lines.
 
     Args:
         height: That of the axes in inches, about.
@@ -80,14 +80,14 @@ def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
 
 
 def apart(ax: Axes, labels: Sequence[Label]) -> None:
-    """Short labels inside the axes, each near its point and clear of the others and of all points."""
+    """Write short labels inside the axes, each near its point and clear of the others and of all points."""
     ax.get_figure(root=True).draw_without_rendering()  # pyright: ignore[reportOptionalMemberAccess]
     points = ax.transData.transform([(label.x, label.y) for label in labels])
     within(ax, [[label] for label in labels], [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in points])
 
 
 def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -> None:
-    """Labels inside the axes, without overlap. The layout must be final.
+    """Write labels inside the axes, without overlap. The layout must be final.
 
     A large group gets a column of its own, in order; the others stand at the nearest free place.
 

@@ -64,7 +64,7 @@ class Look:
 
 
 def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
-    """float, int8, binary or other; a 48-byte product code is no binary one, so bytes come last."""
+    """Tell float, int8, binary and other apart; a 48-byte product code is not binary, so bytes come last."""
     if (is_binary or "binary" in name) and bytes_per_dimension <= 0.2:
         return "binary"
     if bytes_per_dimension >= 2 or name.startswith("float"):
@@ -75,7 +75,7 @@ def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
 
 
 def looks_of(families: Mapping[str, str], similarities: Mapping[str, str]) -> dict[str, Look]:
-    """A look for each variant: the family's hue, shaded by its place in the family."""
+    """Give each variant a look: the family's hue, shaded by its place in the family."""
     looks = {}
     for family in _FAMILIES:
         members = [name for name in families if families[name] == family]
@@ -90,7 +90,7 @@ def _shade(family: str, shade: float) -> str:
 
 
 def rescored_mark(factor: int) -> list[Artist]:
-    """The entry of a legend for hollow markers; none where ``factor`` is 0."""
+    """Return the entry of a legend for hollow markers; none where ``factor`` is 0."""
     text = f"rescored {TIMES}{factor} (float32)"
     return [Line2D([], [], color=GREY, marker="o", mfc="white", ls=":", ms=6, label=text)] if factor else []
 

@@ -19,7 +19,7 @@ class Series:
 
 
 def find_series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[str]) -> list[Series]:
-    """The series along that setting which orders the most datasets."""
+    """Find the series along the setting that orders the most datasets."""
     nodes = config.get("datasets") if isinstance(config, Mapping) else None
     nodes = {name: node for name, node in (nodes or {}).items() if name in datasets}
     keys = sorted({key for node in nodes.values() for key, value in node.items() if _is_number(value)})

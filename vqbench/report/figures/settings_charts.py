@@ -22,7 +22,7 @@ _TARGET = "#9A6A00"
 
 
 def front_of(settings: Sequence[Setting], n: int) -> list[Setting]:
-    """The settings that no other beats in memory and in value, smallest first; of equals the one rescored least."""
+    """Select the settings that no other beats in memory and in value, smallest first; of equals the one rescored least."""
     front = on_front([s.ram(n) for s in settings], [s.value for s in settings])
     ordered = sorted((s for s, on in zip(settings, front, strict=True) if on), key=lambda s: (s.oversample, s.variant))
     alike = {round(s.ram(n)): s for s in reversed(ordered)}
@@ -30,7 +30,7 @@ def front_of(settings: Sequence[Setting], n: int) -> list[Setting]:
 
 
 def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting], ident: str) -> Chart:
-    """overlap@k against memory: the Pareto front is numbered, the recommended settings are ringed."""
+    """Draw overlap@k against memory: the Pareto front is numbered, the recommended settings are ringed."""
     front = front_of(settings, n)
     rest = [s for s in settings if s not in front]
     named = [*front, *(s for s in rest if s in chosen)]  # these too are explained in the key
@@ -89,7 +89,7 @@ def _named_facts(s: Setting, n: int) -> str:
 
 
 def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart | None:
-    """overlap@k over the oversample factor, for the best variants of each size."""
+    """Draw overlap@k over the oversample factor, for the best variants of each size."""
     factors = sorted({s.oversample for s in settings})
     if len(factors) < 2:
         return None
@@ -136,7 +136,7 @@ def _worth_a_line(settings: Sequence[Setting], n: int) -> list[str]:
 
 
 def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: str) -> Chart:
-    """The front of every dataset: overlap over memory relative to float32.
+    """Draw the front of every dataset: overlap over memory relative to float32.
 
     Args:
         datasets: By name: settings, number of vectors, bytes of a float32 vector.

@@ -34,7 +34,7 @@ MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
 @contextmanager
 def drawing(font: float = 9) -> Iterator[None]:
-    """Within it, matplotlib draws in this style; afterwards its settings are as before.
+    """Let matplotlib draw in this style; afterwards its settings are as before.
 
     Names come from users: ``$`` is no formula. Ids in scripts that the font lacks stay text in the SVG.
 
@@ -198,7 +198,7 @@ def within_unit(ax: Axes) -> None:
 
 
 def number(value: float) -> str:
-    """Three decimals where they say something, else one significant digit: 0.978, 5e-06, 0."""
+    """Write three decimals where they say something, else one significant digit: 0.978, 5e-06, 0."""
     if value == 0:
         return "0"
     if abs(value) < 0.0095:
@@ -207,20 +207,20 @@ def number(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p value as people write it: 0.012, < 0.001."""
+    """Write a p value: 0.012, < 0.001."""
     return "< 0.001" if value < 0.001 else share(value)
 
 
 def size(count: float) -> str:
-    """Bytes as people write them: 48 B, 1,536 B, 49.2 B."""
+    """Write bytes: 48 B, 1,536 B, 49.2 B."""
     return f"{count:,.0f} B" if abs(count - round(count)) < 0.05 else f"{count:,.1f} B"
 
 
 def quoted(name: object) -> str:
-    """An id in a sentence."""
+    """Put an id in quotation marks, cut to 40 letters."""
     return f"\N{LEFT DOUBLE QUOTATION MARK}{short(str(name), 40)}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def short(text: str, width: int) -> str:
-    """Text cut to a width, with an ellipsis."""
+    """Cut text to a width, with an ellipsis."""
     return text if len(text) <= width else text[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
