@@ -160,7 +160,7 @@ def engine_bytes(part: Slice) -> Figure | None:
 
 
 def engine_chart(rows: pd.DataFrame, k: int, ident: str) -> Chart:
-    """Draw the report's chart: engine less prediction over predicted overlap; hollow: the engine returns other lists."""
+    """Draw engine less prediction over predicted overlap; hollow: the engine returns other lists."""
 
     def draw(ax: Axes) -> None:
         ax.axhline(0, color=GREY, lw=0.8)

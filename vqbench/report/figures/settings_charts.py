@@ -22,7 +22,7 @@ _TARGET = "#9A6A00"
 
 
 def front_of(settings: Sequence[Setting], n: int) -> list[Setting]:
-    """Select the settings that no other beats in memory and in value, smallest first; of equals the one rescored least."""
+    """Select the settings that no other beats in memory and value, smallest first; of equals the least rescored."""
     front = on_front([s.ram(n) for s in settings], [s.value for s in settings])
     ordered = sorted((s for s, on in zip(settings, front, strict=True) if on), key=lambda s: (s.oversample, s.variant))
     alike = {round(s.ram(n)): s for s in reversed(ordered)}
