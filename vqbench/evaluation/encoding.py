@@ -14,7 +14,7 @@ from vqbench.numerics.arrays import Codes, Floats, Ints, block_rows, blocks
 from vqbench.numerics.exact_sum import ExactSum
 from vqbench.numerics.kernels.choice import in_order
 from vqbench.numerics.packing import unpack_bits
-from vqbench.quantizers.base import Codec, coded, decoded
+from vqbench.quantizers.base import Codec, decode_checked, encode_checked
 from vqbench.search.similarity import CodeArray, CodeBlocks
 from vqbench.storage.scratch import Scratch, has_room
 from vqbench.storage.vectors import Vectors
@@ -43,10 +43,10 @@ class Recoded(_FromVectors):
     """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
 
     def block(self, start: int, stop: int) -> Codes:
-        return coded(self.codec, self.corpus.block(start, stop))
+        return encode_checked(self.codec, self.corpus.block(start, stop))
 
     def take(self, rows: Ints) -> Codes:
-        return coded(self.codec, self.corpus.take(rows))
+        return encode_checked(self.codec, self.corpus.take(rows))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Made(_FromVectors):
 
     @cached_property
     def _codes_nb(self) -> Codes:
-        return np.concatenate([coded(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
+        return np.concatenate([encode_checked(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class Encoded:
 
 def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
     """One pass over the corpus."""
-    held = _Held(codec, corpus, coded(codec, corpus.block(0, 1)).shape[1])
+    held = _Held(codec, corpus, encode_checked(codec, corpus.block(0, 1)).shape[1])
     sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
 
     def encode(span: tuple[int, int]) -> tuple[Codes, list[Floats], Ints]:
         x_nd = corpus.block(*span)
-        block_nb = coded(codec, x_nd)
-        decoded_nd = decoded(codec, block_nb) if metrics else x_nd
+        block_nb = encode_checked(codec, x_nd)
+        decoded_nd = decode_checked(codec, block_nb) if metrics else x_nd
         bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
 

@@ -13,7 +13,7 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
-from vqbench.quantizers.base import Codec, Similarity, coded, decoded
+from vqbench.quantizers.base import Codec, Similarity, decode_checked, encode_checked
 from vqbench.search.similarity import CodeBlocks, meet
 from vqbench.search.tie_order import sorted_by_id, top_by_id
 from vqbench.search.topk import Hits, Search
@@ -68,7 +68,7 @@ def take_samples(
             data.ids[example],
             index=np.arange(codec.core.d),
             value=codec.project(vector_d[None, :])[0],
-            code=_stored(codec.core, coded(codec, vector_d[None, :]))[0],
+            code=_stored(codec.core, encode_checked(codec, vector_d[None, :]))[0],
         )
     ]
     if encoded.balance_d is not None:
@@ -149,7 +149,7 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
     try:
         return codec.integers(codes_nb).astype(np.float64)
     except NotApplicableError:
-        return decoded(codec, codes_nb).astype(np.float64)
+        return decode_checked(codec, codes_nb).astype(np.float64)
 
 
 def _pairs(bench: Bench) -> tuple[Ints, Ints, Floats]:
