@@ -17,7 +17,7 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.binary import Binary
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
 from vqbench.quantizers.transforms.rotation import Hadamard, HadamardRotation, Orthogonal, Rotation
 from vqbench.quantizers.variant import Variant
 
@@ -27,7 +27,7 @@ SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 70))
 ROWS = hnp.arrays(np.float32, SHAPES, elements=st.floats(-100, 100, width=32))
 
 
-def _fit(spec: Transform, d: int, seed: int = 0) -> Fitted:
+def _fit(spec: Transform, d: int, seed: int = 0) -> FittedTransform:
     return spec.fit(np.zeros((1, d), np.float32), np.random.default_rng(seed))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from vqbench.numerics.arrays import Codes, Floats, Ints
 from vqbench.numerics.packing import expand_bits
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.layout import BlockCodec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +99,13 @@ def _side_means(sample_nd: Floats, threshold: Floats | float, axis: int | None) 
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryCodec(BlockCodec):
-    """Packed bits, first dimension in the highest bit. What was learned is an array, what is known beforehand a float."""
+    """Packed bits, first dimension in the highest bit. What was learned is an array, what was known before a float."""
 
     threshold: Floats | float  # float64, a scalar or ``(d,)``, as the two levels
     low: Floats | float
     high: Floats | float
 
     is_binary = True
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(count=self.d, bits=1)
 
     def encode_block(self, x_nd: Floats) -> Codes:
         return self.layout.pack(x_nd > self.threshold)

@@ -10,8 +10,8 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import LARGEST
 
 _TYPES = {
     "bfloat16": ml_dtypes.bfloat16,

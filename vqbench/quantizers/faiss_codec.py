@@ -143,10 +143,6 @@ class FaissSigns(_SteppedCodec):
         return self.bits
 
     @property
-    def layout(self) -> Layout:
-        return Layout(count=self.bits, bits=1)
-
-    @property
     def _thresholds(self) -> Floats:
         return self.parts[0]
 

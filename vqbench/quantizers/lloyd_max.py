@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vqbench.numerics.arrays import Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import to_float32
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
 from vqbench.quantizers.parts.levels import float32_thresholds, gaussian_levels, midpoints, nearest_levels
 from vqbench.quantizers.parts.ranges import square_deviations
+from vqbench.quantizers.parts.rounding import to_float32
 from vqbench.quantizers.parts.spec import Bits
 
 _ROUNDS = 1000  # of 1-D k-means; samples of 20,000 take under 100, eight million numbers up to 2000

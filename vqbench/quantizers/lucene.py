@@ -10,8 +10,8 @@ import numpy as np
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import LARGEST
 
 _TOGETHER = 20  # vectors whose components are ranked at a time (SCRATCH_SIZE)
 _LEAST_SHARE = np.float32(0.9)

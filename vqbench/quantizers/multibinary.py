@@ -11,11 +11,10 @@ import numpy as np
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import to_float32
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
 from vqbench.quantizers.parts.ledger import Item, Ledger
-from vqbench.quantizers.parts.qdrant_query import query_levels
 from vqbench.quantizers.parts.ranges import square_deviations
+from vqbench.quantizers.parts.rounding import query_levels, to_float32
 from vqbench.quantizers.parts.stored import stored_items
 
 #: Where the middle cell ends, in standard deviations from the mean (Qdrant's SIGMAS).
@@ -204,6 +203,6 @@ class TernaryCodec(BlockCodec):
 
     def ledger(self) -> Ledger:
         """A cell takes a fifth of a byte; what is left of the last byte is padding."""
-        filling = -self.d % 5 / 5
-        padding = (Item("padding", "vector", filling),) if filling else ()
-        return Ledger((Item("code", "vector", self.d / 5), *padding, *stored_items(self.learned())))
+        code, stored = self.d / 5, self.layout.count
+        padding = (Item("padding", "vector", stored - code),) if stored > code else ()
+        return Ledger((Item("code", "vector", code), *padding, *stored_items(self.learned())))

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.ledger import Ledger
+from vqbench.quantizers.parts.layout import BlockCodec
 
 #: Steps per unit: [-1, 1] becomes the codes 0 to 254; 255 is never used.
 SCALE = 127
@@ -39,12 +39,12 @@ class OffsetInt8(Quantizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OffsetInt8Codec(Codec):
+class OffsetInt8Codec(BlockCodec):
     """Unsigned bytes; nothing is learned."""
 
     half_step: bool
 
-    def encode(self, x_nd: Floats) -> Codes:
+    def encode_block(self, x_nd: Floats) -> Codes:
         return (np.clip(x_nd.astype(np.float64) + 1, 0, 2) * SCALE).astype(np.uint8)
 
     def decode(self, codes_nb: Codes) -> Floats:
@@ -56,9 +56,6 @@ class OffsetInt8Codec(Codec):
 
     def clipped(self, x_nd: Floats) -> Bools:
         return np.abs(x_nd) > 1
-
-    def ledger(self) -> Ledger:
-        return Ledger.of_bits(bits=8 * self.d)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +75,10 @@ class WrapInt8(Quantizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrapInt8Codec(Codec):
+class WrapInt8Codec(BlockCodec):
     """Signed bytes, wrapped modulo 256 as a C cast does on common hardware."""
 
-    def encode(self, x_nd: Floats) -> Codes:
+    def encode_block(self, x_nd: Floats) -> Codes:
         return np.mod(_steps(x_nd), 256).astype(np.uint8)  # numpy leaves an out-of-range cast to the platform
 
     def decode(self, codes_nb: Codes) -> Floats:
@@ -93,9 +90,6 @@ class WrapInt8Codec(Codec):
     def clipped(self, x_nd: Floats) -> Bools:
         steps_nd = _steps(x_nd)
         return (steps_nd < -128) | (steps_nd > 127)
-
-    def ledger(self) -> Ledger:
-        return Ledger.of_bits(bits=8 * self.d)
 
 
 def _steps(x_nd: Floats) -> Floats:

@@ -10,9 +10,9 @@ import numpy as np
 from vqbench.numerics.arrays import Codes, Floats
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import to_float32
-from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.layout import BlockCodec
 from vqbench.quantizers.parts.ranges import square_deviations
+from vqbench.quantizers.parts.rounding import to_float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +55,6 @@ class OpenSearchBinaryCodec(BlockCodec):
     @property
     def code_bits(self) -> int:
         return self.thresholds_bd.size
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(count=self.code_bits, bits=1)
 
     def encode_block(self, x_nd: Floats) -> Codes:
         return self.layout.pack(np.concatenate([x_nd > threshold_d for threshold_d in self.thresholds_bd], axis=1))

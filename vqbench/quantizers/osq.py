@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vqbench.errors import NotApplicableError
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, row_dots
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
-from vqbench.quantizers.parts.float32 import to_float32
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import to_float32
 from vqbench.quantizers.parts.spec import Bits, Limits
 
 #: Half widths, in standard deviations, of the uniform grid of 1 to 8 bits that fits a Gaussian best: the

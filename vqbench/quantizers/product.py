@@ -113,10 +113,9 @@ def nearest(x_nw: Floats, centroids_kw: Floats, kernels: Any = None) -> Ints:
     up squares of whole numbers to at most 2**44. So only their difference is rounded, in the same way
     whatever rows stand beside this one.
     """
-    if kernels is not None:
-        rows_nw = _on_grid(x_nw)
-        return _raced(rows_nw, _longest(rows_nw), centroids_kw, kernels)
-    return _argmax(x_nw, *_gridded(centroids_kw))
+    if kernels is None:
+        return _argmax(x_nw, *_gridded(centroids_kw))
+    return _raced(*_on_grid(x_nw), centroids_kw, kernels)
 
 
 def _gridded(centroids_kw: Floats) -> tuple[Floats, Floats]:
@@ -134,13 +133,13 @@ def _argmax(x_nw: Floats, grid_wk: Floats, halves_k: Floats) -> Ints:
     return index_n
 
 
-def _on_grid(x_nw: Floats) -> Floats:
-    """Rows as products round them, float32: nothing is lost, since they came as float32, on that grid or coarser."""
-    return rows_on_grid(x_nw).astype(np.float32)
+def _on_grid(x_nw: Floats) -> tuple[Floats, float]:
+    """Rows as products round them, and the longest norm.
 
-
-def _longest(rows_nw: Floats) -> float:
-    return float(row_norms(rows_nw).max(initial=0))
+    float32: nothing is lost, since they came as float32, on that grid or coarser.
+    """
+    rows_nw = rows_on_grid(x_nw).astype(np.float32)
+    return rows_nw, float(row_norms(rows_nw).max(initial=0))
 
 
 def _raced(rows_nw: Floats, longest: float, centroids_kw: Floats, kernels: Any) -> Ints:
@@ -164,10 +163,9 @@ def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator, ker
     if len(distinct_uw) <= k:  # each value is its own centroid, the last one several times
         return distinct_uw[np.minimum(np.arange(k), len(distinct_uw) - 1)]
     centroids_kw = distinct_uw[rng.choice(len(distinct_uw), k, replace=False)]
-    before_n, rows_nw = np.full(len(x_nw), -1), x_nw if kernels is None else _on_grid(x_nw)
-    longest = _longest(rows_nw)
+    before_n, on_grid_once = np.full(len(x_nw), -1), None if kernels is None else _on_grid(x_nw)
     for _ in range(iterations):
-        index_n = nearest(x_nw, centroids_kw) if kernels is None else _raced(rows_nw, longest, centroids_kw, kernels)
+        index_n = _raced(*on_grid_once, centroids_kw, kernels) if on_grid_once else nearest(x_nw, centroids_kw)
         if np.array_equal(index_n, before_n):
             break
         before_n = index_n

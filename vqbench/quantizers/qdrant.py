@@ -9,10 +9,9 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, row_dots
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST, half_up
 from vqbench.quantizers.parts.layout import BlockCodec, Layout, SymmetricCodec
-from vqbench.quantizers.parts.qdrant_query import query_levels
 from vqbench.quantizers.parts.ranges import order_statistic
+from vqbench.quantizers.parts.rounding import LARGEST, half_up, query_levels
 from vqbench.quantizers.parts.spec import Limits
 
 #: The largest code: seven bits of the byte are used.

@@ -13,8 +13,8 @@ from vqbench.errors import NotApplicableError
 from vqbench.numerics.arrays import Codes, Floats, Ints, row_dots, row_norms
 from vqbench.numerics.packing import plus_minus
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
-from vqbench.quantizers.parts.float32 import to_float32
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import to_float32
 from vqbench.quantizers.parts.spec import Bits
 
 #: Standard deviations of the error that the bound allows: the paper's epsilon_0 (section 5.2.4).

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.layout import BlockCodec
 
 #: 2 / 255 as the C code holds it: so little above it that 1 becomes 126, not 127.
 STEP = np.float64(np.float32(2 / 255))
@@ -35,10 +35,6 @@ class SqliteVecInt8(Quantizer):
 @dataclass(frozen=True, kw_only=True)
 class SqliteVecInt8Codec(BlockCodec):
     """Signed bytes; nothing is learned."""
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(count=self.d, bits=8)
 
     def encode_block(self, x_nd: Floats) -> Codes:
         levels_nd = (x_nd.astype(np.float64) + 1) / STEP - 128

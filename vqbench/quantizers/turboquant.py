@@ -14,9 +14,9 @@ from vqbench.numerics.arrays import Codes, Floats, Ints, row_norms
 from vqbench.numerics.exact_products import exact_product, on_grid
 from vqbench.numerics.orthonormal import haar, on_unit_grid
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST, to_float32
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
 from vqbench.quantizers.parts.levels import float32_thresholds, gaussian_levels, nearest_levels, symmetric_levels
+from vqbench.quantizers.parts.rounding import LARGEST, to_float32
 from vqbench.quantizers.parts.spec import Bits
 
 Codebook = Literal["gaussian", "beta"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqbench.numerics.arrays import Codes, Floats, Ints, row_norms
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.layout import BlockCodec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +32,6 @@ class UsearchInt8(Quantizer):
 @dataclass(frozen=True, kw_only=True)
 class UsearchInt8Codec(BlockCodec):
     """Signed bytes; nothing is learned."""
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(count=self.d, bits=8)
 
     def encode_block(self, x_nd: Floats) -> Codes:
         x_nd = x_nd.astype(np.float64)

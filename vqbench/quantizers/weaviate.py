@@ -9,8 +9,8 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, row_dots
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST
 from vqbench.quantizers.parts.layout import BlockCodec, Layout, SymmetricCodec
+from vqbench.quantizers.parts.rounding import LARGEST
 
 _QUERY_TOP = 31  # queries of 1-bit codes have 5 bits
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.float32 import LARGEST
-from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.layout import BlockCodec
+from vqbench.quantizers.parts.rounding import LARGEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,6 @@ class WrappedCodec(BlockCodec):
     step_d: Floats  # float32
 
     numbers_at_once = 2**15
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(count=self.d, bits=8)
 
     def _scaled(self, x_nd: Floats) -> Floats:
         """What is cast; where step is 0, not 0 / 0 but 0."""

@@ -123,7 +123,9 @@ def meet(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Simila
         return _estimated(core, codec.core_queries(queries_qd), codes)
     query_codes_qb = encode_checked(codec, queries_qd)
     if similarity == "symmetric":
-        return Sides(decode_checked(codec, query_codes_qb), CodeRows(codes, partial(decode_checked, codec), codec.d), Cosine())
+        return Sides(
+            decode_checked(codec, query_codes_qb), CodeRows(codes, partial(decode_checked, codec), codec.d), Cosine()
+        )
     if similarity == "raw":
         rows = CodeRows(codes, lambda codes_nb: core.integers(codes_nb).astype(np.float64), core.d)
         return Sides(rows.view(query_codes_qb), rows, Cosine(np.float64))

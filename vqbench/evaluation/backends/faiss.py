@@ -14,7 +14,15 @@ import numpy as np
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.backends.base import Backend, Engine, Held, parts, sign_bits
 from vqbench.numerics.arrays import Floats, Ints, Rows
-from vqbench.quantizers.parts.faiss_index import fill_factory, load_faiss, build_index, one_thread, set_seeds, faiss_message, transforms_of
+from vqbench.quantizers.parts.faiss_index import (
+    build_index,
+    faiss_message,
+    fill_factory,
+    load_faiss,
+    one_thread,
+    set_seeds,
+    transforms_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +70,7 @@ class Faiss(Backend):
 
 @dataclass(frozen=True, kw_only=True)
 class FaissBits(Backend):
-    """IndexBinaryFlat over the bits ``x > 0``, fill_factory up with zeros to whole bytes."""
+    """IndexBinaryFlat over the bits ``x > 0``, filled up with zeros to whole bytes."""
 
     engine: ClassVar[str] = "faiss"
     package: ClassVar[str] = "faiss-cpu"

@@ -24,7 +24,7 @@ BEYOND = 1e15  # faiss squares in float32: larger components are cut off before 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A map before the codes: minus ``mean``, to unit length if there is a mean (ITQ), times ``matrix``, plus ``bias``."""
+    """A map before the codes: minus mean, to unit length if there is a mean (ITQ), times matrix, plus bias."""
 
     matrix_wd: Floats  # ``(width, d)`` float32 with orthonormal rows or columns, on the grid of ``exact_product``
     bias_w: Floats  # float32, empty where faiss has none, as the mean

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
 from vqbench.numerics.packing import pack_levels, packed_bytes, unpack_levels
 from vqbench.quantizers.base import Codec
-from vqbench.quantizers.parts.float32 import LARGEST, to_float32
 from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.rounding import LARGEST, to_float32
 from vqbench.quantizers.parts.stored import stored_arrays, stored_items
 
 
@@ -76,9 +76,9 @@ class BlockCodec(Codec):
     numbers_at_once: ClassVar[int] = 2**17
 
     @property
-    @abstractmethod
     def layout(self) -> Layout:
-        """The parts of a code."""
+        """The parts of a code. By default a bit for each that is compared, or a byte for each dimension."""
+        return Layout(count=self.code_bits, bits=1) if self.is_binary else Layout(count=self.d, bits=8)
 
     @abstractmethod
     def encode_block(self, x_nd: Floats) -> Codes:

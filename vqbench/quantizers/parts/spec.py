@@ -47,7 +47,7 @@ Count = Annotated[int, Limits(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec(ABC):
+class Spec(ABC):  # noqa: B024  # its subclasses say what ``fit`` returns
     """A setting without state: a frozen dataclass whose fields are checked when it is made.
 
     A ``Literal`` takes one of its values; ``Annotated[float, Limits(...)]`` a number within limits.
@@ -67,7 +67,7 @@ class Spec(ABC):
 
 
 def check_fields(spec: object) -> None:
-    """Raise VqbenchError for the first field of a dataclass whose value is no choice of its type, or outside its limits."""
+    """Raise VqbenchError for the first field of a dataclass whose value its type or its limits exclude."""
     for name, options in _options(type(spec)).items():
         value = getattr(spec, name)
         for option in options if value is not None else ():

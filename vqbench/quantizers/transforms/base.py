@@ -78,3 +78,18 @@ def check_width(m: int | None, d: int) -> int:
     if m is not None and m > d:
         raise NotApplicableError(f"m = {m}: the vectors have only {d} dimensions to choose from")
     return d if m is None else m
+
+
+def walsh_hadamard(x_wn: Floats, spare_wn: Floats, first: int, end: int) -> tuple[Floats, Floats]:
+    """Add and subtract numbers that are ``first``, then twice as far ... below ``end`` apart along the first axis.
+
+    Blocks of ``end / first`` numbers are transformed, without a scale. Returns the result and the array that is
+    spare then.
+    """
+    apart = first
+    while apart < end:
+        pairs, mixed = (array.reshape(-1, 2, apart, x_wn.shape[1]) for array in (x_wn, spare_wn))
+        np.add(pairs[:, 0], pairs[:, 1], out=mixed[:, 0])
+        np.subtract(pairs[:, 0], pairs[:, 1], out=mixed[:, 1])
+        x_wn, spare_wn, apart = spare_wn, x_wn, 2 * apart
+    return x_wn, spare_wn

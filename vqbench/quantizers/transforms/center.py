@@ -10,7 +10,7 @@ import numpy as np
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import on_unit_grid, principal_axes
-from vqbench.quantizers.parts.float32 import to_float32
+from vqbench.quantizers.parts.rounding import to_float32
 from vqbench.quantizers.parts.spec import Limits
 from vqbench.quantizers.transforms.base import FittedTransform, Transform
 

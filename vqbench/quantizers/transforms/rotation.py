@@ -11,7 +11,7 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
 from vqbench.numerics.orthonormal import haar, on_unit_grid
 from vqbench.quantizers.parts.spec import Limits
-from vqbench.quantizers.transforms.base import FittedTransform, Projection, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Projection, Transform, walsh_hadamard
 
 _ROWS = 64  # rows at a time: two float64 buffers of 384 dimensions fill 400 kB of cache
 
@@ -88,7 +88,7 @@ class HadamardRotation(FittedTransform):
             for factors_w1, order_w in zip(factors_rw1, self.permutations_rw, strict=True):
                 x_wn *= factors_w1
                 np.take(x_wn, order_w, axis=0, out=spare_wn, mode="clip")  # the default mode would copy
-                x_wn, spare_wn = _walsh_hadamard(spare_wn, x_wn, self._block)
+                x_wn, spare_wn = walsh_hadamard(spare_wn, x_wn, self.width // self._block, self.width)
             y_nw[start:stop] = x_wn.T
         return y_nw
 
@@ -99,7 +99,7 @@ class HadamardRotation(FittedTransform):
             x_wn = y_nw[start:stop].T.astype(np.float64, order="C")
             spare_wn = np.empty_like(x_wn)
             for factors_w1, back_w in reversed(steps):
-                x_wn, spare_wn = _walsh_hadamard(x_wn, spare_wn, self._block)
+                x_wn, spare_wn = walsh_hadamard(x_wn, spare_wn, self.width // self._block, self.width)
                 np.take(x_wn, back_w, axis=0, out=spare_wn, mode="clip")
                 spare_wn *= factors_w1
                 x_wn, spare_wn = spare_wn, x_wn
@@ -108,27 +108,14 @@ class HadamardRotation(FittedTransform):
 
     @property
     def _block(self) -> int:
-        """The largest power of two that divides the width."""
+        """The length of a transform: the largest power of two that divides the width.
+
+        The w / block numbers that stand side by side belong to different blocks: which numbers share a
+        block is random anyway, and so each addition covers a longer stretch of memory.
+        """
         return self.width & -self.width
 
     def _factors(self) -> Floats:
         """Signs as factors ``(rounds, width, 1)``, with the scale that makes a block orthogonal."""
         signs_rw = np.unpackbits(self.signs_rb, axis=1, count=self.width)
         return (1 - 2.0 * signs_rw[:, :, None]) / np.sqrt(self._block)
-
-
-def _walsh_hadamard(x_wn: Floats, spare_wn: Floats, block: int) -> tuple[Floats, Floats]:
-    """Unscaled transforms along the first axis; the result and the array that is spare then.
-
-    The w / block numbers that stand side by side belong to different blocks: which numbers share a
-    block is random anyway, and so each addition covers a longer stretch of memory.
-    """
-    width, n = x_wn.shape
-    apart = width // block
-    while apart < width:
-        pairs, mixed = x_wn.reshape(-1, 2, apart, n), spare_wn.reshape(-1, 2, apart, n)
-        np.add(pairs[:, 0], pairs[:, 1], out=mixed[:, 0])
-        np.subtract(pairs[:, 0], pairs[:, 1], out=mixed[:, 1])
-        x_wn, spare_wn = spare_wn, x_wn
-        apart *= 2
-    return x_wn, spare_wn

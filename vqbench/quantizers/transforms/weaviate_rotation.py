@@ -9,9 +9,9 @@ import numpy as np
 
 from vqbench.errors import NotApplicableError
 from vqbench.numerics.arrays import Floats, Ints, blocks
-from vqbench.quantizers.parts.float32 import to_float32
+from vqbench.quantizers.parts.rounding import to_float32
 from vqbench.quantizers.parts.spec import Limits
-from vqbench.quantizers.transforms.base import FittedTransform, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Transform, walsh_hadamard
 
 _UNIT = 64  # the width is a multiple of it
 _BLOCKS = (256, _UNIT)  # lengths of the Walsh-Hadamard transforms, longest first
@@ -90,15 +90,6 @@ class WeaviateRotated(FittedTransform):
         start = 0
         for block in _BLOCKS:
             stop = start + (self.width - start) // block * block
-            _walsh_hadamard(x_wn[start:stop], block)
+            scaled_wn = x_wn[start:stop] * block**-0.5
+            x_wn[start:stop], _ = walsh_hadamard(scaled_wn, np.empty_like(scaled_wn), 1, block)
             start = stop
-
-
-def _walsh_hadamard(x_wn: Floats, block: int) -> None:
-    """Orthonormal transform of each ``block`` numbers along the first axis, in place."""
-    x_wn *= block**-0.5
-    half = 1
-    while half < block:
-        pairs = x_wn.reshape(-1, 2, half, x_wn.shape[1])
-        pairs[:, 0], pairs[:, 1] = pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]
-        half *= 2
