@@ -197,7 +197,7 @@ def test_the_estimate_is_lucenes_score_of_the_stored_bytes(bits: int, query_bits
             step = (high - low) / (2**bits - 1)
             product = sum(a * b for a, b in zip(levels, levels_q, strict=True))
             score = low * low_q * d + low_q * step * total + low * step_q * sum_q + step * step_q * product
-            lucene = score + dot_q + dot - float(codec.square)
+            lucene = score + dot_q + dot - float(codec.center_square)
             assert ours + (dot_q - met_dot) == pytest.approx(lucene, abs=1e-6)
     assert np.array_equal(codec.center_d, center.mean_d)  # type: ignore[attr-defined]
 
