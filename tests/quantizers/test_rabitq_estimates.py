@@ -179,7 +179,8 @@ def test_recall_is_at_least_that_of_faiss(bits: int, theirs: float) -> None:
         similarity="estimate",
     )
     chain = variant.fit(x_nd, 0)
-    scores_qn = chain.core.estimate_queries(chain.core_queries(queries_qd)) @ chain.core.estimate_rows(chain.encode(x_nd)).T
+    estimates_qw = chain.core.estimate_queries(chain.core_queries(queries_qd))
+    scores_qn = estimates_qw @ chain.core.estimate_rows(chain.encode(x_nd)).T
     found_qk = np.argsort(-scores_qn, axis=1)[:, :10]
     overlap = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(truth_qk, found_qk, strict=True)])
     assert overlap >= theirs - 0.02

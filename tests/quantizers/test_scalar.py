@@ -174,7 +174,7 @@ BAD = {
     "range = mse: not for scope vector": {"range": "mse", "scope": "vector"},
     "scope = dimension: a fixed range": {"range": "fixed", "low": 0, "high": 1},
     "low = 0, high = None: range fixed needs both": {"range": "fixed", "scope": "global", "low": 0},
-    "low = 1, high = 1: range fixed needs both, low below high": {"range": "fixed", "scope": "global", "low": 1, "high": 1},
+    "low = 1, high = 1: range fixed needs": {"range": "fixed", "scope": "global", "low": 1, "high": 1},
     "low = nan": {"range": "fixed", "scope": "global", "low": math.nan, "high": 1},
     "quantile = 0.9: only range quantile": {"quantile": 0.9},
     "sigmas = 3: only range sigma": {"range": "minmax", "sigmas": 3},

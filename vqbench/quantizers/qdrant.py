@@ -94,7 +94,7 @@ class QdrantBinary(Quantizer):
     >>> codec = QdrantBinary(query_bits=4).fit(np.zeros((1, 3), np.float32), np.random.default_rng(0))
     >>> codec.encode(np.float32([[-1, 0, 1]]))[:, :2]  # the first two of 16 bytes
     array([[32,  0]], dtype=uint8)
-    >>> codec.estimate_queries(np.float32([[-1, 0, 1]]))
+    >>> codec.estimate_queries(np.float32([[-1, 0.1, 1]]))
     array([[-15.,   1.,  15.]])
     """
 
@@ -128,6 +128,3 @@ class QdrantBinaryCodec(BlockCodec):
         if self.query_bits == 1:
             return (queries_qd > 0) * 2.0 - 1
         return 2 * query_levels(queries_qd, self.query_bits).astype(np.float64) - (2**self.query_bits - 1)
-
-    def estimate_rows(self, codes_nb: Codes) -> Floats:
-        return self.decode(codes_nb).astype(np.float64)

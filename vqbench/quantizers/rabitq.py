@@ -90,7 +90,7 @@ class RaBitQCodec(BlockCodec):
         codeword_nd = levels_nd - self._middle
         along_n = row_dots(codeword_nd, residual_nd)  # 0 for a zero residual only
         factor_n = row_dots(residual_nd, residual_nd) / np.where(along_n > 0, along_n, 1)
-        side = [factor_n]
+        side: list[Floats] = [factor_n]
         if self.spec.center:
             side.append(row_dots(x_nd, self.mean_d))
         if self.spec.bounded:
@@ -120,20 +120,6 @@ class RaBitQCodec(BlockCodec):
         whole_nd = _whole(size_nd, scale(size_nd, top), top).astype(np.uint8)
         return np.where(signs_nd, np.uint8(top + 1) + whole_nd, np.uint8(top) - whole_nd)
 
-    def _scaled(self, codes_nb: Codes, into_nd: Floats) -> dict[str, Floats]:
-        """Fill ``into_nd`` with f y, the estimates of x - c, and return the side values.
-
-        Codewords are exact in float32 and float64: a product is rounded once.
-        """
-        side = self.layout.side_values(codes_nb)
-        factor_n = side["factor"].astype(into_nd.dtype)
-        if self.spec.bits == 1:
-            plus_minus(codes_nb[:, : -(-self.d // 8)], factor_n / 2, into_nd)
-        else:
-            np.subtract(self.layout.numbers(codes_nb), into_nd.dtype.type(self._middle), out=into_nd)
-            into_nd *= factor_n[:, None]
-        return side
-
     def decode(self, codes_nb: Codes) -> Floats:
         return to_float32(self._rows(codes_nb, np.float64)[:, : self.d] + self.mean_d)
 
@@ -150,8 +136,14 @@ class RaBitQCodec(BlockCodec):
         return self._rows(codes_nb, np.float32)
 
     def _rows(self, codes_nb: Codes, dtype: type[np.floating]) -> Floats:
-        rows_nw = np.empty((len(codes_nb), self.d + 2), dtype)
-        side = self._scaled(codes_nb, rows_nw[:, : self.d])
+        """The rows of the estimate. Codewords are exact in float32 and float64: a product is rounded once."""
+        rows_nw, side = np.empty((len(codes_nb), self.d + 2), dtype), self.layout.side_values(codes_nb)
+        estimate_nd, factor_n = rows_nw[:, : self.d], side["factor"].astype(dtype)
+        if self.spec.bits == 1:
+            plus_minus(codes_nb[:, : -(-self.d // 8)], factor_n / 2, estimate_nd)
+        else:
+            np.subtract(self.layout.numbers(codes_nb), dtype(self._middle), out=estimate_nd)
+            estimate_nd *= factor_n[:, None]
         rows_nw[:, self.d] = side.get("<mean, x>", 0.0)
         rows_nw[:, self.d + 1] = 1
         return rows_nw

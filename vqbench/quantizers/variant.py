@@ -129,4 +129,4 @@ class TransformedCodec(Codec):
 def _learned_the_same(query: Codec, core: Codec) -> bool:
     """Whether the queries' codec holds the same arrays as the documents' codec, which need not be stored twice."""
     arrays, others = stored_arrays(query), stored_arrays(core)
-    return type(query) is type(core) and all(np.array_equal(arrays[name], others.get(name)) for name in arrays)
+    return type(query) is type(core) and all(np.array_equal(arrays[name], others[name]) for name in arrays)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks
 from vqbench.numerics.packing import pack_levels, packed_bytes, unpack_levels
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.parts.ledger import Item, Ledger
@@ -41,13 +41,13 @@ class Layout:
         stream = -(-self.count * self.bits // self.word) * self.word // 8
         return np.dtype([("numbers", np.uint8, (stream,)), *self.side])
 
-    def pack(self, numbers_nc: Ints, *side: Floats) -> Codes:
+    def pack(self, numbers_nc: Ints | Bools, *side: Floats) -> Codes:
         """Codes ``(n, bytes)`` of numbers ``(n, count)`` below ``2**bits`` and the side values, in order.
 
         A side value beyond the range of float32 becomes its largest number.
         """
         dtype = self.dtype
-        rows_n, stream_nb = np.zeros(len(numbers_nc), dtype), pack_levels(numbers_nc, self.bits)
+        rows_n, stream_nb = np.zeros(len(numbers_nc), dtype), pack_levels(np.asarray(numbers_nc, np.uint8), self.bits)
         rows_n["numbers"][:, : stream_nb.shape[1]] = stream_nb
         for (name, *_), values in zip(self.side, side, strict=True):
             rows_n[name] = np.clip(values, -LARGEST, LARGEST)
