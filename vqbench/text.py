@@ -134,6 +134,17 @@ def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * float(share(value)):.1f} %"
 
 
+def signed(value: float) -> str:
+    """Write a difference with its sign and three decimals; no sign where all decimals are zero, ``-`` if unknown.
+
+    >>> signed(0.1), signed(-0.00049), signed(float("nan"))
+    ('+0.100', '0.000', '-')
+    """
+    if math.isnan(value):
+        return "-"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
 def expanded(path: str) -> Path:
     """The path with ``~`` and ``~name`` as home folders, which no shell expands behind a ``=``."""
     try:

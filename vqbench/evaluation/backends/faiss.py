@@ -14,7 +14,15 @@ import numpy as np
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.backends.base import Backend, Engine, Held, row_blocks, sign_bits
 from vqbench.numerics.arrays import Rows
-from vqbench.quantizers.parts.faiss_index import filled, load_faiss, made, one_thread, prepare, said, transforms_of
+from vqbench.quantizers.parts.faiss_index import (
+    build_index,
+    faiss_message,
+    fill_factory,
+    load_faiss,
+    one_thread,
+    set_seeds,
+    transforms_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +44,7 @@ class Faiss(Backend, engine="faiss", package="faiss-cpu", module="faiss"):
     def build(self, corpus: Rows, rng: np.random.Generator, folder: Path) -> Engine:
         faiss: Any = load_faiss()
         metric = faiss.METRIC_L2 if self.metric == "l2" else faiss.METRIC_INNER_PRODUCT
-        index = made(faiss, corpus.d, filled(self.factory, corpus.d), metric)
+        index = build_index(faiss, corpus.d, fill_factory(self.factory, corpus.d), metric)
         with one_thread(faiss):
             kept = _seeded(faiss, index, int(rng.integers(2**31)))
             try:
@@ -44,7 +52,7 @@ class Faiss(Backend, engine="faiss", package="faiss-cpu", module="faiss"):
                     index.train(np.concatenate([x_nd for _, x_nd in row_blocks(corpus)]))
             except RuntimeError as error:
                 raise NotApplicableError(
-                    f"{self.factory}: faiss cannot train on {corpus.n} rows: {said(error)}"
+                    f"{self.factory}: faiss cannot train on {corpus.n} rows: {faiss_message(error)}"
                 ) from None
         del kept
         if self.query_bits is not None:
@@ -80,7 +88,7 @@ def _held(file_bytes: int, code_bytes: int) -> tuple[Held, ...]:
 def _seeded(faiss: Any, index: Any, seed: int) -> list[Any]:
     """Set seeds wherever faiss takes them; an index without a codec here has random rotations at most."""
     try:
-        return prepare(faiss, index, seed)
+        return set_seeds(faiss, index, seed)
     except NotApplicableError:
         for transform in transforms_of(faiss, index):
             if isinstance(transform, faiss.RandomRotationMatrix):
