@@ -22,7 +22,7 @@ from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
 from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.folders import conf_folder
 
 TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them
 EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name not in TIMED]

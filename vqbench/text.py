@@ -111,6 +111,12 @@ def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     return shown(text if len(text) <= most else f"{text[:most]}...")
 
 
+def fit_message(message: object, most: int = 2000) -> str:
+    """Return a message in one line, without its middle where somebody's file or setting made it endless."""
+    text = shown(str(message))
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
 def expanded(path: str) -> Path:
     """The path with ``~`` and ``~name`` as home folders, which no shell expands behind a ``=``."""
     try:

@@ -273,7 +273,7 @@ def test_nearest_prints_the_lists_side_by_side(capsys: pytest.CaptureFixture[str
 
 def test_list_shows_every_config(capsys: pytest.CaptureFixture[str]) -> None:
     from vqbench.experiment.config.compose import names
-    from vqbench.experiment.config.targets import conf_folder
+    from vqbench.experiment.config.folders import conf_folder
 
     assert main(["list"]) == 0
     shown = capsys.readouterr().out

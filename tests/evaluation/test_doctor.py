@@ -19,7 +19,7 @@ from vqbench.evaluation.doctor import sample as subjects
 from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
 from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
 from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.folders import conf_folder
 from vqbench.storage import vectors
 
 

@@ -22,8 +22,8 @@ from vqbench.evaluation.doctor.sample import Subject, look
 from vqbench.evaluation.doctor.spectrum import participation
 from vqbench.evaluation.doctor.spread import constant
 from vqbench.evaluation.doctor.trials import PROBES, cosines, overlaps
-from vqbench.experiment.config.targets import conf_folder
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.variants import build_variant
 from vqbench.quantizers.offset_int8 import OffsetInt8
 
 ROWS = clusters(n=220, d=24) * np.linspace(1, 2, 24) + np.linspace(-0.3, 0.4, 24)

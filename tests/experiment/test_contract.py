@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from places import ROOT
+from vqbench.experiment.config.headers import first_comment, read_header
 
 from vqbench.api import code_topk
 from vqbench.errors import NotApplicableError
 from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.headers import first_comment, read_header
 from vqbench.experiment.config.targets import BASES, allowed_targets, build, conf_folder
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.variants import build_variant
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.variant import Chain, Variant

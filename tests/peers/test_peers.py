@@ -29,7 +29,7 @@ from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import COLUMNS, Row, frame, markdown
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.folders import conf_folder
 from vqbench.experiment.plan import make_plan
 from vqbench.report.figures.folder import draw_all
 from vqbench.results.columns import SCHEMA

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 from places import ROOT
+from vqbench.experiment.config.headers import read_header
 
 from vqbench.api import code_topk
-from vqbench.experiment.config.headers import read_header
-from vqbench.experiment.config.targets import conf_folder
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.variants import build_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.variant import Variant

@@ -101,7 +101,8 @@ def _merged(metas: Sequence[Any]) -> dict[str, Any]:
     merged = dict(metas[0])
     if len(metas) > 1:
         _check_same_data(metas)
-        merged["datasets"] = {name: about for meta in metas for name, about in meta["datasets"].items()}
+        for key in ("datasets", "variants", "backends"):
+            merged[key] = {name: about for meta in metas for name, about in meta.get(key, {}).items()}
         merged["seeds"] = sorted({seed for meta in metas for seed in meta["seeds"]})
         merged["config"] = [meta["config"] for meta in metas]
     return merged

@@ -18,12 +18,11 @@ def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench.analysis.recommend import recommend
     from vqbench.cli.screens import recommend as screen
-    from vqbench.experiment.config.compose import names
-    from vqbench.experiment.config.targets import conf_folder
+    from vqbench.experiment.config.folders import config_names
     from vqbench.results.folder import read_results
 
     given = _recommend_parser().parse_args(arguments)
-    results, shipped = read_results(given.folder), names(conf_folder(), "quantizer")
+    results, shipped = read_results(given.folder), config_names("quantizer")
     found, mistakes = [], []
     for dataset in [given.dataset] if given.dataset else results.meta["datasets"]:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vqbench.errors import VqbenchError
-from vqbench.experiment.config.folders import GROUPS, config_files, conf_folder
+from vqbench.experiment.config.folders import GROUPS, conf_folder, config_files
 from vqbench.experiment.config.references import NOTHING, at
 from vqbench.experiment.config.yaml_bounds import load_yaml, yaml_text
 from vqbench.text import did_you_mean, shortened

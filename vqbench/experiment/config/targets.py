@@ -34,7 +34,7 @@ BASES = {
     "backends": {"Backend"},
 }
 #: Keys of conf/config.yaml -> group of the classes that they hold.
-_CLASSES = {
+CLASSES = {
     "quantizer": "quantizers",
     "metric": "metrics",
     "dataset": "datasets",
@@ -95,7 +95,7 @@ def check_targets(config: Mapping[str, Any], plugins: tuple[Path, ...] = ()) -> 
     """Raise VqbenchError for a ``_target_`` that no group allows, wherever in the config it stands."""
     for place, target in targets(config):
         if not any(target in allowed_targets(group, plugins) for group in BASES):
-            group = "transforms" if ".transforms." in place else _CLASSES.get(place.partition(".")[0])
+            group = "transforms" if ".transforms." in place else CLASSES.get(place.partition(".")[0])
             raise _not_allowed(place, target, group, plugins)
 
 
