@@ -21,11 +21,10 @@ from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.folders import config_names
 
 TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them
-EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name not in TIMED]
+EXPERIMENTS = [name for name in config_names("experiment") if name not in TIMED]
 LARGE = {
     "backends",
     "bits",

@@ -272,13 +272,12 @@ def test_nearest_prints_the_lists_side_by_side(capsys: pytest.CaptureFixture[str
 
 
 def test_list_shows_every_config(capsys: pytest.CaptureFixture[str]) -> None:
-    from vqbench.experiment.config.compose import names
-    from vqbench.experiment.config.folders import conf_folder
+    from vqbench.experiment.config.folders import config_names
 
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
     for group in ("quantizer", "metric", "dataset", "experiment"):
-        assert all(name in shown for name in names(conf_folder(), group))
+        assert all(name in shown for name in config_names(group))
 
 
 @pytest.mark.slow

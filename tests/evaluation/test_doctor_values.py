@@ -22,7 +22,7 @@ from vqbench.evaluation.doctor.sample import Subject, look
 from vqbench.evaluation.doctor.spectrum import participation
 from vqbench.evaluation.doctor.spread import constant
 from vqbench.evaluation.doctor.trials import PROBES, cosines, overlaps
-from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.folders import config_files
 from vqbench.experiment.config.variants import build_variant
 from vqbench.quantizers.offset_int8 import OffsetInt8
 
@@ -47,7 +47,7 @@ def unit() -> np.ndarray:
 
 @pytest.mark.parametrize("name", sorted(PROBES))
 def test_a_trial_is_the_variant_of_that_name(name: str) -> None:
-    node = yaml.safe_load((conf_folder() / "quantizer" / f"{name}.yaml").read_text("utf-8"))[name]
+    node = yaml.safe_load(config_files("quantizer")[name].read_text("utf-8"))[name]
     assert build_variant(node, name) == PROBES[name]
 
 

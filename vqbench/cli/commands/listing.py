@@ -83,7 +83,7 @@ def _print_variants(files: Mapping[str, Path], part: str, own: bool) -> None:
             f"see vqbench list quantizer{elsewhere}"
         )
     console().print(
-        f"[bold]Variants: quantizer=NAME[/bold] (bits per dimension at d = {_D}; what it is; [what a product rescores]",
+        f"[bold]Variants: quantizer=NAME[/bold] (bits per dimension at d = {_D}; what it is; \\[what a product rescores]",
         highlight=False,
     )
     ordered = sorted(abouts, key=lambda name: (_rank(abouts[name].family), _bits(abouts[name]), name))

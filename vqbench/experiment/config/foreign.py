@@ -44,15 +44,15 @@ def check_files(chosen: Iterable[tuple[str, str]], folders: Sequence[Path]) -> N
         VqbenchError: there is no such config, or it sets what a file must not set.
     """
     files = {group: config_files(group, folders) for group in GROUPS}
-    queue, experiments = list(chosen), set[str]()
-    for group, name in queue:  # it grows
+    queue, experiments = [(*choice, "") for choice in chosen], set[str]()
+    for group, name, source in queue:  # it grows
         if name not in files[group]:
-            raise VqbenchError(_no_such(group, name, list(files[group]), folders))
+            raise VqbenchError(source + _no_such(group, name, list(files[group]), folders))
         if group == "experiment" and name in experiments:
             raise VqbenchError(f"{files[group][name]}: defaults: {name} is included twice; name it once")
         experiments |= {name} if group == "experiment" else set()
         if not files[group][name].is_relative_to(conf_folder()):
-            queue += _checked(files[group][name], group)
+            queue += [(*choice, f"{files[group][name]}: ") for choice in _checked(files[group][name], group)]
 
 
 def check_private(config: Mapping[str, Any], settings: Iterable[str]) -> None:
@@ -98,8 +98,8 @@ def _defaults(entries: Any, path: Path) -> list[tuple[str, str]]:
     chosen: list[tuple[str, str]] = []
     for number, entry in enumerate(entries):
         place = f"{path}: defaults[{number}] = {shortened(entry)}"
-        if isinstance(entry, str):
-            chosen += [] if entry == "_self_" else [("experiment", entry)]
+        if re.fullmatch(r"[\w.-]+", str(entry)):
+            chosen += [] if entry == "_self_" else [("experiment", str(entry))]
             continue
         key, value = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else ("", "")
         names = value if isinstance(value, list) else [] if value is None else [value]

@@ -105,7 +105,7 @@ def check_setting(setting: Override) -> None:
     if top == "hydra":
         if not (key == "hydra/launcher" or key.startswith("hydra.launcher.")) or "_target_" in setting.input_line:
             raise VqbenchError(
-                f"{line}: is not for vqbench; of Hydra's own settings it takes hydra/launcher, hydra.launcher.* "
+                f"{key}: is not for vqbench; of Hydra's own settings it takes hydra/launcher, hydra.launcher.* "
                 "and hydra.searchpath"
             )
     elif setting.package is not None:
