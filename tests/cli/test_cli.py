@@ -13,8 +13,18 @@ import pytest
 from vqbench.cli.main import main
 from vqbench.results.columns import METRICS
 
-SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
-         "figures=false", "report=false", "cache=off", "doctor=false"]  # fmt: skip
+SMALL = [
+    "dataset=synthetic",
+    "dataset.n=300",
+    "dataset.d=16",
+    "dataset.queries=20",
+    "k=[1,5]",
+    "oversample=[0,2]",
+    "figures=false",
+    "report=false",
+    "cache=off",
+    "doctor=false",
+]
 
 
 @pytest.fixture(autouse=True)

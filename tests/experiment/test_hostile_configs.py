@@ -98,7 +98,7 @@ VALUES = {
     "example: '\\${oc.env:VQBENCH_SECRET}'": "example = ",
     "example: 'x ${quantizer.float32}'": "",
     "example: '${nothing}'": "there is no key nothing",
-    "defaults: [/metric: '${oc.env:VQBENCH_SECRET}']": "no such metric",
+    "defaults: [/metric: '${oc.env:VQBENCH_SECRET}']": "is no choice of a config",
     "example: '${baseline}'\nbaseline: '${seed}'": "its target holds a reference itself",
     "example: " + "${baseline}" * 20_000 + "\nbaseline: " + "x" * 9_000: "too much is referred to",
     "quantizer: {x: {quantizer: '${quantizer}'}}": "its target holds a reference itself",
@@ -132,8 +132,8 @@ YAMLS = {
     "k: [1": "is not YAML",
     "- 1\n- 2": "must hold keys",
     "k: '\ud800'": "is not UTF-8",
-    "example: \"\\0\"": "no such id",
-}  # fmt: skip
+    'example: "\\0"': "no such id",
+}
 NAMES = {
     'quantizer: {"=cmd|calc": "${quantizer.float32}"}': "as formulas do",
     'quantizer: {"+1": {quantizer: 1}}': "as formulas do",
@@ -204,40 +204,85 @@ def test_an_experiment_that_means_harm(text: str, here: Path, capsys: pytest.Cap
 
 #: Files beside the experiment, what it holds, and what is said.
 SEVERAL = {
-    "package": ({"some/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
-                "defaults: [/some/x]", "is no group with its name"),
-    "given package": ({"quantizer/x.yaml": "_target_: CANARY.Sing"},
-                      "defaults: [/quantizer@hydra.callbacks.y: x]", "is no group with its name"),
-    "file called hydra": ({"hydra.yaml": "# @package hydra\ncallbacks: {y: {_target_: CANARY.Sing}}"},
-                          "defaults: [/hydra]", "theirs/hydra: a config file must not set anything of Hydra"),
-    "group of hydra": ({"hydra/callbacks/x.yaml": "y: {_target_: CANARY.Sing}"},
-                       "defaults: [override /hydra/callbacks: x]", "theirs/hydra: a config file must not set anything of Hydra"),
-    "launcher of hydra": ({"hydra/launcher/x.yaml": "_target_: CANARY.Sing"},
-                          "defaults: [override /hydra/launcher: x]", "theirs/hydra: a config file must not set anything of Hydra"),
-    "in place of Hydra's launcher": ({"hydra/launcher/basic.yaml": "_target_: CANARY.Sing"},
-                                     "seed: 1", "theirs/hydra: a config file must not set anything of Hydra"),
-    "in place of Hydra's config": ({"hydra/config.yaml": "callbacks: {x: {_target_: CANARY.Sing}}"},
-                                   "seed: 1", "theirs/hydra: a config file must not set anything of Hydra"),
-    "plugins elsewhere": ({"some/x.yaml": "# @package _global_\nplugins: [HERE]"},
-                          "defaults: [/some/x]", "is no group with its name"),
-    "address in a group": ({"parallel/x.yaml": "address: 'ray://192.0.2.1'"},
-                           "defaults: [override /parallel: x]", "parallel.address = ray://192.0.2.1"),
-    "doubling": ({f"d/{n}.yaml": f"defaults: [{n + 1}@a, {n + 1}@b]" for n in range(30)} | {"d/30.yaml": "x: 1"},
-                 "defaults: [/d/0]", ""),
+    "package": (
+        {"some/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
+        "defaults: [/some/x]",
+        "is no choice of a config",
+    ),
+    "given package": (
+        {"quantizer/x.yaml": "_target_: CANARY.Sing"},
+        "defaults: [/quantizer@hydra.callbacks.y: x]",
+        "is no choice of a config",
+    ),
+    "file called hydra": (
+        {"hydra.yaml": "# @package hydra\ncallbacks: {y: {_target_: CANARY.Sing}}"},
+        "defaults: [/hydra]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "group of hydra": (
+        {"hydra/callbacks/x.yaml": "y: {_target_: CANARY.Sing}"},
+        "defaults: [override /hydra/callbacks: x]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "launcher of hydra": (
+        {"hydra/launcher/x.yaml": "_target_: CANARY.Sing"},
+        "defaults: [override /hydra/launcher: x]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "in place of Hydra's launcher": (
+        {"hydra/launcher/basic.yaml": "_target_: CANARY.Sing"},
+        "seed: 1",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "in place of Hydra's config": (
+        {"hydra/config.yaml": "callbacks: {x: {_target_: CANARY.Sing}}"},
+        "seed: 1",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "plugins elsewhere": (
+        {"some/x.yaml": "# @package _global_\nplugins: [HERE]"},
+        "defaults: [/some/x]",
+        "is no choice of a config",
+    ),
+    "address in a group": (
+        {"parallel/x.yaml": "address: 'ray://192.0.2.1'"},
+        "defaults: [override /parallel: x]",
+        "parallel.address = ray://192.0.2.1",
+    ),
+    "doubling": (
+        {f"d/{n}.yaml": f"defaults: [{n + 1}@a, {n + 1}@b]" for n in range(30)} | {"d/30.yaml": "x: 1"},
+        "defaults: [/d/0]",
+        "",
+    ),
     "taken name": ({"quantizer/float32.yaml": "float32: {}"}, "seed: 1", "vqbench has a quantizer of that name"),
-    "package of its own": ({"quantizer/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
-                           "defaults: [override /quantizer: [x]]", "quantizer/x.yaml: a quantizer has no '# @' line"),
-    "two packages": ({"experiment/base.yaml": "# @package _global_\n# @package hydra\ncallbacks: {}"},
-                     "defaults: [base]", "experiment/base.yaml: an experiment must begin with"),
+    "package of its own": (
+        {"quantizer/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
+        "defaults: [override /quantizer: [x]]",
+        "quantizer/x.yaml: a quantizer has no '# @' line",
+    ),
+    "two packages": (
+        {"experiment/base.yaml": "# @package _global_\n# @package hydra\ncallbacks: {}"},
+        "defaults: [base]",
+        "experiment/base.yaml: an experiment must begin with",
+    ),
     "itself": ({}, "defaults: [evil]", "evil is included twice"),
-    "name as package": ({"quantizer/y.yaml": "a: 1"}, "defaults: [/quantizer@_name_: y]", "is no group with its name"),
-    "defaults in a group": ({"quantizer/x.yaml": "defaults: [/hydra/launcher/basic]"},
-                            "defaults: [override /quantizer: [x]]", "has no '# @' line and no defaults"),
-    "from outside": ({"../outside/x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
-                     "defaults: [/experiment/../../outside/x]", "is no group with its name"),
-    "far outside": ({"x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
-                    "defaults: [/../../../../../../../../../../../../HERE/x]", "is no group with its name"),
-}  # fmt: skip
+    "name as package": ({"quantizer/y.yaml": "a: 1"}, "defaults: [/quantizer@_name_: y]", "is no choice of a config"),
+    "defaults in a group": (
+        {"quantizer/x.yaml": "defaults: [/hydra/launcher/basic]"},
+        "defaults: [override /quantizer: [x]]",
+        "has no '# @' line and no defaults",
+    ),
+    "from outside": (
+        {"../outside/x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
+        "defaults: [/experiment/../../outside/x]",
+        "is no choice of a config",
+    ),
+    "far outside": (
+        {"x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
+        "defaults: [/../../../../../../../../../../../../HERE/x]",
+        "is no choice of a config",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", some(SEVERAL, 6))

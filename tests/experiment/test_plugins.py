@@ -66,8 +66,19 @@ def plugin(tmp_path: Path) -> Path:
     return folder
 
 
-SMALL = ["dataset=synthetic", "dataset.n=200", "dataset.d=16", "n_queries=20", "figures=false", "doctor=false",
-         "report=false", "cache=off", "k=[10]", "oversample=[0]", "metric=[overlap]"]  # fmt: skip
+SMALL = [
+    "dataset=synthetic",
+    "dataset.n=200",
+    "dataset.d=16",
+    "n_queries=20",
+    "figures=false",
+    "doctor=false",
+    "report=false",
+    "cache=off",
+    "k=[10]",
+    "oversample=[0]",
+    "metric=[overlap]",
+]
 
 
 def _run(folder: Path, *more: str) -> int:

@@ -83,7 +83,7 @@ def _print_variants(files: Mapping[str, Path], part: str, own: bool) -> None:
             f"see vqbench list quantizer{elsewhere}"
         )
     console().print(
-        f"[bold]Variants: quantizer=NAME[/bold] (bits per dimension at d = {_D}; what it is; \\[what a product rescores]",
+        f"[bold]Variants: quantizer=NAME[/bold] (bits per dimension at d = {_D}, what it is, \\[rescoring])",
         highlight=False,
     )
     ordered = sorted(abouts, key=lambda name: (_rank(abouts[name].family), _bits(abouts[name]), name))
@@ -98,9 +98,10 @@ def _print_variants(files: Mapping[str, Path], part: str, own: bool) -> None:
             _print_line(start, about.what, f"  [{advice}]" if advice else "")
     if unknown := [name for name, about in abouts.items() if not (about.what and about.family and about.bits)]:
         console().print(
-            f"{shortened(', '.join(unknown))}: says what it is in its YAML, with "
+            f"{shortened(', '.join(unknown))}: to describe a variant, write "
             "'about: {what: ..., family: ..., bits: 4 + 64/d, source: ...}' under its name",
             markup=False,
+            soft_wrap=True,
         )
 
 

@@ -87,7 +87,7 @@ def compare(arguments: list[str]) -> int:
 
 def scale(arguments: list[str]) -> int:
     """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
-    from vqbench.analysis.scaling.show import show
+    from vqbench.cli.screens.scale import show
     from vqbench.results.folder import read_results
 
     parser = Parser(

@@ -55,7 +55,8 @@ def _no_option(word: str, arguments: list[str]) -> str:
     key = name.replace("-", "_")
     if key.partition(".")[0] in known_keys():
         return f"{word}: no such option; settings are written key=value, as in {key}={value or '...'}"
-    hint = did_you_mean(key, known_keys(), otherwise="see vqbench --help")
+    hint = did_you_mean(key, known_keys())
+    hint = hint if hint.endswith("?") else "see vqbench --help"
     return f"{word}: no such option; settings are written key=value, as in dataset=movies; {hint}"
 
 

@@ -29,8 +29,10 @@ SINGLE = ("dataset", "experiment", "parallel")
 _CHOSEN = ("quantizer", "metric", "backend", "dataset", "parallel")
 _MOST_CHOSEN = 3_000  # by one file; experiment=presets names 50
 _PACKAGE = "# @package _global_"
-_ENTRY = re.compile(rf"(?:override )?/({'|'.join(GROUPS)})(?:@datasets\.[\w-]+)?", re.A)
-_REMEDY = "write a group with its name, as in '- override /quantizer: [binary_mean]'"
+_ENTRY = re.compile(rf"override /({'|'.join(GROUPS)})|/dataset@datasets\.[\w-]+", re.A)
+_REMEDY = (
+    "write '- override /GROUP: NAME', as in '- override /quantizer: [binary_mean]', or '- /dataset@datasets.KEY: NAME'"
+)
 
 
 def check_files(chosen: Iterable[tuple[str, str]], folders: Sequence[Path]) -> None:
@@ -105,10 +107,11 @@ def _defaults(entries: Any, path: Path) -> list[tuple[str, str]]:
         names = value if isinstance(value, list) else [] if value is None else [value]
         match = _ENTRY.fullmatch(str(key))
         if match is None or not all(isinstance(name, str) for name in names):
-            raise VqbenchError(f"{place}: is no group with its name; {_REMEDY}")
-        if match[1] in SINGLE and isinstance(value, list):
+            raise VqbenchError(f"{place}: is no choice of a config; {_REMEDY}")
+        group = match[1] or "dataset"
+        if group in SINGLE and isinstance(value, list):
             raise VqbenchError(f"{place}: takes one name, not a list")
-        chosen += [(match[1], name) for name in names]
+        chosen += [(group, name) for name in names]
     if len(chosen) > _MOST_CHOSEN:
         raise VqbenchError(f"{path}: defaults: name {len(chosen):,} configs; at most {_MOST_CHOSEN:,}")
     return chosen

@@ -69,8 +69,8 @@ def user_folders(settings: Sequence[Override], config_dir: str | None) -> list[P
         path = str(path).removeprefix("file://")
         if "://" in path:
             raise VqbenchError(f"{key} = {path}: takes folders only, as in {key}=[/home/me/conf]")
+        check_folder(expanded(path), key)
         folders.append(expanded(path).resolve())
-        check_folder(folders[-1], key)
     keys = {setting.key_or_group for setting in settings} - set(GROUPS)
     for folder in folders:
         for key in sorted(key for key in keys if (folder / key).is_dir()):
