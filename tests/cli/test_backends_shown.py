@@ -22,7 +22,7 @@ from vqbench.report.page import render
 from vqbench.results.columns import BACKENDS
 from vqbench.results.folder import read_results
 
-BACKENDS_FOLDER = Path(vqbench.__file__).parent / "backends"
+BACKENDS_FOLDER = Path(vqbench.__file__).parent / "evaluation" / "backends"
 
 
 def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
