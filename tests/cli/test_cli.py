@@ -95,6 +95,10 @@ def test_a_setting_on_the_command_line_names_the_variant() -> None:
     assert main([*SMALL, "out=x", "quantizer=[binary_mean]", "quantizer.binary_mean.quantizer.threshold=median"]) == 0
     assert main([*SMALL, "out=y", "quantizer=[binary_median]"]) == 0
     assert set(metrics("x")["variant"]) == {"binary_mean(threshold=median)"}
+    origin = json.loads(Path("x/meta.json").read_text())["variants"]["binary_mean(threshold=median)"]
+    assert origin["config"] == "binary_mean"
+    assert origin["overrides"] == ["threshold=median"]
+    assert origin["node"]["quantizer"]["threshold"] == "median"
     assert metrics("x")["value"].tolist() == metrics("y")["value"].tolist()
 
 
