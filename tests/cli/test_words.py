@@ -86,11 +86,11 @@ def test_a_setting_that_cannot_be_read(mistake: str, words: str, capsys: pytest.
         (["--config-dir"], "expected one argument; see vqbench --help"),
         (["-x"], "-x: no such option"),
         (["-k", "10"], "as in k=10"),
-        (["--resolve"], "as in vqbench --cfg job --resolve"),
+        (["--resolve"], "--resolve: no such option"),
         (["k=3", "--config-dir", "nosuch", "seed=1"], "--config-dir: nosuch: no such folder"),
         (["--hydra-help"], "--hydra-help: no such option"),
         (["list", "--config-dir", "nosuch"], "no such folder"),
-        (["list", "metric", "nosuch"], "no metric has that in its name; valid: "),
+        (["list", "metric", "nosuch"], "nosuch: is one argument too many"),
         (["list", "nosuch"], "no variant or family has that in its name"),
     ],
 )

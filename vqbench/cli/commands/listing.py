@@ -30,37 +30,33 @@ def list_configs(arguments: list[str]) -> int:
     """Print every config of every group, of one group, or one config in detail."""
     parser = Parser(prog="vqbench list", description="Variants, metrics, datasets, experiments, engines.")
     parser.add_argument("what", nargs="?", help=f"{', '.join(GROUPS)}; a name; or part of a variant's name or family")
-    parser.add_argument("part", nargs="?", default="", help="of a group, only names with this in them, as in qdrant")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of your own configs, listed as well")
     options = parser.parse_args(arguments)
     folders = [] if options.config_dir is None else [options.config_dir]
     for folder in folders:
         check_folder(folder, "--config-dir")
     files = {group: config_files(group, folders) for group in GROUPS}
-    group = next((group for group in GROUPS if options.what in (group, f"{group}s")), None)
-    homes = [home for home in GROUPS if options.what in files[home]]
-    if group not in (None, "quantizer"):
-        _print_group(group, files[group], options.part.casefold())
-    elif group is None and homes:
-        for home in homes:
-            _print_details(home, options.what, files[home][options.what])
-    else:
-        part = (options.part if group else options.what or "").casefold()
-        _print_variants(files["quantizer"], part, bool(folders))
-        for other in GROUPS if options.what is None else ():
+    what = options.what or ""
+    group = what.removesuffix("s")
+    if group in GROUPS and group != "quantizer":
+        _print_group(group, files[group])
+        return 0
+    homes = [home for home in GROUPS if what in files[home]]
+    for home in homes:
+        _print_details(home, what, files[home][what])
+    if not homes:
+        _print_variants(files["quantizer"], "" if group == "quantizer" else what.casefold())
+        for other in GROUPS if not what else ():
             _print_names(other, files[other])
         console().print("* part of the default run; details: vqbench list NAME")
     return 0
 
 
-def _print_group(group: str, files: Mapping[str, Path], part: str) -> None:
+def _print_group(group: str, files: Mapping[str, Path]) -> None:
     """One line a config, from the first comment of its YAML."""
-    names = [name for name in files if part in name.casefold()]
-    if not names:
-        raise VqbenchError(f"{part}: no {group} has that in its name; {did_you_mean(part, files)}")
     console().print(f"[bold]{GROUPS[group]}: {group}=NAME[/bold]", highlight=False)
-    for name in names:
-        _print_line(f"{_marked(group, name, max(map(len, names)))}  ", _comment(files[name]), "")
+    for name in files:
+        _print_line(f"{_marked(group, name, max(map(len, files)))}  ", _comment(files[name]), "")
 
 
 def _print_names(group: str, files: Mapping[str, Path]) -> None:
@@ -71,17 +67,13 @@ def _print_names(group: str, files: Mapping[str, Path]) -> None:
         console().print("  " + ", ".join(names), markup=False)
 
 
-def _print_variants(files: Mapping[str, Path], part: str, own: bool) -> None:
+def _print_variants(files: Mapping[str, Path], part: str) -> None:
     """One line a variant, by family: name, bits, what it is, and what its product rescores."""
     abouts = {name: _about(name, path) for name, path in files.items()}
     abouts = {name: about for name, about in abouts.items() if part in f"{name}\n{about.family}".casefold()}
     if not abouts:
-        elsewhere = "" if own else ", or name a folder of your own with --config-dir DIR"
-        close = did_you_mean(part, [*GROUPS, *files], otherwise="")
-        raise VqbenchError(
-            f"{part}: no variant or family has that in its name; {close}{' ' if close else ''}"
-            f"see vqbench list quantizer{elsewhere}"
-        )
+        hint = did_you_mean(part, [*GROUPS, *files], otherwise="see vqbench list; --config-dir DIR lists your own too")
+        raise VqbenchError(f"{part}: no variant or family has that in its name; {hint}")
     console().print(
         f"[bold]Variants: quantizer=NAME[/bold] (bits per dimension at d = {_D}, what it is, \\[rescoring])",
         highlight=False,

@@ -28,15 +28,12 @@ def run_sweep(arguments: list[str]) -> int:
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--config-dir", "-cd", metavar="DIR")
     parser.add_argument("--cfg", "-c", choices=["job"])
-    parser.add_argument("--resolve", action="store_true")
     options, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         raise VqbenchError(_no_option(unknown[0], arguments))
-    if options.resolve and not options.cfg:
-        raise VqbenchError("--resolve: say what to print, as in vqbench --cfg job --resolve")
     sweep = compose_jobs(options.settings, many=options.multirun, config_dir=options.config_dir)
     if options.cfg:
-        print("\n".join(job.text(options.resolve) for job in sweep.jobs), end="")
+        print("\n".join(job.text() for job in sweep.jobs), end="")
         return 0
     plans = [_plan(job) for job in sweep.jobs]
     if options.multirun:

@@ -57,9 +57,9 @@ class Job:
             raise VqbenchError(" ".join(str(error).split())) from None
         return {str(key): value for key, value in config.items()}
 
-    def text(self, resolve: bool) -> str:
+    def text(self) -> str:
         """Return the config as YAML."""
-        return OmegaConf.to_yaml(self.config, resolve=resolve)
+        return OmegaConf.to_yaml(self.config)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def compose_jobs(words: Sequence[str], *, many: bool = False, config_dir: str | 
         raise VqbenchError(advice) from None
     except (HydraException, OmegaConfBaseException) as error:
         raise VqbenchError(_explained(error)) from None
-    return Sweep(composed, launcher, [*(x.input_line for x in settings), own[0]])
+    return Sweep(composed, launcher, [*(str(x.input_line) for x in settings), own[0]])
 
 
 def _compose(job: list[str], own: list[str], expected: dict[str, Any] | None) -> Job:

@@ -10,7 +10,7 @@ from vqbench.errors import VqbenchError
 from vqbench.experiment.config.targets import values
 from vqbench.text import shortened
 
-#: Characters and values that all references together may stand for.
+#: Characters that all references together may stand for.
 MOST_REFERRED = 1 << 20
 NOTHING: Any = object()
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}", re.A)
@@ -38,23 +38,14 @@ def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> N
         if place.partition("[")[0] in written_out:
             raise VqbenchError(f"{place} = {shortened(value)}: must be written out, without ${{...}}")
         for key in _REFERENCE.findall(value):
-            total += _referred(tree, key, place)
+            target = at(tree, key)
+            if target is NOTHING:
+                raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}; name it from the top: ${{dataset.n}}")
+            if "${" in (text := str(target)):
+                raise VqbenchError(f"{place} = ${{{key}}}: its target holds a reference itself; name the last key")
+            total += len(text)
             if total > MOST_REFERRED:
                 raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all; write out less")
-
-
-def _referred(tree: Any, key: str, place: str) -> int:
-    """The size of what a reference stands for, in values and characters."""
-    target, size = at(tree, key), 0
-    if target is NOTHING:
-        raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}; name it from the top, as in ${{dataset.n}}")
-    for _, value in values(target):
-        if isinstance(value, str) and "${" in value:
-            raise VqbenchError(f"{place} = ${{{key}}}: its target holds a reference itself; name the last key")
-        size += 1 + len(str(value))
-        if size > MOST_REFERRED:
-            break
-    return size
 
 
 def at(tree: Any, key: str) -> Any:

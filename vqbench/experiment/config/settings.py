@@ -103,7 +103,7 @@ def check_setting(setting: Override) -> None:
     key, line = setting.key_or_group, shortened(setting.input_line)
     top = re.split(r"[./]", key)[0]
     if top == "hydra":
-        if not (key == "hydra/launcher" or key.startswith("hydra.launcher.")) or "_target_" in setting.input_line:
+        if not (key == "hydra/launcher" or key.startswith("hydra.launcher.")) or "_target_" in str(setting.input_line):
             raise VqbenchError(
                 f"{key}: is not for vqbench; of Hydra's own settings it takes hydra/launcher, hydra.launcher.* "
                 "and hydra.searchpath"
