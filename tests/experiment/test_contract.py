@@ -22,7 +22,10 @@ from vqbench.quantizers.variant import Chain, Variant
 
 VARIANTS = config_names("quantizer")
 METRICS = config_names("metric")
-EVERY = pytest.mark.parametrize("name", VARIANTS)
+TRAINED_LONG = {"faiss_prq1", "faiss_opq1", "binary_itq", "scalar4_itq"}
+EVERY = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in TRAINED_LONG else ()) for name in VARIANTS]
+)
 
 
 def node_of(group: str, name: str) -> dict[str, Any]:

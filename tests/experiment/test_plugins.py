@@ -177,6 +177,7 @@ def _overlap(folder: Path) -> float:
     return float(table.set_index("variant").loc["nibble", "value"])
 
 
+@pytest.mark.slow
 def test_an_edited_plugin_is_evaluated_again(plugin: Path) -> None:
     """Finished cells are those of the file as it was."""
     told = [f"plugins=['{plugin}']", "quantizer=[nibble]"]

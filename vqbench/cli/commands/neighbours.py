@@ -45,8 +45,8 @@ def nearest(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     names = [name.strip() for name in options.quantizer.split(",")]
     with progress_bar() as progress:
-        found = neighbours(options.title, options.dataset, options.ids, names, options.top, progress)
-    show(found, console())
+        similar = neighbours(options.title, options.dataset, options.ids, names, options.top, progress)
+    show(similar, console())
     return 0
 
 
@@ -132,19 +132,19 @@ def _row(title: str, data: Data) -> int:
     raise VqbenchError(f"{title}: {data.name} has no such id{hint}")
 
 
-def show(found: Neighbours, screen: Console) -> None:
+def show(similar: Neighbours, screen: Console) -> None:
     """Print the lists side by side; how a rank differs from float search stands before the score."""
     table = Table(
-        title=escape(f"Most similar to {found.title} in {found.dataset}"),
+        title=escape(f"Most similar to {similar.title} in {similar.dataset}"),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("", justify="right")
-    for name in found.lists:
+    for name in similar.lists:
         table.add_column(name, overflow="fold")
-    for rank, row in enumerate(zip(*found.lists.values(), strict=True), start=1):
+    for rank, row in enumerate(zip(*similar.lists.values(), strict=True), start=1):
         table.add_row(str(rank), *(_cell(rank, *hit) for hit in row))
     screen.print(table)
     screen.print(  # not the table's caption, which would be no wider than the table

@@ -32,11 +32,11 @@ def family_folders() -> list[Path]:
 
 def config_files(group: str, folders: Sequence[Path] = ()) -> dict[str, Path]:
     """Map the names of a group to their files: those of vqbench, then those in ``folders``."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in (conf_folder(), *family_folders(), *folders):
         for path in sorted((folder / group).glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return found
+            files.setdefault(path.stem, path)
+    return files
 
 
 def config_names(group: str) -> list[str]:
