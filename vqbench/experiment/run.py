@@ -21,7 +21,8 @@ from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
 from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
-from vqbench.experiment.plan import Plan, named_variant
+from vqbench.experiment.config.variants import named_variant
+from vqbench.experiment.plan import Plan
 from vqbench.numerics.kernels.choice import working
 from vqbench.results.folder import check_not_later
 from vqbench.results.records import CellName, CellRecord, RunRecord
@@ -106,7 +107,7 @@ def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]
     try:
         findings = checkup(
             data,
-            partial(named_variant, place="doctor", plugins=()),
+            partial(named_variant, place="doctor"),
             lambda words: progress.update(task, description=f"{name}: doctor, {words}"),
         )
     except (MemoryError, OSError) as error:
