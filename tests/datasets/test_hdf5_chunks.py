@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vqbench.datasets.formats import read
 from vqbench.datasets.readers import lzf
 from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import read
 from vqbench.datasets.readers.hdf5_chunks import check_chunks
 from vqbench.errors import VqbenchError
 from vqbench.numerics.kernels.choice import working

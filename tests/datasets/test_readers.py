@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vqbench.cli.main import main
+from vqbench.datasets import unpacking
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
+from vqbench.datasets.formats import read, readers_by_ending
 from vqbench.datasets.prepare import prepare
-from vqbench.datasets.readers import unpack
-from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import READERS, read
+from vqbench.datasets.readers.base import FOLDER, Wanted
 from vqbench.errors import VqbenchError
 from vqbench.storage import raw_rows, vectors
 from vqbench.storage.raw_rows import RawRows
@@ -82,16 +82,16 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
 
 
 def test_every_ending_is_written_here() -> None:
-    assert {Path(name).suffix for name in WRITERS} | {".json"} == set(READERS)
+    assert {Path(name).suffix for name in WRITERS} | {".json", FOLDER} == set(readers_by_ending())
 
 
-@pytest.mark.parametrize("kept", [0, unpack.KEPT])
+@pytest.mark.parametrize("kept", [0, unpacking.KEPT])
 @pytest.mark.parametrize("name", WRITERS)
 def test_slices_and_gathers_are_those_of_the_array(
     name: str, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unsorted, repeated and negative row numbers too; reads that end at a tiny span and leap over gaps."""
-    monkeypatch.setattr(unpack, "KEPT", kept)
+    monkeypatch.setattr(unpacking, "KEPT", kept)
     monkeypatch.setattr(raw_rows, "_SPAN", 40)
     path = tmp_path / name
     WRITERS[name](path, BYTES)
@@ -203,7 +203,7 @@ def test_csv_with_and_without_header_and_ids(tmp_path: Path, text: str, ids: lis
 
 def test_rows_in_a_file_are_sent_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those in a scratch file, which the copy does not keep alive."""
-    monkeypatch.setattr(unpack, "KEPT", 0)
+    monkeypatch.setattr(unpacking, "KEPT", 0)
     for name in ("x.fvecs", "x.parquet"):
         WRITERS[name](tmp_path / name, np.repeat(BYTES, 100, axis=0))
         rows_nd = read(tmp_path / name, Wanted()).rows_nd
@@ -269,7 +269,7 @@ def test_the_same_vectors_have_the_same_fingerprint_and_keys_in_every_format(
 ) -> None:
     wanted = prepare(Source("here", BYTES), "test", queries="self", n_queries=5, normalize=True)
     for kept in (0, 64 * 2**20):
-        monkeypatch.setattr(unpack, "KEPT", kept)
+        monkeypatch.setattr(unpacking, "KEPT", kept)
         monkeypatch.setattr(vectors, "_KEPT", kept)
         for name, writer in WRITERS.items():
             writer(tmp_path / name, BYTES)
@@ -291,7 +291,7 @@ def test_the_same_vectors_give_the_same_table_in_every_format(tmp_path: Path, mo
         writer(path, BYTES)
         if name in ("x.fvecs", "chunks.hdf5"):
             monkeypatch.setattr("vqbench.storage.vectors._KEPT", 0)
-            monkeypatch.setattr(unpack, "KEPT", 0)
+            monkeypatch.setattr(unpacking, "KEPT", 0)
         told = ["dataset=file", f"dataset.path={name}", "dataset.name=same", "dataset.ids=ids.txt", "n_queries=9"]
         told += ["quantizer=[offset_int8,binary_mean]", "metric=[overlap,mse]", "k=[5]", "oversample=[0]"]
         few = ["figures=false", "report=false", "doctor=false", "cache=off", f"out=of-{name}"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from vqbench.datasets.judgements import Judgement, Qrels
 from vqbench.datasets.row_checks import Dropped
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.numerics.arrays import Floats, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import draw_keys, drawn
 from vqbench.storage.vectors import Vectors
@@ -28,8 +28,8 @@ class Source:
 
     corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
-    corpus where its rows are the queries. given: the queries' nearest rows as the file states them. origin names the
-    place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels, groups.
+    corpus where its rows are the queries. stated_neighbours: the queries' nearest rows as the file states them.
+    origin names the place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels, groups.
     """
 
     origin: str
@@ -39,7 +39,7 @@ class Source:
     query_ids: Sequence[str] | None = None
     judgements: Sequence[Judgement] | None = None
     groups: Sequence[str] | None = None
-    given: Given | None = None
+    stated_neighbours: StatedNeighbours | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, part: str) -> str:
@@ -75,7 +75,7 @@ class Data:
     keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
     the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
     leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
-    each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
+    each query's group, where queries are not drawn one by one. stated_neighbours: what a file says of theirs.
     dropped: rows of the ``corpus`` and the ``queries`` that were left out. twins: how many queries are equal to a
     corpus row that is not left out of their results.
     """
@@ -91,7 +91,7 @@ class Data:
     fingerprint: str
     whole: str
     groups_q: Sequence[str] | None = None
-    given: Given | None = None
+    stated_neighbours: StatedNeighbours | None = None
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
     twins: int = 0
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqbench.datasets.base import Dataset, Source
+from vqbench.datasets.formats import read
 from vqbench.datasets.readers import qrels
 from vqbench.datasets.readers.arrow_folder import is_folder
 from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
 from vqbench.storage.ids import PackedIds
 from vqbench.text import expanded
@@ -25,7 +25,7 @@ _FOLDER = Path(__file__).parents[1] / "data"
 class File(Dataset):
     """A corpus file and, optionally, its ids, its own queries and their relevance judgements.
 
-    path, queries: files with an ending of ``vqbench.datasets.readers.formats.READERS``, or folders of Hugging Face
+    path, queries: files with an ending of a reader in ``vqbench.datasets.readers``, or folders of Hugging Face
     ``datasets``. ``key`` names the array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors where
     there are several, ``id_column`` the column with the ids (Parquet, CSV, folders; else the one called id). An HDF5
     file brings its queries along (``test``), and what it says of their nearest rows. ids, query_ids: text files, one
@@ -66,7 +66,7 @@ class File(Dataset):
             query_ids=query_ids,
             judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
-            given=corpus.given if self.queries is None else None,
+            stated_neighbours=corpus.stated_neighbours if self.queries is None else None,
             files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
         )
 

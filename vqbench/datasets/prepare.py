@@ -13,7 +13,7 @@ import numpy as np
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.datasets.judgements import select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats, Ints, Keys, block_rows, blocks, row_norms
 from vqbench.numerics.draws import drawn, named
@@ -36,7 +36,7 @@ class _Asked:
     all_ids: Sequence[str]
     picked: Ints
     exclude_q: Ints | None
-    given: Given | None = None
+    stated_neighbours: StatedNeighbours | None = None
     twins: int = 0
 
     @property
@@ -122,7 +122,7 @@ def prepare(
         fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole,
         whole=whole,
         groups_q=groups_q,
-        given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
+        stated_neighbours=_comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},
         twins=asked.twins,
     )
@@ -159,12 +159,12 @@ def _own_queries(
     picked = drawn(checked.keys_n, _count(n_queries, checked.vectors.n), seed, "queries")
     named_both = source.ids is not None and source.query_ids is not None
     exclude_q = _own_rows(named(checked.of(all_ids), picked), ids) if named_both else None
-    given = source.given
-    if given is not None:
+    stated = source.stated_neighbours
+    if stated is not None:
         in_file = picked if checked.kept is None else checked.kept[picked]
-        given = given.of(in_file, row_norms(checked.vectors.take_raw(picked)))
+        stated = stated.of(in_file, row_norms(checked.vectors.take_raw(picked)))
     twins = _twins(corpus.vectors, checked.vectors, picked) if exclude_q is None else 0
-    return _Asked(checked, all_ids, picked, exclude_q, given, twins)
+    return _Asked(checked, all_ids, picked, exclude_q, stated, twins)
 
 
 def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
@@ -179,16 +179,16 @@ def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
     return sum(row in found for row in wanted)
 
 
-def _comparable(given: Given | None, *, partly: bool, dropped: bool, own: Ints | None) -> Given | None:
+def _comparable(asked: _Asked, *, partly: bool, dropped: bool, own: Ints | None) -> StatedNeighbours | None:
     """The nearest rows that a file states, and whether they can be those of our search."""
-    obstacle = ""
+    stated, obstacle = asked.stated_neighbours, ""
     if dropped:
         obstacle = "rows of the corpus were left out, so that its row numbers mean others"
     elif partly:
         obstacle = "rows leaves some rows out"
     elif own is not None:
         obstacle = "here a query is left out of its own result"
-    return replace(given, obstacle=obstacle) if given is not None and obstacle else given
+    return replace(stated, obstacle=obstacle) if stated is not None and obstacle else stated
 
 
 def _whole(

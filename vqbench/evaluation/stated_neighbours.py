@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vqbench.datasets.base import Data
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.evaluation.bench import Bench
 from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_norms
 from vqbench.search.scorers import Cosine
@@ -34,7 +34,7 @@ def agreement(data: Data, bench: Callable[[], Bench]) -> dict[str, Any] | None:
     terms twice as large: four. Lengths that differ from 1 by at most e move what such a distance says of a cosine
     by at most 2 e, for each of the two.
     """
-    given = data.given
+    given = data.stated_neighbours
     if given is None:
         return None
     obstacle, off = given.obstacle, 0.0
@@ -46,7 +46,7 @@ def agreement(data: Data, bench: Callable[[], Bench]) -> dict[str, Any] | None:
     return {"checked": True, "distance": given.distance, "tolerance": tolerance, **_compared(given, bench(), tolerance)}
 
 
-def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
+def _ranks_otherwise(corpus: Vectors, given: StatedNeighbours) -> tuple[str, float]:
     """Why the file's distance ranks otherwise than cosine, or nothing and how far lengths lie from 1."""
     if given.distance in _COSINE:
         return "", 0.0
@@ -66,7 +66,7 @@ def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
     return "", off
 
 
-def _compared(given: Given, bench: Bench, tolerance: float) -> dict[str, Any]:
+def _compared(given: StatedNeighbours, bench: Bench, tolerance: float) -> dict[str, Any]:
     data, best_qk = bench.data, bench.truth.hits.scores_qk
     k = min(given.neighbours_qk.shape[1], best_qk.shape[1])
     rows_qk = np.asarray(given.neighbours_qk[:], dtype=np.int64)[:, :k]
@@ -113,7 +113,7 @@ def _first_of_each(rows_qk: Ints) -> Bools:
     return first_qk
 
 
-def _stated_cosines(given: Given, k: int) -> Floats | None:
+def _stated_cosines(given: StatedNeighbours, k: int) -> Floats | None:
     """The cosines that the file's distances stand for, ``(q, k)``; conventions differ for inner products."""
     if given.distances_qk is None or given.distance in _INNER:
         return None

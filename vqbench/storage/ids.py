@@ -19,7 +19,6 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, blocks
 from vqbench.numerics.draws import named
 from vqbench.storage.raw_rows import stamp_of
-from vqbench.storage.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
 _MANY = 1 << 14  # ids at a time
@@ -98,13 +97,13 @@ class PackedIds(_Ids):
     def __init__(
         self, path: Path, starts: Ints, *, strip: str = "", owner: object = None, stamp: tuple[int, int] | None = None
     ):
-        self._path, self._starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
+        self._path, self.starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self.starts) - 1
 
     def some(self, start: int, stop: int) -> list[str]:
-        edges = self._starts[start : stop + 1]
+        edges = self.starts[start : stop + 1]
         if stop <= start:
             return []
         with open(self._path, "rb", buffering=0) as file:
@@ -154,32 +153,9 @@ class PackedIds(_Ids):
             raise _not_text(path, error) from None
         return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n", stamp=stamp)
 
-    @staticmethod
-    def writer(n: int) -> _Writer:
-        """Where ``n`` ids can be put that come one batch after the other."""
-        return _Writer(n)
-
 
 def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
     return VqbenchError(f"{path}: is not UTF-8 text ({error}): give one id a line")
-
-
-class _Writer:
-    """Puts ids into a temporary file that is removed when nothing refers to them any more."""
-
-    def __init__(self, n: int):
-        self._kept, self._starts, self._count = Temporary(".ids"), np.zeros(n + 1, np.int64), 0
-
-    def add(self, ids: Sequence[str]) -> None:
-        encoded = [i.encode() for i in ids]
-        ends = self._starts[self._count] + np.cumsum([len(i) for i in encoded], dtype=np.int64)
-        self._starts[self._count + 1 : self._count + 1 + len(ids)] = ends
-        self._kept.write(b"".join(encoded))
-        self._count += len(ids)
-
-    def ids(self) -> PackedIds:
-        self._kept.file.close()
-        return PackedIds(self._kept.path, self._starts[: self._count + 1], owner=self._kept)
 
 
 def positions(ids: Sequence[str], wanted: Collection[str]) -> dict[str, int]:

@@ -56,13 +56,7 @@ class Scratch:
 
     def __init__(self, d: int, dtype: np.dtype[Any], expected: int):
         """expected: bytes that will be written, which must fit."""
-        folder = Path(tempfile.gettempdir())
-        if not has_room(expected):
-            free = shutil.disk_usage(folder).free
-            raise VqbenchError(
-                f"{folder}: {expected / 1e9:.1f} GB are needed for a while, {max(0, free - _SPARE) / 1e9:.1f} GB "
-                "are free: name a folder with more room in the environment variable TMPDIR"
-            )
+        check_room(expected)
         self._kept, self._d, self._dtype, self._n = Temporary(".rows"), d, dtype, 0
 
     def __enter__(self) -> Scratch:
@@ -88,6 +82,16 @@ class Scratch:
             dtype=self._dtype,
             stamp=stamp_of(self._kept.path.stat()),
             owner=self._kept,
+        )
+
+
+def check_room(expected: int) -> None:
+    """Raise VqbenchError unless the temporary folder can hold so many bytes more."""
+    if not has_room(expected):
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        raise VqbenchError(
+            f"{tempfile.gettempdir()}: a scratch file needs {expected / 1e9:.1f} GB, {max(0, free - _SPARE) / 1e9:.1f} "
+            "GB are free: name a folder with more room in the environment variable TMPDIR"
         )
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
+ENDINGS = (".csv",)
+NEEDS = ("needs UTF-8 text with commas between numbers", "write it again")
 _LINE = 1 << 24  # characters of a line at most
 _WIDEST = 1 << 17  # fields of a line at most
 

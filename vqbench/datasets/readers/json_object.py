@@ -10,6 +10,8 @@ import numpy as np
 
 from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
+ENDINGS = (".json",)
+NEEDS = ("needs one object of id to list of numbers, in UTF-8", "write it again")
 _RULE = "needs an object of id to list of numbers"
 
 

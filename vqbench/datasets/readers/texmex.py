@@ -11,6 +11,8 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _TYPES = {".fvecs": "<f4", ".bvecs": "u1"}
+ENDINGS = tuple(_TYPES)
+NEEDS = ("needs rows of one dimension", "write it again")
 _HEAD = 4
 
 
