@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from writers import lists, save
 
 from vqbench.datasets import unpacking
 from vqbench.datasets.file import File
@@ -22,30 +23,6 @@ from vqbench.errors import VqbenchError
 
 ROWS = np.random.default_rng(0).integers(1, 100, (37, 5)).astype(np.float32)
 IDS = [f"é{row}" for row in range(37)]
-
-
-def lists(x_nd: np.ndarray, kind: str = "list") -> pa.Array:
-    """Rows as a column: ``list``, ``large`` or ``fixed``."""
-    values, d = pa.array(x_nd.ravel()), x_nd.shape[1]
-    if kind == "fixed":
-        return pa.FixedSizeListArray.from_arrays(values, d)
-    offsets = np.arange(len(x_nd) + 1) * d
-    if kind == "large":
-        return pa.LargeListArray.from_arrays(offsets.astype(np.int64), values)
-    return pa.ListArray.from_arrays(offsets.astype(np.int32), values)
-
-
-def save(folder: Path, *tables: pa.Table, batch: int = 10, options: pa.ipc.IpcWriteOptions | None = None) -> Path:
-    """A table for each file, as the folder's own writer lays them out."""
-    folder.mkdir(exist_ok=True)
-    names = [f"data-{at:05}-of-{len(tables):05}.arrow" for at in range(len(tables))]
-    for name, table in zip(names, tables, strict=True):
-        with pa.ipc.new_stream(str(folder / name), table.schema, options=options) as stream:
-            stream.write_table(table, batch)
-    state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_format_columns": None}
-    (folder / "state.json").write_text(json.dumps(state), "utf-8")
-    (folder / "dataset_info.json").write_text("{}", "utf-8")
-    return folder
 
 
 def _table(x_nd: np.ndarray = ROWS, kind: str = "list", **more) -> pa.Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from writers import WRITERS, write_bin, write_csv, write_hdf5, write_parquet
 
 from vqbench.cli.main import main
 from vqbench.datasets import unpacking
@@ -30,55 +30,6 @@ from vqbench.storage.raw_rows import RawRows
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(1, 100, (37, 5)).astype(np.uint8)  # what every format can hold
 IDS = [f"é{row}" for row in range(len(BYTES))]
-
-
-def write_vecs(path: Path, x_nd: np.ndarray) -> None:
-    """A row's dimension before its numbers, row by row as the format is described."""
-    kind = {".fvecs": "<f4", ".bvecs": "u1"}[path.suffix]
-    path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
-
-
-def write_bin(path: Path, x_nd: np.ndarray) -> None:
-    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
-    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
-    path.write_bytes(head + x_nd.astype(kind).tobytes())
-
-
-def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list | None = None, **more) -> None:
-    values = pa.array(x_nd.ravel())
-    offsets = np.arange(len(x_nd) + 1, dtype=np.int32) * x_nd.shape[1]
-    lists = (
-        pa.FixedSizeListArray.from_arrays(values, x_nd.shape[1]) if fixed else pa.ListArray.from_arrays(offsets, values)
-    )
-    columns = {"vector": lists} | ({} if ids is None else {"id": pa.array(ids)})
-    pq.write_table(pa.table(columns), path, **more)
-
-
-def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
-    with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
-        file.create_dataset("train", data=x_nd, **more)
-
-
-def write_csv(path: Path, x_nd: np.ndarray) -> None:
-    pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
-
-
-WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
-    "x.npy": np.save,
-    "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
-    "x.fvecs": write_vecs,
-    "x.bvecs": write_vecs,
-    "x.fbin": write_bin,
-    "x.u8bin": write_bin,
-    "x.i8bin": write_bin,
-    "x.parquet": write_parquet,
-    "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
-    "x.hdf5": write_hdf5,
-    "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
-    "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
-    "x.csv": write_csv,
-    "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
-}
 
 
 def test_every_ending_is_written_here() -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_readers import BYTES, write_parquet, write_vecs
+from writers import write_parquet, write_vecs
 
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers import base
 from vqbench.datasets.readers.base import Wanted
 from vqbench.errors import VqbenchError
+
+BYTES = np.random.default_rng(0).integers(1, 100, (37, 5)).astype(np.uint8)
 
 
 def _int(*values: int) -> bytes:
@@ -183,7 +185,7 @@ def test_hdf5_keys(tmp_path: Path) -> None:
     _refused(path, "dataset train/x: not there", key="train/x")
     _refused(path, "'deep' is a link", key="group/deep")
     for content in (path.read_bytes()[:-500], b"nonsense"):
-        _refused(path, "cannot be read as .h5 .*: needs a whole .h5 file", content)
+        _refused(path, "cannot be read as .h5 .*: needs a whole HDF5 file", content)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hostile import SAMPLES
 
 from vqbench.cli.main import main
 from vqbench.datasets.formats import readers_by_ending
+from vqbench.datasets.readers.base import FOLDER
 
 
 def _refused(command: list[str], path: Path, words: str, capfd: pytest.CaptureFixture[str]) -> str:
@@ -49,4 +50,4 @@ def test_a_run_says_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 def test_every_format_has_samples() -> None:
     kinds = {Path(name).suffix for name in SAMPLES}
-    assert set(readers_by_ending()) - kinds <= {".h5", ".i8bin"}  # read by the same lines as .hdf5 and .u8bin
+    assert set(readers_by_ending()) - kinds <= {".h5", ".i8bin", FOLDER}  # read by the same lines as .hdf5 and .u8bin; in test_arrow_folder.py

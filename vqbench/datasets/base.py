@@ -29,7 +29,8 @@ class Source:
     corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
     document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
     corpus where its rows are the queries. stated_neighbours: the queries' nearest rows as the file states them.
-    origin names the place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels, groups.
+    origin names the place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels,
+    groups.
     """
 
     origin: str

@@ -1,9 +1,9 @@
 """Work on files that may come from anyone, done by a child process with limits of memory and time.
 
 What a foreign library must parse (HDF5, Parquet, Arrow, zlib) is unpacked there into a scratch file of plain rows,
-which this process then reads. A crash, a hang or greed of the library ends the child alone, and becomes a sentence. The child
-is a new Python (never a fork, so it needs no ``__main__`` guard) that serves all files of this process, one after the
-other: it reads a request as a line of JSON, and answers with one.
+which this process then reads. A crash, a hang or greed of the library ends the child alone, and becomes a sentence.
+The child is a new Python (never a fork, so it needs no ``__main__`` guard) that serves all files of this process, one
+after the other: it reads a request as a line of JSON, and answers with one.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def call(function: str, scratch: Temporary, size: int, imports: tuple[str, ...] 
         Unreadable: any other error, a crash, or a limit.
     """
     scratch.file.flush()
-    request = {"function": function, "scratch": str(scratch.path), "size": size, "imports": imports}
-    answer = worker().ask({**request, "arguments": arguments}, _PATIENCE + _PATIENCE_PER_BYTE * size)
+    request = {"function": function, "arguments": arguments, "imports": imports, "size": size}
+    request |= {"scratch": str(scratch.path), "here": os.getcwd()}
+    answer = worker().ask(request, _PATIENCE + _PATIENCE_PER_BYTE * size)
     if "refused" in answer:
         raise VqbenchError(answer["refused"])
     if "failed" in answer:

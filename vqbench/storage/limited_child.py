@@ -94,13 +94,16 @@ def serve() -> None:
         answers.flush()
 
 
-def _answer(function: str, scratch: str, size: int, imports: list[str], arguments: dict[str, Any]) -> dict[str, Any]:
+def _answer(
+    function: str, scratch: str, size: int, imports: list[str], here: str, arguments: dict[str, Any]
+) -> dict[str, Any]:
     for name in imports:
         with contextlib.suppress(ImportError):  # the function says what is missing
             import_module(name)
     module, _, name = function.partition(":")
     work = getattr(import_module(module), name)
     try:
+        os.chdir(here)  # paths are as the user wrote them
         with Job(Path(scratch), size) as job:
             return {"result": work(job, **arguments)}
     except VqbenchError as error:
@@ -109,3 +112,5 @@ def _answer(function: str, scratch: str, size: int, imports: list[str], argument
         return {"failed": "it takes far more memory to unpack than a file of its size should"}
     except Exception as error:  # a damaged file can make a library raise nearly anything
         return {"failed": next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__}
+    finally:
+        os.chdir(os.sep)  # no folder is held
