@@ -30,11 +30,11 @@ from vqbench.experiment import provenance
 from vqbench.numerics.kernels.choice import chosen, threads
 from vqbench.results.folder import check_not_later, write_tables
 from vqbench.storage.atomic import check_writable, faults
-from vqbench.storage.locks import PASSING, claimed, remove_dead
+from vqbench.storage.locks import TEMPORARY, claimed
 from vqbench.text import check_no_links
 
 KIND = "peers"
-_CLAIM = f"{PASSING}peers.claim"
+_CLAIM = f"{TEMPORARY}peers.claim"
 _PACKAGES = ("numpy", "numba", "llvmlite", "threadpoolctl", "faiss-cpu", "usearch")
 _Part = tuple[str, Callable[[], Iterator[Row]]]
 
@@ -53,8 +53,6 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
             alone = held.enter_context(claimed(out / _CLAIM))
         if not alone:
             raise VqbenchError(f"{out}: another comparison is at work there, and the two would time each other: wait")
-        for folder in (out, out / "figures"):
-            remove_dead(folder)
         return _measured(timed, out, progress)
 
 

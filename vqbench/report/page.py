@@ -19,7 +19,6 @@ from vqbench.report.recommendations import Answer, answers, lead
 from vqbench.results.folder import Results, read_results
 from vqbench.results.measured_settings import FLOAT32, Setting, settings_of, shown_k
 from vqbench.storage.atomic import write_atomically, write_text
-from vqbench.storage.locks import remove_dead
 from vqbench.text import shown
 
 NAME = "report.html"
@@ -67,7 +66,6 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
     if out.is_dir():
         raise VqbenchError(f"--out {out}: is a folder: name a file in it, as in {out / NAME}")
     page = render(_readable(folders))
-    remove_dead(out.parent)
     write_atomically(out, lambda path: write_text(path, page))
     return out
 

@@ -17,10 +17,10 @@ from vqbench.results.per_query import over_seeds
 from vqbench.results.records import CellRecord, RunRecord
 from vqbench.results.significance import COMPARISONS, chosen_baseline, comparisons
 from vqbench.storage.atomic import faults
-from vqbench.storage.locks import PASSING
+from vqbench.storage.locks import TEMPORARY
 
 #: Held by whoever writes the tables of a results folder, or draws what is made from them.
-TABLES_CLAIM = f"{PASSING}tables.claim"
+TABLES_CLAIM = f"{TEMPORARY}tables.claim"
 
 
 def assemble(notes: Sequence[RunRecord]) -> Path:

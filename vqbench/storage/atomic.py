@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import PASSING, remove, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep, take
 
 Write = Callable[[Path], object]
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -65,8 +65,9 @@ def _filled(path: Path, write: Write) -> Iterator[Path]:
 
 def _temporary(path: Path) -> tuple[Path, int]:
     """A new file beside ``path``, with its ending, which tells some writers the format; and its handle."""
+    sweep(path.parent)
     while True:
-        temporary = path.with_name(f"{PASSING}{os.urandom(8).hex()}{path.suffix}")
+        temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}{path.suffix}")
         with contextlib.suppress(FileExistsError):
             handle = take(temporary, os.O_CREAT | os.O_EXCL)
             if handle is not None:  # else it was taken for a dead process's, before it was locked

@@ -7,7 +7,6 @@ nothing refers to them any more, or when the process ends. What a killed process
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import PASSING, remove, remove_dead, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep, take
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _SPARE = 1 << 28  # bytes of the disk that are left free
@@ -33,7 +32,7 @@ class Temporary:
     """
 
     def __init__(self, suffix: str):
-        _clear(tempfile.gettempdir())
+        sweep(Path(tempfile.gettempdir()))
         self.path, handle, lock = _made(suffix)
         self.file = os.fdopen(handle, "wb")
         weakref.finalize(self, _remove, self.path, self.file, lock, os.getpid())
@@ -103,18 +102,12 @@ def has_room(expected: int) -> bool:
 def _made(suffix: str) -> tuple[Path, int, int]:
     """A new file, the handle that it is written by and the one that holds its lock."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=PASSING, suffix=suffix)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=suffix)
         with contextlib.suppress(FileNotFoundError):
             lock = take(Path(name))
             if lock is not None:
                 return Path(name), handle, lock
         os.close(handle)  # it was taken for a dead process's, before it was locked
-
-
-@functools.cache
-def _clear(folder: str) -> None:
-    """Once in a process: remove what killed ones left."""
-    remove_dead(Path(folder))
 
 
 def _remove(path: Path, file: BinaryIO, lock: int, process: int) -> None:
