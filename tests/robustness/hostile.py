@@ -158,7 +158,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "ragged.json": (_text('{"a": [1, 2], "b": [3]}'), "id 'b': 1 numbers, the first id has 2"),
     "surrogate.json": (_text(r'{"\ud800": [1, 2]}'), "half of a surrogate pair"),
     "escape.json": (_text('{"\\u001b[2J": "x"}'), r"id '\\x1b[2J': \"x\"".replace('\\"', '"').replace("\\\\", "\\")),
-    "latin.json": (_text('{"é": [1, 2]}', "latin-1"), "is not valid JSON"),
+    "latin.json": (_text('{"é": [1, 2]}', "latin-1"), "cannot be read as .json"),
     "ragged.csv": (_text("1,2\n3,4,5\n"), "row 2: 3 fields, the first row has 2"),
     "nul.csv": (_text("1,2\n3,\0004\n"), "line 2: a NUL character"),
     "utf16.csv": (_text("1,2\n3,4\n", "utf-16"), "needs UTF-8 text"),

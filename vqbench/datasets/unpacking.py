@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -46,28 +46,26 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
         path=str(path),
         wanted=asdict(wanted),
     )
-    tables = {name: _table(scratch, **about) for name, about in answer["tables"].items()}
-    ids = stated = None
+    tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
+    content = Content(rows_nd=tables["rows_nd"], queries_qd=tables.get("queries_qd"))
     if answer["ids"] is not None:
         offset, count = answer["ids"]
-        ids = PackedIds(scratch.path, np.fromfile(scratch.path, np.int64, count, offset=offset), owner=scratch)
+        starts = np.fromfile(scratch.path, np.int64, count, offset=offset)
+        content = replace(content, ids=PackedIds(scratch.path, starts, owner=scratch))
     if "neighbours_qk" in tables:
-        stated = StatedNeighbours(
-            neighbours_qk=tables["neighbours_qk"],
-            distances_qk=tables.get("distances_qk"),
-            distance=answer["distance"],
-        )
-    return Content(rows_nd=tables["rows_nd"], ids=ids, queries_qd=tables.get("queries_qd"), stated_neighbours=stated)
+        neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
+        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=answer["distance"])
+        content = replace(content, stated_neighbours=stated)
+    return content
 
 
 def _table(scratch: Temporary, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None) -> Table:
     """Rows that lie in the scratch file, or plainly in the file itself (``stamp``)."""
-    n, d = shape
-    place = {"path": Path(path), "offset": offset, "shape": (n, d), "dtype": np.dtype(dtype)}
+    place = {"path": Path(path), "offset": offset, "shape": (shape[0], shape[1]), "dtype": np.dtype(dtype)}
     if stamp is not None:
         return RawRows(**place, stamp=(stamp[0], stamp[1]))
     rows = RawRows(**place, stamp=stamp_of(scratch.path.stat()), owner=scratch)
-    return rows if n * rows.stride > KEPT else rows[:]
+    return rows if len(rows) * rows.stride > KEPT else rows[:]
 
 
 def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,20 +74,16 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
         readers.__path__.append(folder)
     sheet = Sheet(Path(path), job)
     content = import_module(reader).unpack(Path(path), Wanted(**wanted), sheet)
-    stated = content.stated_neighbours
-    tables = {"rows_nd": content.rows_nd, "queries_qd": content.queries_qd}
-    if stated is not None:
-        tables |= {"neighbours_qk": stated.neighbours_qk, "distances_qk": stated.distances_qk}
+    tables = {**vars(content), **(vars(content.stated_neighbours) if content.stated_neighbours else {})}
     return {
-        "tables": {name: _place(rows) for name, rows in tables.items() if rows is not None},
+        "tables": {
+            name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
+            for name, x in tables.items()
+            if isinstance(x, RawRows)
+        },
         "ids": None if content.ids is None else sheet.starts(content.ids),
-        "distance": "" if stated is None else stated.distance,
+        "distance": tables.get("distance"),
     }
-
-
-def _place(rows: RawRows) -> dict[str, Any]:
-    about = {"path": str(rows.path), "offset": rows.offset, "shape": rows.shape}
-    return {**about, "dtype": rows.dtype.str, "stamp": rows.stamp}
 
 
 class Sheet:

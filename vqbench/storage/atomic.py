@@ -13,8 +13,14 @@ from vqbench.errors import VqbenchError
 from vqbench.storage.locks import TEMPORARY, remove, sweep, take
 
 Write = Callable[[Path], object]
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
+_ROOM = "make room on that disk, then give the same command again"
+_ELSEWHERE = "choose another place, with out=DIR or --out FILE"
+#: What to do about an error of the operating system.
+_REMEDIES = {
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then give the same command again",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR), _ELSEWHERE),
+}
 
 
 def write_atomically(path: Path, write: Write) -> None:
@@ -106,17 +112,8 @@ def faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise VqbenchError(f"{path}: cannot be written ({error.strerror or error}): {_remedy(error)}") from error
-
-
-def _remedy(error: OSError) -> str:
-    if error.errno in _NO_ROOM:
-        return "make room on that disk, then give the same command again"
-    if error.errno in _NOT_ALLOWED:
-        return "choose another place, with out=DIR or --out FILE"
-    if error.errno == errno.EFBIG:
-        return "raise the limit on the size of files (ulimit -f), then give the same command again"
-    return "see to that disk, then give the same command again"
+        remedy = _REMEDIES.get(error.errno or 0, "check that disk, then give the same command again")
+        raise VqbenchError(f"{path}: cannot be written ({error.strerror or error}): {remedy}") from error
 
 
 def check_writable(folder: Path) -> None:

@@ -42,7 +42,8 @@ class Job:
         self._path = scratch
 
     def __enter__(self) -> Job:
-        self.scratch = self._path.open("ab")
+        self.scratch = self._path.open("r+b")  # where it is gone, none is made
+        self.scratch.seek(0, os.SEEK_END)
         self._memory = _private_memory() + _MEMORY + _MEMORY_PER_BYTE * self.size
         self._limit_memory(self._memory)
         self._limit_time(_SECONDS + _SECONDS_PER_BYTE * self.size)

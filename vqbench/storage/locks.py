@@ -112,17 +112,13 @@ def sweep(folder: Path) -> None:
     process's. A link was made by somebody else.
     """
     for path in folder.glob(f"{TEMPORARY}*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             handle = take(path) if path.is_file() and not path.is_symlink() else None
             if handle is None:
                 continue
-            try:
-                second = take(path)
-            except OSError:
-                os.close(handle)
-                raise
+            held.callback(os.close, handle)
+            second = take(path)
             if second is not None:
-                os.close(second)
-                os.close(handle)
+                held.callback(os.close, second)
                 return
-            remove(path, handle)
+            os.unlink(path)
