@@ -35,6 +35,7 @@ from vqbench.datasets.base import Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.storage import limited
+from vqbench.text import shown
 
 _SECONDS = 1.0  # of processor time
 _PATIENCE = 60.0  # seconds until a child counts as hanging, on a busy machine too
@@ -177,7 +178,7 @@ def watched(path: Path, act: Callable[[], str], seconds: float = _SECONDS, *, na
     except VqbenchError as error:
         result = f"refused: {error}"
         elsewhere = named and str(path.parent) not in str(error)
-        if "\n" in str(error) or elsewhere or not str(error).isprintable():
+        if "\n" in str(error) or elsewhere or shown(str(error)) != str(error):
             return f"wrong: message {error!r}"
         if len(str(error)) > 1500:
             return f"wrong: a message of {len(str(error))} characters"

@@ -117,9 +117,14 @@ def faults(path: Path) -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise VqbenchError unless files can be made in ``folder``, which is made."""
+    """Make the folder, and remove what dead processes left in it and below it.
+
+    Raises VqbenchError where no files can be made in it.
+    """
     with faults(folder):
         make_folder(folder)
+        for path in folder.rglob(f"{TEMPORARY}*"):
+            sweep(path.parent)
         with tempfile.TemporaryFile(dir=folder):
             pass
 
