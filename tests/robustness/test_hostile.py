@@ -50,4 +50,5 @@ def test_a_run_says_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 def test_every_format_has_samples() -> None:
     kinds = {Path(name).suffix for name in SAMPLES}
-    assert set(readers_by_ending()) - kinds <= {".h5", ".i8bin", FOLDER}  # read by the same lines as .hdf5 and .u8bin; in test_arrow_folder.py
+    # Read by the same lines as .hdf5 and .u8bin; folders are in test_arrow_folder.py.
+    assert set(readers_by_ending()) - kinds <= {".h5", ".i8bin", FOLDER}

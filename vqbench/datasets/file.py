@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqbench.datasets.base import Dataset, Source
@@ -50,10 +50,11 @@ class File(Dataset):
         return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
     def load(self) -> Source:
-        corpus = read(_vectors(self.path), Wanted(key=self.key, id_column=self.id_column))
+        wanted = Wanted(key=self.key, id_column=self.id_column)
+        corpus = read(_resolved(self.path, folders=True), wanted)
         queries_qd, query_ids = corpus.queries_qd, None
         if self.queries is not None:
-            own = read(_vectors(self.queries), Wanted(key=self.key, id_column=self.id_column, queries=True))
+            own = read(_resolved(self.queries, folders=True), replace(wanted, queries=True))
             queries_qd, query_ids = own.rows_nd, own.ids
         if self.query_ids is not None:
             count = None if queries_qd is None else len(queries_qd)
@@ -71,33 +72,22 @@ class File(Dataset):
         )
 
 
-def _vectors(path: str) -> Path:
-    """A file with vectors, or a folder that Hugging Face ``datasets`` saved."""
-    found = expanded(path)
-    if found.is_dir() and not is_folder(found):
-        raise VqbenchError(
-            f"{path}: is a folder: name the file in it; only one that Hugging Face datasets saved (save_to_disk) "
-            "is read as a whole"
-        )
-    return found if found.is_dir() else _resolved(path)
-
-
 def _lines(path: str, count: int | None, of: str) -> PackedIds:
     """The lines of a file of ids, as many as there are rows, if there are any."""
-    found = PackedIds.lines(_resolved(path))
-    if count is not None and len(found) != count:
-        raise VqbenchError(
-            f"{path}: {len(found):,} ids for {count:,} {of}: give one id a line, in the order of the rows"
-        )
-    return found
+    ids = PackedIds.lines(_resolved(path))
+    if count is not None and len(ids) != count:
+        raise VqbenchError(f"{path}: {len(ids):,} ids for {count:,} {of}: give one id a line, in the order of the rows")
+    return ids
 
 
-def _resolved(path: str) -> Path:
-    found = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else expanded(path)
-    if found.is_dir():
-        raise VqbenchError(f"{path}: is a folder: name the file in it")
-    if not found.is_file():
+def _resolved(path: str, *, folders: bool = False) -> Path:
+    """A file that is there; with ``folders`` also a folder that Hugging Face ``datasets`` saved."""
+    place = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else expanded(path)
+    if place.is_dir() and not (folders and is_folder(place)):
+        more = "; only one that Hugging Face datasets saved (save_to_disk) is read as a whole" if folders else ""
+        raise VqbenchError(f"{path}: is a folder: name the file in it{more}")
+    if not place.is_dir() and not place.is_file():
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
-    if found.stat().st_size == 0:
+    if place.stat().st_size == 0:
         raise VqbenchError(f"{path}: the file is empty; write it again, or name another one")
-    return found
+    return place

@@ -16,7 +16,7 @@ from vqbench.errors import VqbenchError
 
 def readers_by_ending() -> dict[str, ModuleType]:
     """The reader of each ending: all modules in ``vqbench.datasets.readers`` that declare any."""
-    modules = [import_module(f"{readers.__name__}.{found.name}") for found in iter_modules(readers.__path__)]
+    modules = [import_module(f"{readers.__name__}.{each.name}") for each in iter_modules(readers.__path__)]
     return {ending: module for module in modules for ending in getattr(module, "ENDINGS", ())}
 
 
@@ -43,11 +43,11 @@ def read(path: Path, wanted: Wanted) -> Content:
     except VqbenchError:
         raise
     except PermissionError as error:
-        found, needs = f"cannot be opened ({error.strerror})", ("needs a file that you may read", "ask its owner")
+        problem, needs = f"cannot be opened ({error.strerror})", ("needs a file that you may read", "ask its owner")
     except MemoryError:
-        found = "needs more memory than there is"
+        problem = "needs more memory than there is"
         needs = (f"{kind} is read in part or whole", "save the vectors as .npy or .fbin, which are read in blocks")
     except Exception as error:  # a damaged file can make a library raise nearly anything
         said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        found, needs = f"cannot be read as {kind} ({said[:200]})", reader.NEEDS
-    raise refusal(path, found=found, rule=needs[0], remedy=f"{needs[1]}, or get it again if it was cut off")
+        problem, needs = f"cannot be read as {kind} ({said[:200]})", reader.NEEDS
+    raise refusal(path, problem=problem, rule=needs[0], remedy=f"{needs[1]}, or get it again if it was cut off")

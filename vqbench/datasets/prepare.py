@@ -172,11 +172,11 @@ def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
     if 4 * corpus.n * corpus.d > _QUICK:
         return 0
     queries_qd = np.ascontiguousarray(queries.take_raw(picked), np.float32)
-    wanted, found = [row.tobytes() for row in queries_qd], set[bytes]()
+    wanted, twins = [row.tobytes() for row in queries_qd], set[bytes]()
     for start, stop in blocks(corpus.n, block_rows(corpus.d, _TEXTS)):
         x_nd = np.ascontiguousarray(corpus.raw(start, stop), np.float32)
-        found |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
-    return sum(row in found for row in wanted)
+        twins |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
+    return sum(row in twins for row in wanted)
 
 
 def _comparable(asked: _Asked, *, partly: bool, dropped: bool, own: Ints | None) -> StatedNeighbours | None:
@@ -242,16 +242,16 @@ def _moved(exclude_q: Ints | None, searched: Ints, n: int) -> Ints | None:
     """Where the queries' own rows stand among those searched: -1 where they are not, None if all are not."""
     if exclude_q is None:
         return None
-    at_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
-    at_n[searched] = np.arange(len(searched))
-    moved_q = at_n[exclude_q]
+    place_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
+    place_n[searched] = np.arange(len(searched))
+    moved_q = place_n[exclude_q]
     return moved_q if (moved_q >= 0).any() else None
 
 
 def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
     """The corpus row that has the query's own id, or -1; None where no query is a corpus row."""
-    row_at = positions(ids, query_ids)
-    exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
+    row_of = positions(ids, query_ids)
+    exclude_q = np.array([row_of.get(i, -1) for i in query_ids], dtype=np.int64)
     return exclude_q if (exclude_q >= 0).any() else None
 
 

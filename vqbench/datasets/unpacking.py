@@ -137,7 +137,7 @@ class Sheet:
         if total > max(_FREE, _FACTOR * self._job.size):
             raise refusal(
                 self._path,
-                found=f"{self._job.size} bytes that unpack to {total}",
+                problem=f"{self._job.size} bytes that unpack to {total}",
                 rule=f"a file may unpack to {_FREE >> 20} MiB, or to {_FACTOR} times its size",
                 remedy="if it is what you expect, unpack it yourself and save it with numpy.save",
             )

@@ -10,6 +10,7 @@ import codecs
 import os
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import overload
 
@@ -33,16 +34,16 @@ class _Ids(Sequence[str]):
         """Ids ``start`` to ``stop``."""
 
     @overload
-    def __getitem__(self, at: int) -> str: ...
+    def __getitem__(self, key: int) -> str: ...
     @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            start, stop, step = at.indices(len(self))
+    def __getitem__(self, key: slice) -> list[str]: ...
+    def __getitem__(self, key: int | slice) -> str | list[str]:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
             return self.some(start, max(start, stop)) if step == 1 else [self[i] for i in range(start, stop, step)]
-        row = int(at) + (len(self) if at < 0 else 0)
+        row = int(key) + (len(self) if key < 0 else 0)
         if not 0 <= row < len(self):
-            raise IndexError(f"id {at} of {len(self)}")
+            raise IndexError(f"id {key} of {len(self)}")
         return self.some(row, row + 1)[0]
 
     def __iter__(self) -> Iterator[str]:
@@ -111,12 +112,12 @@ class PackedIds(_Ids):
                 raise self._changed()
             file.seek(int(edges[0]))
             content = file.read(int(edges[-1] - edges[0]))
-        at = (edges - edges[0]).tolist()
+        offsets = (edges - edges[0]).tolist()
         try:
-            found = [content[a:b].decode() for a, b in zip(at, at[1:], strict=False)]
+            ids = [content[a:b].decode() for a, b in pairwise(offsets)]
         except UnicodeDecodeError:
             raise self._changed() from None
-        return [i.rstrip(self._strip) for i in found] if self._strip else found
+        return [i.rstrip(self._strip) for i in ids] if self._strip else ids
 
     def _changed(self) -> VqbenchError:
         return VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile")
@@ -133,7 +134,7 @@ class PackedIds(_Ids):
             # Editors may begin a file with a mark that it is UTF-8, which is no part of the first id.
             begun = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
             file.seek(begun)
-            found = [np.array([begun], np.int64)]
+            starts = [np.array([begun], np.int64)]
             while chunk := file.read(_READ):
                 try:
                     decoder.decode(chunk)
@@ -145,13 +146,13 @@ class PackedIds(_Ids):
                 bytes_b = np.frombuffer(bytes([last]) + chunk, np.uint8)
                 before_b, here_b = bytes_b[:-1], bytes_b[1:]
                 begins_b = (before_b == 10) | ((before_b == 13) & (here_b != 10))
-                found.append(begun + np.flatnonzero(begins_b))
+                starts.append(begun + np.flatnonzero(begins_b))
                 begun, last = begun + len(chunk), chunk[-1]
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise _not_text(path, error) from None
-        return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n", stamp=stamp)
+        return cls(path, np.concatenate([*starts, np.array([begun])]), strip="\r\n", stamp=stamp)
 
 
 def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
@@ -161,9 +162,9 @@ def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
 def positions(ids: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
     """The row of each wanted id that is among ``ids``; one pass, without an index of all."""
     wanted = set(wanted)
-    found: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     if wanted:
         for row, i in enumerate(ids):
             if i in wanted:
-                found.setdefault(i, row)
-    return found
+                row_of.setdefault(i, row)
+    return row_of

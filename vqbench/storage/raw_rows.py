@@ -85,14 +85,14 @@ class RawRows:
 
     def _fill(self, file: FileIO, view: memoryview, start: int) -> None:
         """Bytes from row ``start`` on, until ``view`` is full."""
-        at = self.offset + start * self.stride
+        offset = self.offset + start * self.stride
         while view:
-            got = _read_at(file, view, at)
+            got = _read_at(file, view, offset)
             if not got:
                 raise VqbenchError(
                     f"{self.path}: ends before row {start} or soon after it: it was cut off; copy or download it again"
                 )
-            view, at = view[got:], at + got
+            view, offset = view[got:], offset + got
 
     def _gather(self, file: FileIO, rows: Ints) -> NDArray[Any]:
         """Rows in any order, repeated ones too: in the order of the file, neighbours in one read."""
@@ -122,12 +122,12 @@ class RawRows:
         lead = len(self.lead)
         wrong = (bytes_ms[:, :lead] != np.frombuffer(self.lead, np.uint8)).any(axis=1) if lead else np.zeros(0)
         if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            row = rows + at if isinstance(rows, int) else int(rows[at])
-            found, wanted = (int.from_bytes(x, "little", signed=True) for x in (bytes_ms[at, :lead], self.lead))
+            wrong_row = int(np.flatnonzero(wrong)[0])
+            row = rows + wrong_row if isinstance(rows, int) else int(rows[wrong_row])
+            here, first = (int.from_bytes(x, "little", signed=True) for x in (bytes_ms[wrong_row, :lead], self.lead))
             raise VqbenchError(
-                f"{self.path}: row {row} (byte {self.offset + row * self.stride}): {found} dimensions, the first row "
-                f"has {wanted}: all rows must have the same number; write the file again"
+                f"{self.path}: row {row} (byte {self.offset + row * self.stride}): {here} dimensions, the first row "
+                f"has {first}: all rows must have the same number; write the file again"
             )
         if not len(bytes_ms):
             return np.empty((0, self.shape[1]), self.dtype)
@@ -135,11 +135,11 @@ class RawRows:
         return np.ndarray((len(bytes_ms), self.shape[1]), self.dtype, bytes_ms, lead, strides)
 
 
-def _read_at(file: FileIO, view: memoryview, at: int) -> int:
-    """Fill ``view`` from byte ``at`` on; how many bytes there were."""
+def _read_at(file: FileIO, view: memoryview, offset: int) -> int:
+    """Fill ``view`` from byte ``offset`` on; how many bytes there were."""
     if hasattr(os, "preadv"):
-        return os.preadv(file.fileno(), [view], at)
-    file.seek(at)  # Windows
+        return os.preadv(file.fileno(), [view], offset)
+    file.seek(offset)  # Windows
     return file.readinto(view) or 0
 
 

@@ -36,12 +36,12 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     for file in files[1:]:
         if not _schema(file).equals(schema):
             raise refusal(
-                file, found="columns unlike those of the first file", rule="all files need the same", remedy=_SAVE
+                file, problem="columns unlike those of the first file", rule="all files need the same", remedy=_SAVE
             )
     column, names = vector_column(path, schema, wanted.key), id_column(path, schema, wanted.id_column)
     n = sum(batch.num_rows for file in files for batch in _batches(file))
     if not n:
-        raise refusal(path, found="0 rows", rule="needs at least one")
+        raise refusal(path, problem="0 rows", rule="needs at least one")
 
     def batches(name: str) -> Iterator[pa.RecordBatch]:
         return (batch for file in files for batch in _batches(file, name))
@@ -64,7 +64,7 @@ def _opened(file: Path) -> Iterator[tuple[pa.MemoryMappedFile, pa.RecordBatchRea
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise refusal(file, found=f"no Arrow stream ({said})", rule="needs a whole one", remedy=_SAVE) from None
+        raise refusal(file, problem=f"no Arrow stream ({said})", rule="needs a whole one", remedy=_SAVE) from None
 
 
 def _schema(file: Path) -> pa.Schema:
@@ -94,17 +94,17 @@ def _files(path: Path) -> list[Path]:
     if not (path / STATE).exists():
         splits = _json(path / SPLITS).get("splits")
         names = ", ".join(str(x)[:40] for x in splits[:9]) if isinstance(splits, list) else "unknown"
-        raise refusal(path, found=f"splits {names}", rule="needs one", remedy=f"name its folder, as in {path}/SPLIT")
+        raise refusal(path, problem=f"splits {names}", rule="needs one", remedy=f"name its folder, as in {path}/SPLIT")
     state = _json(path / STATE)
     listed = state.get("_data_files")
     if not isinstance(listed, list) or not listed or not all(isinstance(x, dict) for x in listed):
         raise refusal(
-            path / STATE, place="_data_files", found=repr(listed)[:80], rule="needs a list of files", remedy=_SAVE
+            path / STATE, place="_data_files", problem=repr(listed)[:80], rule="needs a list of files", remedy=_SAVE
         )
     if state.get("_indices_data_files") or state.get("_indices_files"):
         raise refusal(
             path / STATE,
-            found="rows that are picked by a file of indices",
+            problem="rows that are picked by a file of indices",
             rule="needs the rows themselves",
             remedy="call flatten_indices() and save again",
         )
@@ -115,7 +115,7 @@ def _inside(path: Path, name: object) -> Path:
     plain = isinstance(name, str) and name.isprintable() and not any(x in name for x in "/\\:")
     if not isinstance(name, str) or not plain or name in ("", ".", ".."):
         raise refusal(
-            path / STATE, place="filename", found=repr(name)[:80], rule="must name a file of the folder", remedy=_SAVE
+            path / STATE, place="filename", problem=repr(name)[:80], rule="must name a file of the folder", remedy=_SAVE
         )
     return _plain(path / name)
 
@@ -123,9 +123,9 @@ def _inside(path: Path, name: object) -> Path:
 def _plain(path: Path) -> Path:
     """A file that is there and no link: a link could name any other file."""
     if path.is_symlink():
-        raise refusal(path, found="is a link", rule="must lie in the folder", remedy="copy the folder with cp -rL")
+        raise refusal(path, problem="is a link", rule="must lie in the folder", remedy="copy the folder with cp -rL")
     if not path.is_file():
-        raise refusal(path, found="not there, or no file", rule=f"{STATE} lists it", remedy=_SAVE)
+        raise refusal(path, problem="not there, or no file", rule=f"{STATE} lists it", remedy=_SAVE)
     return path
 
 
@@ -135,5 +135,5 @@ def _json(path: Path) -> dict[str, Any]:
         with contextlib.suppress(ValueError, RecursionError):
             content = json.loads(path.read_text("utf-8"))
     if not isinstance(content, dict):
-        raise refusal(path, found="no JSON object", rule=f"needs one, of up to {_STATE} bytes", remedy=_SAVE)
+        raise refusal(path, problem="no JSON object", rule=f"needs one, of up to {_STATE} bytes", remedy=_SAVE)
     return content

@@ -55,12 +55,12 @@ class Content:
     stated_neighbours: StatedNeighbours | None = None
 
 
-def refusal(path: Path, *, place: str = "", found: str, rule: str, remedy: str = "") -> VqbenchError:
+def refusal(path: Path, *, place: str = "", problem: str, rule: str, remedy: str = "") -> VqbenchError:
     """The one shape of all refusals: file, place in it, what stands there, what should, what to do.
 
     Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
     """
-    parts = [shortened(x, _LONGEST) for x in (place, found, rule) if x]
+    parts = [shortened(x, _LONGEST) for x in (place, problem, rule) if x]
     return VqbenchError(": ".join([str(path), *parts]) + (f"; {shortened(remedy, _LONGEST)}" if remedy else ""))
 
 
@@ -70,7 +70,7 @@ def check_whole(path: Path) -> None:
     if size > _MOST:
         raise refusal(
             path,
-            found=f"{size / 1e6:.0f} MB of text",
+            problem=f"{size / 1e6:.0f} MB of text",
             rule=f"{path.suffix.lower()} is read whole, up to {_MOST / 1e6:.0f} MB",
             remedy="save the vectors as .npy, .fbin or .parquet, which are read in blocks",
         )

@@ -27,7 +27,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         raise refusal(
             path,
             place="header",
-            found=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            problem=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"needs two uint32 of at least 1, and here a file of {needed} bytes; this one has {stat.st_size}",
             remedy="the file was cut off or is of another type: copy or download it again, or check its ending",
         )

@@ -14,8 +14,6 @@ from vqbench.datasets.readers.base import refusal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_CHOOSE = "choose one with dataset.key=NAME"
-
 
 def vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
     """The column that ``key`` names, else the only one of lists of numbers."""
@@ -23,10 +21,15 @@ def vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
     kinds = [str(field.type) for field in schema if field.name == key]
     if key in fits or (key is None and len(fits) == 1):
         return key or fits[0]
-    found, rule = f"columns of lists of numbers: {', '.join(fits) or 'none'}", "needs exactly one, or its name"
+    problem, rule = f"columns of lists of numbers: {', '.join(fits) or 'none'}", "needs exactly one, or its name"
     if key is not None:
-        found, rule = f"column {key!r} is {' and '.join(kinds)}" if kinds else f"no column {key!r}", found
-    raise refusal(path, found=found, rule=rule, remedy=_CHOOSE if fits else "store each vector as a list in one column")
+        problem, rule = f"column {key!r} is {' and '.join(kinds)}" if kinds else f"no column {key!r}", problem
+    raise refusal(
+        path,
+        problem=problem,
+        rule=rule,
+        remedy="choose one with dataset.key=NAME" if fits else "store each vector as a list in one column",
+    )
 
 
 def id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
@@ -38,7 +41,7 @@ def id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
         raise refusal(
             path,
             place=f"dataset.id_column={name}",
-            found="no such column of texts or whole numbers",
+            problem="no such column of texts or whole numbers",
             rule=f"there are: {', '.join(possible) or 'none'}",
         )
     return name
@@ -66,7 +69,7 @@ def vectors(path: Path, batches: Iterable[pa.RecordBatch], column: str) -> Itera
     for batch in batches:
         lists = batch.column(column)
         if lists.null_count:
-            raise refusal(path, place=f"row {start + _first_null(lists)}", found="null", rule=rule, remedy=remedy)
+            raise refusal(path, place=f"row {start + _first_null(lists)}", problem="null", rule=rule, remedy=remedy)
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
         d = int(lengths[0]) if d is None and len(lengths) else d
         if (lengths != d).any():
@@ -74,14 +77,14 @@ def vectors(path: Path, batches: Iterable[pa.RecordBatch], column: str) -> Itera
             raise refusal(
                 path,
                 place=f"row {start + row}",
-                found=f"{lengths[row]} numbers, the first row has {d}",
+                problem=f"{lengths[row]} numbers, the first row has {d}",
                 rule="all rows must have the same number",
                 remedy="write the file again",
             )
         values = lists.flatten()
         if values.null_count:
             row = start + _first_null(values) // max(1, d or 0)
-            raise refusal(path, place=f"row {row}", found="null among its numbers", rule=rule, remedy=remedy)
+            raise refusal(path, place=f"row {row}", problem="null among its numbers", rule=rule, remedy=remedy)
         if len(lists):
             yield values.to_numpy(zero_copy_only=False).reshape(len(lists), d)
         start += len(lists)
@@ -96,7 +99,7 @@ def texts(path: Path, batches: Iterable[pa.RecordBatch], column: str) -> Iterato
             raise refusal(
                 path,
                 place=f"row {start + _first_null(ids)}, column {column}",
-                found="null",
+                problem="null",
                 rule="each row needs an id",
                 remedy="name another column with dataset.id_column",
             )

@@ -72,15 +72,15 @@ def _chosen(path: Path, file: Any, usual: str) -> str:
     if len(fits) != 1:
         names = ", ".join(fits) or "none"
         raise refusal(
-            path, found=f"tables of numbers: {names}", rule=f"needs {usual!r}, or exactly one", remedy=_CHOOSE
+            path, problem=f"tables of numbers: {names}", rule=f"needs {usual!r}, or exactly one", remedy=_CHOOSE
         )
     return fits[0]
 
 
-def _is_table(found: Any) -> bool:
+def _is_table(item: Any) -> bool:
     import h5py
 
-    return isinstance(found, h5py.Dataset) and found.ndim == 2 and 0 not in found.shape and found.dtype.kind in "fiu"
+    return isinstance(item, h5py.Dataset) and item.ndim == 2 and 0 not in item.shape and item.dtype.kind in "fiu"
 
 
 def _dataset(path: Path, file: Any, name: str) -> Any:
@@ -92,15 +92,15 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
         link = _link(dataset, part) if isinstance(dataset, h5py.Group) else "none"
         if link == "none":
             rule = f"the file holds {', '.join(file) or 'nothing'}"
-            raise refusal(path, place=place, found="not there", rule=rule, remedy=_CHOOSE)
+            raise refusal(path, place=place, problem="not there", rule=rule, remedy=_CHOOSE)
         if link == "elsewhere":
-            raise refusal(path, place=place, found=f"{part!r} is a link", **_OWN)
+            raise refusal(path, place=place, problem=f"{part!r} is a link", **_OWN)
         dataset = dataset[part]
     if not _is_table(dataset):
-        found = f"{dataset.dtype} {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "a group"
-        raise refusal(path, place=place, found=found, rule="needs numbers of shape (n, d)", remedy=_CHOOSE)
+        problem = f"{dataset.dtype} {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "a group"
+        raise refusal(path, place=place, problem=problem, rule="needs numbers of shape (n, d)", remedy=_CHOOSE)
     if dataset.is_virtual or dataset.external:
-        raise refusal(path, place=place, found="refers to other files", **_OWN)
+        raise refusal(path, place=place, problem="refers to other files", **_OWN)
     stored, claimed = dataset.id.get_storage_size(), math.prod(dataset.shape) * dataset.dtype.itemsize
     if dataset.chunks:
         check_chunks(path, place, dataset)
@@ -108,7 +108,7 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
         raise refusal(
             path,
             place=place,
-            found=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
+            problem=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
             rule=f"the file holds {stored} bytes of it",
             remedy="it was never written whole: write it again",
         )

@@ -38,14 +38,14 @@ def check_chunks(path: Path, place: str, dataset: Any) -> None:
                 size = _unpacked_size(used, dataset.id.read_direct_chunk(offset)[1], whole + _SUM)
             elif "fletcher32" in used:
                 size -= _SUM
-            found = f"is never written or unpacks to {size} bytes" if size != whole else ""
+            problem = f"is never written or unpacks to {size} bytes" if size != whole else ""
         except (ValueError, IndexError, zlib.error) as error:
-            found = f"is damaged ({error})"
-        if found:
+            problem = f"is damaged ({error})"
+        if problem:
             raise refusal(
                 path,
                 place=f"{place}, chunk {offset}",
-                found=found,
+                problem=problem,
                 rule=f"a chunk must unpack to exactly {whole} bytes",
                 remedy="the file is damaged or was not written whole: get it again, or write it again with h5py",
             )
@@ -55,14 +55,14 @@ def _filters(path: Path, place: str, dataset: Any) -> list[str]:
     """The filters in the order of writing, which must be usual ones: at most one packs, and only a sum follows it."""
     plist = dataset.id.get_create_plist()
     numbers = [plist.get_filter(at)[0] for at in range(plist.get_nfilters())]
-    names = [_FILTERS.get(number, f"filter {number}") for number in numbers]
+    names = [_FILTERS.get(number, f"number {number}") for number in numbers]
     packers = [at for at, name in enumerate(names) if name in _PACKERS]
     behind = {*names[packers[0] + 1 :]} if packers else set()
     if not {*names} <= {*_FILTERS.values()} or len({*names}) < len(names) or not behind <= {"fletcher32"}:
         raise refusal(
             path,
             place=place,
-            found=f"filters {', '.join(names)}",
+            problem=f"filters {', '.join(names)}",
             rule="only gzip or lzf, shuffle and fletcher32 are read, each once, and only fletcher32 behind gzip or lzf",
             remedy="write it again with compression='gzip'",
         )

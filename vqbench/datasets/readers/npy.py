@@ -64,7 +64,7 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
         raise refusal(
             path,
             place=place,
-            found=f"dtype {dtype}",
+            problem=f"dtype {dtype}",
             rule="vectors must be real numbers (float or integer)",
             remedy="convert them, as in x.astype('float32')",
         )
@@ -72,7 +72,7 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
         raise refusal(
             path,
             place=place,
-            found=f"shape {shape}",
+            problem=f"shape {shape}",
             rule="needs (n, d), at least one row and dimension",
             remedy="save one row for each vector",
         )

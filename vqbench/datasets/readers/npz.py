@@ -32,7 +32,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
             raise refusal(
                 path,
                 place=place,
-                found="encrypted or compressed in another way than numpy does",
+                problem="encrypted or compressed in another way than numpy does",
                 rule=NEEDS[0],
                 remedy=NEEDS[1],
             )
@@ -54,10 +54,10 @@ def _member(path: Path, archive: ZipFile, key: str | None) -> ZipInfo:
     if len(members) == 1:
         return members[0]
     held = ", ".join(names) or "nothing"
-    found, rule = f"holds {held}", "needs one array of that name"
+    problem, rule = f"holds {held}", "needs one array of that name"
     if key is not None and not members:
-        found, rule = f"has no array {key!r}", f"only {held}"
-    raise refusal(path, found=found, rule=rule, remedy="choose one with dataset.key=NAME")
+        problem, rule = f"has no array {key!r}", f"only {held}"
+    raise refusal(path, problem=problem, rule=rule, remedy="choose one with dataset.key=NAME")
 
 
 def _blocks(file: BinaryIO, n: int, d: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:

@@ -37,7 +37,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         names = id_column(path, file.schema_arrow, wanted.id_column)
         n = file.metadata.num_rows
         if n < 1:
-            raise refusal(path, found=f"{n} rows", rule="needs at least one", remedy="write it again")
+            raise refusal(path, problem=f"{n} rows", rule="needs at least one", remedy="write it again")
         first_nd = next(vectors(path, batches(column, 1), column))
         size = max(1, min(_BATCH, _BYTES // max(1, first_nd.nbytes)))
         return Content(

@@ -27,7 +27,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         raise refusal(
             path,
             place="row 0",
-            found=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            problem=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"each row begins with its dimension, a little-endian int32, and this file has {size} bytes",
             remedy="check that the file is what its name says",
         )
@@ -35,7 +35,7 @@ def read(path: Path, wanted: Wanted) -> Content:
     if left:
         raise refusal(
             path,
-            found=f"{size} bytes",
+            problem=f"{size} bytes",
             rule=f"rows of {d} dimensions have {stride} bytes, {left} are left over",
             remedy="the file was cut off, or its rows differ in width: copy or download it again, or write it again",
         )
