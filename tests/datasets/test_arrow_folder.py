@@ -217,6 +217,7 @@ def test_a_batch_that_says_it_is_empty_is_looked_at(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(folder, Wanted()).rows_nd[:], ROWS[:4])
 
 
+@pytest.mark.slow
 def test_every_cut_is_refused(tmp_path: Path) -> None:
     folder = save(tmp_path / "x", _table(ROWS[:2]), batch=1)
     path = folder / "data-00000-of-00001.arrow"

@@ -23,25 +23,32 @@ _FOLDER = Path(__file__).parents[1] / "data"
 
 @dataclass(frozen=True, kw_only=True)
 class File(Dataset):
-    """A corpus file and, optionally, its ids, its own queries and their relevance judgements.
+    """Vectors from a file of any format, with their ids, queries and judgements where these are given.
 
-    path, queries: files with an ending of a reader in ``vqbench.datasets.readers``, or folders of Hugging Face
-    ``datasets``. ``key`` names the array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors where
-    there are several, ``id_column`` the column with the ids (Parquet, CSV, folders; else the one called id). An HDF5
-    file brings its queries along (``test``), and what it says of their nearest rows. ids, query_ids: text files, one
-    id a line. groups: a text file too, the group of each query a line (of each row where rows are the queries):
-    intervals then count groups, not queries. qrels: TREC format, ``query 0 document gain`` a line. A path that starts
-    with ``bundled:`` lies in the package.
+    A path that starts with ``bundled:`` lies in the package.
+
+    Example:
+        >>> File(path="clip/embeddings.npy", ids="clip/titles.txt").title
+        'clip'
     """
 
+    #: A file with an ending of a reader in ``vqbench.datasets.readers``, or a folder of Hugging Face ``datasets``.
     path: str
+    #: What tables and figures call it; None: the file's name.
     name: str | None = None
+    #: A text file with one id per line, in the order of the rows.
     ids: str | None = None
+    #: The array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors, where there are several.
     key: str | None = None
+    #: The column with the ids (Parquet, CSV, folders); None: the one called id.
     id_column: str | None = None
+    #: A file or folder with the queries; None: what the file brings along (``test`` of HDF5), else corpus rows.
     queries: str | None = None
+    #: A text file with one query id per line.
     query_ids: str | None = None
+    #: A file of judgements in TREC's format, ``query 0 document gain`` per line.
     qrels: str | None = None
+    #: A text file with the group of each query per line; intervals then count groups, not queries.
     groups: str | None = None
 
     @property

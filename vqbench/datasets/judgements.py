@@ -20,14 +20,15 @@ _SHOWN = 3  # ids in a message
 
 @dataclass(frozen=True)
 class Qrels:
-    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0.
+    """Relevance judgements as flat arrays, sorted by query."""
 
-    about: what meta.json says of them; its ``sentence`` is empty where every query is measured by every judgement.
-    """
-
+    #: Number of the query.
     query_f: Ints
+    #: Corpus row.
     row_f: Ints
+    #: Gain, above 0.
     gain_f: Floats
+    #: What meta.json says of them; its ``sentence`` is empty where every query has a judgement.
     about: Mapping[str, Any]
 
 

@@ -22,16 +22,16 @@ _SHOWN = 5  # bad rows named in a message
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows that can be searched: a key for each, SHA-256 of their float32 values.
-
-    dropped: the numbers of those that were left out since they cannot, kept of all others; empty and None where
-    all can.
-    """
+    """Rows that can be searched."""
 
     vectors: Vectors
+    #: A 64-bit key for each row.
     keys_n: Keys
+    #: SHA-256 of their float32 values.
     digest: str
+    #: The numbers of the rows that were left out, since they cannot be searched.
     dropped: Ints
+    #: The numbers of all others; None where no row was left out.
     kept: Ints | None = None
 
     def of(self, all_ids: Sequence[str]) -> Sequence[str]:

@@ -15,19 +15,19 @@ _REMEDY = "write it again, or leave neighbors and distances out"
 
 @dataclass(frozen=True, kw_only=True)
 class StatedNeighbours:
-    """What a file says of its queries' nearest rows.
+    """What a file says of its queries' nearest rows."""
 
-    neighbours_qk: row numbers of the corpus ``(q, k)``, nearest first. distances_qk: their distances, the same shape,
-    where the file has any. distance: the file's word for what it measured, empty where it has none. at_q: which rows
-    of the file's queries these are. lengths_q: the queries' norms as they stand in the file. obstacle: why the rows
-    cannot be compared with those of a search, empty where they can.
-    """
-
+    #: Row numbers of the corpus ``(q, k)``, nearest first.
     neighbours_qk: Table
+    #: Their distances ``(q, k)``, where the file has any.
     distances_qk: Table | None
+    #: The file's word for what it measured, empty where it has none.
     distance: str
+    #: Which rows of the file's queries these are.
     at_q: Ints | None = None
+    #: The queries' norms as they stand in the file.
     lengths_q: Floats | None = None
+    #: Why the rows cannot be compared with those of a search, empty where they can.
     obstacle: str = ""
 
     def of(self, at_q: Ints, lengths_q: Floats) -> StatedNeighbours:

@@ -25,19 +25,18 @@ _SPAN = 1 << 22  # bytes that are read at a time to pick rows from
 
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
-    """``shape`` rows of ``dtype`` from byte ``offset`` on: each is ``lead`` (the same bytes in all), then d numbers.
-
-    Indexed with a slice or an integer array it gives an array, as a two-dimensional array does. ``stamp``: size
-    and time of the file when it was opened (``stamp_of``): a file that has changed since is refused.
-    owner: kept alive with the rows, such as the scratch file that they lie in; not sent along to other processes.
-    """
+    """Rows of numbers in a file. A slice or an integer array as index gives an array, as of a two-dimensional array."""
 
     path: Path
+    #: Byte where the first row begins.
     offset: int
     shape: tuple[int, int]
     dtype: np.dtype[Any]
+    #: Bytes that stand before the numbers of each row, the same in all.
     lead: bytes = b""
+    #: Size and time of the file when it was opened (``stamp_of``): a file that has changed since is refused.
     stamp: tuple[int, int] | None = None
+    #: Kept alive with the rows, such as the scratch file that they lie in; not sent along to other processes.
     owner: object = field(default=None, compare=False, repr=False)
 
     ndim = 2
