@@ -120,7 +120,6 @@ def test_files_of_the_dead_are_removed_and_those_of_the_living_are_not(tmp_path:
     own.write_text("whole")
 
     def write(path: Path) -> None:
-        locks.sweep.cache_clear()
         locks.sweep(tmp_path)
         assert names(tmp_path) == {path.name, f"{locks.TEMPORARY}1.claim", own.name}
         write_text(path, "new")

@@ -30,7 +30,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    locks.sweep.cache_clear()
+    locks.sweep_once.cache_clear()
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_is_not
     living = Temporary(".ids")
     subprocess.run([sys.executable, "-c", _KILLED, folder], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert sorted(path.suffix for path in folder.iterdir()) == [".ids", ".rows"]
-    locks.sweep.cache_clear()
+    locks.sweep_once.cache_clear()
     another = Temporary(".more")
     assert {*folder.iterdir()} == {living.path, another.path}
 
@@ -66,7 +66,7 @@ def test_where_there_are_no_locks_nothing_is_taken_for_a_dead_process_s(
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     living = Temporary(".ids")
-    locks.sweep.cache_clear()
+    locks.sweep_once.cache_clear()
     another = Temporary(".more")
     assert {*folder.iterdir()} == {living.path, another.path}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import TEMPORARY, remove, sweep, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep, sweep_once, take
 
 Write = Callable[[Path], object]
 _ROOM = "make room on that disk, then give the same command again"
@@ -71,7 +71,7 @@ def _filled(path: Path, write: Write) -> Iterator[Path]:
 
 def _temporary(path: Path) -> tuple[Path, int]:
     """A new file beside ``path``, with its ending, which tells some writers the format; and its handle."""
-    sweep(path.parent)
+    sweep_once(path.parent)
     while True:
         temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}{path.suffix}")
         with contextlib.suppress(FileExistsError):

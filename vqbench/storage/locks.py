@@ -83,7 +83,7 @@ def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
 
     Raises OSError where it cannot be made.
     """
-    sweep(path.parent)
+    sweep_once(path.parent)
     handle = take(path, os.O_CREAT, wait=wait)
     if handle is None:
         yield False
@@ -104,11 +104,10 @@ def remove(path: Path, handle: int | None) -> None:
         os.close(handle)
 
 
-@functools.cache
 def sweep(folder: Path) -> None:
-    """Remove the temporary files in a folder whose processes have ended, once in this process.
+    """Remove the temporary files in a folder whose processes have ended.
 
-    It is called wherever such a file is made. Nothing is removed where locks keep nobody out: any file may be a living
+    Nothing is removed where locks keep nobody out: any file may be a living
     process's. A link was made by somebody else.
     """
     for path in folder.glob(f"{TEMPORARY}*"):
@@ -122,3 +121,7 @@ def sweep(folder: Path) -> None:
                 held.callback(os.close, second)
                 return
             os.unlink(path)
+
+
+#: The same, once in a process: called wherever a temporary file is made.
+sweep_once = functools.cache(sweep)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import TEMPORARY, remove, sweep, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep_once, take
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _SPARE = 1 << 28  # bytes of the disk that are left free
@@ -32,7 +32,7 @@ class Temporary:
     """
 
     def __init__(self, suffix: str):
-        sweep(Path(tempfile.gettempdir()))
+        sweep_once(Path(tempfile.gettempdir()))
         self.path, handle, lock = _made(suffix)
         self.file = os.fdopen(handle, "wb")
         weakref.finalize(self, _remove, self.path, self.file, lock, os.getpid())
