@@ -9,6 +9,7 @@ after the other: it reads a request as a line of JSON, and answers with one.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -127,12 +128,12 @@ class Worker:
     @staticmethod
     def _end(process: subprocess.Popen[str]) -> int:
         """The status that the child ended with, or ends with now."""
-        with process:  # closes the pipes
+        with contextlib.suppress(BrokenPipeError), process:  # closes the pipes
             try:
-                return process.wait(1)
+                process.wait(1)
             except subprocess.TimeoutExpired:
                 process.kill()
-                return process.wait()
+        return process.wait()
 
     def close(self) -> None:
         """Let the child end."""
