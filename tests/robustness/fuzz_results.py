@@ -77,7 +77,7 @@ def _engines() -> pd.DataFrame:
     ran = {"dataset": "c", "variant": "binary", "similarity": "hamming", "engine": "faiss", "version": "1",
            "repeats": True, "seed": 0, "k": 10, "predicted": 0.6, "predicted_low": 0.55, "predicted_high": 0.65,
            "obtained": 0.61, "difference": 0.01, "ci_low": -0.01, "ci_high": 0.02, "agreement": 1.0, "shortfall": 0.0,
-           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_once": 0, "bytes_codes": 2, "bytes_disk": 2.5,
+           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_codes": 2, "bytes_disk": 2.5,
            "status": "ok"}  # fmt: skip
     lost = {"dataset": "c", "backend": "none", "engine": "none", "seed": 0, "status": "skipped", "reason": "no such"}
     return pd.DataFrame(
@@ -124,7 +124,7 @@ def _sweep(good: Path, bad: Path, drawn: bool) -> str:
     compare(read_results(good), results)
     summary.summary(bad)
     engines.print_engines(bad)
-    page = write_report([bad]).read_text("utf-8")
+    page = write_report(results).read_text("utf-8")
     if page.count("<script") != 1 or any(unicodedata.category(x) == "Cc" for x in set(page) - {"\n", "\t"}):
         return "wrong: a page with more than our script, or with controls"
     if drawn:
@@ -141,7 +141,7 @@ def _draw(folder: Path) -> None:
         return []
 
     with mock.patch.object(figures, "save", save), Progress(disable=True) as progress:
-        figures.draw_all(folder, progress)
+        figures.draw_all(read_results(folder), progress)
 
 
 def main() -> None:
