@@ -29,7 +29,7 @@ from vqbench.results.records import CellName, CellRecord, RunRecord
 from vqbench.search.shards import Spread
 from vqbench.storage.atomic import check_writable, faults
 from vqbench.storage.ids import positions
-from vqbench.storage.locks import available, remove_dead
+from vqbench.storage.locks import available
 from vqbench.text import check_no_links, did_you_mean
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
@@ -66,7 +66,7 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
 
 
 def _open_folder(out: Path, progress: Progress) -> None:
-    """Make the folder, or refuse it; remove what runs that died in it left behind."""
+    """Make the folder, or refuse it."""
     check_not_later(out)
     check_writable(out)
     check_no_links(out)
@@ -75,8 +75,6 @@ def _open_folder(out: Path, progress: Progress) -> None:
             progress.console.print(
                 f"vqbench: {out}: files cannot be locked here; let one run at a time write into it", soft_wrap=True
             )
-    for folder in (out, out / "figures", *(out / "cells").glob("*/")):
-        remove_dead(folder)
 
 
 def prepared(plan: Plan) -> dict[str, Data]:
