@@ -52,8 +52,7 @@ def print_engines(results: Results) -> None:
 def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
     table = titled(title)
     table.add_column("engine's setting", overflow="fold", min_width=16)
-    seeds = ["seed"] if rows["seed"].nunique() > 1 else []
-    headings = [*seeds, *(heading for heading in _WORDS if heading not in left_out)]
+    headings = [*["seed"] * (rows["seed"].nunique() > 1), *(heading for heading in _WORDS if heading not in left_out)]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
