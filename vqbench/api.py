@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from vqbench.quantizers.variant import Variant
 from vqbench.results.columns import labelled
 from vqbench.search.parallel.base import Parallel
 from vqbench.search.scorers import Cosine
-from vqbench.search.similarity import CodeArray, hamming_sides, meet
+from vqbench.search.similarity import CodeArray, code_search, hamming_search
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.vectors import Vectors
 from vqbench.text import shortened
@@ -119,7 +120,7 @@ def exact_topk(queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_
     queries_qd = as_float32(np.asarray(queries_qd))
     rows = Vectors(corpus_nd, normalize=False) if isinstance(corpus_nd, np.ndarray) else corpus_nd
     _check_shapes(queries_qd, rows.n, rows.d, k, exclude_q)
-    return Search(rows, Cosine(), _rows(exclude_q)).top(queries_qd, k)
+    return Search(queries_qd, rows, Cosine(), _rows(exclude_q)).top(k)
 
 
 def code_topk(
@@ -137,8 +138,8 @@ def code_topk(
     width = codec.ledger().total("vector")
     if codes_nb.ndim != 2 or codes_nb.shape[1] != width or codes_nb.dtype != np.uint8:
         raise VqbenchError(f"codes are {codes_nb.dtype} {codes_nb.shape}: this codec needs uint8 (n, {width:.0f})")
-    sides = meet(codec, queries_qd, CodeArray(codes_nb), similarity)
-    return Search(sides.rows, sides.measure, _rows(exclude_q)).top(sides.queries_qd, k)
+    search = code_search(codec, queries_qd, CodeArray(codes_nb), similarity)
+    return replace(search, exclude_q=_rows(exclude_q)).top(k)
 
 
 def hamming_topk(
@@ -160,8 +161,8 @@ def hamming_topk(
             "both must have the same number of bytes, and d fit into it"
         )
     _check_shapes(query_codes_qb, len(codes_nb), query_codes_qb.shape[1], k, exclude_q)
-    sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), bits)
-    return Search(sides.rows, sides.measure, _rows(exclude_q)).top(sides.queries_qd, k)
+    search = hamming_search(query_codes_qb, CodeArray(codes_nb), bits)
+    return replace(search, exclude_q=_rows(exclude_q)).top(k)
 
 
 def _rows(exclude_q: Ints | None) -> Ints | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import yaml
@@ -19,7 +20,7 @@ from vqbench.experiment.plan import named_variant
 from vqbench.metrics.base import Metric
 from vqbench.quantizers.variant import Variant
 from vqbench.search.scorers import Cosine
-from vqbench.search.similarity import CodeArray, meet
+from vqbench.search.similarity import CodeArray, code_search
 from vqbench.search.topk import Search
 from vqbench.storage.vectors import Vectors
 
@@ -72,9 +73,9 @@ def _kernels(given: Problem, variants: Mapping[str, Variant], settings: Settings
     """Truth, then fit, encode and search of every variant."""
     rows = Vectors(given.corpus_nd, normalize=False)
     priority_n = np.arange(given.n)
-    Search(rows, Cosine(), None, priority_n).top(given.queries_qd, max(settings.k))
+    Search(given.queries_qd, rows, Cosine(), None, priority_n).top(max(settings.k))
     deepest = settings.fetched(max(settings.k), max(settings.oversample), given.n)
     for variant in variants.values():
         codec = variant.fit(given.corpus_nd[: settings.calibration], seed)
-        sides = meet(codec, given.queries_qd, CodeArray(encoded(codec, given.corpus_nd)), variant.similarity)
-        Search(sides.rows, sides.measure, None, priority_n).top(sides.queries_qd, deepest)
+        search = code_search(codec, given.queries_qd, CodeArray(encoded(codec, given.corpus_nd)), variant.similarity)
+        replace(search, priority_n=priority_n).top(deepest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,7 +21,7 @@ from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
 from vqbench.quantizers.parts.grid import Grid
 from vqbench.quantizers.product import k_means, nearest
 from vqbench.search.exact_dots import lane_cosines, lane_dots, lane_norms
-from vqbench.search.scorers import Cosine, Inner, PackedHamming
+from vqbench.search.scorers import Cosine, Hamming, Inner
 from vqbench.search.similarity import CodeArray, CodeRows
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.vectors import Vectors
@@ -99,10 +100,10 @@ def test_products_find_what_a_naive_sort_finds(
     k = data.draw(st.integers(1, n - 1))
     priority_n = np.random.default_rng(seed).permutation(n)
     scores_qn = queries_qd.astype(float) @ x_nd.T.astype(float) if inner else oracles.cosines(queries_qd, x_nd)
-    measure = Inner(1e4, np.float32) if inner else Cosine()
-    search = Search(Vectors(x_nd, normalize=False), measure, exclude_q, priority_n, block_mb=1e-9)
+    scorer = Inner(1e4, np.float32) if inner else Cosine()
+    search = Search(queries_qd, Vectors(x_nd, normalize=False), scorer, exclude_q, priority_n, block_mb=1e-9)
     with working(kernels=kernels, threads=count):
-        hits = search.top(queries_qd, k)
+        hits = search.top(k)
     for query, scores_n in enumerate(scores_qn):
         ids, scores, dropped = oracles.top(scores_n, k, exclude=exclude_q[query], priority_n=priority_n)
         assert hits.ids_qk[query].tolist() == ids
@@ -125,12 +126,12 @@ def test_packed_bits_find_what_a_naive_sort_finds(
     codes_nb[:, -(-bits // 8) :] = rng.integers(0, 256, (n, 1))
     k = data.draw(st.integers(1, n - 1))
     priority_n, exclude_q = rng.permutation(n), np.arange(min(4, n))
-    rows = CodeRows(CodeArray(codes_nb), lambda found_nb: found_nb, bits)
-    search = Search(rows, PackedHamming(bits), exclude_q, priority_n)
+    rows = CodeRows(CodeArray(codes_nb), np.asarray, bits)
+    search = Search(codes_nb[:4], rows, Hamming(bits), exclude_q, priority_n)
     scores_qn = oracles.hamming(signs_nd[:4], signs_nd)
     with working(kernels=kernels, threads=count):
-        hits = search.top(codes_nb[:4], k)
-        query_f, row_f, score_f = search.at_least(codes_nb[:4], np.arange(len(exclude_q)), hits.scores_qk[:, -1])
+        hits = search.top(k)
+        query_f, row_f, score_f = search.at_least(np.arange(len(exclude_q)), hits.scores_qk[:, -1])
     for query, scores_n in enumerate(scores_qn):
         ids, scores, dropped = oracles.top(scores_n, k, exclude=exclude_q[query], priority_n=priority_n)
         assert hits.ids_qk[query].tolist() == ids
@@ -146,13 +147,13 @@ def test_packed_bits_find_what_a_naive_sort_finds(
 def test_many_blocks_and_threads_change_nothing(n: int) -> None:
     rng = np.random.default_rng(1)
     x_nd = rng.standard_normal((n, 40)).astype(np.float32)
-    search = Search(Vectors(x_nd, normalize=True), Cosine(), np.arange(30))
+    search = Search(x_nd[:30], Vectors(x_nd, normalize=True), Cosine(), np.arange(30))
     with working(kernels="numpy", threads=1):
-        wanted = search.top(x_nd[:30], 50)
+        wanted = search.top(50)
     for kernels in BOTH:
         for count in (1, 2, 5):
             with working(kernels=kernels, threads=count):
-                _same(Search(search.rows, Cosine(), np.arange(30), block_mb=1e-9).top(x_nd[:30], 50), wanted)
+                _same(replace(search, block_mb=1e-9).top(50), wanted)
 
 
 @needs_numba

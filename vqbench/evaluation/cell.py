@@ -51,16 +51,16 @@ def evaluate_variant(
     clock.lap("encode", advance)
     deepest = settings.fetched(max(settings.k), max(settings.oversample), data.findable)
     answered = ask(bench, codec, encoded.codes, variant.similarity, deepest)
-    search, asked_qd, q = answered.search, answered.queries_qd, len(data.query_ids)
+    search, q = answered.search, len(data.query_ids)
     hits = Hits(*(each[:q] for each in vars(answered.hits).values()))
-    code_f = search.pairs(asked_qd, bench.truth.query_f, bench.truth.row_f)
+    code_f = search.pairs(bench.truth.query_f, bench.truth.row_f)
     clock.lap("search", advance)
     query_f = np.repeat(np.arange(len(hits.ids_qk)), deepest)
-    true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
+    true_qm = bench.search.pairs(query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
     clock.lap("rescore", advance)
     last_q = np.full(len(hits.ids_qk), np.nan)
     if any(isinstance(metric, QueryMetric) and metric.listed for metric in settings.metrics):
-        last_q = boundary_means(search, asked_qd, hits, bench.search, data.queries_qd)
+        last_q = boundary_means(search, hits, bench.search)
     bound_f = None
     if variant.similarity == "estimate" and any(isinstance(m, QueryMetric) and m.bounded for m in settings.metrics):
         bound_f = _bounds(bench, codec, encoded.codes)

@@ -28,7 +28,7 @@ from vqbench.numerics.stats.paired import differences
 from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.variant import Variant
 from vqbench.results.records import Cell
-from vqbench.search.similarity import meet
+from vqbench.search.similarity import code_search
 from vqbench.search.topk import Hits, Search
 
 HELD = ["item", "place", "codes", "bytes"]
@@ -57,7 +57,6 @@ class Predicted:
     """The same search over the variant's codes here. by_k: expected overlap per query, least and most, for each k."""
 
     search: Search
-    queries_qd: Floats
     hits: Hits
     by_k: dict[int, tuple[Floats, Floats, Floats]]
     ledger: Ledger
@@ -142,10 +141,10 @@ def predict(bench: Bench, variant: Variant, seed: int, settings: Settings) -> Pr
     data = bench.data
     codec = variant.fit(data.sample(variant.calibration or settings.calibration, seed, variant.draw), seed)
     encoded = encode_corpus(codec, data.corpus, [])
-    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure)
-    hits = search.top(sides.queries_qd, max(settings.k))
-    code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
+    found = code_search(codec, data.queries_qd, encoded.codes, variant.similarity)
+    search = replace(bench.search, queries_qd=found.queries_qd, rows=found.rows, scorer=found.scorer)
+    hits = search.top(max(settings.k))
+    code_f = search.pairs(bench.truth.query_f, bench.truth.row_f)
     unknown = np.full(hits.ids_qk.shape, np.nan), np.full(len(hits.ids_qk), np.nan)  # overlap asks for no true scores
     by_k = {}
     for view in views(bench, replace(settings, oversample=[0]), Found(hits, code_f, *unknown)):
@@ -153,7 +152,7 @@ def predict(bench: Bench, variant: Variant, seed: int, settings: Settings) -> Pr
         assert found.low_q is not None
         assert found.high_q is not None
         by_k[view.k] = (found.values_q, found.low_q, found.high_q)
-    return Predicted(search, sides.queries_qd, hits, by_k, codec.ledger())
+    return Predicted(search, hits, by_k, codec.ledger())
 
 
 def overlaps(bench: Bench, rows_qk: Ints, k: int) -> Floats:
@@ -176,7 +175,7 @@ def agreement(predicted: Predicted, rows_qk: Ints) -> tuple[Floats, float]:
     there_qk = rows_qk != NONE
     score_qk = np.full((q, k), -np.inf)
     query_f = np.repeat(np.arange(q), there_qk.sum(axis=1))
-    score_qk[there_qk] = predicted.search.pairs(predicted.queries_qd, query_f, rows_qk[there_qk])
+    score_qk[there_qk] = predicted.search.pairs(query_f, rows_qk[there_qk])
     listed_qk = predicted.hits.scores_qk[:, :k]
     last_q = listed_qk[:, -1:]
     room_q = k - _count(listed_qk > last_q)

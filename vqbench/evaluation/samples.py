@@ -14,7 +14,7 @@ from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
 from vqbench.quantizers.base import Codec, Similarity, coded, decoded
-from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.search.similarity import CodeBlocks, code_search
 from vqbench.search.tie_order import sorted_by_id, top_by_id
 from vqbench.search.topk import Hits, Search
 
@@ -26,12 +26,10 @@ _LISTED = 10
 class Answered:
     """One deep search of the codes, for all queries and, behind them, the example row.
 
-    queries_qd: ``(queries + 1, w)``, as ``search`` takes them. hits: of each, or of the queries alone where the
-    example cannot find so many rows.
+    hits: of each, or of the queries alone where the example cannot find so many rows.
     """
 
     search: Search
-    queries_qd: Floats
     hits: Hits
 
 
@@ -39,14 +37,13 @@ def ask(bench: Bench, codec: Codec, codes: CodeBlocks, similarity: Similarity, d
     """Search the codes for all queries, and for the example in the same pass: figures show its list."""
     data = bench.data
     example_1d = data.corpus.take(np.array([bench.example]))
-    sides = meet(codec, np.concatenate([data.queries_qd, example_1d]), codes, similarity)
+    found = code_search(codec, np.concatenate([data.queries_qd, example_1d]), codes, similarity)
     own_q = np.full(len(data.query_ids), -1) if data.exclude_q is None else data.exclude_q
     own_q = np.append(own_q, bench.example)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure, exclude_q=own_q)
+    search = replace(bench.search, queries_qd=found.queries_qd, rows=found.rows, scorer=found.scorer, exclude_q=own_q)
     # The example is left out of its own list, so it may not find as many rows as the queries do.
     count = len(own_q) - (deepest == data.corpus.n)
-    hits = replace(search, exclude_q=own_q[:count]).top(sides.queries_qd[:count], deepest)
-    return Answered(search, sides.queries_qd, hits)
+    return Answered(search, search.only(slice(count)).top(deepest))
 
 
 def take_samples(
@@ -81,8 +78,8 @@ def take_samples(
             named(data.query_ids, query_f),
             index=rank_f,
             other=named(data.ids, row_f),
-            value=search.pairs(data.queries_qd, query_f, row_f),
-            code=answered.search.pairs(answered.queries_qd, query_f, row_f),
+            value=search.pairs(query_f, row_f),
+            code=answered.search.pairs(query_f, row_f),
         )
     )
 
@@ -101,7 +98,9 @@ def _lists(bench: Bench, answered: Answered, worst: list[int]) -> list[pd.DataFr
     names = [data.ids[bench.example], *named(data.query_ids, at[1:])]
     kinds = ["nearest"] + ["worst"] * len(worst)
     query_f = np.repeat(np.arange(len(names)), k)
-    cosine_qk = bench.search.pairs(queries_qd, query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
+    cosine_qk = (
+        replace(bench.search, queries_qd=queries_qd).pairs(query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
+    )
     found = [
         _frame(kind, name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=cosine_k, code=scores_k)
         for kind, name, ids_k, cosine_k, scores_k in zip(
@@ -109,7 +108,7 @@ def _lists(bench: Bench, answered: Answered, worst: list[int]) -> list[pd.DataFr
         )
     ]
     if worst:
-        true = _by_id(bench, Answered(bench.search, data.queries_qd, bench.truth.hits), at[1:], k)
+        true = _by_id(bench, Answered(bench.search, bench.truth.hits), at[1:], k)
         found += [
             _frame("worst_float", name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=scores_k)
             for name, ids_k, scores_k in zip(names[1:], true.ids_qk, true.scores_qk, strict=True)
@@ -136,10 +135,7 @@ def _by_id(bench: Bench, answered: Answered, at: Ints, k: int) -> Hits:
             rows_ak[each], scores_ak[each] = found[0][:k], found[1][:k]
     if not whole.all():
         left = at[~whole]
-        own_q = np.append(np.full(len(bench.data.query_ids), -1), bench.example)
-        if bench.data.exclude_q is not None:
-            own_q[:-1] = bench.data.exclude_q
-        found = top_by_id(replace(answered.search, exclude_q=own_q[left]), answered.queries_qd[left], k, ids)
+        found = top_by_id(answered.search.only(left), k, ids)
         rows_ak[~whole], scores_ak[~whole] = found.ids_qk, found.scores_qk
     return Hits(rows_ak, scores_ak, np.zeros(len(at), dtype=np.int64))
 

@@ -13,7 +13,7 @@ from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.numerics.packing import only_bits
 from vqbench.quantizers.parts.ledger import Ledger
 
-#: How a query is compared with codes: see ``vqbench.search.similarity.meet``.
+#: How a query is compared with codes: see ``vqbench.search.similarity.code_search``.
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
 

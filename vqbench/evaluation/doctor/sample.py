@@ -237,5 +237,5 @@ def _nearest(data: Data, drawn_n: Ints, asking_ad: Floats) -> tuple[Floats, int]
     depth = min(DEPTH, len(part_n) - 1)
     if depth < 1:
         return np.zeros((len(asking_ad), 0)), len(part_n)
-    hits = Search(_Part(data.corpus, part_n), Cosine(), exclude_a).top(asking_ad, depth)
+    hits = Search(asking_ad, _Part(data.corpus, part_n), Cosine(), exclude_a).top(depth)
     return hits.scores_qk, len(part_n)

@@ -22,8 +22,9 @@ from vqbench.quantizers.transforms.pca import PCA
 from vqbench.quantizers.transforms.rotation import Hadamard
 from vqbench.quantizers.transforms.truncate import Truncate
 from vqbench.quantizers.variant import Variant
-from vqbench.search.scorers import Cosine, Inner, PackedHamming
-from vqbench.search.similarity import CodeArray, Sides, meet
+from vqbench.search.scorers import Cosine, Hamming, Inner
+from vqbench.search.similarity import CodeArray, code_search
+from vqbench.search.topk import Search
 
 K = 10
 _DECIMALS = 9  # of scores: coarser than the rounding of any sum, so that threads and blocks cannot show
@@ -62,17 +63,16 @@ def cosines(queries_qd: Floats, rows_md: Floats) -> Floats:
 def code_scores(variant: Variant, rows_md: Floats, queries_qd: Floats) -> Floats:
     """Scores ``(q, m)`` of a variant that was fitted to the rows and codes them."""
     codec = variant.fit(rows_md, 0)
-    sides = meet(codec, queries_qd, CodeArray(codec.encode(rows_md)), variant.similarity)
-    return _scores(sides)
+    return _scores(code_search(codec, queries_qd, CodeArray(codec.encode(rows_md)), variant.similarity))
 
 
-def _scores(sides: Sides) -> Floats:
-    rows_mw, queries_qw = sides.rows.block(0, sides.rows.n), sides.queries_qd
-    if isinstance(sides.measure, PackedHamming):  # bits as -1 and 1, whose products order as distances do
-        rows_mw, queries_qw = sides.measure.prepare(rows_mw), sides.measure.prepare(queries_qw)
-    if isinstance(sides.measure, Cosine):
+def _scores(search: Search) -> Floats:
+    rows_mw, queries_qw, scorer = search.rows.block(0, search.rows.n), search.queries_qd, search.scorer
+    if isinstance(scorer, Hamming):  # bits as -1 and 1, whose products order as distances do
+        rows_mw, queries_qw = scorer.prepare(rows_mw), scorer.prepare(queries_qw)
+    if isinstance(scorer, Cosine):
         return cosines(queries_qw, rows_mw)
-    reach = sides.measure.reach if isinstance(sides.measure, Inner) else 1.0
+    reach = scorer.reach if isinstance(scorer, Inner) else 1.0
     found_qm = queries_qw.astype(np.float64) @ rows_mw.T.astype(np.float64)
     found_qm /= reach or 1.0
     return np.round(found_qm, _DECIMALS, out=found_qm)
