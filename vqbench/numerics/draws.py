@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -36,12 +35,9 @@ def content_keys(x_nd: Floats) -> Keys:
     return _keys(len(rows), (row.data for row in rows))
 
 
-def _keys(n: int, contents: Iterator[bytes | memoryview]) -> Keys:
-    keys_n = np.empty(n, dtype=np.uint64)
-    for start, stop in blocks(n, _AT_ONCE):
-        digests = (hashlib.blake2b(x, digest_size=8).digest() for x in itertools.islice(contents, stop - start))
-        keys_n[start:stop] = np.frombuffer(b"".join(digests), dtype="<u8")
-    return keys_n
+def _keys(n: int, contents: Iterable[bytes | memoryview]) -> Keys:
+    digests = (hashlib.blake2b(content, digest_size=8).digest() for content in contents)
+    return np.fromiter((int.from_bytes(digest, "little") for digest in digests), np.uint64, count=n)
 
 
 def named(ids: Sequence[str], rows: Ints) -> list[str]:

@@ -61,54 +61,45 @@ def packed_bytes(d: int, bits: int) -> int:
 
 
 def pack_levels(levels_nd: Ints, bits: int) -> Codes:
-    """Whole numbers below ``2 ** bits``, ``(n, d)``, as one stream of bits a row: ``(n, ceil(d * bits / 8))``."""
-    levels_nd = np.asarray(levels_nd)
-    if bits == 8:
-        return levels_nd.astype(np.uint8)
+    """Pack whole numbers below ``2 ** bits``, ``(n, d)``, as one stream of bits a row: ``(n, ceil(d * bits / 8))``.
+
+    >>> pack_levels(np.array([[1, 2, 3]]), bits=4).tolist()
+    [[18, 48]]
+    """
+    levels_nd = np.asarray(levels_nd).astype(np.uint8)
     if bits == 1:
         return pack_bits(levels_nd.astype(bool))
     n, d = levels_nd.shape
-    if 8 % bits == 0:
-        each = 8 // bits
-        padded_nd = np.zeros((n, -(-d // each) * each), np.uint8)
-        padded_nd[:, :d] = levels_nd
-        codes_nb = padded_nd[:, 0::each] << np.uint8(8 - bits)
-        for i in range(1, each):
-            codes_nb |= padded_nd[:, i::each] << np.uint8(8 - bits * (i + 1))
-        return codes_nb
-    # Eight numbers fill ``bits`` bytes: they are put together in one 64-bit word.
-    padded_nd = np.zeros((n, -(-d // 8) * 8), np.uint8)
-    padded_nd[:, :d] = levels_nd
-    words_nw = np.zeros((n, padded_nd.shape[1] // 8), np.uint64)
-    for i in range(8):
-        words_nw |= padded_nd[:, i::8].astype(np.uint64) << np.uint64(bits * (7 - i))
-    bytes_nw8 = words_nw.astype(">u8").view(np.uint8).reshape(*words_nw.shape, 8)
-    stream_nb = bytes_nw8[:, :, 8 - bits :].reshape(n, bits * words_nw.shape[1])
-    return np.ascontiguousarray(stream_nb[:, : packed_bytes(d, bits)])
+    if 8 % bits:  # a number lies in two bytes; every eighth begins at the same bit, ``bits`` bytes on
+        wide_nb = np.zeros((n, packed_bytes(d, bits) + 1), np.uint8)
+        for i in range(min(8, d)):
+            first, skipped = divmod(i * bits, 8)
+            pair_nm = levels_nd[:, i::8].astype(np.uint16) << np.uint16(16 - bits - skipped)
+            wide_nb[:, first::bits][:, : pair_nm.shape[1]] |= (pair_nm >> 8).astype(np.uint8)
+            wide_nb[:, first + 1 :: bits][:, : pair_nm.shape[1]] |= pair_nm.astype(np.uint8)
+        return np.ascontiguousarray(wide_nb[:, :-1])
+    each = 8 // bits
+    padded_nd = np.pad(levels_nd, ((0, 0), (0, -d % each)))
+    codes_nb = np.zeros((n, packed_bytes(d, bits)), np.uint8)
+    for i in range(each):
+        codes_nb |= padded_nd[:, i::each] << np.uint8(8 - bits * (i + 1))
+    return codes_nb
 
 
 def unpack_levels(codes_nb: Codes, d: int, bits: int) -> Codes:
-    """The inverse of ``pack_levels``: ``(n, d)`` uint8."""
-    if bits == 8:
-        return np.asarray(codes_nb)
+    """Undo ``pack_levels``: ``(n, d)`` uint8."""
     if bits == 1:
         return unpack_bits(codes_nb, d)
-    n = len(codes_nb)
-    if 8 % bits == 0:
-        each, mask = 8 // bits, np.uint8(2**bits - 1)
-        levels_nd = np.empty((n, codes_nb.shape[1] * each), np.uint8)
-        for i in range(each):
-            levels_nd[:, i::each] = (codes_nb >> (8 - bits * (i + 1))) & mask
-        return levels_nd[:, :d]
-    words = -(-d // 8)
-    padded_nb = np.zeros((n, words * bits), np.uint8)
-    padded_nb[:, : codes_nb.shape[1]] = codes_nb
-    bytes_nw8 = np.zeros((n, words, 8), np.uint8)
-    bytes_nw8[:, :, 8 - bits :] = padded_nb.reshape(n, words, bits)
-    words_nw = bytes_nw8.view(">u8")[:, :, 0].astype(np.uint64)
-    levels_nd = np.empty((n, words * 8), np.uint8)
-    for i in range(8):
-        levels_nd[:, i::8] = (words_nw >> np.uint64(bits * (7 - i))) & np.uint64(2**bits - 1)
+    mask = np.uint8(2**bits - 1)
+    if 8 % bits:  # a number lies in two bytes
+        first_d, skipped_d = np.divmod(np.arange(d) * bits, 8)
+        wide_nb = np.pad(codes_nb, ((0, 0), (0, 1))).astype(np.uint16)
+        pair_nd = wide_nb[:, first_d] << 8 | wide_nb[:, first_d + 1]
+        return (pair_nd >> (16 - bits - skipped_d).astype(np.uint16)).astype(np.uint8) & mask
+    each = 8 // bits
+    levels_nd = np.empty((len(codes_nb), codes_nb.shape[1] * each), np.uint8)
+    for i in range(each):
+        levels_nd[:, i::each] = (codes_nb >> (8 - bits * (i + 1))) & mask
     return levels_nd[:, :d]
 
 

@@ -53,15 +53,12 @@ class PackedBits:
         keys_qc[np.arange(keys_qc.shape[1]) >= count_q[:, None]] = self.kernels.NONE
         order_qk = np.argsort(keys_qc, axis=1)[:, :k]
         keys_qk = np.take_along_axis(keys_qc, order_qk, axis=1)
-        shift, none_qk = self.kernels.SHIFT, keys_qk == self.kernels.NONE
-        distance_qk, priority_qk = (
-            keys_qk >> shift,
-            (keys_qk & ((np.uint64(1) << shift) - np.uint64(1))).astype(np.int64),
-        )
+        distance_qk, priority_qk = np.divmod(keys_qk, np.uint64(1) << self.kernels.SHIFT)
+        none_qk = keys_qk == self.kernels.NONE
         return Best(
             np.where(none_qk, -1, np.take_along_axis(rows_qc, order_qk, axis=1)),
             np.where(none_qk, -np.inf, -distance_qk.astype(np.float64)),
-            np.where(none_qk, -1, priority_qk),
+            np.where(none_qk, -1, priority_qk.astype(np.int64)),
             dropped_q,
         )
 
