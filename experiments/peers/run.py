@@ -27,7 +27,8 @@ from experiments.peers.table import MARKDOWN, RUNS, TABLE, Row, frame, markdown,
 from experiments.peers.training import fit
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
-from vqbench.numerics.kernels.choice import chosen, threads
+from vqbench.numerics.kernels.choice import chosen_kernels
+from vqbench.numerics.thread_pool import threads
 from vqbench.results.folder import check_not_later, write_tables
 from vqbench.storage.atomic import check_writable, faults
 from vqbench.storage.locks import PASSING, claimed, remove_dead
@@ -151,7 +152,7 @@ def _meta(timed: Timed, count: int) -> dict[str, Any]:
         "kind": KIND,
         "timed": vars(timed),
         "threads": count,
-        "kernels": chosen(),
+        "kernels": chosen_kernels(),
         "versions": {"vqbench": version_of("vqbench"), "python": platform.python_version(),
                      **{name: version_of(name) for name in _PACKAGES}},
         "machine": {"cpu": provenance.cpu(), "system": platform.system(), "processors": os.cpu_count()},

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.kernels import choice
-from vqbench.numerics.kernels.choice import in_order, shared, threads, working
+from vqbench.numerics.kernels.choice import working
 from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
+from vqbench.numerics.thread_pool import map_in_order, share_blocks, threads
 from vqbench.quantizers.parts.grid import Grid
 from vqbench.quantizers.product import k_means, nearest
 from vqbench.search.exact_dots import lane_cosines, lane_dots, lane_norms
@@ -191,8 +192,8 @@ def test_bits_become_numbers(kernels: str, d: int) -> None:
 
 def test_a_state_belongs_to_one_thread_and_every_block_is_done_once() -> None:
     with working(threads=3):
-        states = shared(103, 10, list, lambda mine, start, stop: mine.append((start, stop)))
-        found = list(in_order(lambda span: span[1] - span[0], [(0, 3), (3, 5), (5, 9), (9, 10), (10, 11)]))
+        states = share_blocks(103, 10, list, lambda mine, start, stop: mine.append((start, stop)))
+        found = list(map_in_order(lambda span: span[1] - span[0], [(0, 3), (3, 5), (5, 9), (9, 10), (10, 11)]))
     assert sorted(span for mine in states for span in mine) == [(at, min(at + 10, 103)) for at in range(0, 103, 10)]
     assert found == [(0, 3), (3, 2), (5, 4), (9, 1), (10, 1)]
 
@@ -203,16 +204,16 @@ def test_an_error_in_a_thread_comes_out() -> None:
 
     with working(threads=2):
         with pytest.raises(VqbenchError, match="row 7"):
-            list(in_order(fails, [(0, 1), (1, 2), (2, 3)]))
+            list(map_in_order(fails, [(0, 1), (1, 2), (2, 3)]))
         with pytest.raises(VqbenchError, match="row 7"):
-            shared(10, 2, list, lambda mine, start, stop: fails((start, stop)))
+            share_blocks(10, 2, list, lambda mine, start, stop: fails((start, stop)))
 
 
 def test_settings_hold_within_and_no_longer() -> None:
     before = threads()
     with working(threads=7, kernels="numpy"):
         assert threads() == 7
-        assert choice.chosen() == "numpy"
+        assert choice.chosen_kernels() == "numpy"
         with working():
             assert threads() == 7
         with working(threads=2):
@@ -230,12 +231,12 @@ def test_blas_gets_one_thread_inside_a_shared_pass() -> None:
         mine += [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
 
     with working(threads=2):
-        states = shared(4, 1, list, count)
+        states = share_blocks(4, 1, list, count)
     assert {number for mine in states for number in mine} <= {1}
 
 
 def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    monkeypatch.setattr(choice, "_loaded", lambda name: ImportError("No module named 'numba'"))
     with working(kernels="auto"):
         assert choice.compiled("rows") is None
     with working(kernels="numba"), pytest.raises(VqbenchError, match=r"pip install 'vqbench\[fast\]'"):

@@ -11,7 +11,7 @@ class ExactSum:
     """Whatever the parts and their order, ``value`` is what ``math.fsum`` gives for all values together.
 
     Between parts the exact sum is kept as few numbers that do not overlap (Shewchuk, Adaptive Precision
-    Floating-Point Arithmetic, Discrete & Computational Geometry 18, 1997): the rounded sum, the rounded rest, and so on.
+    Floating-Point Arithmetic, Discrete & Computational Geometry 18, 1997): the rounded sum, the rounded rest, ..
 
     >>> import numpy as np
     >>> total = ExactSum()

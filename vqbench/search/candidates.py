@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
-from vqbench.numerics.kernels.choice import compiled, shared
+from vqbench.numerics.kernels.choice import compiled
+from vqbench.numerics.thread_pool import share_blocks
 from vqbench.search.bit_planes import Planes
 from vqbench.search.scorers import Scorer
 
@@ -68,7 +69,7 @@ class Products:
                 else:
                     kernels.collect(products_qb, scale_b, start, k, slack, limit, *kept)
 
-        return _joined(shared(self.rows.n, self.block_rows, lambda: self._empty(room), step), k, slack)
+        return _joined(share_blocks(self.rows.n, self.block_rows, lambda: self._empty(room), step), k, slack)
 
     def reaching(self, floor_q: Floats, most: int) -> Iterator[tuple[Ints, Ints]]:
         """Yield flat (query, row) pairs whose product reaches the query's floor, at most about ``most`` at a time."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Numbers, Rows, blocks
-from vqbench.numerics.kernels.choice import shared
 from vqbench.numerics.packing import Words, as_words, only_bits
+from vqbench.numerics.thread_pool import share_blocks
 from vqbench.search.topk_merge import Best
 
 _BLOCK = 8192  # codes that a thread takes at a time
@@ -43,7 +43,7 @@ class PackedBits:
             priority_b = np.arange(start, stop) if priority_n is None else priority_n[start:stop]
             self.kernels.top(queries_qw, words_bw, start, self.own_q, priority_b, k, *lists)
 
-        states = shared(self.rows.n, _BLOCK, empty, step)
+        states = share_blocks(self.rows.n, _BLOCK, empty, step)
         return reduce(Best.plus, (self._sorted(lists, k) for lists in states))
 
     def _sorted(self, lists: Lists, k: int) -> Best:

@@ -12,7 +12,7 @@ import numpy as np
 
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
-from vqbench.numerics.kernels.choice import shared
+from vqbench.numerics.thread_pool import share_blocks
 from vqbench.quantizers.base import Codec, Similarity, TwoValued, coded, decoded
 from vqbench.search.bit_planes import Planes
 from vqbench.search.exact_dots import rough_norms
@@ -141,7 +141,7 @@ def _estimate_search(core: Codec, queries_qw: Floats, codes: CodeBlocks) -> Sear
         found.append((float(norms_n.max()), 0.0 if bits is None else bits.magnitude))
 
     with np.errstate(over="ignore", invalid="ignore"):
-        longest, magnitude = map(max, zip(*itertools.chain(*shared(codes.n, _BLOCK, list, measure)), strict=True))
+        longest, magnitude = map(max, zip(*itertools.chain(*share_blocks(codes.n, _BLOCK, list, measure)), strict=True))
     # As they are in float32, and a little more.
     longest, longest_query = 1.00001 * longest, 1.00001 * float(row_norms(queries_qw).max())
     if Inner.fits_float32(longest, longest_query):

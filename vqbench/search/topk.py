@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Numbers, Rows, blocks
-from vqbench.numerics.kernels.choice import compiled, threads
+from vqbench.numerics.kernels.choice import compiled
+from vqbench.numerics.thread_pool import threads
 from vqbench.search.candidates import Products
 from vqbench.search.hamming import PackedBits
 from vqbench.search.scorers import Hamming, Scorer

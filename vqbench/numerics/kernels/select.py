@@ -79,7 +79,7 @@ def collect(products_qb, scale_b, first, k, slack, limit, floor_q, scores_qc, ro
 
 
 @njit(cache=True, nogil=True)
-def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
+def above(products_qb, scale_b, floor_q, from_query, query_m, column_m):
     """Where products reach their query's floor, query by query from ``from_query`` on, as long as there is room.
 
     Returns (next query, how many were found); a query is only begun where all its products would fit.
@@ -87,7 +87,7 @@ def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
     q, b = products_qb.shape
     found = 0
     for i in range(from_query, q):
-        if found + b > len(at_q):
+        if found + b > len(query_m):
             return i, found
         floor = floor_q[i]
         for chunk in range(-(-b // _CHUNK)):
@@ -96,8 +96,8 @@ def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
                 continue
             for j in range(start, stop):
                 if products_qb[i, j] * scale_b[j] >= floor:
-                    at_q[found] = i
-                    at_b[found] = j
+                    query_m[found] = i
+                    column_m[found] = j
                     found += 1
     return q, found
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.numerics.arrays import blocks
-from vqbench.numerics.kernels.choice import checked_count
+from vqbench.numerics.thread_pool import check_count
 
 C = TypeVar("C")
 P = TypeVar("P")
@@ -174,7 +174,7 @@ def checked_counts(name: str, *, workers: int | None, shards: int | None, elsewh
                 f"parallel.{key} = {count}: parallel={name} needs at least 1, or null for its own choice"
             )
     if not elsewhere:
-        checked_count("parallel.workers", workers)
+        check_count("parallel.workers", workers)
 
 
 def require(name: str, extra: str, *modules: str) -> None:
