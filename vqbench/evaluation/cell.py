@@ -171,12 +171,12 @@ def _tables(
         if m.float_q is not None:  # what the ratio to float search is made of
             ratios.append(stats.RatioSample(values_d, m.float_q[at_d], m.metric.highest - m.metric.lowest, groups))
             parts.append(_Part(f"{m.metric.name}_float", m.k, m.oversample, at_d, m.float_q[at_d], none_d, none_d))
-    rows, kept = [], iter(stats.ratio_intervals(ratios))
+    rows, kept = [], iter(stats.intervals(ratios))
     own = [part for part in parts if not part.metric.endswith("_float")]
-    for m, part, interval in zip(measured, own, stats.mean_intervals(samples), strict=True):
+    for m, part, (value, *interval) in zip(measured, own, stats.intervals(samples), strict=True):
         row = partial(_row, k=m.k, oversample=m.oversample, n=len(part.at_d))
         bounds = (stats.mean(part.low_d), stats.mean(part.high_d))
-        rows.append(row(part.metric, value=stats.mean(part.value_d), interval=interval, bounds=bounds))
+        rows.append(row(part.metric, value=value, interval=interval, bounds=bounds))
         if m.float_q is not None:
             ratio, *interval = next(kept)
             rows.append(row(f"{part.metric}_kept", value=ratio, interval=interval))

@@ -88,8 +88,9 @@ def _exactly(rows_nw, i, centroids_kw, halves_k):
 def nearest(rows_nw, centroids_kw, halves_k, doubt, index_n):
     """``index_n`` = the centroid of the greatest score, the first of equals.
 
-    rows_nw, centroids_kw: float32 on the grids of ``vqbench.numerics.exact_products``; halves_k: float64. doubt: what two scores
-    in float32 may be off together; where the two best are no farther apart, float64 decides, which is exact.
+    rows_nw, centroids_kw: float32 on the grids of ``vqbench.numerics.exact_products``; halves_k: float64.
+    doubt: what two scores in float32 may be off together; where the two best are no farther apart, float64 decides,
+    which is exact.
     """
     n, w = rows_nw.shape
     k, padded = len(centroids_kw), -(-w // GROUP) * GROUP
