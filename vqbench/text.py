@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -65,16 +66,13 @@ def _plain(char: str) -> bool:
 
 def distinct(names: Iterable[str]) -> list[str]:
     """A slug for each name, no two alike, not even where capitals do not count: the later one gets a number."""
-    taken, found = set[str](), []
+    taken, slugs = set[str](), []
     for name in names:
-        first, number = slug(name), 1
-        chosen = first
-        while chosen.casefold() in taken:
-            number += 1
-            chosen = f"{first}-{number}"
-        taken.add(chosen.casefold())
-        found.append(chosen)
-    return found
+        first = slug(name)
+        numbered = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
+        slugs.append(next(each for each in numbered if each.casefold() not in taken))
+        taken.add(slugs[-1].casefold())
+    return slugs
 
 
 def checked_name(name: object, place: str) -> str:

@@ -157,25 +157,6 @@ def test_codes_in_memory_travel_as_their_slice(copy: bool) -> None:
     assert len(sent.codes.codes_nb) == sent.n == 1
 
 
-class _Indivisible:
-    """Rows as others may write them, without ``span``."""
-
-    def __init__(self, x_nd: np.ndarray):
-        self.x_nd, (self.n, self.d) = x_nd, x_nd.shape
-
-    def block(self, start: int, stop: int) -> np.ndarray:
-        return self.x_nd[start:stop]
-
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return self.x_nd[rows]
-
-
-def test_rows_that_cannot_be_divided_are_searched_in_spans(gaussian: np.ndarray) -> None:
-    own, rows = np.arange(10), _Indivisible(gaussian)
-    whole = Search(gaussian[:10], rows, Cosine(), own).top(7)
-    _hits_equal(Sharded(gaussian[:10], rows, Cosine(), own, spread=Loop((3, 250))).top(7), whole)
-
-
 def _hits_equal(left: Hits, right: Hits) -> None:
     for name in ("ids_qk", "scores_qk", "dropped_ties_q"):
         np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)

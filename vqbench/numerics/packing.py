@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
-from vqbench.numerics.kernels.choice import compiled
 
 Words = NDArray[np.uint64]
 
@@ -31,12 +30,8 @@ def expand_bits(codes_nb: Codes, d: int, low: float, high: float) -> Floats:
 
 def plus_minus(codes_nb: Codes, size_n: Floats, out_nd: Floats) -> None:
     """Fill ``out_nd``: for each bit of row i ``size_n[i]`` where it is set, else the negative of that."""
-    rows = compiled("rows", 1e-9 * out_nd.size)
-    if rows is None:
-        out_nd[:] = expand_bits(codes_nb, out_nd.shape[1], -1.0, 1.0)
-        out_nd *= size_n[:, None]
-    else:
-        rows.plus_minus(np.ascontiguousarray(codes_nb), size_n, out_nd)
+    out_nd[:] = expand_bits(codes_nb, out_nd.shape[1], -1.0, 1.0)
+    out_nd *= size_n[:, None]
 
 
 def only_bits(codes_nb: Codes, bits: int) -> Codes:

@@ -71,13 +71,12 @@ class Planes:
 
     def _shifts(self, bits_nb: Codes, shift_d: Floats) -> Floats:
         """The product of each row's bits with the shift: a table has the sums of eight, by place and value."""
-        sums_n = np.zeros(len(bits_nb))
-        if shift_d.any():
-            padded_b8 = np.zeros((bits_nb.shape[1], 8))
-            padded_b8.reshape(-1)[: self.d] = shift_d
-            of_byte_v8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
-            self.kernels.byte_sums(bits_nb, padded_b8 @ of_byte_v8.T.astype(np.float64), sums_n)
-        return sums_n
+        if not shift_d.any():
+            return np.zeros(len(bits_nb))
+        padded_b8 = np.zeros((bits_nb.shape[1], 8))
+        padded_b8.reshape(-1)[: self.d] = shift_d
+        of_byte_v8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+        return (padded_b8 @ of_byte_v8.T.astype(np.float64))[np.arange(len(padded_b8)), bits_nb].sum(axis=1)
 
 
 def _grid(value_qd: Floats) -> tuple[Floats, Floats, Floats]:

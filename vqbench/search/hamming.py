@@ -65,7 +65,7 @@ class PackedBits:
     def reaching(self, floor_q: Floats, most: int) -> Iterator[tuple[Ints, Ints]]:
         """Yield flat (query, row) pairs whose product ``bits - 2 * distance`` reaches the query's floor.
 
-        They are sorted by query, and at most about ``most`` come at a time.
+        At most about ``most`` come at a time.
         """
         queries_qw = self._words(self.queries_qb)
         bound_q = np.maximum((self.bits - floor_q) // 2, 0).astype(np.uint64)
@@ -75,8 +75,7 @@ class PackedBits:
             tile = query = 0
             while tile * self.kernels.TILE < len(words_bw):
                 tile, query, count = self.kernels.within(queries_qw, words_bw, bound_q, tile, query, query_m, column_m)
-                order_f = np.argsort(query_m[:count], kind="stable")
-                query_f, row_f = query_m[order_f], column_m[order_f] + start
+                query_f, row_f = query_m[:count], column_m[:count] + start
                 others = self.own_q[query_f] != row_f
                 yield query_f[others], row_f[others]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -34,6 +34,12 @@ class Spread(Protocol):
         ...
 
 
+class Divisible(Rows, Protocol):
+    """Rows of which a part can travel alone."""
+
+    def span(self, start: int, stop: int) -> Rows: ...  # as rows of their own
+
+
 @dataclass(frozen=True)
 class Shard:
     """One piece of the work: some rows, and what orders them. An array on disk travels as its place there."""
@@ -52,7 +58,7 @@ class Shard:
 class Sharded(Search):
     """A search that ``spread`` carries out shard by shard; the same result as ``Search``.
 
-    Pairs are scored where the search was asked for: they are few, and their rows are at hand.
+    The rows are ``Divisible``. Pairs are scored where the search was asked for: they are few, and their rows are near.
     """
 
     spread: Spread = field(kw_only=True)
@@ -68,34 +74,11 @@ class Sharded(Search):
         return {name: getattr(self, name) for name in ("queries_qd", "scorer", "exclude_q", "block_mb")}
 
     def _shards(self) -> list[Shard]:
-        divide = getattr(self.rows, "span", lambda start, stop: Span(self.rows, start, stop))
+        rows = cast(Divisible, self.rows)
         return [
-            Shard(start, divide(start, stop), None if self.priority_n is None else self.priority_n[start:stop])
+            Shard(start, rows.span(start, stop), None if self.priority_n is None else self.priority_n[start:stop])
             for start, stop in self.spread.shards(self.rows.n)
         ]
-
-
-@dataclass(frozen=True)
-class Span:
-    """Rows ``start`` to ``stop`` of rows that cannot be divided: they travel whole."""
-
-    rows: Rows
-    start: int
-    stop: int
-
-    @property
-    def n(self) -> int:
-        return self.stop - self.start
-
-    @property
-    def d(self) -> int:
-        return self.rows.d
-
-    def block(self, start: int, stop: int) -> Floats:
-        return self.rows.block(self.start + start, self.start + stop)
-
-    def take(self, rows: Ints) -> Floats:
-        return self.rows.take(rows + self.start)
 
 
 def shard_best(common: tuple[dict[str, Any], int], shard: Shard) -> Best:

@@ -91,7 +91,7 @@ class Search:
         return part[query_f[order_f]], row_f[order_f], score_f[order_f]
 
     def pairs(self, query_f: Ints, row_f: Ints) -> Floats:
-        """Return exact scores of (query, row) pairs; ``query_f`` is sorted. Threads share the pairs."""
+        """Return exact scores of (query, row) pairs. Threads share the pairs."""
         score_f = np.empty(len(query_f))
 
         def score(span: tuple[int, int]) -> None:

@@ -69,7 +69,7 @@ class Best:
         return Best(ids_qw[:, :k], scores_qw[:, :k], priority_qw[:, :k], np.where(np.isneginf(last_q), 0, dropped_q))
 
     def with_rows(self, query_f: Ints, row_f: Ints, score_f: Floats, priority_f: Ints) -> Best:
-        """Return the top k of what is here and the new rows together; ``query_f`` is sorted."""
+        """Return the top k of what is here and the new rows together."""
         touched, query_t = np.unique(query_f, return_inverse=True)
         new = Best.of(len(touched), self.ids_qk.shape[1], query_t, row_f, score_f, priority_f)
         grown = Best(*(each[touched] for each in vars(self).values())).plus(new)

@@ -8,9 +8,7 @@ import numpy as np
 from numba import njit
 
 from vqbench.numerics.kernels.bits import TILE, popcount, transpose
-from vqbench.numerics.kernels.kth import kth_smallest
 
-_CHUNK = 16  # distances of a tile that are compared with the bound at a time
 SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -40,19 +38,10 @@ def _distances(queries_qw, i, tile_wt, bound, distance_t):
 
 
 @njit(cache=True, nogil=True)
-def _any_within(distance_t, chunk, bound):
-    """Whether any distance of a chunk is at most ``bound``; unsigned indices save the check for negative ones."""
-    reached = np.uint64(0)
-    for t in range(chunk, chunk + np.uint64(_CHUNK)):
-        reached |= np.uint64(distance_t[t] <= bound)
-    return reached != 0
-
-
-@njit(cache=True, nogil=True)
 def _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i):
     """Keep the k smallest keys; count those dropped at the distance of the k-th."""
     count = count_q[i]
-    worst = kth_smallest(keys_qc[i, :count].copy(), k)
+    worst = np.partition(keys_qc[i, :count], k - 1)[k - 1]
     if worst >> SHIFT != worst_q[i] >> SHIFT:
         ties_q[i] = 0  # what was dropped before lies farther away
     kept = 0
@@ -87,24 +76,21 @@ def top(queries_qw, words_bw, first, own_q, priority_b, k, keys_qc, rows_qc, cou
             bound = worst_q[i] >> SHIFT
             if not _distances(queries_qw, i, tile_wt, bound, distance_t):
                 continue
-            for chunk in range(0, stop - start, _CHUNK):
-                if not _any_within(distance_t, np.uint64(chunk), bound):
+            for t in range(stop - start):
+                distance = distance_t[t]
+                if distance > bound or first + start + t == own_q[i]:
                     continue
-                for t in range(chunk, min(chunk + _CHUNK, stop - start)):
-                    distance = distance_t[t]
-                    if distance > bound or first + start + t == own_q[i]:
-                        continue
-                    key = (distance << SHIFT) | np.uint64(priority_b[start + t])
-                    if key > worst_q[i]:
-                        ties_q[i] += 1
-                        continue
-                    count = count_q[i]
-                    keys_qc[i, count] = key
-                    rows_qc[i, count] = first + start + t
-                    count_q[i] = count + 1
-                    if count + 1 == room:
-                        _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
-                        bound = worst_q[i] >> SHIFT
+                key = (distance << SHIFT) | np.uint64(priority_b[start + t])
+                if key > worst_q[i]:
+                    ties_q[i] += 1
+                    continue
+                count = count_q[i]
+                keys_qc[i, count] = key
+                rows_qc[i, count] = first + start + t
+                count_q[i] = count + 1
+                if count + 1 == room:
+                    _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
+                    bound = worst_q[i] >> SHIFT
 
 
 @njit(cache=True, nogil=True)

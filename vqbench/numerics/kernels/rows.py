@@ -54,24 +54,9 @@ def squares(x_md, out_m):
         out_m[i] = total
 
 
-@njit(cache=True, nogil=True)
-def plus_minus(packed_nb, size_n, out_nd):
-    """``size_n[i]`` where a bit of row i is set, its negative where it is not; the first bit is the highest."""
-    n, d = out_nd.shape
-    for i in range(n):
-        size = size_n[i]
-        for byte in range(d // 8):
-            bits, at = packed_nb[i, byte], np.uint64(byte) * np.uint64(8)
-            for j in range(np.uint64(8)):
-                out_nd[i, at + j] = size if bits & (np.uint8(128) >> np.uint8(j)) else -size
-        for j in range(d - d % 8, d):
-            out_nd[i, j] = size if packed_nb[i, j // 8] & (np.uint8(128) >> np.uint8(j % 8)) else -size
-
-
 def warm() -> None:
     """Compile, or load what was compiled before, for float32; rows in float64 follow when they come."""
     query_m, out_m = np.zeros(2, np.int64), np.zeros(2)
     x_md = np.ones((2, 9), np.float32)
     dots(x_md, x_md, query_m, out_m)
     squares(x_md, out_m)
-    plus_minus(np.ones((2, 2), np.uint8), x_md[:, 0].copy(), x_md[:, :])

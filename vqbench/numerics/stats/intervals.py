@@ -60,14 +60,10 @@ class Sample:
             high = highest if math.isinf(highest) else centre + share * (highest - centre)
             return centre, low, high
         reach = (highest - lowest) * groups.largest
-        lost = groups.scaled_sums(np.abs(values_q - highest))
-        if is_few(lost):
-            low, high = few_interval(lost, reach, confidence)
-            return centre, max(lowest, highest - high), highest - low
-        won = groups.scaled_sums(np.abs(values_q - lowest))
-        if is_few(won):
-            low, high = few_interval(won, reach, confidence)
-            return centre, lowest + low, min(highest, lowest + high)
+        for end, sign in ((highest, -1), (lowest, 1)):
+            distance = groups.scaled_sums(np.abs(values_q - end))
+            if is_few(distance):
+                return self.around(*sorted(end + sign * x for x in few_interval(distance, reach, confidence)))
         return None
 
 
@@ -149,7 +145,7 @@ def stacked(columns: Sequence[Floats]) -> Iterator[tuple[Ints, Floats]]:
     sizes = np.array([len(column) for column in columns], dtype=np.int64)
     for size in np.unique(sizes):
         positions = np.flatnonzero(sizes == size)
-        yield positions, np.stack([columns[i] for i in positions], axis=1)
+        yield positions, np.stack([columns[i] for i in positions.tolist()], axis=1)
 
 
 def usual_intervals(
@@ -161,11 +157,11 @@ def usual_intervals(
     """
     groups = [groups_of(each, len(values_q)) for values_q, each in samples]
     units = [each.pseudo_values(values_q) for (values_q, _), each in zip(samples, groups, strict=True)]
-    found = [[_student(u, confidence) for confidence in confidences] for u in units]
     equal = [i for i, each in enumerate(groups) if each.equal]
+    found = [[] if i in equal else [_student(each, level) for level in confidences] for i, each in enumerate(units)]
     for positions, units_nm in stacked([units[i] for i in equal]):
         low_cm, high_cm = studentised(units_nm, confidences)
-        for column, i in enumerate(positions):
+        for column, i in enumerate(positions.tolist()):
             found[equal[i]] = list(zip(low_cm[:, column].tolist(), high_cm[:, column].tolist(), strict=True))
     return found
 
