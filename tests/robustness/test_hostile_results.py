@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from fuzz_results import good_folders
+from fuzz_results import good_folder
 from test_report import Page
 
 from vqbench.cli.main import main
@@ -36,7 +36,7 @@ NAMES = [
 def _sweep(folder: Path, variant: str, dataset: str, name: str) -> Path:
     """The sweep of the fuzzer with hostile names of a variant and a dataset, and ``name`` in every free text."""
     folder.mkdir()
-    for file, content in good_folders()["sweep"].items():
+    for file, content in good_folder().items():
         (folder / file).write_bytes(content)
     for path in folder.glob("*.csv"):
         table = pd.read_csv(path, keep_default_na=False, dtype=str).replace(

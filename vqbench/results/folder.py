@@ -163,11 +163,8 @@ def check_schema(folder: Path, schema: object) -> None:
         )
 
 
-def check_not_later(folder: Path, kind: str = "") -> None:
-    """Raise VqbenchError where a run into ``folder`` would replace results of a later version or of another kind.
-
-    kind: what meta.json says under that name; nothing for a sweep.
-    """
+def check_not_later(folder: Path) -> None:
+    """Raise VqbenchError where a run into ``folder`` would replace results of a later version, or of no sweep."""
     try:
         with open_regular(folder / _META) as file:
             meta = json.loads(file.read())
@@ -176,14 +173,16 @@ def check_not_later(folder: Path, kind: str = "") -> None:
     if not isinstance(meta, dict):
         return
     check_schema(folder, meta.get("schema"))
-    if meta.get("kind", "") != kind:
-        held = "a sweep" if kind else "a timed comparison"
-        raise VqbenchError(f"{folder}: holds {held}, which this run would replace: choose another folder, with out=DIR")
+    if "schema" not in meta:
+        raise VqbenchError(
+            f"{folder}: holds results of another program, which this run would replace: name another folder by out="
+        )
 
 
-def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
+def check_tables(
+    folder: Path, meta: Mapping[str, Any], remedy: str = "give the same command again; finished cells are kept"
+) -> None:
     """Raise VqbenchError where a table is not the one that meta.json was written with. One may be missing."""
-    remedy = "measure every part again" if "kind" in meta else "give the same command again; finished cells are kept"
     for name, wanted in meta.get("tables", {}).items():
         if (folder / name).is_file() and name.endswith(".csv"):
             check_size(folder / name)

@@ -40,22 +40,15 @@ _TEXT = (
     "backend",
     "engine",
     "version",
-    "family",
-    "contestant",
-    "against",
-    "goal",
-    "what",
 )
-_WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
+_WHOLE = ("k", "oversample", "n_queries")
 _GIVEN = ("dataset", "variant", "query", "metric", "kind")  # in every row
 _LONG = ("reason", "id", "other")  # texts that are no names
-#: What may be stored or take time: not negative, nor endless.
-_SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
-_POSITIVE = ("median_s", "min_s", "max_s", "mpairs_s", "ratio", "ratio_min", "ratio_max", "seconds")
+#: What may be stored: not negative, nor endless.
+_SIZES = ("bytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
 _NUMBERS = (
     *_WHOLE,
     *_SIZES,
-    *_POSITIVE,
     "value",
     "difference",
     "ci_low",
@@ -73,8 +66,6 @@ _NUMBERS = (
     "agreement",
     "shortfall",
     "absent",
-    "overlap",
-    "round",
     "index",
     "code",
 )
@@ -101,32 +92,8 @@ _NAMED: Mapping[str, Sequence[str]] = {
     "per_query.parquet": ["dataset", "variant", "seed", "query", "metric", "k", "oversample", "value"],
     "samples.parquet": ["dataset", "variant", "seed", "kind", "id", "index", "other", "value", "code"],
     "backends.csv": BACKENDS,
-    "peers.csv": [
-        "family",
-        "n",
-        "d",
-        "queries",
-        "k",
-        "contestant",
-        "median_s",
-        "min_s",
-        "max_s",
-        "mpairs_s",
-        "megabytes",
-        "against",
-        "ratio",
-        "goal",
-        "status",
-        "reason",
-    ],
-    "peers_runs.csv": ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"],
-    "linear.csv": ["against", "what", "n", "d", "queries", "k", "variants", "median_s", "min_s", "max_s"],
 }
-#: Words that choose a colour or a panel.
-_WORDS = {
-    "comparisons.csv": ("verdict", {"baseline", "better", "worse", "equivalent", "unclear", ""}),
-    "linear.csv": ("against", {"rows", "queries", "variants"}),
-}
+_VERDICTS = {"baseline", "better", "worse", "equivalent", "unclear", ""}  # each has a colour
 _FINDING = {"title": str, "level": str, "sentence": str}
 _KEY = ["dataset", "variant", "metric", "k", "oversample"]
 _DATASET = {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str}
@@ -139,19 +106,6 @@ def read_meta(path: Path) -> dict[str, Any]:
     if type(found.get("schema")) is not int:
         raise _broken(path, "no object with a schema")
     return found
-
-
-def read_timed_meta(path: Path) -> dict[str, Any]:
-    """meta.json of a timed comparison, with what figures take from it. Raises as ``read_meta`` does."""
-    found = _object(path)
-    for key, kind in (("timed", dict), ("machine", dict), ("versions", dict), ("threads", int)):
-        if not isinstance(found.get(key), kind):
-            raise _broken(path, f"{key} = {found.get(key)!r}")
-    timed = found["timed"]
-    size = timed.get("linear_size")
-    if type(timed.get("repeats")) is not int or not isinstance(size, list) or [type(x) for x in size] != [int] * 3:
-        raise _broken(path, f"timed = {timed!r}")
-    return {**found, "machine": {"cpu": "", "system": "", **found["machine"]}}
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -247,7 +201,8 @@ def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     if found := wrong_in(frame, _NAMED.get(path.name, ())):
         raise _broken(path, found)
-    _check_values(path, frame)
+    if path.name == "comparisons.csv" and not {*frame["verdict"]} <= _VERDICTS:
+        raise _broken(path, f"column verdict holds more than {', '.join(sorted(_VERDICTS - {''}))}")
     for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
         _clean(path, frame, name)
     return frame
@@ -274,23 +229,7 @@ def wrong_in(frame: pd.DataFrame, needed: Sequence[str]) -> str:
             return f"column {name} holds more than whole numbers"
         if name in _SIZES and not (given >= 0).all():
             return f"column {name} holds more than sizes"
-        if name in _POSITIVE and not (given > 0).all():
-            return f"column {name} holds more than what was measured"
     return ""
-
-
-def _check_values(path: Path, frame: pd.DataFrame) -> None:
-    """Words of a few, and what must be in order; what linear.csv varies must be there. Raises VqbenchError."""
-    column, words = _WORDS.get(path.name, ("", set()))
-    if column and not {*frame[column]} <= words:
-        raise _broken(path, f"column {column} holds more than {', '.join(sorted(words - {''}))}")
-    if "median_s" in frame and ((frame["min_s"] > frame["median_s"]) | (frame["median_s"] > frame["max_s"])).any():
-        raise _broken(path, "column median_s holds more than what lies from min_s to max_s")
-    for against, varied in (("rows", "n"), ("queries", "queries"), ("variants", "variants")):
-        if path.name == "linear.csv":
-            own = frame[frame["against"] == against]
-            if not (own[[varied, "median_s", "min_s", "max_s"]] > 0).all(axis=None):
-                raise _broken(path, f"column {varied} or a time is missing, against {against}")
 
 
 def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
