@@ -93,5 +93,7 @@ def _kernels(vectors: Problem, variants: Mapping[str, Variant], settings: Settin
     deepest = settings.fetched(max(settings.k), max(settings.oversample), vectors.n)
     for variant in variants.values():
         codec = variant.fit(vectors.corpus_nd[: settings.calibration], seed)
-        search = code_search(codec, vectors.queries_qd, CodeArray(encoded(codec, vectors.corpus_nd)), variant.similarity)
+        search = code_search(
+            codec, vectors.queries_qd, CodeArray(encoded(codec, vectors.corpus_nd)), variant.similarity
+        )
         replace(search, priority_n=priority_n).top(deepest)

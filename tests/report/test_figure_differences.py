@@ -83,5 +83,5 @@ def test_only_verdicts_that_occur_are_explained(part: Slice) -> None:
 def test_nothing_to_compare_is_no_figure(part: Slice) -> None:
     c = part.comparisons
     with drawing():
-        for rows in (c[c["variant"] == "base"], c.iloc[:0], pd.DataFrame(), c[c["metric"] == "recall"]):
+        for rows in (c[c["variant"] == "base"], c.iloc[:0], pd.DataFrame(), c[c["metric"] == "top1"]):
             assert differences(replace(part, comparisons=rows)) is None

@@ -73,7 +73,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     base = tmp_path_factory.mktemp("report")
     rows = [row("float32", 0, 1.0, 0.003), row("bits", 0, 0.61, 0.01), row("bits", 4, 0.96, 0.005),
             row("int8", 0, 0.98, 0.004), row("int8", 4, 1.0, 0.003), row("bits", 0, 0.5, 0.01, k=1),
-            row("unknown", 0, 0.7, float("nan"), metric="recall")]  # fmt: skip
+            row("unknown", 0, 0.7, float("nan"), metric="top1")]  # fmt: skip
     stored = {"float32": (128.0, 0.0), "int8": (32.0, 0.0), "bits": (4.0, 16.0), "unknown": (8.0, 0.0)}
     first = write_extras(write_folder(base / "first", rows, stored), "bits", queries=IDS[:3], ids=IDS)
     other = write_folder(base / "other", [row("bits", 0, 0.8, 0.01, dataset="e")], {"bits": (4.0, 0.0)})

@@ -13,8 +13,8 @@ from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_n
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.exact_products import exact_product, on_grid, rows_on_grid
 from vqbench.numerics.kernels.choice import compiled
-from vqbench.numerics.thread_pool import threads
 from vqbench.numerics.packing import pack_levels, unpack_levels
+from vqbench.numerics.thread_pool import threads
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.parts.ledger import Item, Ledger
 

@@ -17,7 +17,7 @@ from vqbench.results.measured_settings import FLOAT32, Line, ledger_of, pooled_r
 #: Columns of the table of settings, where measured: metric, heading, term of the glossary.
 COLUMNS = (
     ("overlap", "overlap", "overlap"),
-    ("recall", "recall", "recall"),
+    ("top1", "top1", "top1"),
     ("ndcg_kept", "NDCG kept", "ndcg"),
     ("rbo", "RBO", "rbo"),
     ("worst", "worst", "worst"),
