@@ -1,7 +1,7 @@
 """Measure what it costs to store embeddings in fewer bytes.
 
-A quantizer turns float vectors into short codes. ``evaluate`` measures how well searching the codes finds what searching
-the float vectors finds, and what the codes save. The three searches are exact: every row is scored, and ties are
+A quantizer turns float vectors into short codes. ``evaluate`` measures how much of float search's results a search of
+the codes finds, and how many bytes the codes take. The three searches are exact: every row is scored, and ties are
 counted.
 
 >>> import numpy as np

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.results.columns import LEDGER, METRICS, SCHEMA
+from vqbench.results.columns import BACKENDS, LEDGER, METRICS, SCHEMA
 
 OVERLAP = {"label": "overlap@k with float search", "unit": "share of k", "lowest": 0, "highest": 1,
            "higher_is_better": True}  # fmt: skip
@@ -117,3 +117,26 @@ def copied(folder: Path, copy: Path) -> Path:
     del meta["tables"]
     (copy / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
     return copy
+
+
+def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
+    return {
+        "dataset": "d", "backend": backend, "variant": "v", "similarity": "decoded", "engine": engine, "version": "1.0",
+        "repeats": True, "seed": 0, "k": 10, "predicted": 0.7, "predicted_low": 0.68, "predicted_high": 0.72,
+        "obtained": 0.69, "difference": -0.01, "ci_low": -0.02, "ci_high": 0.0, "agreement": 0.8, "shortfall": 0.1,
+        "absent": 0.0, "n_queries": 1000, "bytes_predicted": 48.0, "bytes_codes": 50.0,
+        "bytes_disk": 1600.0, "status": "ok", "reason": "", **more,
+    }  # fmt: skip
+
+
+def write_engines(folder: Path) -> Path:
+    """Add backends.csv: two settings of one engine that ran, one of another, and one that is missing."""
+    rows = [
+        engine_row("b_pq", "Bengine"),
+        engine_row("a_same", "Aengine", obtained=0.7, difference=0.0, agreement=1.0, bytes_disk=60.0),
+        engine_row("b_pq_again", "Bengine", k=10, obtained=0.71, difference=0.01),
+        {"dataset": "d", "backend": "c_none", "engine": "Cengine", "seed": 0, "status": "skipped",
+         "reason": "Cengine is not installed: pip install 'vqbench[backends]'"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).reindex(columns=BACKENDS).to_csv(folder / "backends.csv", index=False)
+    return folder

@@ -124,7 +124,7 @@ def _sweep(good: Path, bad: Path, drawn: bool) -> str:
     compare(read_results(good), results)
     summary.summary(bad)
     engines.print_engines(bad)
-    page = write_report([bad]).read_text("utf-8")
+    page = write_report(results).read_text("utf-8")
     if page.count("<script") != 1 or any(unicodedata.category(x) == "Cc" for x in set(page) - {"\n", "\t"}):
         return "wrong: a page with more than our script, or with controls"
     if drawn:
@@ -141,7 +141,7 @@ def _draw(folder: Path) -> None:
         return []
 
     with mock.patch.object(figures, "save", save), Progress(disable=True) as progress:
-        figures.draw_all(folder, progress)
+        figures.draw_all(read_results(folder), progress)
 
 
 def main() -> None:

@@ -56,10 +56,10 @@ def _drawn(results: Results, config: Mapping[str, Any]) -> Iterator[str]:
         from vqbench.report.figures.folder import draw_all
 
         with progress_bar() as progress:
-            if draw_all(results.folder, progress):
+            if draw_all(results, progress):
                 yield "figures"
     if config.get("report", True):
         from vqbench.report.page import write_report
 
-        write_report([results.folder])
+        write_report(results)
         yield "report.html"

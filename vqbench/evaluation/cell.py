@@ -12,12 +12,11 @@ import pandas as pd
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell_tables import MetricTables, ledger_table
-from vqbench.evaluation.deep_search import DeepSearch
+from vqbench.evaluation.deep_search import DeepSearch, views
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.placement import boundary_means
 from vqbench.evaluation.samples import take_samples
 from vqbench.evaluation.settings import Settings
-from vqbench.evaluation.views import views
 from vqbench.metrics.base import QueryMetric, RowMetric
 from vqbench.numerics.arrays import Floats, blocks
 from vqbench.numerics.kernels.choice import compiling

@@ -17,10 +17,9 @@ import pandas as pd
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.backends.base import NONE, Backend, Held
 from vqbench.evaluation.bench import Bench
-from vqbench.evaluation.deep_search import DeepSearch
+from vqbench.evaluation.deep_search import DeepSearch, views
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.settings import Settings
-from vqbench.evaluation.views import views
 from vqbench.metrics.base import PerQuery
 from vqbench.metrics.overlap import Overlap
 from vqbench.numerics.arrays import Floats, Ints

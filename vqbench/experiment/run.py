@@ -41,30 +41,26 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
     Raises:
         VqbenchError: a dataset is not what the plan needs, or the folder cannot be written.
     """
-    with working(threads=plan.options.threads, kernels=plan.options.kernels):
-        return _run(plan, progress)
-
-
-def _run(plan: Plan, progress: Progress) -> RunRecord:
-    datasets = prepared(plan)
-    for data in datasets.values():
-        _check(plan, data)
-    sources = plugin_hashes(plan.options.plugin_folders, plan.out)
-    _open_folder(plan.out, progress)
     records: list[CellRecord] = []
     stated: dict[str, dict[str, Any]] = {}
-    with plan.parallel.open() as spread:
+    with working(threads=plan.options.threads, kernels=plan.options.kernels):
+        datasets = prepared(plan)
+        for data in datasets.values():
+            _check(plan, data)
+        sources = plugin_hashes(plan.options.plugin_folders, plan.out)
+        _open_folder(plan.out, progress)
+        with plan.parallel.open() as spread:
+            for name, data in datasets.items():
+                opened = cache(partial(_bench, plan, data, spread))
+                records += _cells(plan, data, [*_tasks(plan, data, sources)], opened, progress)
+                neighbours = agreement(data, opened)
+                stated[name] = {} if neighbours is None else {"neighbors": neighbours}
+        meta = provenance.describe(plan, datasets)
         for name, data in datasets.items():
-            opened = cache(partial(_bench, plan, data, spread))
-            records += _cells(plan, data, [*_tasks(plan, data, sources)], opened, progress)
-            neighbours = agreement(data, opened)
-            stated[name] = {} if neighbours is None else {"neighbors": neighbours}
-    meta = provenance.describe(plan, datasets)
-    for name, data in datasets.items():
-        meta["datasets"][name] |= stated[name]
-        # What failed for all cells may well fail for the doctor.
-        if plan.options.doctor and any(r.name.dataset == name and r.status != "failed" for r in records):
-            meta["datasets"][name]["doctor"] = _findings(name, data, progress)
+            meta["datasets"][name] |= stated[name]
+            # What failed for all cells may well fail for the doctor.
+            if plan.options.doctor and any(r.name.dataset == name and r.status != "failed" for r in records):
+                meta["datasets"][name]["doctor"] = _findings(name, data, progress)
     return RunRecord(plan.out, tuple(records), meta)
 
 

@@ -11,27 +11,18 @@ from vqbench.metrics.base import PerQuery, QueryMetric, View
 from vqbench.numerics.arrays import Floats, Ints
 
 
-@dataclass(frozen=True)
-class _Relevant:
-    """The relevant documents in the returned list: sorted by query, place, then gain descending."""
+def _relevant(view: View) -> tuple[Ints, Ints, Ints]:
+    """The relevant documents, sorted by query, place in the returned list, then gain descending.
 
-    query_f: Ints
-    above_f: Ints  #: rows that score higher
-    tied_f: Ints  #: rows that score the same
-    gain_f: Floats
-    nth_f: Ints  #: relevant documents of the same query and score that come before
-    many_f: Ints  #: relevant documents of that query and score
-
-    @classmethod
-    def of(cls, view: View) -> _Relevant:
-        chosen = np.flatnonzero(view.gain_f > 0)
-        chosen = chosen[np.lexsort((-view.gain_f[chosen], view.final.above_f[chosen], view.query_f[chosen]))]
-        query_f, above_f = view.query_f[chosen], view.final.above_f[chosen]
-        new_f = np.diff(query_f, prepend=-1).astype(bool) | np.diff(above_f, prepend=-1).astype(bool)
-        group_f = np.cumsum(new_f) - 1
-        nth_f = np.arange(len(chosen)) - np.flatnonzero(new_f)[group_f]
-        many_f = np.bincount(group_f)[group_f]
-        return cls(query_f, above_f, view.final.tied_f[chosen], view.gain_f[chosen], nth_f, many_f)
+    Returns:
+        Which they are; how many relevant ones of the same query and score come before each; how many there are of
+        that query and score.
+    """
+    chosen = np.flatnonzero(view.gain_f > 0)
+    chosen = chosen[np.lexsort((-view.gain_f[chosen], view.final.above_f[chosen], view.query_f[chosen]))]
+    new_f = np.diff([view.query_f[chosen], view.final.above_f[chosen]], prepend=-1).any(axis=0)
+    group_f = np.cumsum(new_f) - 1
+    return chosen, np.arange(len(chosen)) - np.flatnonzero(new_f)[group_f], np.bincount(group_f)[group_f]
 
 
 def _defined(view: View, *values_q: Floats) -> PerQuery:
@@ -59,8 +50,9 @@ class NDCG(QueryMetric):
     judged = True
 
     def measure(self, view: View) -> PerQuery:
-        relevant = _Relevant.of(view)
-        gain_f = relevant.gain_f if self.gain == "linear" else np.exp2(relevant.gain_f) - 1
+        chosen, nth_f, _ = _relevant(view)
+        query_f, above_f, tied_f = view.query_f[chosen], view.final.above_f[chosen], view.final.tied_f[chosen]
+        gain_f = view.gain_f[chosen] if self.gain == "linear" else np.exp2(view.gain_f[chosen]) - 1
         discount_k = 1 / np.log2(np.arange(view.k) + 2)
         summed_k = np.concatenate([[0.0], np.cumsum(discount_k)])
 
@@ -68,18 +60,17 @@ class NDCG(QueryMetric):
             return np.where(rank_f <= view.k, discount_k[np.minimum(rank_f, view.k) - 1], 0)
 
         def dcg(discount_f: Floats) -> Floats:
-            return view.total(relevant.query_f, gain_f * discount_f)
+            return view.total(query_f, gain_f * discount_f)
 
-        above_f, tied_f = relevant.above_f, relevant.tied_f
         first_f, last_f = (np.minimum(x_f, view.k) for x_f in (above_f, above_f + tied_f))
         # A document that ties with none has its own discount to the bit, not a difference of sums.
         mean_f = np.where(tied_f == 1, discount(above_f + 1), (summed_k[last_f] - summed_k[first_f]) / tied_f)
-        descending = np.lexsort((-gain_f, relevant.query_f))
-        rank_f = np.arange(len(gain_f)) - np.searchsorted(relevant.query_f, relevant.query_f) + 1
-        ideal_q = view.total(relevant.query_f, gain_f[descending] * discount(rank_f))
+        descending = np.lexsort((-gain_f, query_f))
+        rank_f = np.arange(len(gain_f)) - np.searchsorted(query_f, query_f) + 1
+        ideal_q = view.total(query_f, gain_f[descending] * discount(rank_f))
         ideal_q = np.where(ideal_q > 0, ideal_q, np.nan)
-        best_q = dcg(discount(above_f + 1 + relevant.nth_f)) / ideal_q
-        worst_q = dcg(discount(above_f + tied_f - relevant.nth_f)) / ideal_q
+        best_q = dcg(discount(above_f + 1 + nth_f)) / ideal_q
+        worst_q = dcg(discount(above_f + tied_f - nth_f)) / ideal_q
         return PerQuery(np.clip(dcg(mean_f) / ideal_q, worst_q, best_q), worst_q, best_q)
 
 
@@ -96,11 +87,12 @@ class MRR(QueryMetric):
     judged = True
 
     def measure(self, view: View) -> PerQuery:
-        relevant = _Relevant.of(view)
-        _, first = np.unique(relevant.query_f, return_index=True)
+        chosen, _, many_f = _relevant(view)
+        _, first = np.unique(view.query_f[chosen], return_index=True)
+        one = chosen[first]  # of each query
         value_q, low_q, high_q = np.zeros((3, view.q))
         for query, above, tied, many in zip(
-            *(x_f[first] for x_f in (relevant.query_f, relevant.above_f, relevant.tied_f, relevant.many_f)), strict=True
+            view.query_f[one], view.final.above_f[one], view.final.tied_f[one], many_f[first], strict=True
         ):
             if above >= view.k:
                 continue

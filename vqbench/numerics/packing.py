@@ -11,17 +11,17 @@ Words = NDArray[np.uint64]
 
 
 def pack_bits(bits_nd: Bools) -> Codes:
-    """Bits packed to bytes ``(n, ceil(d / 8))``: the first dimension is the highest bit, zero padding."""
+    """Pack bits to bytes ``(n, ceil(d / 8))``: the first dimension is the highest bit, zero padding."""
     return np.packbits(bits_nd, axis=-1)
 
 
 def unpack_bits(codes_nb: Codes, d: int) -> Codes:
-    """The first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
+    """Return the first ``d`` bits of each row as zeros and ones ``(n, d)`` uint8; padding is dropped."""
     return np.unpackbits(codes_nb, axis=-1, count=d)
 
 
 def expand_bits(codes_nb: Codes, d: int, low: float, high: float) -> Floats:
-    """``low`` and ``high`` in the place of zeros and ones: ``(n, d)`` float32, eight at a time from a table."""
+    """Return ``low`` and ``high`` in the place of zeros and ones: ``(n, d)`` float32, eight at a time from a table."""
     bits_8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
     table_8 = np.where(bits_8, np.float32(high), np.float32(low))
     wide_nd = np.take(table_8, codes_nb[:, : -(-d // 8)], axis=0).reshape(len(codes_nb), -1)
@@ -35,7 +35,7 @@ def plus_minus(codes_nb: Codes, size_n: Floats, out_nd: Floats) -> None:
 
 
 def only_bits(codes_nb: Codes, bits: int) -> Codes:
-    """The bytes that hold the first ``bits`` bits, what pads the last of them set to zero."""
+    """Return the bytes that hold the first ``bits`` bits, what pads the last of them set to zero."""
     used_nb = np.ascontiguousarray(codes_nb[:, : packed_bytes(bits, 1)])
     if bits % 8:
         used_nb = used_nb.copy()
@@ -44,14 +44,14 @@ def only_bits(codes_nb: Codes, bits: int) -> Codes:
 
 
 def as_words(codes_nb: Codes) -> Words:
-    """Bytes as 64-bit words ``(n, w)``, zeros after them: an even number of words, as kernels take two at a time."""
+    """Return bytes as 64-bit words ``(n, w)`` with zeros after them; w is even, as kernels take two words at a time."""
     words_nb = np.zeros((len(codes_nb), -(-codes_nb.shape[1] // 16) * 16), np.uint8)
     words_nb[:, : codes_nb.shape[1]] = codes_nb
     return words_nb.view(np.uint64)
 
 
 def packed_bytes(d: int, bits: int) -> int:
-    """How many bytes ``d`` numbers of ``bits`` bits fill."""
+    """Return how many bytes ``d`` numbers of ``bits`` bits fill."""
     return -(-d * bits // 8)
 
 
@@ -99,13 +99,13 @@ def unpack_levels(codes_nb: Codes, d: int, bits: int) -> Codes:
 
 
 def append_floats(codes_nb: Codes, floats_nf: Floats) -> Codes:
-    """Codes followed by numbers ``(n, f)`` that each row keeps for itself, as little-endian float32."""
+    """Append to each code its own side values ``(n, f)``, as little-endian float32."""
     stored_nf = np.ascontiguousarray(floats_nf, dtype="<f4").reshape(len(codes_nb), -1)
     return np.concatenate([codes_nb, stored_nf.view(np.uint8)], axis=1)
 
 
 def split_floats(codes_nb: Codes, count: int) -> tuple[Codes, Floats]:
-    """The inverse of ``append_floats``: the codes, and ``(n, count)`` float32."""
+    """Undo ``append_floats``: return the codes, and ``(n, count)`` float32."""
     width = codes_nb.shape[1] - 4 * count
     stored_nb = np.ascontiguousarray(codes_nb[:, width:])
     return codes_nb[:, :width], stored_nb.view("<f4").astype(np.float32, copy=False).reshape(len(codes_nb), count)

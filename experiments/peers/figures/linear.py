@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from experiments.peers.figures.searches import thousands
 from experiments.peers.table import LINEAR, read
-from vqbench.report.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
+from vqbench.report.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid
 
 _BODY = 3.5
 _PANELS = {"rows": ("n", "rows of the corpus"), "queries": ("queries", "queries"), "variants": ("variants", "variants")}

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
+from experiments.peers.figures.searches import thousands
 from experiments.peers.table import TABLE, read
-from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid, thousands
+from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid
 
 _BODY = 3.4
 _MB, _BOUND = 1e6, 2**31 / 1e6

@@ -165,3 +165,11 @@ def _about(meta: dict) -> str:
         f"{machine['cpu']}, {meta['threads']} threads each; {timed['repeats']} rounds, in each of which everyone "
         f"searched once in a drawn order; unit rows of a Gaussian mixture; {versions}."
     )
+
+
+def thousands(count: float) -> str:
+    """A count as an axis has room for: 10k, 1M."""
+    for unit, times in (("M", 1e6), ("k", 1e3)):
+        if count >= times:
+            return f"{count / times:g}{unit}"
+    return f"{count:g}"
