@@ -1,4 +1,4 @@
-"""How an extra is installed where vqbench runs."""
+"""The command that installs an extra (an optional library) where vqbench runs."""
 
 from __future__ import annotations
 
