@@ -222,7 +222,7 @@ def test_heatmap_annotates_values_and_shades_losses(part: Slice) -> None:
     rows = [tick.get_text() for tick in ax.get_yticklabels()]
     columns = [tick.get_text() for tick in ax.get_xticklabels()]
     assert rows[0] == "overlap@10 with float search (share of 10)  \N{UPWARDS ARROW}"
-    assert rows[2] == "queries that lose most of their top 10 (share of queries)  \N{DOWNWARDS ARROW}"
+    assert rows[2] == ">half lost (share of queries)  \N{DOWNWARDS ARROW}"
     assert columns[0] == "float32"
     assert columns[-1] == "int8_hamming"
     said = [text.get_text() for text in ax.texts]

@@ -77,7 +77,7 @@ def _engines() -> pd.DataFrame:
     ran = {"dataset": "c", "variant": "binary", "similarity": "hamming", "engine": "faiss", "version": "1",
            "repeats": True, "seed": 0, "k": 10, "predicted": 0.6, "predicted_low": 0.55, "predicted_high": 0.65,
            "obtained": 0.61, "difference": 0.01, "ci_low": -0.01, "ci_high": 0.02, "agreement": 1.0, "shortfall": 0.0,
-           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_once": 0, "bytes_codes": 2, "bytes_disk": 2.5,
+           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_codes": 2, "bytes_disk": 2.5,
            "status": "ok"}  # fmt: skip
     lost = {"dataset": "c", "backend": "none", "engine": "none", "seed": 0, "status": "skipped", "reason": "no such"}
     return pd.DataFrame(

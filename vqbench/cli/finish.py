@@ -15,13 +15,16 @@ from vqbench.storage.atomic import faults
 from vqbench.storage.locks import claimed
 
 
-def finish(notes: Sequence[RunRecord]) -> int:
-    """Write tables and figures of one folder and show the table, while no other run does; 1 where a cell failed.
+def finish(runs: Sequence[RunRecord]) -> int:
+    """Write tables and figures of one folder and show the table, while no other run does.
 
     Where every cell failed, results of an earlier run are worth more than a list of failures, and stay.
+
+    Returns:
+        1 where a cell failed, else 0.
     """
-    out, written = notes[0].out, ["tables"]
-    cells = [cell for note in notes for cell in note.cells]
+    out, written = runs[0].out, ["tables"]
+    cells = [cell for run in runs for cell in run.cells]
     failed = {
         f"{cell.name.dataset}, {cell.backend or cell.name.variant}": cell.reason
         for cell in cells
@@ -33,15 +36,15 @@ def finish(notes: Sequence[RunRecord]) -> int:
         if failed and not any(cell.status in ("ok", "reused") for cell in cells) and holds_results(out):
             no_result(out, failed)
             return 1
-        assemble(notes)
+        results = read_results(assemble(runs))  # once: figures, report and screen get the same
         try:
-            written += _drawn(read_results(out), notes[0].meta["config"])
+            written += _drawn(results, runs[0].meta["config"])
         finally:  # without figures, too
-            summary(out)
-        if any(cell.backend for cell in cells):
+            summary(results.folder)
+        if len(results.backends):
             from vqbench.cli.screens.engines import print_engines
 
-            print_engines(out)
+            print_engines(results.folder)
         reused = [cell.reason for cell in cells if cell.status == "reused"]
         closing(out, before=reused.count(""), meanwhile=reused.count(MEANWHILE), written=written)
     return int(bool(failed))
