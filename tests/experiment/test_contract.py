@@ -19,7 +19,7 @@ from vqbench.experiment.config.targets import BASES, allowed_targets, build, con
 from vqbench.experiment.plan import build_variant
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.variant import Chain, Variant
+from vqbench.quantizers.variant import TransformedCodec, Variant
 
 VARIANTS = names(conf_folder(), "quantizer")
 METRICS = names(conf_folder(), "metric")
@@ -154,9 +154,9 @@ def learned_bytes(first: Any, second: Any) -> int:
         return sum(learned_bytes(a, b) for a, b in zip(first, second, strict=True))
     if is_dataclass(first):
         parts = {field.name for field in fields(first)}
-        if isinstance(first, Chain) and isinstance(second, Chain):
+        if isinstance(first, TransformedCodec) and isinstance(second, TransformedCodec):
             shared = first.query is not None and len(first.ledger().items) == len(
-                Chain(d=first.d, steps=first.steps, last=first.last, query=None).ledger().items
+                TransformedCodec(d=first.d, steps=first.steps, last=first.last, query=None).ledger().items
             )
             parts -= {"query"} if shared else set()
         return sum(learned_bytes(getattr(first, part), getattr(second, part)) for part in parts)
@@ -189,12 +189,12 @@ def test_rows_are_coded_independently(name: str) -> None:
 def test_the_scored_sides_depend_on_their_own_row_only(name: str) -> None:
     codec = fitted(name)
     x_nd = vectors(25, codec.d)
-    codes_nb, met_qd = codec.encode(x_nd), codec.met(x_nd)
+    codes_nb, met_qd = codec.encode(x_nd), codec.core_queries(x_nd)
     rows_nw, queries_qw = codec.core.estimate_rows(codes_nb), codec.core.estimate_queries(met_qd)
     assert rows_nw.dtype == queries_qw.dtype == np.float64
     assert rows_nw.shape[1] == queries_qw.shape[1]
     for row in range(25):
-        assert np.array_equal(codec.met(x_nd[row : row + 1])[0], met_qd[row])
+        assert np.array_equal(codec.core_queries(x_nd[row : row + 1])[0], met_qd[row])
         assert np.array_equal(codec.core.estimate_rows(codes_nb[row : row + 1])[0], rows_nw[row])
         assert np.array_equal(codec.core.estimate_queries(met_qd[row : row + 1])[0], queries_qw[row])
 
@@ -219,7 +219,7 @@ def test_extreme_rows_are_coded_without_a_warning(name: str) -> None:
     codes_nb = codec.encode(extreme_nd)
     assert np.isfinite(codec.decode(codes_nb)).all()
     assert np.isfinite(codec.core.estimate_rows(codes_nb)).all()
-    assert np.isfinite(codec.met(extreme_nd)).all()
+    assert np.isfinite(codec.core_queries(extreme_nd)).all()
 
 
 @EVERY

@@ -124,7 +124,7 @@ def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
         "dataset": "d", "backend": backend, "variant": "v", "similarity": "decoded", "engine": engine, "version": "1.0",
         "repeats": True, "seed": 0, "k": 10, "predicted": 0.7, "predicted_low": 0.68, "predicted_high": 0.72,
         "obtained": 0.69, "difference": -0.01, "ci_low": -0.02, "ci_high": 0.0, "agreement": 0.8, "shortfall": 0.1,
-        "absent": 0.0, "n_queries": 1000, "bytes_predicted": 48.0, "bytes_once": 0.0, "bytes_codes": 50.0,
+        "absent": 0.0, "n_queries": 1000, "bytes_predicted": 48.0, "bytes_codes": 50.0,
         "bytes_disk": 1600.0, "status": "ok", "reason": "", **more,
     }  # fmt: skip
 

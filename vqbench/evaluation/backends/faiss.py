@@ -14,7 +14,15 @@ import numpy as np
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.evaluation.backends.base import Backend, Engine, Held, parts, sign_bits
 from vqbench.numerics.arrays import Floats, Ints, Rows
-from vqbench.quantizers.parts.faiss_index import filled, load_faiss, made, one_thread, prepare, said, transforms_of
+from vqbench.quantizers.parts.faiss_index import (
+    build_index,
+    faiss_message,
+    fill_factory,
+    load_faiss,
+    one_thread,
+    set_seeds,
+    transforms_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +49,7 @@ class Faiss(Backend):
     def build(self, corpus: Rows, rng: np.random.Generator, folder: Path) -> Engine:
         faiss: Any = load_faiss()
         metric = faiss.METRIC_L2 if self.metric == "l2" else faiss.METRIC_INNER_PRODUCT
-        index = made(faiss, corpus.d, filled(self.factory, corpus.d), metric)
+        index = build_index(faiss, corpus.d, fill_factory(self.factory, corpus.d), metric)
         seed = int(rng.integers(2**31))
         with one_thread(faiss):
             kept = _seeded(faiss, index, seed)
@@ -50,7 +58,7 @@ class Faiss(Backend):
                     index.train(np.concatenate([x_nd for _, x_nd in parts(corpus)]))
             except RuntimeError as error:
                 raise NotApplicableError(
-                    f"{self.factory}: faiss cannot train on {corpus.n} rows: {said(error)}"
+                    f"{self.factory}: faiss cannot train on {corpus.n} rows: {faiss_message(error)}"
                 ) from None
         del kept
         if self.query_bits is not None:
@@ -104,7 +112,7 @@ def _inner(faiss: Any, index: Any) -> Any:
 def _seeded(faiss: Any, index: Any, seed: int) -> list[Any]:
     """Seeds wherever faiss lets them be set; an index without a codec here has random rotations at most."""
     try:
-        return prepare(faiss, index, seed)
+        return set_seeds(faiss, index, seed)
     except NotApplicableError:
         for transform in transforms_of(faiss, index):
             if isinstance(transform, faiss.RandomRotationMatrix):
