@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from vqbench.analysis.recommend_text import named
 from vqbench.report.figures.embedded import Chart, KeyEntry, embedded, titled
 from vqbench.report.figures.figure_data import on_front
 from vqbench.report.figures.label_placement import Label, apart
@@ -66,10 +67,12 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
 
     best = front[-1]
     description = (
-        f"{len(settings)} settings. The smallest on the Pareto front, {front[0].name}, keeps {share(front[0].value)} "
-        f"in {front[0].ram(n):,.0f} bytes. The largest, {best.name}, keeps {share(best.value)} in {best.ram(n):,.0f}."
+        f"{len(settings)} settings. The smallest on the Pareto front, {named(front[0])}, keeps {share(front[0].value)} "
+        f"in {front[0].ram(n):,.0f} bytes. The largest, {named(best)}, keeps {share(best.value)} in {best.ram(n):,.0f}."
     )
-    key = [KeyEntry(s.name, _facts(s, n), str(front.index(s) + 1) if s in front else "\N{LARGE CIRCLE}") for s in named]
+    key = [
+        KeyEntry(named(s), _facts(s, n), str(front.index(s) + 1) if s in front else "\N{LARGE CIRCLE}") for s in named
+    ]
     return embedded(draw, ident, f"overlap@{k} against bytes of memory per vector", key, description)
 
 
@@ -85,7 +88,7 @@ def _facts(s: Setting, n: int) -> str:
 
 
 def _named_facts(s: Setting, n: int) -> str:
-    return f"{s.name}: {_facts(s, n)}"
+    return f"{named(s)}: {_facts(s, n)}"
 
 
 def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart | None:
@@ -153,13 +156,13 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
         for (name, front), color, marker in zip(fronts.items(), cycle(HUES), cycle(MARKS), strict=False):
             ax.plot([size for size, _ in front], [s.value for _, s in front], color=color, lw=2)
             for size, s in front:
-                text = titled(f"{name}: {s.name}, {share(s.value)}")
+                text = titled(f"{name}: {named(s)}, {share(s.value)}")
                 ax.plot(size, s.value, marker=marker, color=color, mfc="white", ms=6, gid=text)
         starts = (front[0] for front in fronts.values())
         apart(ax, [Label(size, s.value, str(number), INK, bold=True) for number, (size, s) in enumerate(starts, 1)])
 
     key = [
-        KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({s.name})", str(number), color)
+        KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({named(s)})", str(number), color)
         for number, ((name, ((size, s), *_)), color) in enumerate(zip(fronts.items(), cycle(HUES), strict=False), 1)
     ]
     return embedded(draw, ident, "overlap against memory relative to float32, by dataset", key, _described(key))
