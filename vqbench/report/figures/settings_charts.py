@@ -34,7 +34,7 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
     """Draw overlap@k against memory: the Pareto front is numbered, the recommended settings are ringed."""
     front = front_of(settings, n)
     rest = [s for s in settings if s not in front]
-    named = [*front, *(s for s in rest if s in chosen)]  # these too are explained in the key
+    explained = [*front, *(s for s in rest if s in chosen)]
 
     def draw(ax: Axes) -> None:
         _size_axis(ax, [s.ram(n) for s in settings], "bytes of memory per vector (log scale)")
