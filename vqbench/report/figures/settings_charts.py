@@ -51,18 +51,9 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
         intervals(ax, [s.ram(n) for s in known], bars, color=BLUE, ls="", elinewidth=2)
         for s in front:
             _dot(ax, s, n, color=BLUE, ms=8)
-        for s in named:
-            if s in chosen:
-                ax.plot(
-                    s.ram(n),
-                    s.value,
-                    marker="o",
-                    ms=15,
-                    mfc="none",
-                    mec=VERMILION,
-                    mew=2,
-                    gid=titled(_named_facts(s, n)),
-                )
+        ring = {"marker": "o", "ms": 15, "mfc": "none", "mec": VERMILION, "mew": 2}
+        for s in chosen:
+            ax.plot(s.ram(n), s.value, gid=titled(_named_facts(s, n)), **ring)
         apart(ax, [Label(s.ram(n), s.value, str(number), INK, bold=True) for number, s in enumerate(front, 1)])
 
     best = front[-1]
@@ -70,9 +61,8 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
         f"{len(settings)} settings. The smallest on the Pareto front, {named(front[0])}, keeps {share(front[0].value)} "
         f"in {front[0].ram(n):,.0f} bytes. The largest, {named(best)}, keeps {share(best.value)} in {best.ram(n):,.0f}."
     )
-    key = [
-        KeyEntry(named(s), _facts(s, n), str(front.index(s) + 1) if s in front else "\N{LARGE CIRCLE}") for s in named
-    ]
+    marks = [*map(str, range(1, len(front) + 1)), *["\N{LARGE CIRCLE}"] * len(explained)]
+    key = [KeyEntry(named(s), _facts(s, n), mark) for s, mark in zip(explained, marks, strict=False)]
     return embedded(draw, ident, f"overlap@{k} against bytes of memory per vector", key, description)
 
 
