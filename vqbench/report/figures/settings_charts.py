@@ -56,10 +56,10 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
             ax.plot(s.ram(n), s.value, gid=titled(_named_facts(s, n)), **ring)
         apart(ax, [Label(s.ram(n), s.value, str(number), INK, bold=True) for number, s in enumerate(front, 1)])
 
-    best = front[-1]
+    smallest, largest = front[0], front[-1]
     description = (
-        f"{len(settings)} settings. The smallest on the Pareto front, {named(front[0])}, keeps {share(front[0].value)} "
-        f"in {front[0].ram(n):,.0f} bytes. The largest, {named(best)}, keeps {share(best.value)} in {best.ram(n):,.0f}."
+        f"{len(settings)} settings. The smallest on the Pareto front, {_named_facts(smallest, n)}. "
+        f"The largest, {_named_facts(largest, n)}."
     )
     marks = [*map(str, range(1, len(front) + 1)), *["\N{LARGE CIRCLE}"] * len(explained)]
     key = [KeyEntry(named(s), _facts(s, n), mark) for s, mark in zip(explained, marks, strict=False)]
@@ -138,7 +138,7 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
     for name, (settings, n, full) in datasets.items():
         front = [(s.ram(n) / full, s) for s in front_of(settings, n)]
         fronts[name] = [point for point in front if point[0] <= 1] or front
-    points = [point for front in fronts.values() for point in front]
+    points = sum(fronts.values(), [])
 
     def draw(ax: Axes) -> None:
         _size_axis(ax, [size for size, _ in points], "memory relative to float32 (log scale)")
