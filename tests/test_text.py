@@ -191,7 +191,7 @@ def test_names_in_the_results_of_others_are_shown_as_text(results: Path, capsys:
     for name in ("per_query", "samples"):
         (results / f"{name}.parquet").unlink()
     capsys.readouterr()
-    for command in (["recommend", "out", "--recall", "0.1"], ["compare", "out", "out"], ["report", "out"]):
+    for command in (["recommend", "out", "--keep", "0.1"], ["compare", "out", "out"], ["report", "out"]):
         main(command)
         printed = capsys.readouterr()
         assert not set(printed.out + printed.err) & set("\x1b\x07"), command

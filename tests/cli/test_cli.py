@@ -151,13 +151,15 @@ def test_a_variant_that_fails_does_not_take_the_others_along(
     assert "out of luck" in capsys.readouterr().out
 
 
-def test_only_what_this_run_wrote_is_said_and_it_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_what_this_run_wrote_is_said_and_the_answer_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
     """Figures and report of an earlier run lie there still."""
     few = [*SMALL, "out=x", "quantizer=[float32]"]
     assert main([*few, "figures=[vector_bars]", "report=true"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Written to x: report.html, figures, tables."
+    *_, written, answer = capsys.readouterr().out.split("\n\n")
+    assert written == "Written to x: report.html, figures, tables."
+    assert answer.startswith("To keep 95 % of float's top 5: ")
     assert main([*few, "figures=false", "report=false"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cell was finished before): tables."
+    assert "\nWritten to x (1 cell was finished before): tables.\n" in capsys.readouterr().out
     assert Path("x/report.html").exists()
 
 

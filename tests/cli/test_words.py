@@ -188,12 +188,12 @@ def test_a_target_in_percent_is_put_right(tmp_path: Path, capsys: pytest.Capture
     rows = [row("float32", 0, 1.0, 0.0), row("bits", 0, 0.7, 0.1)]
     folder = write_folder(tmp_path / "run", rows, {"float32": (128, 0), "bits": (4, 0)})
     assert "overlap needs one between 0 and 1: did you mean 0.95?" in said(
-        ["recommend", str(folder), "--recall", "95"], capsys
+        ["recommend", str(folder), "--keep", "95"], capsys
     )
-    assert "nothing is ever lost: as in 0.99" in said(["recommend", str(folder), "--recall", "1"], capsys)
+    assert "nothing is ever lost: as in 0.99" in said(["recommend", str(folder), "--keep", "1"], capsys)
     assert "more than 0" in said(["recommend", str(folder), "--max-bytes", "-1"], capsys)
     assert "did you mean 0.95?" in said(["compare", str(folder), str(folder), "--confidence", "95"], capsys)
-    assert "--recall: must be a number, not 'many'" in said(["recommend", str(folder), "--recall", "many"], capsys)
+    assert "--keep: must be a number, not 'many'" in said(["recommend", str(folder), "--keep", "many"], capsys)
     assert "--metrc: is no option; did you mean --metric?" in said(["recommend", str(folder), "--metrc", "x"], capsys)
 
 
@@ -216,7 +216,7 @@ def test_a_folder_of_a_run_that_was_not_finished(
     for name in ("a.cell", "b.cell", "c.lock"):
         (tmp_path / "cells" / "x" / name).touch()
     line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
-    assert "its run was not finished: 2 cells are there, and no tables yet: give the same command again" in line
+    assert "its run was not finished (2 finished cells, no tables): give the same command again" in line
     (tmp_path / "metrics.csv").touch()
     line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
     assert "holds metrics.csv and no meta.json, which says what it is of: give the run's command again" in line

@@ -197,17 +197,9 @@ def test_signs_fill_whole_bytes() -> None:
     assert sign_bits(np.array([[1, -1, 0, 2, -0.0, 1, 1, 1, 3]], np.float32)).tolist() == [[0b10010111, 0b10000000]]
 
 
-class Scripted(Engine):
-    """Returns the places that it was told."""
-
-    def __init__(self, places_qk: np.ndarray) -> None:
-        self.places_qk = places_qk
-
-    def search(self, queries_qd: np.ndarray, k: int) -> np.ndarray:
-        return self.places_qk[:, :k]
-
-    def held(self) -> tuple[Held, ...]:
-        return (Held("codes", "memory", 6000, codes=True),)
+def scripted_engine(places_qk: np.ndarray) -> Engine:
+    """Returns these places, whatever is asked."""
+    return Engine(lambda queries_qd, k: places_qk[:, :k], (Held("codes", "memory", 6000, codes=True),))
 
 
 def scripted(bench: Bench, rows_qk: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Pairing:
@@ -217,7 +209,7 @@ def scripted(bench: Bench, rows_qk: np.ndarray, monkeypatch: pytest.MonkeyPatch)
     place_n[order_n] = np.arange(len(order_n))
     places_qk = np.where(rows_qk == NONE, NONE, place_n[rows_qk])
     monkeypatch.setattr(FaissBits, "load", lambda self: None)
-    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: Scripted(places_qk))
+    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: scripted_engine(places_qk))
     return pairing_of(FaissBits())
 
 
@@ -255,8 +247,8 @@ def test_an_adapter_that_errs_is_found_out(
     places: list[int], said: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FaissBits, "load", lambda self: None)
-    told = Scripted(np.tile(places, (QUERIES, 1)))
-    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: told)
+    engine = scripted_engine(np.tile(places, (QUERIES, 1)))
+    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: engine)
     with pytest.raises(VqbenchError, match=said):
         run_engine(bench, pairing_of(FaissBits()), 0, 1)
 

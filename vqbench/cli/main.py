@@ -40,7 +40,7 @@ vqbench: can I store my embeddings in fewer bytes, and what will it cost me?
                                                shards of the corpus on a cluster; or parallel=loky, ray
   vqbench ... out=DIR                          write there instead of results/NAME
 
-  vqbench recommend results/NAME --recall 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
+  vqbench recommend results/NAME --keep 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
                                                the cheapest setting that is sure to keep so much
   vqbench report results/NAME [...]            report.html again; several folders: one report, --out FILE
   vqbench list [GROUP [PART]] [--config-dir DIR]

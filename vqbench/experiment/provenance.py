@@ -53,6 +53,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         ids = "\n".join(named(data.ids, drawn(data.keys_n, count, seed, "calibration")))
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
+        "node": (plan.config.get("datasets") or {name: plan.config["dataset"]})[name],
         "sha256": data.fingerprint,
         "sha256_whole": data.whole,
         "rows_seed": plan.datasets[name].rows_seed,

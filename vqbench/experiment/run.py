@@ -15,13 +15,13 @@ from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
-from vqbench.evaluation.doctor.checkup import examine
+from vqbench.evaluation.doctor.checkup import checkup
 from vqbench.evaluation.engine_run import evaluate_engine
 from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
 from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
-from vqbench.experiment.plan import Plan
+from vqbench.experiment.plan import Plan, named_variant
 from vqbench.numerics.kernels.choice import working
 from vqbench.results.folder import check_not_later
 from vqbench.results.records import CellName, CellRecord, RunRecord
@@ -104,7 +104,11 @@ def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]
     """What makes the dataset easy or hard to quantize, as it stands in meta.json."""
     task = progress.add_task(f"{name}: doctor", total=1)
     try:
-        findings = examine(data, lambda words: progress.update(task, description=f"{name}: doctor, {words}"))
+        findings = checkup(
+            data,
+            partial(named_variant, place="doctor", plugins=()),
+            lambda words: progress.update(task, description=f"{name}: doctor, {words}"),
+        )
     except (MemoryError, OSError) as error:
         raise VqbenchError(
             f"doctor of {name}: {reason_of(error)}; all cells are finished: leave it out with doctor=false"

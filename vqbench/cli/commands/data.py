@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vqbench.cli.commands.parser import Parser
 from vqbench.cli.console import console, progress_bar
 from vqbench.cli.screens.summary import print_dropped
@@ -31,9 +33,9 @@ def nearest(arguments: list[str]) -> int:
 def doctor(arguments: list[str]) -> int:
     """What in the vectors that a run would take makes quantizing easy or hard."""
     from vqbench.cli.screens.doctor import as_json, show, what_next
-    from vqbench.evaluation.doctor.checkup import examine
+    from vqbench.evaluation.doctor.checkup import checkup
     from vqbench.experiment.config.compose import composed, plain
-    from vqbench.experiment.plan import make_plan
+    from vqbench.experiment.plan import make_plan, named_variant
     from vqbench.experiment.run import prepared
 
     parser = Parser(
@@ -52,7 +54,8 @@ def doctor(arguments: list[str]) -> int:
         for name, data in prepared(plan).items():
             dropped[name] = {of: some.plain() for of, some in data.dropped.items()}
             task = progress.add_task(name, total=None)
-            found[name] = examine(data, lambda words, n=name, t=task: progress.update(t, description=f"{n}: {words}"))
+            advance = partial(lambda t, n, words: progress.update(t, description=f"{n}: {words}"), task, name)
+            found[name] = checkup(data, partial(named_variant, place="doctor", plugins=()), advance)
             progress.remove_task(task)
     if given.json:
         print(as_json(found))

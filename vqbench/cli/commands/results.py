@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ def recommend(arguments: list[str]) -> int:
     """The cheapest setting that meets a target, for each dataset. 1 where one of them has none."""
     from vqbench.analysis.recommend import recommend
     from vqbench.cli.screens import recommend as screen
+    from vqbench.cli.screens.fit_width import json_text
     from vqbench.experiment.config.compose import names
     from vqbench.experiment.config.targets import conf_folder
     from vqbench.results.folder import read_results
@@ -30,7 +30,7 @@ def recommend(arguments: list[str]) -> int:
             rec = recommend(
                 results,
                 dataset=dataset,
-                target=given.recall,
+                target=given.keep,
                 k=given.k,
                 metric=given.metric,
                 n=given.n,
@@ -45,8 +45,7 @@ def recommend(arguments: list[str]) -> int:
     for error in mistakes:
         print(f"vqbench: {shown(str(error))}", file=sys.stderr)
     if given.json:
-        plain = [screen.as_json(results, rec, shipped) for rec in found]
-        print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
+        print(json_text([screen.as_json(results, rec, shipped) for rec in found]))
     else:
         for rec in found:
             screen.show(results, rec, console(), shipped)
@@ -88,7 +87,7 @@ def compare(arguments: list[str]) -> int:
 
 def scale(arguments: list[str]) -> int:
     """What overlap will be at a size that was not measured, from a results folder with nested subsamples."""
-    from vqbench.analysis.scaling.show import show
+    from vqbench.cli.screens.scale import show
     from vqbench.results.folder import read_results
 
     parser = Parser(
@@ -110,7 +109,7 @@ def report(arguments: list[str]) -> int:
     parser = Parser(
         prog="vqbench report", description="One self-contained HTML page of one results folder, or of several."
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/wordnet or results/*")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/mine or results/*")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: report.html in the one folder)")
     given = parser.parse_args(arguments)
     several, mistakes = [], []
@@ -147,8 +146,8 @@ def _recommend_parser() -> Parser:
         prog="vqbench recommend",
         description="The cheapest setting whose lower bound meets a target. Exit status 1 where a dataset has none.",
     )
-    parser.add_argument("folder", type=Path, help="a results folder, as in results/wordnet")
-    parser.add_argument("--recall", type=float, default=0.95, metavar="T", help="the target (default: 0.95)")
+    parser.add_argument("folder", type=Path, help="a results folder, as in results/mine")
+    parser.add_argument("--keep", type=float, default=0.95, metavar="T", help="the target (default: 0.95)")
     parser.add_argument("--k", type=int, help="of the first k (default: 10, or else the largest measured)")
     parser.add_argument("--metric", default="overlap", help="what the target is for (default: overlap)")
     parser.add_argument("--max-bytes", type=float, metavar="B", help="at most so many bytes of memory a vector")
