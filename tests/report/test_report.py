@@ -163,7 +163,7 @@ def test_the_answer_comes_in_sentences(page: str) -> None:
     text = Page(page).text
     assert "1,000 vectors of 32 dimensions take 128 kB as float32." in text
     assert "To keep 90 % and 95 %" in text
-    assert "Use bits: 4 bytes of memory a vector, 31.9 times less than float32" in text
+    assert "Use bits rescored ×4 (float32): 4 bytes/vector, 31.9x less memory than float32" in text
     assert "It finds 96.0 % of float's top 10 (95 % interval 95.5 to 96.5 %)" in text
     assert "To keep 99 %" in text
     assert "oversample=[4]" in text

@@ -45,16 +45,6 @@ def named(setting: Setting) -> str:
     return f"{setting.variant} rescored {rescored(setting.oversample)}" if setting.oversample else setting.variant
 
 
-def rescored(oversample: int) -> str:
-    """How a setting is rescored: ``×4 (float32)``; ``-`` where it is not."""
-    return f"\N{MULTIPLICATION SIGN}{oversample} (float32)" if oversample else "-"
-
-
-def named(setting: Setting) -> str:
-    """A setting in a sentence: ``binary_zero rescored ×4 (float32)``."""
-    return f"{setting.variant} rescored {rescored(setting.oversample)}" if setting.oversample else setting.variant
-
-
 def axis(rec: Recommendation) -> str:
     """The metric with its k, as in overlap@10."""
     base = rec.metric.removesuffix("_kept")
