@@ -26,7 +26,8 @@ from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without_own
 from vqbench.evaluation.settings import Settings
-from vqbench.experiment.config.targets import allowed_targets, conf_folder
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.targets import allowed_targets
 from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
 from vqbench.numerics.arrays import unit_rows

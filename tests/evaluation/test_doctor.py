@@ -18,8 +18,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation.doctor import sample
 from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
 from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, checkup, run_check
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.folders import config_names
 from vqbench.storage import vectors
 
 
@@ -42,7 +41,8 @@ def test_a_planted_fault_is_found(check: str) -> None:
     assert found.check == check
     assert found.level == planted.level, found
     assert planted.variants <= set(found.variants)
-    assert all(variant in names(conf_folder(), "quantizer") for variant in found.variants)
+    known = config_names("quantizer")
+    assert all(variant in known for variant in found.variants)
 
 
 @pytest.mark.parametrize("name", sorted(QUIET))

@@ -12,10 +12,10 @@ from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.evaluation.doctor.base import Level
 from vqbench.evaluation.doctor.sample import Sample, draw_sample
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 
 #: The variants that a check may try, by name, as the command hands them over.
-variant_of = partial(named_variant, place="doctor", plugins=())
+variant_of = partial(named_variant, place="doctor")
 
 
 def data_of(
