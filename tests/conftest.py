@@ -21,10 +21,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.deep_search import views
 from vqbench.evaluation.placement import place
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.truth import Truth
-from vqbench.evaluation.views import Found, views
 from vqbench.metrics.base import View
 from vqbench.numerics.arrays import unit_rows
 from vqbench.search.topk import Hits
@@ -92,7 +92,7 @@ def make_views() -> MakeViews:
                 for at, scores in enumerate(coded.scores_qk)
             ]
         )
-        return list(views(cast(Bench, bench), chosen, Found(coded, code_qn[query_f, row_f], true_qm, last_q)))
+        return list(views(cast(Bench, bench), chosen, coded, code_qn[query_f, row_f], true_qm, last_q))
 
     return make
 

@@ -24,8 +24,10 @@ from vqbench.datasets.synthetic import Synthetic
 from vqbench.experiment.config.compose import names
 from vqbench.experiment.config.targets import conf_folder
 
-TIMED = {"peers", "memory"}  # no sweeps: tests/test_peers.py and test_peers_processes.py run them
-EXPERIMENTS = [name for name in names(conf_folder(), "experiment") if name not in TIMED]
+EXPERIMENTS = names(conf_folder(), "experiment")
+PAGES = sorted(
+    path for folder in ("conf", "experiments", "results", "tests", "vqbench") for path in (ROOT / folder).rglob("*.md")
+)
 LARGE = {
     "backends",
     "bits",
@@ -95,12 +97,18 @@ def test_each_experiment_has_committed_results(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_write_up_shows_only_figures_that_exist(name: str) -> None:
-    folder = ROOT / "results" / name
-    text = (folder / "README.md").read_text()
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (folder / target).exists(), target
-    assert f"vqbench experiment={name}" in text
+def test_a_write_up_names_its_command(name: str) -> None:
+    assert f"vqbench experiment={name}" in (ROOT / "results" / name / "README.md").read_text()
+    assert f"[{name}]({name}/README.md)" in (ROOT / "results" / "README.md").read_text()
+    assert f"[{name}](../results/{name}/README.md)" in (ROOT / "experiments" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda x: str(x.relative_to(ROOT))
+)
+def test_a_page_links_only_to_files_that_exist(page: Path) -> None:
+    for target in re.findall(r"(?:\]\(|src=\")([^)#:\"]+)(?:#[^)]*)?[)\"]", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
 
 
 @pytest.mark.slow
@@ -118,11 +126,6 @@ def test_the_readme_and_ci_run_the_same_two_commands() -> None:
     assert len(commands) == 2
     for command in commands:
         assert command in script
-
-
-def test_the_readme_shows_only_files_that_exist() -> None:
-    for target in re.findall(r"(?:\]\(|src=\")([^)#:\"]+)[)\"]", (ROOT / "README.md").read_text()):
-        assert (ROOT / target).exists(), target
 
 
 def test_the_layout_holds() -> None:
@@ -168,7 +171,7 @@ def test_the_wheel_works_in_a_clean_environment_and_an_empty_folder(tmp_path: Pa
 
 def test_the_table_in_the_readme_is_that_of_the_committed_results() -> None:
     text = (ROOT / "README.md").read_text()
-    metrics = pd.read_csv(ROOT / "results" / "wordnet" / "metrics.csv")
+    metrics = pd.read_csv(ROOT / "results" / "default" / "metrics.csv")
     rows = metrics[(metrics["metric"] == "overlap") & (metrics["k"] == 10)].set_index(["variant", "oversample"])
     seen = set()
     for line in re.findall(r"^ (\w+) +[\d,]+ +[\d.]+x .*$", text, re.MULTILINE):

@@ -17,6 +17,7 @@ from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.experiment.config.yaml_bounds import MOST_EXPANDED, yaml_text
 from vqbench.report.figures.folder import draw_all
+from vqbench.results.folder import read_results
 from vqbench.text import MOST_SLUG, check_no_links, checked_name, distinct, shown, slug
 
 AWKWARD = st.one_of(
@@ -162,7 +163,7 @@ def test_nothing_is_written_through_a_link(results: Path, capsys: pytest.Capture
         assert main(command) == 2
         assert "figures: is a link to" in capsys.readouterr().err
     with progress_bar() as progress, pytest.raises(VqbenchError, match="is a link"):
-        draw_all(results, progress)
+        draw_all(read_results(results), progress)
     (results / "figures").unlink()
     inside = next(path for path in (results / "cells").iterdir())
     for link in (results / "cells" / "other", inside):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -109,6 +110,39 @@ def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     """A value as a message shows it: in one line, and not at length."""
     text = str(value)
     return shown(text if len(text) <= most else f"{text[:most]}...")
+
+
+def share(value: float) -> str:
+    """Write a share with three decimals; ``-`` where it is not known.
+
+    What is almost but not quite all is rounded down: only 1 itself may be written as 1.000.
+
+    >>> share(0.9655), share(0.9996), share(1.0)
+    ('0.966', '0.999', '1.000')
+    """
+    if math.isnan(value):
+        return "-"
+    return "0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def percent(value: float) -> str:
+    """Write a share as a percentage, with its sign: the digits of ``share``, so that both round alike.
+
+    >>> percent(0.9655), percent(0.9996), percent(1.0)
+    ('96.6 %', '99.9 %', '100.0 %')
+    """
+    return "-" if math.isnan(value) else f"{100 * float(share(value)):.1f} %"
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign and three decimals; no sign where all decimals are zero, ``-`` if unknown.
+
+    >>> signed(0.1), signed(-0.00049), signed(float("nan"))
+    ('+0.100', '0.000', '-')
+    """
+    if math.isnan(value):
+        return "-"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def expanded(path: str) -> Path:

@@ -1,1 +1,4 @@
-"""``vqbench experiment=peers``: our searches against those of others, each checked, then timed in turns."""
+"""The timed comparison: searches of vqbench and of other libraries, each checked, then timed in turns.
+
+Run as ``python -m experiments.peers`` from a checkout. May import anything of ``vqbench``, which imports nothing of it.
+"""

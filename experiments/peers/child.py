@@ -1,4 +1,4 @@
-"""Run by path, in a process of its own: start a command, wait, and print its seconds, peak memory and exit status.
+"""Run by path, as a process of its own: start a command, wait, print its seconds, peak memory and exit status.
 
 A child's peak memory starts from that of the process which starts it, so a large process must not do this itself. Where
 the system has no ``wait4`` (Windows), the peak is null.
@@ -12,12 +12,12 @@ import time
 
 
 def main() -> None:
-    """The command is what follows on the command line; what it prints is dropped but for the end of its errors."""
+    """Run the command that follows on the command line; of its output only the end of standard error is kept."""
     with open(os.devnull, "wb") as nowhere:
         start = time.perf_counter()
         process = subprocess.Popen(sys.argv[1:], stdout=nowhere, stderr=subprocess.PIPE)
         assert process.stderr is not None
-        said = process.stderr.read()
+        errors = process.stderr.read()
         peak = None
         if hasattr(os, "wait4"):
             _, status, used = os.wait4(process.pid, 0)
@@ -26,8 +26,11 @@ def main() -> None:
         else:
             code = process.wait()
         seconds = time.perf_counter() - start
-    told = said.decode("utf-8", "replace")[-2000:]
-    print(json.dumps({"seconds": seconds, "peak": peak, "status": code, "errors": told}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "peak": peak, "status": code, "errors": errors.decode("utf-8", "replace")[-2000:]}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who takes part, what they must reach, and a race: rounds in which everyone runs once."""
+"""Contestants, their goals, and the race: rounds in each of which everyone runs once."""
 
 from __future__ import annotations
 
@@ -24,39 +24,34 @@ from vqbench.numerics.kernels.choice import working
 Ask = Callable[[Floats, int], "Ints | None"]
 
 
-#: Pairs that a rival gets at most which takes one query after the other: its time grows with them, and is scaled.
+#: Most (query, vector) pairs for a slow rival. Its time is proportional to them and is scaled to all queries.
 SOME_PAIRS = 50_000_000
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a number must reach. unit: ``x`` for a ratio, ``s``, ``MB``."""
+    """What a number must reach."""
 
     rule: Literal["at least", "at most"]
     value: float
-    unit: str = "x"
+    unit: str = "x"  # a ratio; else ``s`` or ``MB``
 
     def __str__(self) -> str:
         return f"{self.rule} {self.value:g}{'' if self.unit == 'x' else ' '}{self.unit}"
 
-    def met(self, value: float) -> bool:
+    def reached(self, value: float) -> bool:
         return value >= self.value if self.rule == "at least" else value <= self.value
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to search.
-
-    build: loads the corpus, not timed; raises NotApplicableError where it cannot run. package: the distribution whose
-    version counts. against: for a rival the contestants of ours that it is compared with, and the goal of the ratio
-    ``its seconds / ours``. most_pairs: so slow that it gets no more pairs than this, and its time is scaled.
-    """
+    """One way to search."""
 
     name: str
-    package: str
-    build: Callable[[Problem], Ask]
-    against: Mapping[str, Goal | None] = field(default_factory=dict)
-    most_pairs: int | None = None
+    package: str  # the distribution whose version counts
+    build: Callable[[Problem], Ask]  # loads the corpus, untimed; raises NotApplicableError where it cannot run
+    against: Mapping[str, Goal | None] = field(default_factory=dict)  # a rival's: ours, and goals of the ratio
+    most_pairs: int | None = None  # of a slow rival
 
     def queries(self, problem: Problem) -> int:
         """How many queries it gets; one for each thread at least."""
@@ -67,14 +62,12 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Family:
-    """Contestants that do the same job; ours first.
-
-    scores: the exact scores ``(q, k)`` float64 of the rows that someone found, where the job has one right answer; then
-    everyone must find rows that score as ours do, to within ``tolerance(d)``. inputs: what contestants get.
-    """
+    """Contestants that do the same job; ours first."""
 
     name: str
     contestants: Sequence[Contestant]
+    #: Exact scores ``(q, k)`` float64 of the rows found, where the job has one right answer: then everyone must find
+    #: rows that score as ours do, to within ``tolerance(d)``.
     scores: Callable[[Problem, Ints], Floats] | None = None
     tolerance: Callable[[int], float] = lambda d: 0.0
 
@@ -91,15 +84,15 @@ def race(runs: Mapping[str, Callable[[], object]], rounds: int, key: Sequence[in
 
 
 def orders(names: list[str], rounds: int, key: Sequence[int]) -> list[list[str]]:
-    """Who runs when: a drawn order for each round."""
+    """A drawn order of the names for each round."""
     return [
-        [names[int(at)] for at in np.random.default_rng([*key, turn]).permutation(len(names))] for turn in range(rounds)
+        [names[int(i)] for i in np.random.default_rng([*key, turn]).permutation(len(names))] for turn in range(rounds)
     ]
 
 
 @contextmanager
 def same_threads(count: int) -> Iterator[None]:
-    """Within, everything that is loaded by now works with so many threads: ours, every BLAS, OpenMP."""
+    """Within, all libraries loaded so far use ``count`` threads: ours, every BLAS, OpenMP."""
     with working(threads=count), threadpool_limits(limits=count):
         yield
 
@@ -113,20 +106,20 @@ def load(module: str, product: str) -> Any:
 
 
 def load_faiss(threads: int) -> Any:
-    """faiss, told to work with so many threads, and its BLAS for which processor.
+    """faiss, set to ``threads`` threads, with the BLAS build that fits this processor.
 
-    That is an older OpenBLAS with a build for each kind of processor. Where it does not know a newer kind it takes the
-    slowest build, so it is told the one that numpy's OpenBLAS has found, unless the user names one.
+    Its wheel brings an older OpenBLAS that takes its slowest build on processors it does not know. So it gets the name
+    of the build that numpy's OpenBLAS has chosen, unless the user names one in OPENBLAS_CORETYPE.
     """
-    with _coretype():
+    with _openblas_build():
         faiss = load("faiss", "faiss")
     faiss.omp_set_num_threads(threads)
     return faiss
 
 
 @contextmanager
-def _coretype() -> Iterator[None]:
-    """Within, OPENBLAS_CORETYPE names the build that an OpenBLAS loaded now is to take."""
+def _openblas_build() -> Iterator[None]:
+    """Within, OPENBLAS_CORETYPE names the build for an OpenBLAS that is loaded now."""
     variable, pools = "OPENBLAS_CORETYPE", threadpool_info()
     kinds = [pool["architecture"] for pool in pools if pool["internal_api"] == "openblas" and pool.get("architecture")]
     if variable in os.environ or not kinds:

@@ -1,4 +1,4 @@
-"""How much disk the core takes: vqbench and every package that its requirements pull in."""
+"""The disk space of the core: vqbench and every package that its requirements install."""
 
 from __future__ import annotations
 
@@ -22,32 +22,36 @@ def size_row(threads: int) -> Row:
     sizes = core_sizes()
     largest = ", ".join(f"{x} {sizes[x] / _MB:.0f}" for x in sorted(sizes, key=sizes.__getitem__, reverse=True)[:5])
     return Row(
-        family="startup", contestant="installed size of the core", version=version_of("vqbench"), threads=threads,
-        megabytes=sum(sizes.values()) / _MB, goal=Goal("at most", 450, "MB"),
+        family="startup",
+        contestant="installed size of the core",
+        version=version_of("vqbench"),
+        threads=threads,
+        megabytes=sum(sizes.values()) / _MB,
+        goal=Goal("at most", 450, "MB"),
         reason=f"{len(sizes)} packages and their bytecode; MB: {largest}",
-    )  # fmt: skip
+    )
 
 
 def core_sizes() -> dict[str, int]:
     """Bytes on disk by package, for vqbench and everything that its core needs."""
     own = Path(vqbench.__file__).parent
     sizes = {"vqbench": sum(_on_disk(path) for path in own.rglob("*") if path.is_file())}
-    ahead = list(_needed())
-    while ahead:
-        requirement = Requirement(ahead.pop())
+    waiting = list(_requirements())
+    while waiting:
+        requirement = Requirement(waiting.pop())
         name = canonicalize_name(requirement.name)
         if name in sizes or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
             continue
         try:
-            found = distribution(requirement.name)
-        except PackageNotFoundError:  # the marker let it through, but it is not here: nothing to count
+            package = distribution(requirement.name)
+        except PackageNotFoundError:  # needed elsewhere only: nothing to count here
             continue
-        sizes[name] = sum(_on_disk(path) for path in files_of(found))
-        ahead += found.requires or []
+        sizes[name] = sum(_on_disk(path) for path in files_of(package))
+        waiting += package.requires or []
     return sizes
 
 
-def _needed() -> list[str]:
+def _requirements() -> list[str]:
     """The core's requirements: the checkout's, or what was installed."""
     project = Path(vqbench.__file__).parents[1] / "pyproject.toml"
     if project.is_file():
@@ -55,9 +59,9 @@ def _needed() -> list[str]:
     return distribution("vqbench").requires or []
 
 
-def files_of(found: Distribution) -> set[Path]:
+def files_of(package: Distribution) -> set[Path]:
     """The files of an installed package, with the bytecode that Python has compiled since."""
-    files = {Path(str(found.locate_file(file))) for file in found.files or []}
+    files = {Path(str(package.locate_file(file))) for file in package.files or []}
     compiled = {Path(importlib.util.cache_from_source(str(path))) for path in files if path.suffix == ".py"}
     return {path.resolve() for path in files | compiled if path.is_file()}
 

@@ -1,4 +1,4 @@
-"""What an earlier comparison in the same folder measured, and this one does not measure again."""
+"""Rows of an earlier comparison that a run does not measure again."""
 
 from __future__ import annotations
 
@@ -11,57 +11,42 @@ from typing import Any
 import pandas as pd
 
 from experiments.peers.settings import PARTS
-from experiments.peers.table import RUNS, TABLE
-from vqbench.errors import VqbenchError
+from experiments.peers.table import AGAIN, RUNS, TABLE, read, read_meta
 from vqbench.results.folder import check_tables
-from vqbench.results.validation import read_csv, read_timed_meta
 
-#: Of meta.json: where one of these differs, numbers of the two do not belong side by side.
+#: Keys of meta.json: where one of them differs, two runs cannot stand in one table.
 _SAME = ("timed", "threads", "kernels", "versions", "machine")
-
-_WHOLE = ("n", "d", "queries", "k", "timed_queries", "rounds")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Rows of the parts that stay. measured: by part, what meta.json says of its run."""
+    """What stays of an earlier run."""
 
-    measured: Mapping[str, Any] = field(default_factory=dict)
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    measured: Mapping[str, Any] = field(default_factory=dict)  # parts -> what meta.json says of their runs
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)  # rows of peers.csv
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)  # rows of peers_runs.csv
 
     @classmethod
     def of(cls, out: Path, meta: Mapping[str, Any]) -> Kept:
-        """Nothing where there is no comparison, or one of another machine, other versions or other sizes.
+        """What ``out`` holds of parts that ``meta`` does not name; nothing of another machine, version or setting.
 
-        Raises VqbenchError where what would stay is not what was written.
+        Raises:
+            VqbenchError: a table is not the one that was written.
         """
-        try:
-            before = read_timed_meta(out / "meta.json")
-            if any(_comparable(before.get(key)) != _comparable(meta[key]) for key in _SAME):
-                return cls()
-            measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
-        except (OSError, VqbenchError, KeyError, AttributeError):
+        before = read_meta(out)
+        if before is None or any(_comparable(before.get(key)) != _comparable(meta[key]) for key in _SAME):
             return cls()
+        measured = {part: about for part, about in before["measured"].items() if part not in meta["measured"]}
         if not measured:
             return cls()
-        check_tables(out, before)
-        try:
-            table, runs = (_read(out / name) for name in (TABLE, RUNS))
-        except (OSError, VqbenchError):
-            return cls()
+        check_tables(out, before, AGAIN)
+        table, runs = (read(out / name) for name in (TABLE, RUNS))
         return cls(measured, table[table["family"].isin(measured)], runs[runs["family"].isin(measured)])
 
     def joined(self, kept: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
         """Both, by part in the order of ``PARTS``."""
         both = new if kept.empty else pd.concat([kept, new], ignore_index=True)
         return both.sort_values("family", key=lambda x: x.map(PARTS.index), kind="stable", ignore_index=True)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """A table as it was written: text and whole numbers, where there are any."""
-    table = read_csv(path)
-    return table.astype({name: "Int64" for name in _WHOLE if name in table})
 
 
 def _comparable(value: Any) -> Any:

@@ -16,7 +16,7 @@ from experiments.peers.table import Row
 
 FAMILY = "memory"
 _MB = 1e6
-_GOAL = Goal("at most", 2**31 / _MB, "MB")  # 2 GiB, whatever the number of rows
+_GOAL = Goal("at most", 2**31 / _MB, "MB")  # 2 GiB, for any number of rows
 
 
 def memory(timed: Timed, threads: int) -> Iterator[Row]:
@@ -34,21 +34,39 @@ def memory(timed: Timed, threads: int) -> Iterator[Row]:
                 corpus_nd[start : start + len(x_bd)] = x_bd
             del corpus_nd
             np.save(folder / "queries.npy", mixture(q, d, timed.seed, stream=1))
-            found = measured(_command(folder), threads)
-        about = {"family": FAMILY, "contestant": f"default sweep of {n:,} rows", "version": version_of("vqbench"),
-                 "threads": threads, "n": n, "d": d, "queries": q}  # fmt: skip
-        if found["status"] or found["peak"] is None:
-            why = str(found["errors"]).strip()[-300:] or "this system does not tell a process's peak"
-            yield Row(**about, status="failed", reason=f"exit status {found['status']}: {why}")
+            outcome = measured(_command(folder), threads)
+        about = {
+            "family": FAMILY,
+            "contestant": f"default sweep of {n:,} rows",
+            "version": version_of("vqbench"),
+            "threads": threads,
+            "n": n,
+            "d": d,
+            "queries": q,
+        }
+        if outcome["status"] or outcome["peak"] is None:
+            why = str(outcome["errors"]).strip()[-300:] or "this system does not report the peak memory of a process"
+            yield Row(**about, status="failed", reason=f"exit status {outcome['status']}: {why}")
         else:
-            peak = float(found["peak"]) / _MB  # pyright: ignore[reportArgumentType]
+            peak = float(outcome["peak"]) / _MB  # pyright: ignore[reportArgumentType]
             yield Row(**about, megabytes=peak, goal=_GOAL)
 
 
 def _command(folder: Path) -> Command:
     """Tables alone; no truth is kept."""
-    return Command("default sweep", [
-        "-m", "vqbench", "dataset=file", f"dataset.path={folder / 'corpus.npy'}",
-        f"dataset.queries={folder / 'queries.npy'}", "n_queries=null", "cache=off", f"out={folder / 'out'}",
-        "figures=false", "report=false", "doctor=false",
-    ])  # fmt: skip
+    return Command(
+        "default sweep",
+        [
+            "-m",
+            "vqbench",
+            "dataset=file",
+            f"dataset.path={folder / 'corpus.npy'}",
+            f"dataset.queries={folder / 'queries.npy'}",
+            "n_queries=null",
+            "cache=off",
+            f"out={folder / 'out'}",
+            "figures=false",
+            "report=false",
+            "doctor=false",
+        ],
+    )

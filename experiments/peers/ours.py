@@ -24,7 +24,7 @@ def coded(name: str) -> Contestant:
 
     def build(problem: Problem) -> Ask:
         codec, codes_nb = fitted(problem, name)
-        similarity = named_variant(name, "timed", ()).similarity
+        similarity = named_variant(name, "peers", ()).similarity
         return lambda queries_qd, k: code_topk(codec, queries_qd, codes_nb, k, similarity=similarity).ids_qk
 
     return Contestant(f"vqbench {name}", "vqbench", build)
@@ -32,7 +32,7 @@ def coded(name: str) -> Contestant:
 
 def fitted(problem: Problem, name: str) -> tuple[Codec, Codes]:
     """The codec of a variant, and the corpus in its codes."""
-    codec = named_variant(name, "timed", ()).fit(problem.sample_nd, problem.seed)
+    codec = named_variant(name, "peers", ()).fit(problem.sample_nd, problem.seed)
     return codec, encoded(codec, problem.corpus_nd)
 
 

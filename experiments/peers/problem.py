@@ -1,4 +1,4 @@
-"""What all contestants of one size are given: the same unit rows, the same queries."""
+"""The vectors of one size, the same for all contestants."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _DECAY = 0.5
 
 @dataclass(frozen=True)
 class Problem:
-    """A corpus of unit rows ``(n, d)`` and queries ``(q, d)``, float32. training: rows to learn from, at most."""
+    """A corpus and its queries, float32 rows of unit length."""
 
     corpus_nd: Floats
     queries_qd: Floats
     seed: int
     threads: int
-    training: int
-    deepest: int
+    training: int  # most rows to learn from
+    deepest: int  # the largest k
 
     @property
     def n(self) -> int:
@@ -41,7 +41,7 @@ class Problem:
 
     @cached_property
     def sample_nd(self) -> Floats:
-        """What codes learn from: the first rows, which are as good as any, since all are drawn alike."""
+        """What codes learn from: the first rows, since all are drawn alike."""
         return self.corpus_nd[: self.training]
 
     @cached_property
@@ -53,9 +53,17 @@ class Problem:
 def mixture(n: int, d: int, seed: int, *, stream: int) -> Floats:
     """``n`` unit rows ``(n, d)`` of a Gaussian mixture whose spectrum decays; row i is the same whatever ``n``.
 
-    Turned at random, so that every dimension tells as much, as in embeddings: of 384 dimensions one bit each then finds
-    about half of the top 10.
-    stream: 0 for a corpus, 1 for its queries: other draws around the same centres.
+    A random rotation makes all dimensions alike, as in embeddings: one bit for each of 384 dimensions then finds about
+    half of the top 10.
+
+    Args:
+        n: rows.
+        d: dimensions.
+        seed: of all draws.
+        stream: 0 for a corpus, 1 for its queries: other draws around the same centres.
+
+    Returns:
+        float32 rows ``(n, d)``.
     """
     x_nd = np.empty((n, d), dtype=np.float32)
     for start, x_bd in mixture_blocks(n, d, seed, stream=stream):
@@ -68,8 +76,8 @@ def mixture_blocks(n: int, d: int, seed: int, *, stream: int) -> Iterator[tuple[
     scale_d = (np.arange(1, d + 1) ** -_DECAY).astype(np.float32)
     centres_cd = np.random.default_rng([seed, 2]).standard_normal((_CLUSTERS, d), dtype=np.float32)
     turn_dd = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((d, d)))[0].astype(np.float32)
-    for at, (start, stop) in enumerate(blocks(n, _BLOCK)):
-        rng = np.random.default_rng([seed, stream, at])
+    for block, (start, stop) in enumerate(blocks(n, _BLOCK)):
+        rng = np.random.default_rng([seed, stream, block])
         drawn_nd = rng.standard_normal((_BLOCK, d), dtype=np.float32)  # always whole: BLAS rounds by the shape
         drawn_nd += centres_cd[rng.integers(_CLUSTERS, size=_BLOCK)]
         drawn_nd *= scale_d

@@ -34,13 +34,13 @@ for module in pkgutil.iter_modules(vqbench.numerics.kernels.__path__):
 
 @dataclass(frozen=True)
 class Command:
-    """A command line for Python. seconds, megabytes: its goals. fresh: nothing is compiled yet."""
+    """A command line for Python, and its goals."""
 
     name: str
     arguments: Sequence[str]
     seconds: Goal | None = None
-    megabytes: Goal | None = None
-    fresh: bool = False
+    megabytes: Goal | None = None  # peak memory
+    fresh: bool = False  # no kernel is compiled yet
 
 
 def startup() -> list[Command]:
@@ -55,54 +55,66 @@ def startup() -> list[Command]:
     ]
 
 
-def commands(folder: Path) -> list[Command]:
+def whole_commands(folder: Path) -> list[Command]:
     """The whole command on vectors in ``folder``, every run with a results folder of its own."""
-    told = [
-        "-m", "vqbench", "dataset=file", f"dataset.path={folder / 'corpus.npy'}", "dataset.queries="
-        f"{folder / 'queries.npy'}", "n_queries=null", "cache=off", f"out={folder / 'out'}", "force=true",
+    arguments = [
+        "-m",
+        "vqbench",
+        "dataset=file",
+        f"dataset.path={folder / 'corpus.npy'}",
+        f"dataset.queries={folder / 'queries.npy'}",
+        "n_queries=null",
+        "cache=off",
+        f"out={folder / 'out'}",
+        "force=true",
         "quantizer=[float32,int8_minmax,binary_zero,binary_zero_decoded,pq1]",
-    ]  # fmt: skip
-    tables = [*told, "figures=false", "report=false"]
+    ]
+    tables = [*arguments, "figures=false", "report=false"]
     return [
         Command("whole command, tables", tables, Goal("at most", 3, "s"), Goal("at most", 350, "MB")),
         Command("whole command, tables, without the doctor", [*tables, "doctor=false"]),
-        Command("whole command, figures and report", told, Goal("at most", 8, "s")),
+        Command("whole command, figures and report", arguments, Goal("at most", 8, "s")),
     ]
 
 
 def command_rows(timed: Timed, threads: int) -> Iterator[Row]:
-    """Rows of the whole command, each run after one that is not timed; no truth is kept."""
+    """Rows of the whole command. The first run of each is not timed; no truth is kept."""
     n, d, q = timed.whole
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.save(folder / "corpus.npy", mixture(n, d, timed.seed, stream=0))
         np.save(folder / "queries.npy", mixture(q, d, timed.seed, stream=1))
         about = {"n": n, "d": d, "queries": q}
-        yield from rows("command", commands(folder), timed, threads, about)
+        yield from rows("command", whole_commands(folder), timed, threads, about)
 
 
 def rows(
-    family: str, asked: Sequence[Command], timed: Timed, threads: int, about: Mapping[str, int] | None = None
+    family: str, commands: Sequence[Command], timed: Timed, threads: int, about: Mapping[str, int] | None = None
 ) -> Iterator[Row]:
     """Two rows for a command with a goal for memory: its time, and its peak."""
-    peaks: dict[str, list[float]] = {command.name: [] for command in asked}
+    peaks: dict[str, list[float]] = {command.name: [] for command in commands}
     lost: dict[str, str] = {}
 
     def run(command: Command) -> None:
         if command.name in lost:
             return
-        found = measured(command, threads)
-        if found["status"]:
-            lost[command.name] = f"exit status {found['status']}: {str(found['errors']).strip()[-300:]}"
-        elif found["peak"] is not None:
-            peaks[command.name].append(float(found["peak"]) / _MB)  # pyright: ignore[reportArgumentType]
+        outcome = measured(command, threads)
+        if outcome["status"]:
+            lost[command.name] = f"exit status {outcome['status']}: {str(outcome['errors']).strip()[-300:]}"
+        elif outcome["peak"] is not None:
+            peaks[command.name].append(float(outcome["peak"]) / _MB)  # pyright: ignore[reportArgumentType]
 
-    for command in asked:
+    for command in commands:
         run(command)
-    seconds = race({c.name: lambda c=c: run(c) for c in asked}, timed.repeats, [timed.seed, PARTS.index(family)])
-    for command in asked:
-        row = {"family": family, "contestant": command.name, "version": version_of("vqbench"), "threads": threads,
-               **(about or {})}  # fmt: skip
+    seconds = race({c.name: lambda c=c: run(c) for c in commands}, timed.repeats, [timed.seed, PARTS.index(family)])
+    for command in commands:
+        row = {
+            "family": family,
+            "contestant": command.name,
+            "version": version_of("vqbench"),
+            "threads": threads,
+            **(about or {}),
+        }
         if command.name in lost:
             yield Row(**row, status="failed", reason=lost[command.name])
             continue
@@ -113,12 +125,12 @@ def rows(
 
 
 def measured(command: Command, threads: int) -> dict[str, object]:
-    """seconds, peak (bytes or None), status and the end of what it said on standard error."""
+    """Its seconds, peak (bytes, or None), exit status and the end of its standard error."""
     home = os.pathsep.join(filter(None, [str(Path(vqbench.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-    told = {**os.environ, "PYTHONPATH": home} | dict.fromkeys(_THREADS, str(threads))
+    environment = {**os.environ, "PYTHONPATH": home} | dict.fromkeys(_THREADS, str(threads))
     with tempfile.TemporaryDirectory() as name:
         if command.fresh:
-            told["NUMBA_CACHE_DIR"] = name
+            environment["NUMBA_CACHE_DIR"] = name
         line = [sys.executable, "-I", str(Path(child.__file__)), sys.executable, *command.arguments]
-        done = subprocess.run(line, capture_output=True, text=True, env=told, check=True)
+        done = subprocess.run(line, capture_output=True, text=True, env=environment, check=True)
     return json.loads(done.stdout)

@@ -1,12 +1,15 @@
-"""The comparison on the screen."""
+"""What a comparison prints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,60 +20,45 @@ _STYLES = {"reached": "green", "missed": "red", "differs": "red", "failed": "red
 
 
 def show(table: pd.DataFrame, out: Path) -> None:
-    """Print ratios, then limits, and what is missing."""
+    """Print the ratios, the limits of whole commands, what did not run, and how many goals were reached."""
     screen = console()
-    compared = table[(table["against"] != "") & table["ratio"].notna()]
-    for _, own in compared.groupby(["family", "n", "d", "k"], dropna=False, sort=False):
-        screen.print(_ratios(table, own))
-    limits = table[
-        table["family"].isin(["command", "startup", "memory"]) & ~table["status"].isin(["failed", "skipped"])
-    ]
-    if len(limits):
-        screen.print(_limits(limits))
-    for row in table[table["reason"].fillna("") != ""].drop_duplicates(["contestant", "reason"]).to_dict("records"):
+    compared = table[(table["against"] != "") & table["ratio"].notna()].to_dict("records")
+    ran = table[table["family"].isin(["command", "startup", "memory"]) & ~table["status"].isin(["failed", "skipped"])]
+    for job, rows in groupby(compared, _job):
+        _print(screen, job, ("contestant", "Mpairs/s", "against", "ratio"), list(rows), _ratio)
+    _print(screen, "whole commands", ("", "seconds", "MB"), ran.to_dict("records"), _limit)
+    for row in table[table["reason"] != ""].drop_duplicates(["contestant", "reason"]).to_dict("records"):
         screen.print(f"[bold]{row['status']}[/bold]: {row['family']}, {row['contestant']}: {escape(row['reason'])}")
-    counts = table["status"].value_counts()
-    reached, missed = int(counts.get("reached", 0)), int(counts.get("missed", 0))
+    reached, missed = (int((table["status"] == status).sum()) for status in ("reached", "missed"))
     screen.print(f"{reached} of {reached + missed} goals reached. Written to [bold]{escape(str(out))}[/bold].")
 
 
-def _ratios(table: pd.DataFrame, own: pd.DataFrame) -> Table:
-    first = own.iloc[0].to_dict()
-    depth = "" if pd.isna(first["k"]) else f", k = {first['k']}"
-    found = _table(
-        f"{first['family']}: {size_of(first)}{depth}", "contestant", "Mpairs/s", "against", "ratio", "goal", ""
-    )
-    ours = table[(table["against"] == "") & table["median_s"].notna()]
-    same = (ours["family"] == first["family"]) & (ours["n"] == first["n"]) & (ours["d"] == first["d"])
-    for row in ours[same & (ours["k"].isna() if pd.isna(first["k"]) else ours["k"] == first["k"])].to_dict("records"):
-        found.add_row(row["contestant"], _speed(row), "", "", "", "")
-    for row in own.to_dict("records"):
+def _job(row: dict) -> str:
+    """``int8: 100,000 x 1024, k = 10``."""
+    return f"{row['family']}: {size_of(row)}" + ("" if pd.isna(row["k"]) else f", k = {row['k']}")
+
+
+def _ratio(row: dict) -> Sequence[str]:
+    return row["contestant"], rate(row["mpairs_s"]), row["against"].removeprefix("vqbench "), ratio_of(row)
+
+
+def _limit(row: dict) -> Sequence[str]:
+    seconds = "" if np.isnan(row["median_s"]) else f"{row['median_s']:.2f}"
+    return row["contestant"], seconds, "" if np.isnan(row["megabytes"]) else f"{row['megabytes']:,.0f}"
+
+
+def _print(
+    screen: Console,
+    title: str,
+    headings: Sequence[str],
+    rows: list[dict],
+    cells: Callable[[dict], Sequence[str]],
+) -> None:
+    """A table with goal and status at its end; none without rows."""
+    if not rows:
+        return
+    printed = Table(*headings, "goal", "", title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for row in rows:
         style = _STYLES.get(row["status"], "default")
-        against, goal = row["against"].removeprefix("vqbench "), row["goal"]
-        for word, sign in (("at least ", "\N{GREATER-THAN OR EQUAL TO}"), ("at most ", "\N{LESS-THAN OR EQUAL TO}")):
-            goal = goal.replace(word, sign)
-        status = f"[{style}]{row['status']}[/{style}]"
-        found.add_row(row["contestant"], _speed(row), against, ratio_of(row), goal, status)
-    return found
-
-
-def _limits(rows: pd.DataFrame) -> Table:
-    found = _table("whole commands", "", "seconds", "MB", "goal", "")
-    for row in rows.to_dict("records"):
-        style = _STYLES.get(row["status"], "default")
-        megabytes = "" if np.isnan(row["megabytes"]) else f"{row['megabytes']:,.0f}"
-        seconds = "" if np.isnan(row["median_s"]) else f"{row['median_s']:.2f}"
-        found.add_row(row["contestant"], seconds, megabytes, row["goal"], f"[{style}]{row['status']}[/{style}]")
-    return found
-
-
-def _speed(row: dict) -> str:
-    """Million pairs a second, or seconds where no pairs are scored."""
-    return f"{row['median_s']:.3g} s" if np.isnan(row["mpairs_s"]) else rate(row["mpairs_s"])
-
-
-def _table(title: str, *headings: str) -> Table:
-    found = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for at, heading in enumerate(headings):
-        found.add_column(heading, justify="right" if 0 < at < len(headings) - 1 else "left", no_wrap=True)
-    return found
+        printed.add_row(*cells(row), row["goal"], f"[{style}]{row['status']}[/{style}]")
+    screen.print(printed)

@@ -26,37 +26,53 @@ from vqbench.storage.vectors import Vectors
 _SWEEP, _KERNELS = "vqbench.evaluate, default variants", "its kernels alone"
 
 
-def sweep(given: Problem, timed: Timed) -> Iterator[Row]:
+def sweep(vectors: Problem, timed: Timed) -> Iterator[Row]:
     """``vqbench.evaluate`` with the variants, metrics, k and factors of conf/config.yaml, and what it must compute.
 
     That is the truth, and of every variant fit, encode and one search as deep as the factors ask, called one by one.
     """
     config = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))
-    variants = {name: named_variant(name, "timed", ()) for name in _listed(config, "quantizer")}
+    variants = {name: named_variant(name, "peers", ()) for name in _listed(config, "quantizer")}
     metrics = [_metric(name) for name in _listed(config, "metric")]
-    ks = [k for k in config["k"] if k <= given.n]
+    ks = [k for k in config["k"] if k <= vectors.n]
     settings = Settings(ks, config["oversample"], metrics)
 
     def whole() -> None:
         vqbench.evaluate(
-            given.corpus_nd, given.queries_qd, variants=variants, k=ks, oversample=config["oversample"],
-            metrics=metrics, seed=timed.seed,
-        )  # fmt: skip
+            vectors.corpus_nd,
+            vectors.queries_qd,
+            variants=variants,
+            k=ks,
+            oversample=config["oversample"],
+            metrics=metrics,
+            seed=timed.seed,
+        )
 
-    runs = {_SWEEP: whole, _KERNELS: lambda: _kernels(given, variants, settings, timed.seed)}
-    with same_threads(given.threads):
+    runs = {_SWEEP: whole, _KERNELS: lambda: _kernels(vectors, variants, settings, timed.seed)}
+    with same_threads(vectors.threads):
         for run in runs.values():
             run()
-        seconds = race(runs, timed.repeats, [timed.seed, PARTS.index("sweep"), given.n, given.d])
-    about = {"family": "sweep", "threads": given.threads, "n": given.n, "d": given.d, "queries": given.q,
-             "version": version_of("vqbench")}  # fmt: skip
+        seconds = race(runs, timed.repeats, [timed.seed, PARTS.index("sweep"), vectors.n, vectors.d])
+    about = {
+        "family": "sweep",
+        "threads": vectors.threads,
+        "n": vectors.n,
+        "d": vectors.d,
+        "queries": vectors.q,
+        "version": version_of("vqbench"),
+    }
     ratios = [ours / kernels for ours, kernels in zip(seconds[_SWEEP], seconds[_KERNELS], strict=True)]
-    told = f"{len(variants)} variants, {len(metrics)} metrics; ratio: its time to that of its kernels"
+    note = f"{len(variants)} variants, {len(metrics)} metrics; ratio: its time to that of its kernels"
     yield Row(contestant=_KERNELS, seconds=seconds[_KERNELS], **about)
     yield Row(
-        contestant=_SWEEP, seconds=seconds[_SWEEP], against=_KERNELS, ratios=ratios, goal=Goal("at most", 1.25),
-        reason=told, **about,
-    )  # fmt: skip
+        contestant=_SWEEP,
+        seconds=seconds[_SWEEP],
+        against=_KERNELS,
+        ratios=ratios,
+        goal=Goal("at most", 1.25),
+        reason=note,
+        **about,
+    )
 
 
 def _listed(config: Mapping, group: str) -> list[str]:
@@ -68,13 +84,13 @@ def _metric(name: str) -> Metric:
     return build(node, "metrics", f"metric.{name}")
 
 
-def _kernels(given: Problem, variants: Mapping[str, Variant], settings: Settings, seed: int) -> None:
+def _kernels(vectors: Problem, variants: Mapping[str, Variant], settings: Settings, seed: int) -> None:
     """Truth, then fit, encode and search of every variant."""
-    rows = Vectors(given.corpus_nd, normalize=False)
-    priority_n = np.arange(given.n)
-    Search(rows, Cosine(), None, priority_n).top(given.queries_qd, max(settings.k))
-    deepest = settings.fetched(max(settings.k), max(settings.oversample), given.n)
+    rows = Vectors(vectors.corpus_nd, normalize=False)
+    priority_n = np.arange(vectors.n)
+    Search(rows, Cosine(), None, priority_n).top(vectors.queries_qd, max(settings.k))
+    deepest = settings.fetched(max(settings.k), max(settings.oversample), vectors.n)
     for variant in variants.values():
-        codec = variant.fit(given.corpus_nd[: settings.calibration], seed)
-        sides = meet(codec, given.queries_qd, CodeArray(encoded(codec, given.corpus_nd)), variant.similarity)
+        codec = variant.fit(vectors.corpus_nd[: settings.calibration], seed)
+        sides = meet(codec, vectors.queries_qd, CodeArray(encoded(codec, vectors.corpus_nd)), variant.similarity)
         Search(sides.rows, sides.measure, None, priority_n).top(sides.queries_qd, deepest)

@@ -1,74 +1,104 @@
-"""Rows of peers.csv, and the same as Markdown."""
+"""The tables of a comparison: written, read, and as Markdown."""
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from experiments.peers.contest import Goal
+from vqbench.errors import VqbenchError
 
 COLUMNS = [
-    "family", "n", "d", "queries", "k", "contestant", "version", "threads", "timed_queries", "rounds", "median_s",
-    "min_s", "max_s", "mpairs_s", "megabytes", "against", "ratio", "ratio_min", "ratio_max", "goal", "status",
-    "agreement", "overlap", "reason",
-]  # fmt: skip
+    "family",
+    "n",
+    "d",
+    "queries",
+    "k",
+    "contestant",
+    "version",
+    "threads",
+    "timed_queries",
+    "rounds",
+    "median_s",
+    "min_s",
+    "max_s",
+    "mpairs_s",
+    "megabytes",
+    "against",
+    "ratio",
+    "ratio_min",
+    "ratio_max",
+    "goal",
+    "status",
+    "agreement",
+    "overlap",
+    "reason",
+]
 TABLE = "peers.csv"
 RUNS = "peers_runs.csv"
+LINEAR = "linear.csv"
 MARKDOWN = "peers.md"
+AGAIN = "measure every part again"
+_WHOLE = ("n", "d", "queries", "k", "timed_queries", "rounds")
+_TEXT = ("family", "contestant", "version", "against", "goal", "status", "reason", "what")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One contestant, set beside one of ours where it is a rival.
-
-    n, d, queries, k: what was asked, where it was a search. seconds: one a round, for all queries, also where
-    fewer were timed (``timed_queries``). ratios: one a round. megabytes: peak memory or size on disk. goal: for the
-    ratio, else for the seconds or megabytes. agreement: share of queries for which the right rows were found, in jobs
-    that have one right answer; overlap: mean share of float's top k that was found. reason: why there is no result, or
-    what else one should know.
-    """
+    """One contestant; for a rival, compared with one of ours."""
 
     family: str
     contestant: str
     version: str
     threads: int
-    n: int | None = None
+    n: int | None = None  # rows, dimensions, queries and ranks, where it is a search
     d: int | None = None
     queries: int | None = None
     k: int | None = None
-    timed_queries: int | None = None
-    seconds: Sequence[float] = ()
-    megabytes: float = nan
-    against: str = ""
-    ratios: Sequence[float] = ()
-    goal: Goal | None = None
+    timed_queries: int | None = None  # fewer than ``queries`` for a slow rival
+    seconds: Sequence[float] = ()  # one a round, for all queries: scaled where fewer were timed
+    megabytes: float = nan  # peak memory, or size on disk
+    against: str = ""  # the contestant of ours
+    ratios: Sequence[float] = ()  # one a round
+    goal: Goal | None = None  # of the ratio, else of the seconds or megabytes
     status: str = ""
-    agreement: float = nan
-    overlap: float = nan
-    reason: str = ""
+    agreement: float = nan  # share of queries with the right rows, in jobs that have one right answer
+    overlap: float = nan  # mean share of float's top k that was found
+    reason: str = ""  # why there is no result, or what else to know
 
     def plain(self) -> dict[str, object]:
         """A row of the table."""
         middle, low, high = spread(self.seconds)
         ratio, least, most = spread(self.ratios)
         pairs = self.n * self.queries / middle / 1e6 if self.n and self.queries and self.k and self.seconds else nan
-        found = {name: getattr(self, name) for name in COLUMNS if hasattr(self, name)}
+        fields = {name: getattr(self, name) for name in COLUMNS if hasattr(self, name)}
         return {
-            **found, "rounds": len(self.seconds) or None, "median_s": middle, "min_s": low, "max_s": high,
-            "mpairs_s": pairs, "ratio": ratio, "ratio_min": least, "ratio_max": most,
-            "goal": str(self.goal or ""), "status": self.status or self._reached(ratio, middle),
-        }  # fmt: skip
+            **fields,
+            "rounds": len(self.seconds) or None,
+            "median_s": middle,
+            "min_s": low,
+            "max_s": high,
+            "mpairs_s": pairs,
+            "ratio": ratio,
+            "ratio_min": least,
+            "ratio_max": most,
+            "goal": str(self.goal or ""),
+            "status": self.status or self._outcome(ratio, middle),
+        }
 
-    def _reached(self, ratio: float, middle: float) -> str:
+    def _outcome(self, ratio: float, middle: float) -> str:
         if self.goal is None:
             return "ok"
         value = {"x": ratio, "s": middle, "MB": self.megabytes}[self.goal.unit]
-        return "reached" if self.goal.met(value) else "missed"
+        return "reached" if self.goal.reached(value) else "missed"
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
@@ -79,19 +109,37 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 def frame(rows: Iterable[Row]) -> pd.DataFrame:
     """The table."""
     table = pd.DataFrame([row.plain() for row in rows], columns=COLUMNS)
-    whole = ["n", "d", "queries", "k", "timed_queries", "rounds"]
-    return table.astype(dict.fromkeys(whole, "Int64"))
+    return table.astype(dict.fromkeys(_WHOLE, "Int64"))
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table as it was written. Raises VqbenchError where it is missing or no table."""
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str))
+    except (OSError, ValueError) as error:
+        raise VqbenchError(f"{path}: is not a table of a comparison ({error}): {AGAIN}") from None
+    text = [name for name in _TEXT if name in table]
+    return table.fillna(dict.fromkeys(text, "")).astype({name: "Int64" for name in _WHOLE if name in table})
+
+
+def read_meta(folder: Path) -> dict[str, Any] | None:
+    """meta.json of a comparison; None where the folder holds none."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return meta if isinstance(meta, dict) and {"timed", "measured"} <= meta.keys() else None
 
 
 def runs(rows: Iterable[Row]) -> pd.DataFrame:
     """Every round of everyone, in seconds for all queries."""
     columns = ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"]
-    found = [
-        [*(getattr(row, name) for name in columns[:6]), at, seconds]
+    lines = [
+        [*(getattr(row, name) for name in columns[:6]), number, seconds]
         for row in rows
-        for at, seconds in enumerate(row.seconds)
+        for number, seconds in enumerate(row.seconds)
     ]
-    table = pd.DataFrame(found, columns=columns).drop_duplicates()
+    table = pd.DataFrame(lines, columns=columns).drop_duplicates()
     return table.astype(dict.fromkeys(("n", "d", "queries", "k"), "Int64"))
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.peers.contest import load_faiss, race, same_threads, version_of
+from experiments.peers.families.product import DIMS
 from experiments.peers.ours import encoded
 from experiments.peers.problem import mixture
-from experiments.peers.product import DIMS
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.errors import NotApplicableError
@@ -20,10 +20,10 @@ _OURS, _FAISS = "vqbench pq1 fit", "faiss ProductQuantizer.train"
 
 
 def fit(timed: Timed, threads: int) -> Iterator[Row]:
-    """Seconds to learn 256 centroids for every 8 numbers. reason: mean squared error a row."""
+    """Seconds to learn 256 centroids for every 8 numbers. The column reason has the mean squared error a row."""
     n, d, _ = timed.whole
     x_nd = mixture(n, d, timed.seed, stream=0)
-    variant, kept = named_variant("pq1", "timed", ()), {}
+    variant, kept = named_variant("pq1", "peers", ()), {}
 
     def ours() -> None:
         kept[_OURS] = variant.fit(x_nd, timed.seed)
@@ -45,17 +45,22 @@ def fit(timed: Timed, threads: int) -> Iterator[Row]:
         seconds = race(runs, timed.repeats, [timed.seed, PARTS.index("fit"), n, d])
     codec = kept[_OURS]
     about = {"family": "fit", "threads": threads, "n": n, "d": d}
-    told = _error(x_nd, codec.decode(encoded(codec, x_nd)))
-    yield Row(contestant=_OURS, version=version_of("vqbench"), seconds=seconds[_OURS], reason=told, **about)
+    note = _error(x_nd, codec.decode(encoded(codec, x_nd)))
+    yield Row(contestant=_OURS, version=version_of("vqbench"), seconds=seconds[_OURS], reason=note, **about)
     if reason:
         yield Row(contestant=_FAISS, version="", status="skipped", reason=reason, **about)
         return
     ratios = [theirs / ours for theirs, ours in zip(seconds[_FAISS], seconds[_OURS], strict=True)]
-    told = _error(x_nd, kept[_FAISS].decode(kept[_FAISS].compute_codes(x_nd)))
+    note = _error(x_nd, kept[_FAISS].decode(kept[_FAISS].compute_codes(x_nd)))
     yield Row(
-        contestant=_FAISS, version=version_of("faiss-cpu"), seconds=seconds[_FAISS], against=_OURS, ratios=ratios,
-        reason=told, **about,
-    )  # fmt: skip
+        contestant=_FAISS,
+        version=version_of("faiss-cpu"),
+        seconds=seconds[_FAISS],
+        against=_OURS,
+        ratios=ratios,
+        reason=note,
+        **about,
+    )
 
 
 def _error(x_nd: Floats, decoded_nd: Floats) -> str:

@@ -24,7 +24,7 @@ from vqbench.evaluation.backends.lancedb import LanceFlat, LanceIndex
 from vqbench.evaluation.backends.sqlite_vec import SqliteVec
 from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
-from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without
+from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without_own
 from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.targets import allowed_targets, conf_folder
 from vqbench.experiment.plan import Plan, make_plan
@@ -264,7 +264,7 @@ def test_an_adapter_that_errs_is_found_out(
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=12, unique=True), st.integers(-1, 30))
 def test_the_own_row_goes_else_the_last(rows: list[int], own: int) -> None:
     expected = [row for row in rows if row != own][: len(rows) - 1]
-    assert without(np.array(rows), own).tolist() == expected
+    assert without_own(np.array([rows]), np.array([own])).tolist() == [expected]
 
 
 def test_overlap_counts_as_a_loop_does(bench: Bench) -> None:

@@ -13,7 +13,7 @@ import pytest
 import vqbench
 from vqbench.errors import VqbenchError
 from vqbench.evaluation import encoding
-from vqbench.evaluation.encoding import CodeFile, Recoded, encode_corpus
+from vqbench.evaluation.encoding import Kept, Recoded, encode_corpus
 from vqbench.metrics.reconstruction import MSE, CosineError
 from vqbench.quantizers.base import Codec, Quantizer, encode_checked
 from vqbench.quantizers.binary import Binary
@@ -40,7 +40,7 @@ def test_codes_are_the_same_wherever_they_are(
     codec = quantizer.fit(gaussian, np.random.default_rng(0))
     encoded = encode_corpus(codec, Vectors(gaussian, normalize=False), [MSE(), CosineError()])
     wanted_nb = codec.encode(gaussian)
-    assert isinstance(encoded.codes, CodeArray if held else CodeFile if room and small else Recoded)
+    assert isinstance(encoded.codes, CodeArray if held else Kept if room and small else Recoded)
     assert encoded.codes.n == len(gaussian)
     np.testing.assert_array_equal(encoded.codes.block(3, 290), wanted_nb[3:290])
     rows = np.array([299, 0, 5, 5, 4])
@@ -48,7 +48,7 @@ def test_codes_are_the_same_wherever_they_are(
     for metric in (MSE(), CosineError()):
         values_n = metric.measure(gaussian, codec.decode(wanted_nb), codec)
         assert encoded.means[metric.name] == math.fsum(values_n) / len(values_n)
-    if isinstance(encoded.codes, CodeFile):
+    if isinstance(encoded.codes, Kept):
         stored = encoded.codes.codes_nb
         assert isinstance(stored, RawRows)
         path = stored.path

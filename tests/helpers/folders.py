@@ -1,4 +1,4 @@
-"""Results folders written by hand, for tests of what only reads them."""
+"""Results folders written by hand, for tests of code that reads them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.peers.contest import Goal
-from experiments.peers.linear import COLUMNS as LINEAR_COLUMNS
-from experiments.peers.table import Row, frame, runs, spread
-from vqbench.results.columns import LEDGER, METRICS, SCHEMA
+from vqbench.results.columns import BACKENDS, LEDGER, METRICS, SCHEMA
 
 OVERLAP = {"label": "overlap@k with float search", "unit": "share of k", "lowest": 0, "highest": 1,
            "higher_is_better": True}  # fmt: skip
-WORST = {**OVERLAP, "label": "queries that lose most of their top k", "higher_is_better": False}
+WORST = {**OVERLAP, "label": ">half lost", "higher_is_better": False}
 NODE = {"quantizer": {"_target_": "vqbench.quantizers.binary.Binary", "threshold": "mean"}, "similarity": "hamming"}
 
 
@@ -34,7 +31,19 @@ def write_folder(
     folder: Path, rows: Sequence[dict], stored: dict[str, tuple[float, float]], *, n: int = 1000, d: int = 32,
     **meta: Any,
 ) -> Path:  # fmt: skip
-    """Write metrics.csv, ledger.csv and meta.json. stored: bytes for a vector and once, by variant."""
+    """Write metrics.csv, ledger.csv and meta.json.
+
+    Args:
+        folder: made where it is not there.
+        rows: of metrics.csv.
+        stored: bytes for each vector, and bytes once, by variant.
+        n: rows of the corpus.
+        d: dimensions.
+        meta: more keys of meta.json.
+
+    Returns:
+        The folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).reindex(columns=METRICS).to_csv(folder / "metrics.csv", index=False, float_format="%.10g")
     datasets = list(dict.fromkeys(row["dataset"] for row in rows))
@@ -43,7 +52,7 @@ def write_folder(
         for variant, (each, once) in stored.items():
             items = [
                 ("code", "vector", each), ("codebook", "once", once), ("float32 store for rescoring", "vector", 4 * d),
-                ("bytes_per_vector", "total", each), ("bytes_once", "total", once),
+                ("bytes_per_vector", "total", each + once / n), ("bytes_once", "total", once),
                 ("ratio_float32", "total", n * 4 * d / (n * each + once)),
                 ("ratio_float64", "total", n * 8 * d / (n * each + once)),
             ]  # fmt: skip
@@ -63,7 +72,7 @@ def write_folder(
 
 
 def write_extras(folder: Path, variant: str, *, queries: Sequence[str], ids: Sequence[str]) -> Path:
-    """Add what only runs write, in the form in which they do: comparisons, samples, timings, doctor's findings.
+    """Add the other tables of a run: comparisons, samples, timings, and the doctor's findings.
 
     Of ten documents for each query, ``variant`` finds the last seven of float's and three others.
     """
@@ -102,7 +111,7 @@ def write_extras(folder: Path, variant: str, *, queries: Sequence[str], ids: Seq
 
 
 def copied(folder: Path, copy: Path) -> Path:
-    """A copy of what a run wrote, whose tables may be changed: its meta.json holds no hashes of them."""
+    """Copy what a run wrote, without the hashes in meta.json, so that its tables may be changed."""
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("cells"))
     meta = json.loads((copy / "meta.json").read_text("utf-8"))
     del meta["tables"]
@@ -110,45 +119,24 @@ def copied(folder: Path, copy: Path) -> Path:
     return copy
 
 
-TIMED_META = {
-    "timed": {"repeats": 3, "linear_size": [1000, 8, 10]}, "threads": 2, "machine": {"cpu": "a cpu", "system": "Linux"},
-    "versions": {"vqbench": "0.1.0", "numpy": "2", "faiss-cpu": "", "usearch": "2"},
-    "measured": {"hamming": {}, "linear": {}},
-}  # fmt: skip
+def engine_row(backend: str, engine: str, **more: Any) -> dict[str, Any]:
+    return {
+        "dataset": "d", "backend": backend, "variant": "v", "similarity": "decoded", "engine": engine, "version": "1.0",
+        "repeats": True, "seed": 0, "k": 10, "predicted": 0.7, "predicted_low": 0.68, "predicted_high": 0.72,
+        "obtained": 0.69, "difference": -0.01, "ci_low": -0.02, "ci_high": 0.0, "agreement": 0.8, "shortfall": 0.1,
+        "absent": 0.0, "n_queries": 1000, "bytes_predicted": 48.0, "bytes_codes": 50.0,
+        "bytes_disk": 1600.0, "status": "ok", "reason": "", **more,
+    }  # fmt: skip
 
 
-def _timed_row(contestant: str, seconds: list[float], k: int, **more: Any) -> Row:
-    about = {"family": "hamming", "version": "1", "threads": 2, "n": 100_000, "d": 64, "queries": 100, "k": k}
-    return Row(**{**about, "contestant": contestant, "seconds": seconds, **more})
-
-
-def timed_rows() -> list[Row]:
-    """Two of ours and a rival, for two k; and one that is not installed."""
-    found = []
-    for k in (10, 100):
-        found.append(_timed_row("vqbench a", [1.0, 1.1, 0.9], k))
-        found.append(_timed_row("vqbench b", [2.0, 2.2, 1.8], k))
-        for ours, ratio in (("vqbench a", [5.0, 5.5, 4.5]), ("vqbench b", [2.5, 2.75, 2.25])):
-            found.append(_timed_row("rival", [5.0, 5.0, 5.0], k, against=ours, ratios=ratio, goal=Goal("at least", 3)))
-        found.append(_timed_row("absent", [], k, status="skipped", reason="absent is not installed"))
-    return found
-
-
-def timed_linear() -> pd.DataFrame:
-    """Seconds that grow as n ** 0.5 and as q ** 1."""
+def write_engines(folder: Path) -> Path:
+    """Add backends.csv: two settings of one engine that ran, one of another, and one that is missing."""
     rows = [
-        ["rows", "x", n, 8, 10, 10, None, 3, *spread([n**0.5, 1.2 * n**0.5, 0.9 * n**0.5])] for n in (100, 1000, 10_000)
-    ]
-    rows += [["queries", "x", 1000, 8, q, 10, None, 3, *spread([q / 7] * 3)] for q in (5, 10)]
-    rows += [["variants", "y", 1000, 8, 10, 10, v, 3, *spread([1 + v] * 3)] for v in (1, 2, 4)]
-    return pd.DataFrame(rows, columns=LINEAR_COLUMNS)
-
-
-def write_timed(folder: Path) -> Path:
-    """Write what figures read of a timed comparison."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frame(timed_rows()).to_csv(folder / "peers.csv", index=False)
-    runs(timed_rows()).to_csv(folder / "peers_runs.csv", index=False)
-    timed_linear().to_csv(folder / "linear.csv", index=False)
-    (folder / "meta.json").write_text(json.dumps(TIMED_META))
+        engine_row("b_pq", "Bengine"),
+        engine_row("a_same", "Aengine", obtained=0.7, difference=0.0, agreement=1.0, bytes_disk=60.0),
+        engine_row("b_pq_again", "Bengine", k=10, obtained=0.71, difference=0.01),
+        {"dataset": "d", "backend": "c_none", "engine": "Cengine", "seed": 0, "status": "skipped",
+         "reason": "Cengine is not installed: pip install 'vqbench[backends]'"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).reindex(columns=BACKENDS).to_csv(folder / "backends.csv", index=False)
     return folder

@@ -35,7 +35,7 @@ QUERY = [metric for metric in ALL if isinstance(metric, QueryMetric)]
 
 def test_every_metric_declares_itself() -> None:
     assert {metric.name for metric in ALL} >= {
-        "overlap", "recall", "worst", "rbo", "kendall", "spearman", "ndcg", "mrr", "regret",
+        "overlap", "top1", "worst", "rbo", "kendall", "spearman", "ndcg", "mrr", "regret",
         "mse", "cosine_error", "clipped",
     }  # fmt: skip
     assert len({metric.name for metric in ALL}) == len(ALL)

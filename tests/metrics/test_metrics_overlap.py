@@ -1,4 +1,4 @@
-"""Overlap, recall and the share of bad queries against enumeration of all tie-breakings."""
+"""Overlap, top1 and the share of bad queries against enumeration of all tie-breakings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import pytest
 from conftest import MakeViews
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from vqbench.errors import VqbenchError
-from vqbench.metrics.overlap import Overlap, Recall, Worst
+from vqbench.metrics.base import Cut
+from vqbench.metrics.overlap import (  # pyright: ignore[reportPrivateUsage]
+    Overlap,
+    Top1,
+    Worst,
+    _chance_of_none,
+    _chances,
+)
 
 N = 6
 SCORES = st.lists(st.integers(0, 3), min_size=N, max_size=N)
@@ -59,19 +67,19 @@ def test_overlap_with_true_ties_needs_the_hypergeometric_mean(make_views: MakeVi
 def test_recall_without_rescoring(make_views: MakeViews, true: list, code: list, k: int) -> None:
     (view,) = make_views([true], [code], k=[k])
     wanted = oracles.expected(code, lambda order: oracles.recall_at(order, true, k))
-    assert _one(Recall().measure(view)) == pytest.approx(wanted, abs=1e-12)
+    assert _one(Top1().measure(view)) == pytest.approx(wanted, abs=1e-12)
 
 
 @given(true=LONGER, code=LONGER, k=st.integers(1, 5), oversample=st.integers(1, 3))
 def test_recall_after_rescoring(make_views: MakeViews, true: list, code: list, k: int, oversample: int) -> None:
-    """A candidate that is the nearest comes first, so recall@k asks whether one is a candidate."""
+    """A candidate that is the nearest comes first, so top1@k asks whether one is a candidate."""
     (view,) = make_views([true], [code], k=[k], oversample=[oversample])
     found = [
         max(true[row] for row in candidates) == max(true)
         for candidates in oracles.candidate_sets(code, min(11, k * oversample))
     ]
     wanted = sum(found) / len(found), float(min(found)), float(max(found))
-    assert _one(Recall().measure(view)) == pytest.approx(wanted, abs=1e-12)
+    assert _one(Top1().measure(view)) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_several_queries_at_once(make_views: MakeViews) -> None:
@@ -106,3 +114,14 @@ def test_worst_counts_the_queries_below_the_threshold(make_views: MakeViews) -> 
 def test_worst_refuses_a_threshold_out_of_range(threshold: float) -> None:
     with pytest.raises(VqbenchError, match="threshold"):
         Worst(threshold=threshold)
+
+
+@given(st.integers(1, 200), st.data())
+def test_chances_of_tied_documents_are_hypergeometric(tied: int, data: st.DataObject) -> None:
+    straddling, places = (data.draw(st.integers(1, tied)) for _ in range(2))
+    counts = np.arange(max(0, places - (tied - straddling)), min(straddling, places) + 1)
+    expected = stats.hypergeom.pmf(counts, tied, straddling, places)
+    assert _chances(counts, tied, straddling, places) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+    none_q = np.zeros(2, np.int64)
+    chance_q = _chance_of_none(Cut(none_q, np.array([straddling, 0]), np.array([tied, 0]), np.array([places, 0])))
+    assert chance_q == pytest.approx([float(stats.hypergeom.pmf(0, tied, straddling, places)), 1], rel=1e-9, abs=1e-300)

@@ -18,9 +18,9 @@ from scipy import stats
 
 from vqbench.errors import VqbenchError
 from vqbench.metrics.base import QueryMetric, View
-from vqbench.metrics.correlation import Kendall, Spearman
+from vqbench.metrics.correlation import Kendall, Spearman, _mid_ranks  # pyright: ignore[reportPrivateUsage]
 from vqbench.metrics.judged import MRR, NDCG
-from vqbench.metrics.overlap import Overlap, Recall
+from vqbench.metrics.overlap import Overlap, Top1
 from vqbench.metrics.rbo import RBO
 from vqbench.metrics.regret import Regret
 
@@ -171,7 +171,7 @@ def test_regret_after_rescoring(make_views: MakeViews, true: list, code: list, k
     assert Regret().measure(view).values_q[0] == pytest.approx(wanted, abs=1e-12)
 
 
-METRICS = [Overlap(), Recall(), RBO(), Kendall(), Spearman(), Regret(), NDCG(), MRR()]
+METRICS = [Overlap(), Top1(), RBO(), Kendall(), Spearman(), Regret(), NDCG(), MRR()]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -186,3 +186,9 @@ def test_a_metric_does_not_depend_on_what_else_is_asked_for(
     among = make_views(true_qn, code_qn, k=[4, 10], oversample=[oversample, 3], gain_qn=gain_qn)[0]
     assert (among.k, among.oversample) == (4, oversample)
     np.testing.assert_allclose(metric.measure(alone).values_q, metric.measure(among).values_q, atol=1e-12)
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=7, max_size=7), min_size=1, max_size=4))
+def test_mid_ranks_are_scipys(rows: list[list[int]]) -> None:
+    x_qr = np.array(rows, dtype=np.float64)
+    np.testing.assert_array_equal(_mid_ranks(x_qr), stats.rankdata(x_qr, axis=1))

@@ -6,14 +6,11 @@ import math
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from vqbench.metrics.correlation import _mid_ranks  # pyright: ignore[reportPrivateUsage]
-from vqbench.metrics.overlap import _chances, _none  # pyright: ignore[reportPrivateUsage]
 from vqbench.numerics.stats.distributions import (
     mid_binomial,
     normal_below,
@@ -63,22 +60,6 @@ def test_a_root_is_found_to_the_last_bit(wanted: float, power: float, sign: floa
     assert found == pytest.approx(high, abs=1e-12)
     around = [function(math.nextafter(found, end)) for end in (-1, 5)]
     assert min(around) <= 0 <= max(around)
-
-
-@given(st.integers(1, 200), st.data())
-def test_chances_of_torn_documents_are_hypergeometric(tied: int, data: st.DataObject) -> None:
-    torn, room = (data.draw(st.integers(1, tied)) for _ in range(2))
-    found = np.arange(max(0, room - (tied - torn)), min(torn, room) + 1)
-    expected = stats.hypergeom.pmf(found, tied, torn, room)
-    assert _chances(found, tied, torn, room) == pytest.approx(expected, rel=1e-9, abs=1e-13)
-    none = _none(np.array([tied, 0]), np.array([torn, 0]), np.array([room, 0]))
-    assert none == pytest.approx([float(stats.hypergeom.pmf(0, tied, torn, room)), 1], rel=1e-9, abs=1e-300)
-
-
-@given(st.lists(st.lists(st.integers(0, 5), min_size=7, max_size=7), min_size=1, max_size=4))
-def test_mid_ranks_are_scipys(rows: list[list[int]]) -> None:
-    x_qr = np.array(rows, dtype=np.float64)
-    np.testing.assert_array_equal(_mid_ranks(x_qr), stats.rankdata(x_qr, axis=1))
 
 
 def test_a_run_imports_nothing_slow_that_it_does_not_need() -> None:

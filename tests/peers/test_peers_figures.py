@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import TIMED_META, timed_linear, timed_rows, write_timed
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from timed import TIMED_META, timed_linear, timed_rows, write_timed
 
-from experiments.peers.figures_linear import exponents, linear
-from experiments.peers.figures_memory import memory
-from experiments.peers.figures_peers import peers
+from experiments.peers.__main__ import main
+from experiments.peers.figures.linear import exponents, linear
+from experiments.peers.figures.memory import memory
+from experiments.peers.figures.searches import searches
 from experiments.peers.table import Row, frame
-from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
 from vqbench.report.figures.style import BLUE, GREY, VERMILION, drawing
 
@@ -43,33 +43,33 @@ def _texts(figure: Figure) -> list[str]:
 
 
 def test_marks_stand_at_the_median_and_ratios_beside_rivals(folder: Path) -> None:
-    figure = _drawn(peers(folder, TIMED_META))
+    figure = _drawn(searches(folder, TIMED_META))
     (ax,) = figure.axes
     marks = {str(line.get_label()): np.asarray(line.get_xdata())[0] for line in ax.lines if line.get_marker() != "None"}
     assert marks == pytest.approx(
         {"vqbench a 10": 10, "vqbench a 100": 10, "vqbench b 10": 5, "vqbench b 100": 5, "rival 10": 2, "rival 100": 2}
     )  # 10 million pairs
-    said = _texts(figure)
-    assert "2.50x  2.50x" in said  # against the slower of ours
-    assert "vqbench searches 2.5 to 5 times as fast as others; 2 of 4 goals reached" in said
+    texts = _texts(figure)
+    assert "2.50x  2.50x" in texts  # against the slower of ours
+    assert "vqbench searches 2.5 to 5 times as fast as others; 2 of 4 goals reached" in texts
     assert [label.get_text() for label in ax.get_yticklabels()] == ["vqbench a", "vqbench b", "rival"]
 
 
 def test_lines_reach_from_the_slowest_to_the_fastest_round(folder: Path) -> None:
-    (ax,) = _drawn(peers(folder, TIMED_META)).axes
+    (ax,) = _drawn(searches(folder, TIMED_META)).axes
     spans = [tuple(np.asarray(line.get_xdata())) for line in ax.lines if line.get_marker() == "None"]
     assert pytest.approx((10 / 1.1, 10 / 0.9)) in spans
 
 
 def test_no_searches_no_figure(folder: Path) -> None:
     frame([Row(family="startup", contestant="x", version="", threads=1, seconds=[1.0])]).to_csv(folder / "peers.csv")
-    assert peers(folder, TIMED_META) is None
+    assert searches(folder, TIMED_META) is None
 
 
 def test_slopes_are_found_again(folder: Path) -> None:
-    found = exponents(timed_linear())
-    assert found["rows", "x"] == pytest.approx(0.5)
-    assert found["queries", "x"] == pytest.approx(1)
+    slopes = exponents(timed_linear())
+    assert slopes["rows", "x"] == pytest.approx(0.5)
+    assert slopes["queries", "x"] == pytest.approx(1)
     figure = _drawn(linear(folder, TIMED_META))
     assert "Time grows with the number of rows to the power 0.50 to 0.50: 1 is linear" in _texts(figure)
     bars = [box for box in figure.axes[0].containers if isinstance(box, ErrorbarContainer)]
@@ -94,18 +94,18 @@ def test_peaks_stand_over_their_rows_with_the_bound(folder: Path) -> None:
     np.testing.assert_allclose(bound.get_ydata(), 2**31 / 1e6)
 
 
-def test_the_command_draws_them_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["figures", str(folder)]) == 0
+def test_without_parts_the_command_draws_the_figures_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["parts=[]", f"out={folder}"]) == 0
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        "peers.png", "peers.svg", "linear.png", "linear.svg"
-    }  # fmt: skip
-    assert "4 figures" in " ".join(capsys.readouterr().out.split())
+        f"{name}.{ending}" for name in ("peers", "linear") for ending in ("png", "svg")
+    }
+    assert "2 of 4 goals reached" in capsys.readouterr().out
     (folder / "linear.csv").unlink()
-    assert main(["figures", str(folder)]) == 0
+    assert main(["parts=[]", f"out={folder}"]) == 0
     assert {path.name for path in (folder / "figures").iterdir()} == {"peers.png", "peers.svg"}
 
 
-def test_a_broken_folder_is_told(folder: Path) -> None:
+def test_a_broken_table_is_an_error(folder: Path) -> None:
     (folder / "peers.csv").write_text("")
-    with pytest.raises(VqbenchError, match="peers.csv: is not what a run writes"):
-        peers(folder, TIMED_META)
+    with pytest.raises(VqbenchError, match="peers.csv: is not a table of a comparison"):
+        searches(folder, TIMED_META)

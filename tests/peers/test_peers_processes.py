@@ -11,16 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.peers.__main__ import main
 from experiments.peers.contest import Goal
 from experiments.peers.installed import core_sizes
 from experiments.peers.processes import Command, measured, rows
 from experiments.peers.settings import Timed
-from vqbench.cli.main import main
 
-SMALL = [
-    "experiment=peers", "timed.sizes=[[800,32,20]]", "timed.repeats=1", "timed.whole=[600,32,20]", "timed.threads=1",
-    "timed.parts=[sweep,command,startup]", "figures=false",
-]  # fmt: skip
+SMALL = ["sizes=[[800,32,20]]", "repeats=1", "whole=[600,32,20]", "threads=1"]
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell a child's peak memory")
@@ -35,8 +32,8 @@ def test_peak_memory_is_the_commands_own() -> None:
 
 
 def test_a_command_that_fails_says_why() -> None:
-    asked = [Command("x", ["-c", "import sys; sys.exit('no paper')"], Goal("at most", 1, "s"))]
-    (row,) = rows("startup", asked, Timed(repeats=1), 1)
+    commands = [Command("x", ["-c", "import sys; sys.exit('no paper')"], Goal("at most", 1, "s"))]
+    (row,) = rows("startup", commands, Timed(repeats=1), 1)
     assert (row.status, row.reason) == ("failed", "exit status 1: no paper")
 
 
@@ -53,10 +50,10 @@ def test_the_core_is_counted_as_it_lies_on_disk() -> None:
 
 @pytest.mark.slow
 def test_the_sweep_whole_commands_and_start_up(tmp_path: Path) -> None:
-    assert main([*SMALL, f"out={tmp_path}"]) == 0
-    found = pd.read_csv(tmp_path / "peers.csv", keep_default_na=False)
-    assert not set(found["status"]) & {"failed", "skipped"}
-    names = set(found["contestant"])
+    assert main([*SMALL, "parts=[sweep,command,startup]", f"out={tmp_path}"]) == 0
+    table = pd.read_csv(tmp_path / "peers.csv", keep_default_na=False)
+    assert not set(table["status"]) & {"failed", "skipped"}
+    names = set(table["contestant"])
     assert {"import vqbench", "vqbench --help", "whole command, tables: peak memory"} <= names
     assert {"its kernels alone", "vqbench.evaluate, default variants"} <= names
 
@@ -64,9 +61,9 @@ def test_the_sweep_whole_commands_and_start_up(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_peak_memory_of_the_default_sweep(tmp_path: Path) -> None:
     """Of as many rows as were asked for, which come as float16: whole commands in processes of their own."""
-    told = ["timed.memory_rows=[300,500]", "timed.memory_queries=20", "timed.whole=[600,32,20]", "timed.threads=1"]
-    assert main(["experiment=memory", *told, "figures=false", f"out={tmp_path}"]) == 0
-    found = pd.read_csv(tmp_path / "peers.csv", keep_default_na=False)
-    assert found["n"].tolist() == [300, 500]
-    assert found["status"].tolist() == ["reached"] * 2
-    assert found["megabytes"].between(50, 1000).all()
+    rows = ["parts=[memory]", "memory_rows=[300,500]", "memory_queries=20"]
+    assert main([*SMALL, *rows, f"out={tmp_path}"]) == 0
+    table = pd.read_csv(tmp_path / "peers.csv", keep_default_na=False)
+    assert table["n"].tolist() == [300, 500]
+    assert table["status"].tolist() == ["reached"] * 2
+    assert table["megabytes"].between(50, 1000).all()

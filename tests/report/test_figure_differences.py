@@ -67,8 +67,8 @@ def test_it_plots_each_difference_with_its_interval_and_verdict(part: Slice) -> 
         colors[name] = to_hex(line.get_color())
     assert set(bars) == set(ROWS) - {"base"}
     assert len(set(colors.values())) == 4, "a colour for each verdict"
-    assert "against base, query by query: 1 better, 1 worse, 1 equivalent, 1 undecided" in said
-    for text in ("+0.200", "< .001", "\N{MINUS SIGN}0.100", ".020", "0.025", "bc", "0.000", "tiny: 500 vectors",
+    assert "compared with base, query by query: 1 better, 1 worse, 1 equivalent, 1 unclear" in said
+    for text in ("+0.200", "< 0.001", "\N{MINUS SIGN}0.100", "0.020", "0.025", "bc", "0.000", "tiny: 500 vectors",
                  "margin of equivalence: \N{PLUS-MINUS SIGN}0.01"):  # fmt: skip
         assert text in said, text
 
@@ -76,12 +76,12 @@ def test_it_plots_each_difference_with_its_interval_and_verdict(part: Slice) -> 
 def test_only_verdicts_that_occur_are_explained(part: Slice) -> None:
     c = part.comparisons
     _, _, said = _drawn(replace(part, comparisons=c[c["variant"].isin(["base", "up"])]))
-    assert "cannot be told from these queries" not in said
+    assert "more queries are needed" not in said
     assert "better" in said
 
 
 def test_nothing_to_compare_is_no_figure(part: Slice) -> None:
     c = part.comparisons
     with drawing():
-        for rows in (c[c["variant"] == "base"], c.iloc[:0], pd.DataFrame(), c[c["metric"] == "recall"]):
+        for rows in (c[c["variant"] == "base"], c.iloc[:0], pd.DataFrame(), c[c["metric"] == "top1"]):
             assert differences(replace(part, comparisons=rows)) is None

@@ -35,12 +35,14 @@ from vqbench.report.figures import (
     tradeoff,
     vectors,
 )
-from vqbench.report.figures.figure_data import Slice, slices
+from vqbench.report.figures.figure_data import Slice, on_front, slices
 from vqbench.report.figures.label_placement import Label, beside, spread
+from vqbench.report.figures.looks import family_of, looks_of
 from vqbench.report.figures.series import find_series
-from vqbench.report.figures.style import canvas, drawing, family_of, looks_of, number, share, size
+from vqbench.report.figures.style import canvas, drawing, number, size
 from vqbench.results.assemble import assemble
 from vqbench.results.folder import read_results
+from vqbench.text import share
 
 Q = "vqbench.quantizers."
 INT8 = {"_target_": f"{Q}offset_int8.OffsetInt8"}
@@ -136,7 +138,7 @@ def test_every_figure_is_drawn_and_says_what_it_shows(part: Slice) -> None:
         figure = _drawn(folder.FIGURES[name](part))
         assert figure.get_suptitle(), name
         said = _texts(figure)
-        assert "small: 240 vectors of 40 numbers; 30 queries" in said, name
+        assert "small: 240 vectors of 40 dimensions; 30 queries" in said, name
         assert figure.get_figwidth() == 9, name
 
 
@@ -165,15 +167,15 @@ def test_rescored_results_are_hollow_and_named_as_such(part: Slice) -> None:
         assert line.get_markerfacecolor() == "white"
         assert line.get_ydata() == pytest.approx([again.loc[name, "value"]])
     said = _texts(figure)
-    assert "rescored \N{MULTIPLICATION SIGN}4: not the code alone" in said
+    assert "rescored \N{MULTIPLICATION SIGN}4 (float32)" in said
     assert "160 B more per vector" in said
     alone = replace(part, metrics=part.metrics[part.metrics["oversample"] == 0])
     assert "rescored" not in _texts(_drawn(tradeoff.overlap_vs_bytes(alone)))
 
 
-def test_the_front_holds_what_no_other_beats(part: Slice) -> None:
+def test_the_front_holds_what_no_other_beats() -> None:
     own = pd.DataFrame({"value": [1.0, 1.0, 0.9, 0.5, 0.7, 0.7], "bytes": [64, 32, 16, 16, 2, 2]})
-    assert tradeoff._on_front(own).tolist() == [False, True, True, False, True, True]
+    assert on_front(own["bytes"], own["value"]).tolist() == [False, True, True, False, True, True]
 
 
 def test_labels_do_not_overlap(part: Slice) -> None:
@@ -210,7 +212,7 @@ def test_overlap_by_k_plots_the_tables(part: Slice) -> None:
     tied = part.at("overlap", k=10)
     shaded = sum((tied["high"] - tied["low"] > 0.004) | (part.at("overlap", k=1)["high"] > tied["high"] + 1))
     assert len(figure.axes[0].collections) - len(bars) >= shaded > 0
-    assert "tie-breaking" in _texts(figure)
+    assert "range of ties" in _texts(figure)
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "10"]
 
 
@@ -220,7 +222,7 @@ def test_heatmap_annotates_values_and_shades_losses(part: Slice) -> None:
     rows = [tick.get_text() for tick in ax.get_yticklabels()]
     columns = [tick.get_text() for tick in ax.get_xticklabels()]
     assert rows[0] == "overlap@10 with float search (share of 10)  \N{UPWARDS ARROW}"
-    assert rows[2] == "queries that lose most of their top 10 (share of queries)  \N{DOWNWARDS ARROW}"
+    assert rows[2] == ">half lost (share of queries)  \N{DOWNWARDS ARROW}"
     assert columns[0] == "float32"
     assert columns[-1] == "int8_hamming"
     said = [text.get_text() for text in ax.texts]
@@ -256,7 +258,7 @@ def test_calibration_prints_the_correlation(part: Slice) -> None:
     panels = {ax.get_title("left"): ax for ax in figure.axes if ax.get_visible()}
     assert list(panels) == part.variants
     units = {name: ax.get_ylabel() for name, ax in panels.items()}
-    assert units["binary_mean"] == "\N{MINUS SIGN} differing bits"
+    assert units["binary_mean"] == "\N{MINUS SIGN} Hamming distance"
     assert units["offset_int8_raw"] == "cosine of integers"
     pair = part.sampled("pair")["binary_mean"]
     rho = spearmanr(pair["value"].round(12), pair["code"].round(12)).statistic
@@ -269,7 +271,7 @@ def test_calibration_tells_near_pairs_from_random_ones(part: Slice) -> None:
     pairs = part.samples["kind"] == "pair"
     near = part.samples.assign(index=np.where(pairs, [i % 2 or np.nan for i in range(len(pairs))], np.nan))
     said = _texts(_drawn(score_scatter.score_calibration(replace(part, samples=near))))
-    assert "near only" in said
+    assert "nearest only" in said
     assert "a document at random" in said
 
 
@@ -295,7 +297,7 @@ def test_oversampling_keeps_the_code_alone_apart(part: Slice) -> None:
     assert again == pytest.approx([part.at("overlap", k=10, oversample=x).loc["binary_mean", "value"] for x in (2, 4)])
     ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert ticks == ["alone", "\N{MULTIPLICATION SIGN}2", "\N{MULTIPLICATION SIGN}4"]
-    assert "Not drawn, all 1.000: float32" in _texts(figure)
+    assert "Not drawn, since always 1.000: float32" in _texts(figure)
 
 
 def test_vector_figures_show_the_samples(part: Slice) -> None:
@@ -307,11 +309,11 @@ def test_vector_figures_show_the_samples(part: Slice) -> None:
     histogram = _drawn(vectors.vector_histogram(part))
     assert sum(patch.get_height() for patch in histogram.axes[0].patches) == len(values)  # pyright: ignore
     assert "binary_mean" in _texts(histogram)
-    assert ": cut between" in _texts(histogram)
+    assert ": threshold between" in _texts(histogram)
     int8 = _drawn(vectors.vector_int8(part))
     codes_d = vector["offset_int8"].sort_values("index")["code"]
     assert int8.axes[1].patches[0].get_data().values == pytest.approx(codes_d)  # pyright: ignore
-    assert f"into {codes_d.nunique()} different codes" in int8.get_suptitle()
+    assert f"as {codes_d.nunique()} different codes" in int8.get_suptitle()
     binary = _drawn(vectors.vector_binary(part))
     assert f"{int(rows['code'].sum())} of 40" in binary.get_suptitle().replace("\n", " ")
     assert binary.axes[1].patches[0].get_data().values == pytest.approx(rows["code"])  # pyright: ignore
@@ -343,7 +345,7 @@ def test_nearest_marks_moves_against_float(part: Slice) -> None:
             signs = said[4:44:4]
             assert [sign == "+" for sign in signs] == [x not in exact for x in ids]
             assert [sign == "=" for sign in signs] == [a == b for a, b in zip(ids, exact, strict=True)]
-            assert said[-1] == f"{sum(x in exact for x in ids)} of float's 10"
+            assert said[-1] == f"{sum(x in exact for x in ids)} of float's top 10"
 
 
 @pytest.mark.parametrize(
@@ -381,7 +383,7 @@ def test_no_float_variant_to_compare_with(part: Slice) -> None:
     coded = replace(part, metrics=part.metrics[part.metrics["variant"] != "float32"])
     figures = {name: draw(coded) for name, draw in folder.FIGURES.items() if name in ALONE}
     assert None not in figures.values()
-    assert "No float variant was run" in _texts(_drawn(figures["nearest"]))
+    assert "There is no float variant" in _texts(_drawn(figures["nearest"]))
     assert coded.baseline is None
 
 
@@ -389,7 +391,7 @@ def test_metric_labels_come_from_the_folder(part: Slice) -> None:
     described = {**part.described, "overlap": {**part.described["overlap"], "label": "hits@k", "unit": "of k"}}
     figure = _drawn(tradeoff.overlap_vs_bytes(replace(part, described=described)))
     assert figure.axes[0].get_ylabel() == "hits@10 (of 10)"
-    assert part.label("overlap_kept", 10) == "overlap@10 with float search: share of float's kept"
+    assert part.label("overlap_kept", 10) == "overlap@10 with float search, relative to float search"
     assert part.label("unheard_of", 10) == "unheard_of"
 
 
@@ -406,7 +408,7 @@ def test_across_datasets(several: Path) -> None:
     assert x.tolist() == [0, 1, 2]
     of = {part.dataset: part.at("overlap", k=10).loc["binary_zero", "value"] for part in parts}
     assert y == pytest.approx([of["offset 0.0"], of["offset 1.0"], of["offset 2.0"]])
-    assert "differ in their offset alone" in _texts(figure)
+    assert "differ only in offset" in _texts(figure)
     assert "95 % interval of the mean over queries and seeds" in _texts(figure)
 
 
@@ -450,7 +452,7 @@ def test_draw_all_writes_deterministic_files_and_clears_old_ones(
     for name in ("overlap_by_dataset.png", "mine.png"):
         (target / "figures" / name).write_bytes(b"old")
     with Progress(disable=True) as progress:
-        drawn = folder.draw_all(target, progress)
+        drawn = folder.draw_all(read_results(target), progress)
         assert [task.completed for task in progress.tasks] == [len(some)]
     assert {path.name for path in drawn} == {name + end for name in some for end in (".png", ".svg")}
     assert {path.name for path in (target / "figures").iterdir()} == {"mine.png", *(path.name for path in drawn)}
@@ -460,7 +462,7 @@ def test_draw_all_writes_deterministic_files_and_clears_old_ones(
     assert ">binary_zero_decoded</text>" in svg
     before = {path: path.read_bytes() for path in drawn}
     with Progress(disable=True) as progress:
-        folder.draw_all(target, progress)
+        folder.draw_all(read_results(target), progress)
     assert before == {path: path.read_bytes() for path in drawn}
 
 
@@ -472,7 +474,7 @@ def test_the_config_may_name_the_figures(made: Path, tmp_path: Path, listed: boo
     config = meta["config"] | {"figures": ["overlap_vs_bytes"]}
     (tmp_path / "run" / "meta.json").write_text(json.dumps(meta | {"config": [config, config] if listed else config}))
     with Progress(disable=True) as progress:
-        drawn = folder.draw_all(tmp_path / "run", progress)
+        drawn = folder.draw_all(read_results(tmp_path / "run"), progress)
     assert [path.name for path in drawn] == ["overlap_vs_bytes.png", "overlap_vs_bytes.svg"]
 
 
@@ -492,7 +494,7 @@ def test_nothing_to_draw(made: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "figures").mkdir(exist_ok=True)
     (tmp_path / "run" / "figures" / "nearest.png").write_bytes(b"old")
     with Progress(disable=True) as progress:
-        assert folder.draw_all(tmp_path / "run", progress) == []
+        assert folder.draw_all(read_results(tmp_path / "run"), progress) == []
     assert not (tmp_path / "run" / "figures" / "nearest.png").exists()
 
 

@@ -53,7 +53,7 @@ def _flat(folder: Path) -> None:
         (_text("metrics.csv", "0,overlap,10,", "0,overlap,1.5,"), "column k holds more than whole numbers"),
         (_text("metrics.csv", "\nd,", "\ne,"), r"dataset e is not in meta\.json"),
         (_text("metrics.csv", "int8", "float32"), r"metrics\.csv: .*row 1 repeats another"),
-        (_text("ledger.csv", "bytes_once", "bytes"), r"ledger\.csv: .*no bytes_once of"),
+        (_text("ledger.csv", "bytes_per_vector", "bytes"), r"ledger\.csv: .*no bytes_per_vector of"),
         (_text("ledger.csv", "total,32", "total,-32"), "column bytes holds more than sizes"),
         (_text("ledger.csv", "total,32", "total,32,1,1,1"), r"ledger\.csv: is not what a run writes"),
         (lambda folder: (folder / "per_query.parquet").write_bytes(b"PAR1"), r"per_query\.parquet: is not what"),

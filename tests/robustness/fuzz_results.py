@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests/helpers python tests/robustness/fuzz_results.py --mutations 2000 --seed 1
 
-One file of a small folder is damaged at a time, a sweep's or a timed comparison's. ``recommend``, ``compare`` with the
+One file of a small folder is damaged at a time. ``recommend``, ``compare`` with the
 whole one, ``scale``, the tables on the screen, ``report`` and, every ``_FIGURES`` times since it is slow, ``figures``
 then read it. See ``fuzz.py`` for what counts as a problem.
 """
@@ -26,18 +26,16 @@ from pathlib import Path
 from unittest import mock
 
 import pandas as pd
-from folders import copied, write_timed
+from folders import copied
 from fuzz import fuzz, watched
 from matplotlib.figure import Figure
 from mutations import mutated
 from rich.console import Console
 from rich.progress import Progress
 
-from experiments.peers.kept import Kept
 from vqbench.analysis.compare import compare
 from vqbench.analysis.recommend import recommend
 from vqbench.cli.screens import engines, scale, summary
-from vqbench.errors import VqbenchError
 from vqbench.experiment.plan import make_plan
 from vqbench.experiment.run import run
 from vqbench.report.figures import folder as figures
@@ -45,7 +43,6 @@ from vqbench.report.page import write_report
 from vqbench.results.assemble import assemble
 from vqbench.results.columns import BACKENDS
 from vqbench.results.folder import read_results
-from vqbench.results.validation import read_timed_meta
 
 _FIGURES = 10
 _SHOWN = 500  # after so many the counts are printed
@@ -60,8 +57,8 @@ _VARIANTS = {
 
 
 @cache
-def good_folders() -> dict[str, dict[str, bytes]]:
-    """The files of a sweep over two sizes of one corpus, as a run writes them, and of a timed comparison."""
+def good_folder() -> dict[str, bytes]:
+    """The files of a sweep over two sizes of one corpus, as a run writes them."""
     data = {"_target_": "vqbench.datasets.synthetic.Synthetic", "n": 80, "d": 16, "queries": 12, "clusters": 4}
     config = {
         "datasets": {"c": data, "c_40": {**data, "rows": 40}}, "quantizer": _VARIANTS, "k": [10], "oversample": [0, 2],
@@ -70,10 +67,9 @@ def good_folders() -> dict[str, dict[str, bytes]]:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as above, Progress(disable=True) as progress:
         made = assemble([run(make_plan({**config, "out": str(Path(above, "made"))}), progress)])
-        sweep, timed = copied(made, Path(above, "sweep")), write_timed(Path(above, "timed"))
-        _engines().to_csv(sweep / "backends.csv", index=False)
-        return {of.name: {path.name: path.read_bytes() for path in of.iterdir() if path.is_file()}
-                for of in (sweep, timed)}  # fmt: skip
+        folder = copied(made, Path(above, "copy"))
+        _engines().to_csv(folder / "backends.csv", index=False)
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def _engines() -> pd.DataFrame:
@@ -81,7 +77,7 @@ def _engines() -> pd.DataFrame:
     ran = {"dataset": "c", "variant": "binary", "similarity": "hamming", "engine": "faiss", "version": "1",
            "repeats": True, "seed": 0, "k": 10, "predicted": 0.6, "predicted_low": 0.55, "predicted_high": 0.65,
            "obtained": 0.61, "difference": 0.01, "ci_low": -0.01, "ci_high": 0.02, "agreement": 1.0, "shortfall": 0.0,
-           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_once": 0, "bytes_codes": 2, "bytes_disk": 2.5,
+           "absent": 0, "n_queries": 12, "bytes_predicted": 2, "bytes_codes": 2, "bytes_disk": 2.5,
            "status": "ok"}  # fmt: skip
     lost = {"dataset": "c", "backend": "none", "engine": "none", "seed": 0, "status": "skipped", "reason": "no such"}
     return pd.DataFrame(
@@ -91,35 +87,31 @@ def _engines() -> pd.DataFrame:
 
 def damaged(count: int, seed: int) -> Iterator[bytes]:
     """The name of a file in a line, and what it is damaged to."""
-    rng, good = random.Random(seed), good_folders()
-    names = [(kind, name) for kind, files in good.items() for name in files if not name.endswith((".md", ".html"))]
+    rng, good = random.Random(seed), good_folder()
+    names = [name for name in good if not name.endswith(".html")]
     for _ in range(count):
-        kind, name = rng.choice(names)
-        yield f"{kind}/{name}\n".encode() + mutated(rng, [good[kind][name]])
+        name = rng.choice(names)
+        yield f"{name}\n".encode() + mutated(rng, [good[name]])
 
 
 def judged(path: Path) -> str:
     """``refused``, ``read``, or what is wrong."""
-    place, _, content = path.read_bytes().partition(b"\n")
-    kind, name = place.decode().split("/")
+    name, _, content = path.read_bytes().partition(b"\n")
     good, bad = (path.with_suffix(end) for end in (".good", ".bad"))
     for folder in (good, bad):
         folder.mkdir()
-        for other, whole in good_folders()[kind].items():
+        for other, whole in good_folder().items():
             (folder / other).write_bytes(whole)
-    (bad / name).write_bytes(content)
+    (bad / name.decode()).write_bytes(content)
     drawn = zlib.crc32(content) % _FIGURES == 0
     try:
         with ExitStack() as stack:
             for module in (summary, engines):
                 screen = Console(file=io.StringIO(), width=100)
                 stack.enter_context(mock.patch.object(module, "console", return_value=screen))
-            seconds = _DRAWING if drawn or kind == "timed" else _SECONDS
             # What recommend says of a dataset is said beside the folder that the user named.
-            found = watched(
-                path, lambda: _timed(bad) if kind == "timed" else _sweep(good, bad, drawn), seconds, named=False
-            )
-        return found if found.startswith(("read", "refused")) else f"{found} ({place.decode()})"
+            found = watched(path, lambda: _sweep(good, bad, drawn), _DRAWING if drawn else _SECONDS, named=False)
+        return found if found.startswith(("read", "refused")) else f"{found} ({name.decode()})"
     finally:
         shutil.rmtree(good)
         shutil.rmtree(bad)
@@ -132,23 +124,12 @@ def _sweep(good: Path, bad: Path, drawn: bool) -> str:
     compare(read_results(good), results)
     summary.summary(bad)
     engines.print_engines(bad)
-    page = write_report([bad]).read_text("utf-8")
+    page = write_report(results).read_text("utf-8")
     if page.count("<script") != 1 or any(unicodedata.category(x) == "Cc" for x in set(page) - {"\n", "\t"}):
         return "wrong: a page with more than our script, or with controls"
     if drawn:
         _draw(bad)
     scale.show(results, 1000, None, Console(file=io.StringIO(), width=100))
-    return "read"
-
-
-def _timed(bad: Path) -> str:
-    """Its figures; and what the next comparison takes over from it, which must be nothing where it is damaged."""
-    try:
-        meta = read_timed_meta(bad / "meta.json")
-        Kept.of(bad, {**meta, "kernels": meta.get("kernels"), "measured": {}})
-    except VqbenchError:
-        pass
-    _draw(bad)
     return "read"
 
 
@@ -159,8 +140,8 @@ def _draw(folder: Path) -> None:
         figure.draw_without_rendering()
         return []
 
-    with mock.patch.object(figures, "_save", save), Progress(disable=True) as progress:
-        figures.draw_all(folder, progress)
+    with mock.patch.object(figures, "save", save), Progress(disable=True) as progress:
+        figures.draw_all(read_results(folder), progress)
 
 
 def main() -> None:

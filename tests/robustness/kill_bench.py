@@ -120,12 +120,12 @@ class Bench:
         os.chdir(self.home)
         evaluate = vqbench.experiment.run.evaluate_variant
 
-        def noted(bench: Any, spec: Any, *rest: Any) -> Any:
+        def logged(bench: Any, *, variant: Any, **rest: Any) -> Any:
             with open(f"{name}.evaluated", "a") as file:
-                file.write(f"{_variant(spec)}\n")
-            return evaluate(bench, spec, *rest)
+                file.write(f"{_variant(variant)}\n")
+            return evaluate(bench, variant=variant, **rest)
 
-        vqbench.experiment.run.evaluate_variant = noted
+        vqbench.experiment.run.evaluate_variant = logged
         plan = self.plan if not more else self.planned(*more)
         vqbench.cli.main._sweep = lambda _: _carried_out(plan)
         prepare()

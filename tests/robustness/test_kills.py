@@ -108,10 +108,10 @@ def test_a_signal_ends_a_run_in_order(bench: Bench, number: int, status: int) ->
 
         evaluate = vqbench.experiment.run.evaluate_variant
 
-        def evaluated(*given: object) -> object:
+        def evaluated(*positional: object, **named: object) -> object:
             if len(kill_bench.cell_files(bench.out)) == 1:
                 os.kill(os.getpid(), number)
-            return evaluate(*given)
+            return evaluate(*positional, **named)
 
         vqbench.experiment.run.evaluate_variant = evaluated
 

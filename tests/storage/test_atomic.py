@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +25,8 @@ from vqbench.cli.main import main
 from vqbench.cli.screens.summary import closing
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench
-from vqbench.experiment.cell_cache import Shown, Task, obtain
-from vqbench.results.cell_files import cell_state, load_cell, save_cell
+from vqbench.experiment.cell_cache import ProgressLine, Task, obtain
+from vqbench.results.cell_files import load_cell, save_cell
 from vqbench.results.columns import LEDGER, METRICS, SCHEMA
 from vqbench.results.folder import read_results, write_tables
 from vqbench.results.records import MEANWHILE, CellName, CellRecord
@@ -172,9 +173,9 @@ def test_where_there_are_no_locks_that_is_said(
 
 
 def test_a_cell_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    assert cell_state(tmp_path, NAME) == "missing"
+    with pytest.raises(VqbenchError, match="missing or damaged"):
+        load_cell(tmp_path, NAME)
     save_cell(tmp_path, NAME, CELL)
-    assert cell_state(tmp_path, NAME) == "whole"
     found = load_cell(tmp_path, NAME)
     assert found.metrics["value"].tolist() == [0.1 + 0.2]
     assert found.per_query.to_dict("list") == CELL.per_query.to_dict("list")
@@ -186,21 +187,21 @@ def test_a_cell_comes_back_bit_for_bit(tmp_path: Path) -> None:
 @given(at=st.integers(0, 10**6), bit=st.integers(0, 7), cut=st.booleans())
 def test_no_damage_to_a_cell_goes_unseen(tmp_path: Path, at: int, bit: int, cut: bool) -> None:
     save_cell(tmp_path, NAME, CELL)
-    path = tmp_path / "cells" / NAME.path
+    path = tmp_path / NAME.path
     content = path.read_bytes()
     at %= len(content)
     flipped = content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
     path.write_bytes(content[:at] if cut else flipped)
-    assert cell_state(tmp_path, NAME) == "damaged"
-    with pytest.raises(VqbenchError, match=r"\.cell: the finished cell has gone or was damaged"):
+    with pytest.raises(VqbenchError, match=r"\.cell: this finished cell is missing or damaged"):
         load_cell(tmp_path, NAME)
 
 
 def test_a_cell_under_another_name_is_not_that_cell(tmp_path: Path) -> None:
     other = CellName("d", "other", 0, "something else")
     save_cell(tmp_path, NAME, CELL)
-    shutil.copy(tmp_path / "cells" / NAME.path, tmp_path / "cells" / other.path)
-    assert cell_state(tmp_path, other) == "damaged"
+    shutil.copy(tmp_path / NAME.path, tmp_path / other.path)
+    with pytest.raises(VqbenchError, match="its first line is not that of this cell"):
+        load_cell(tmp_path, other)
 
 
 def test_tables_of_two_runs_are_refused(tmp_path: Path) -> None:
@@ -366,11 +367,17 @@ def test_results_are_not_replaced_by_a_list_of_failures(
 def test_a_cell_that_another_run_finished_meanwhile_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = Task(NAME, "x", partial(CellRecord, NAME, "decoded"), lambda *_: CELL)
+    record = CellRecord(NAME, "decoded")
+    task = Task(record, lambda *_, **__: CELL)
     with progress_bar() as progress:
-        get = partial(obtain, tmp_path, task, lambda: cast(Bench, None), Shown(progress, progress.add_task("x"), "x"))
+        line = ProgressLine(progress, progress.add_task("x"), "x")
+        get = partial(obtain, tmp_path, task, lambda: cast(Bench, None), line)
         first, before, waited = (get(force=False, wait=wait) for wait in (False, False, True))
-    assert [first, before, waited] == [task.noted("ok"), task.noted("reused"), task.noted("reused", MEANWHILE)]
+    assert [first, before, waited] == [
+        replace(record, status="ok"),
+        replace(record, status="reused"),
+        replace(record, status="reused", reason=MEANWHILE),
+    ]
     closing(tmp_path, before=1, meanwhile=2, written=["tables"])
     told = " ".join(capsys.readouterr().out.split())
     assert "(1 cell was finished before, 2 cells were finished meanwhile by another run): tables." in told

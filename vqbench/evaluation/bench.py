@@ -18,15 +18,12 @@ from vqbench.storage.ids import positions
 
 @dataclass(frozen=True)
 class Bench:
-    """A dataset with its truth. search: exact cosine search of the float corpus, ties ordered by a draw.
-
-    example: the corpus row that figures show.
-    """
+    """A dataset with its truth."""
 
     data: Data
     truth: Truth
-    search: Search
-    example: int
+    search: Search  #: exact cosine search of the float corpus, ties ordered by a draw
+    example: int  #: the corpus row that figures show
 
 
 def open_bench(
@@ -37,9 +34,15 @@ def open_bench(
     cache: Path | None = None,
     spread: Spread | None = None,
 ) -> Bench:
-    """Find the truth for the largest k. Raises VqbenchError where k exceeds what a query can find.
+    """Find the truth for the largest k.
 
-    spread: who searches the shards of the corpus and of its codes; None: this process, undivided.
+    Args:
+        example: the id of the row that figures show; None: one is drawn.
+        cache: the folder where truth is kept; None: nowhere.
+        spread: who searches the shards of the corpus and of its codes; None: this process, undivided.
+
+    Raises:
+        VqbenchError: k exceeds what a query can find, or there is no such example.
     """
     settings.check_depth(data.name, data.findable)
     if example is None:

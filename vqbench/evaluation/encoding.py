@@ -24,100 +24,59 @@ _HELD = 512 * 2**20  # bytes of codes that are kept in memory
 
 
 @dataclass(frozen=True)
-class _FromVectors:
-    """Codes that are made of the vectors by whoever reads them: what travels is the way to make them."""
+class Recoded:
+    """Codes that are made of the vectors by whoever reads them: what travels to a worker is the way to make them."""
 
     codec: Codec
     corpus: Vectors
+    keep: bool = False  #: make them at the first look and keep them; else make them again at each, and hold none
 
     @property
     def n(self) -> int:
         return self.corpus.n
 
+    def block(self, start: int, stop: int) -> Codes:
+        return self._kept_nb[start:stop] if self.keep else encode_checked(self.codec, self.corpus.block(start, stop))
+
+    def take(self, rows: Ints) -> Codes:
+        return self._kept_nb[rows] if self.keep else encode_checked(self.codec, self.corpus.take(rows))
+
     def span(self, start: int, stop: int) -> Self:
         return replace(self, corpus=self.corpus.span(start, stop))
 
-
-@dataclass(frozen=True)
-class Recoded(_FromVectors):
-    """Codes nearly as large as the vectors themselves: made again whenever they are read, never all held."""
-
-    def block(self, start: int, stop: int) -> Codes:
-        return encode_checked(self.codec, self.corpus.block(start, stop))
-
-    def take(self, rows: Ints) -> Codes:
-        return encode_checked(self.codec, self.corpus.take(rows))
-
-
-@dataclass(frozen=True)
-class Made(_FromVectors):
-    """Codes that are made at the first look, and then kept: a worker receives a path and the codec."""
-
-    def block(self, start: int, stop: int) -> Codes:
-        return self._codes_nb[start:stop]
-
-    def take(self, rows: Ints) -> Codes:
-        return self._codes_nb[rows]
-
     @cached_property
-    def _codes_nb(self) -> Codes:
+    def _kept_nb(self) -> Codes:
         return np.concatenate([encode_checked(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
 
 
 @dataclass(frozen=True)
 class Kept(CodeArray):
-    """Codes that this process holds. Part of them travels as the way to make it: others see no scratch file."""
+    """Codes in memory or in a scratch file. A part of them travels as the way to make it: workers see no such file."""
 
     codec: Codec
     corpus: Vectors
 
     def span(self, start: int, stop: int) -> CodeBlocks:
-        return Made(self.codec, self.corpus.span(start, stop))
-
-
-@dataclass(frozen=True)
-class CodeFile(Kept):
-    """The same in a scratch file, which is removed when they are no longer used."""
-
-
-class _Held:
-    """Where codes go, block by block: memory, a scratch file, or nowhere, if they are as quickly made again."""
-
-    def __init__(self, codec: Codec, corpus: Vectors, width: int):
-        self._codec, self._corpus, size = codec, corpus, width * corpus.n
-        self._codes_nb, self._scratch = None, None
-        if size <= _HELD and width < 4 * corpus.d:
-            self._codes_nb = np.empty((corpus.n, width), dtype=np.uint8)
-        elif width <= corpus.d and has_room(size):  # longer codes are casts, which take little to make again
-            self._scratch = Scratch(width, np.dtype(np.uint8), size)
-
-    def put(self, start: int, block_nb: Codes) -> None:
-        if self._codes_nb is not None:
-            self._codes_nb[start : start + len(block_nb)] = block_nb
-        elif self._scratch is not None:
-            self._scratch.write(block_nb)
-
-    def codes(self) -> CodeBlocks:
-        if self._codes_nb is not None:
-            on_disk = self._corpus.on_disk
-            return Kept(self._codes_nb, self._codec, self._corpus) if on_disk else CodeArray(self._codes_nb)
-        if self._scratch is not None:
-            return CodeFile(self._scratch.rows(), self._codec, self._corpus)
-        return Recoded(self._codec, self._corpus)
+        return Recoded(self.codec, self.corpus.span(start, stop), keep=True)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The codes, the means of the row metrics by name, and for binary codes the share of ones ``(code_bits,)``."""
+    """The corpus in codes."""
 
     codes: CodeBlocks
-    means: dict[str, float]
-    balance_d: Floats | None
+    means: dict[str, float]  #: of the row metrics, by name
+    balance_d: Floats | None  #: for binary codes the share of ones ``(code_bits,)``
 
 
 def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
-    """One pass over the corpus."""
-    held = _Held(codec, corpus, encode_checked(codec, corpus.block(0, 1)).shape[1])
+    """Encode all rows in one pass."""
+    width = encode_checked(codec, corpus.block(0, 1)).shape[1]
+    kept_nb, scratch = None, None
+    if width * corpus.n <= _HELD and width < 4 * corpus.d:
+        kept_nb = np.empty((corpus.n, width), dtype=np.uint8)
+    elif width <= corpus.d and has_room(width * corpus.n):  # longer codes are casts, which take little to make again
+        scratch = Scratch(width, np.dtype(np.uint8), width * corpus.n)
     sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
 
@@ -129,12 +88,16 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
 
     for start, (block_nb, values, ones) in in_order(encode, blocks(corpus.n, block_rows(corpus.d, _BLOCK))):
-        held.put(start, block_nb)
+        if kept_nb is not None:
+            kept_nb[start : start + len(block_nb)] = block_nb
+        elif scratch is not None:
+            scratch.write(block_nb)
         ones_d += ones
-        for metric, values_b in zip(metrics, values, strict=True):
-            sums[metric.name].add(values_b)
-    return Encoded(
-        held.codes(),
-        {name: total.mean for name, total in sums.items()},
-        ones_d / corpus.n if codec.is_binary else None,
-    )
+        for total, values_b in zip(sums.values(), values, strict=True):
+            total.add(values_b)
+    stored = kept_nb if scratch is None else scratch.rows()
+    codes: CodeBlocks = Recoded(codec, corpus) if stored is None else Kept(stored, codec, corpus)
+    if kept_nb is not None and not corpus.on_disk:
+        codes = CodeArray(kept_nb)  # parts travel as they are: the vectors would take longer
+    balance_d = ones_d / corpus.n if codec.is_binary else None
+    return Encoded(codes, {name: total.mean for name, total in sums.items()}, balance_d)

@@ -17,21 +17,18 @@ import pandas as pd
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.backends.base import NONE, Backend, Held
 from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.deep_search import DeepSearch, views
 from vqbench.evaluation.encoding import encode_corpus
 from vqbench.evaluation.settings import Settings
-from vqbench.evaluation.views import Found, views
+from vqbench.metrics.base import PerQuery
 from vqbench.metrics.overlap import Overlap
-from vqbench.numerics.arrays import Bools, Floats, Ints
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.paired import differences
 from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.variant import Variant
 from vqbench.results.records import Cell
-from vqbench.search.similarity import meet
-from vqbench.search.topk import Hits, Search
-
-HELD = ["item", "place", "codes", "bytes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,61 +42,65 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Returned:
-    """What an engine returned: corpus rows ``(q, k)``, NONE where there were fewer; its bytes and seconds."""
+    """What an engine returned."""
 
-    rows_qk: Ints
-    held: tuple[Held, ...]
+    rows_qk: Ints  #: corpus rows, NONE where there were fewer
+    held: tuple[Held, ...]  #: its bytes
     seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """The same search over the variant's codes here. by_k: expected overlap per query, least and most, for each k."""
+    """The same search over the variant's codes here."""
 
-    search: Search
-    queries_qd: Floats
-    hits: Hits
-    by_k: dict[int, tuple[Floats, Floats, Floats]]
+    deep: DeepSearch
+    by_k: dict[int, PerQuery]  #: expected overlap of each query, with its tie bounds
     ledger: Ledger
 
 
 def evaluate_engine(
     bench: Bench, pairing: Pairing, seed: int, settings: Settings, advance: Callable[[], None] = lambda: None
 ) -> Cell:
-    """One engine on one dataset: a row of ``metrics`` for each k, what it holds as ``ledger``.
+    """Evaluate one engine on one dataset: a row of ``metrics`` for each k, what it holds as ``ledger``.
 
-    Raises NotApplicableError where the engine is not installed or refuses the setting. ``advance`` is called twice.
+    Args:
+        advance: called twice on the way, for a progress bar.
+
+    Raises:
+        NotApplicableError: the engine is not installed, or refuses the setting.
     """
+    n = bench.data.corpus.n
     returned = run_engine(bench, pairing, seed, max(settings.k))
     advance()
     predicted = predict(bench, pairing.variant, seed, settings)
+    bytes_each = _bytes(predicted.ledger.bytes_per_vector(n), returned.held, n)
+    about = {"version": pairing.engine.version, "repeats": pairing.engine.repeats, **bytes_each}
     rows, per_query = [], []
-    for k in settings.k:
-        obtained_q = overlaps(bench, returned.rows_qk[:, :k], k)
-        agreed_q, shortfall = agreement(predicted, returned.rows_qk[:, :k])
-        expected_q, low_q, high_q = predicted.by_k[k]
+    for k, expected in predicted.by_k.items():
+        rows_qk = returned.rows_qk[:, :k]
+        agreed_q, shortfall = agreement(predicted.deep, rows_qk)
         each = {
-            "predicted": expected_q,
-            "predicted_low": low_q,
-            "predicted_high": high_q,
-            "obtained": obtained_q,
+            "predicted": expected.values_q,
+            "predicted_low": expected.low_q,
+            "predicted_high": expected.high_q,
+            "obtained": overlaps(bench, rows_qk, k),
             "agreement": agreed_q,
         }
         per_query.append(pd.DataFrame({"query": bench.data.query_ids, "k": k, **each}))
-        row = {"k": k, **{name: mean(values_q) for name, values_q in each.items()}, "shortfall": shortfall}
-        row["absent"] = float(np.count_nonzero(returned.rows_qk[:, :k] == NONE)) / returned.rows_qk[:, :k].size
-        rows.append(row | _difference(bench, obtained_q - expected_q) | {"n_queries": len(obtained_q)})
-    about = {"version": pairing.engine.version, "repeats": pairing.engine.repeats}
-    metrics = pd.DataFrame([row | about | _bytes(predicted.ledger, returned.held, bench.data.corpus.n) for row in rows])
-    held = pd.DataFrame([vars(each) for each in returned.held], columns=HELD)
+        means = {name: mean(values_q) for name, values_q in each.items()}
+        counts = {"absent": float(np.mean(rows_qk == NONE)), "n_queries": len(rows_qk)}
+        difference = _difference(bench, each["obtained"] - expected.values_q)
+        rows.append({"k": k, **means, "shortfall": shortfall, **counts, **difference, **about})
+    held = pd.DataFrame([vars(each) for each in returned.held], columns=["item", "place", "codes", "bytes"])
     advance()
-    return Cell(metrics, held, pd.concat(per_query, ignore_index=True), pd.DataFrame(), returned.seconds)
+    return Cell(pd.DataFrame(rows), held, pd.concat(per_query, ignore_index=True), pd.DataFrame(), returned.seconds)
 
 
 def run_engine(bench: Bench, pairing: Pairing, seed: int, k: int) -> Returned:
-    """Build, search and close. A query that is a corpus row asks for one more and leaves its own row out, by id.
+    """Build the engine, search it and close it.
 
-    The generator is the one that the variant's quantizer gets: a rotation drawn by the same rule is the same.
+    A query that is a corpus row asks for one more and leaves its own row out. The generator is the one that the
+    variant's quantizer gets, so a rotation drawn by the same rule is the same.
     """
     data, own = bench.data, bench.data.exclude_q
     pairing.engine.load()
@@ -118,42 +119,39 @@ def run_engine(bench: Bench, pairing: Pairing, seed: int, k: int) -> Returned:
     _check(places_qk, len(data.queries_qd), data.corpus.n, pairing.engine.engine)
     rows_qk = np.where(places_qk == NONE, NONE, order_n[places_qk])
     if own is not None:
-        rows_qk = np.array([without(rows_k, row) for rows_k, row in zip(rows_qk, own, strict=True)])
+        rows_qk = without_own(rows_qk, own)
     return Returned(rows_qk, held, {"build": built - started, "search": searched - built})
 
 
-def without(rows_k: Ints, row: int) -> Ints:
-    """The list less ``row``, or less its last entry where ``row`` is not in it."""
-    kept_k = rows_k != row if row != NONE else np.ones(len(rows_k), dtype=bool)
-    return rows_k[kept_k][: len(rows_k) - 1]
+def without_own(rows_qk: Ints, own_q: Ints) -> Ints:
+    """The lists less each query's own row, or less their last entry where the own row is not in them."""
+    kept_qk = (rows_qk != own_q[:, None]) | (own_q[:, None] == NONE)
+    kept_qk[:, -1] &= ~kept_qk.all(axis=1)
+    return rows_qk[kept_qk].reshape(len(rows_qk), -1)
 
 
 def _check(places_qk: Ints, q: int, n: int, engine: str) -> None:
-    """An engine that returns a row twice, or one that it was not given, was not understood here."""
-    if len(places_qk) != q or places_qk.min(initial=0) < NONE or places_qk.max(initial=0) >= n:
-        raise VqbenchError(f"{engine} returned ids that it was not given: a fault of its adapter in vqbench/backends")
+    """Raise VqbenchError where an engine returns a row twice, or one that it was not given."""
     sorted_qk = np.sort(places_qk, axis=1)
-    if ((np.diff(sorted_qk, axis=1) == 0) & (sorted_qk[:, 1:] != NONE)).any():
-        raise VqbenchError(f"{engine} returned a row twice for one query: a fault of its adapter in vqbench/backends")
+    if len(places_qk) != q or places_qk.min(initial=0) < NONE or places_qk.max(initial=0) >= n:
+        fault = "ids that it was not given"
+    elif ((np.diff(sorted_qk, axis=1) == 0) & (sorted_qk[:, 1:] != NONE)).any():
+        fault = "a row twice for one query"
+    else:
+        return
+    raise VqbenchError(f"{engine} returned {fault}: this is a fault of its adapter in vqbench/evaluation/backends")
 
 
 def predict(bench: Bench, variant: Variant, seed: int, settings: Settings) -> Predicted:
     """Fit, encode and search the variant as a run does, without rescoring."""
-    data = bench.data
+    data, truth = bench.data, bench.truth
     codec = variant.fit(data.sample(variant.calibration or settings.calibration, seed, variant.draw), seed)
-    encoded = encode_corpus(codec, data.corpus, [])
-    sides = meet(codec, data.queries_qd, encoded.codes, variant.similarity)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure)
-    hits = search.top(sides.queries_qd, max(settings.k))
-    code_f = search.pairs(sides.queries_qd, bench.truth.query_f, bench.truth.row_f)
-    unknown = np.full(hits.ids_qk.shape, np.nan), np.full(len(hits.ids_qk), np.nan)  # overlap asks for no true scores
-    by_k = {}
-    for view in views(bench, replace(settings, oversample=[0]), Found(hits, code_f, *unknown)):
-        found = Overlap().measure(view)
-        assert found.low_q is not None
-        assert found.high_q is not None
-        by_k[view.k] = (found.values_q, found.low_q, found.high_q)
-    return Predicted(search, sides.queries_qd, hits, by_k, codec.ledger())
+    codes = encode_corpus(codec, data.corpus, []).codes
+    deep = DeepSearch.of_codes(bench.search, codec, codes, variant.similarity, data.queries_qd, max(settings.k))
+    code_f = deep.scores(truth.query_f, truth.row_f)
+    unknown = np.full(deep.hits.ids_qk.shape, np.nan), np.full(len(data.query_ids), np.nan)  # overlap needs no scores
+    found = views(bench, replace(settings, oversample=[0]), deep.hits, code_f, *unknown)
+    return Predicted(deep, {view.k: Overlap().measure(view) for view in found}, codec.ledger())
 
 
 def overlaps(bench: Bench, rows_qk: Ints, k: int) -> Floats:
@@ -166,27 +164,25 @@ def overlaps(bench: Bench, rows_qk: Ints, k: int) -> Floats:
     return hit_qk.sum(axis=1) / k
 
 
-def agreement(predicted: Predicted, rows_qk: Ints) -> tuple[Floats, float]:
-    """Of each query's returned rows, the share that a list of the prediction could hold too, ties broken as one likes.
+def agreement(deep: DeepSearch, rows_qk: Ints) -> tuple[Floats, float]:
+    """Compare the returned rows with the prediction's.
 
-    And how far below the prediction's k-th best score the worst returned row lies: next to nothing where only
-    rounding parts the two.
+    Returns:
+        Of each query's returned rows, the share that the prediction's list could hold too, ties broken in any way.
+        And how far below the prediction's k-th best score the worst returned row lies: next to nothing where only
+        rounding parts the two.
     """
     q, k = rows_qk.shape
-    there_qk = rows_qk != NONE
+    present_qk = rows_qk != NONE
     score_qk = np.full((q, k), -np.inf)
-    query_f = np.repeat(np.arange(q), there_qk.sum(axis=1))
-    score_qk[there_qk] = predicted.search.pairs(predicted.queries_qd, query_f, rows_qk[there_qk])
-    listed_qk = predicted.hits.scores_qk[:, :k]
+    query_f = np.repeat(np.arange(q), present_qk.sum(axis=1))
+    score_qk[present_qk] = deep.scores(query_f, rows_qk[present_qk])
+    listed_qk = deep.hits.scores_qk[:, :k]
     last_q = listed_qk[:, -1:]
-    room_q = k - _count(listed_qk > last_q)
-    agreed_q = _count(score_qk > last_q) + np.minimum(_count(score_qk == last_q), room_q)
-    below_qk = np.where(there_qk, np.maximum(last_q - score_qk, 0), 0)
+    places_q = k - (listed_qk > last_q).sum(axis=1)
+    agreed_q = (score_qk > last_q).sum(axis=1) + np.minimum((score_qk == last_q).sum(axis=1), places_q)
+    below_qk = np.where(present_qk, np.maximum(last_q - score_qk, 0), 0)
     return agreed_q / k, float(below_qk.max(initial=0))
-
-
-def _count(which_qk: Bools) -> Ints:
-    return np.count_nonzero(which_qk, axis=1)
 
 
 def _difference(bench: Bench, difference_q: Floats) -> dict[str, float]:
@@ -196,10 +192,12 @@ def _difference(bench: Bench, difference_q: Floats) -> dict[str, float]:
     return {"difference": found.mean, "ci_low": found.low, "ci_high": found.high}
 
 
-def _bytes(ledger: Ledger, held: Sequence[Held], n: int) -> dict[str, float]:
-    """Bytes for each vector: by the ledger (and once for all), of the engine's codes, of all that it holds."""
-    places = {place: [each.bytes for each in held if each.place == place] for place in ("disk", "memory")}
-    coded = [each.bytes for each in held if each.codes]
-    found = {"bytes_codes": coded, "bytes_disk": places["disk"], "bytes_memory": places["memory"]}
-    reported = {name: sum(sizes) / n if sizes else np.nan for name, sizes in found.items()}
-    return {"bytes_predicted": ledger.total("vector"), "bytes_once": ledger.total("once"), **reported}
+def _bytes(predicted: float, held: Sequence[Held], n: int) -> dict[str, float]:
+    """Bytes for each vector: by the ledger, of the engine's codes, of all that it holds."""
+    reported = {
+        "bytes_codes": [each.bytes for each in held if each.codes],
+        "bytes_disk": [each.bytes for each in held if each.place == "disk"],
+        "bytes_memory": [each.bytes for each in held if each.place == "memory"],
+    }
+    sizes = {name: sum(sizes) / n if sizes else np.nan for name, sizes in reported.items()}
+    return {"bytes_predicted": predicted, **sizes}

@@ -3,145 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from vqbench.errors import NotApplicableError
 from vqbench.evaluation.bench import Bench
+from vqbench.evaluation.deep_search import DeepSearch
 from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
 from vqbench.quantizers.base import Codec, Similarity, decode_checked, encode_checked
-from vqbench.search.similarity import CodeBlocks, meet
-from vqbench.search.tie_order import sorted_by_id, top_by_id
-from vqbench.search.topk import Hits, Search
+from vqbench.search.topk import Hits
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
 _LISTED = 10
 
 
-@dataclass(frozen=True)
-class Answered:
-    """One deep search of the codes, for all queries and, behind them, the example row.
+def take_samples(
+    bench: Bench, codec: Codec, encoded: Encoded, similarity: Similarity, deep: DeepSearch, worst: Sequence[int] = ()
+) -> pd.DataFrame:
+    """Take tidy rows ``kind, id, index, other, value, code``.
 
-    queries_qd: ``(queries + 1, w)``, as ``search`` takes them. hits: of each, or of the queries alone where the
-    example cannot find so many rows.
+    - vector: value = component ``index`` of the example row as the quantizer gets it, code = what is stored.
+    - balance: value = share of ones in bit ``index``.
+    - pair: value = float cosine, code = the code's score, index = true rank or nothing for a row drawn at random.
+    - nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs.
+    - worst: the same for the queries numbered in ``worst``; worst_float: what float search lists for them.
     """
-
-    search: Search
-    queries_qd: Floats
-    hits: Hits
-
-
-def ask(bench: Bench, codec: Codec, codes: CodeBlocks, similarity: Similarity, deepest: int) -> Answered:
-    """Search the codes for all queries, and for the example in the same pass: figures show its list."""
     data = bench.data
     example_1d = data.corpus.take(np.array([bench.example]))
-    sides = meet(codec, np.concatenate([data.queries_qd, example_1d]), codes, similarity)
-    own_q = np.full(len(data.query_ids), -1) if data.exclude_q is None else data.exclude_q
-    own_q = np.append(own_q, bench.example)
-    search = replace(bench.search, rows=sides.rows, measure=sides.measure, exclude_q=own_q)
-    # The example is left out of its own list, so it may not find as many rows as the queries do.
-    count = len(own_q) - (deepest == data.corpus.n)
-    hits = replace(search, exclude_q=own_q[:count]).top(sides.queries_qd[:count], deepest)
-    return Answered(search, sides.queries_qd, hits)
-
-
-def take_samples(
-    bench: Bench, codec: Codec, encoded: Encoded, answered: Answered, worst: Sequence[int] = ()
-) -> pd.DataFrame:
-    """Tidy rows ``kind, id, index, other, value, code``.
-
-    vector: value = component ``index`` of the example row as the quantizer gets it, code = what is
-    stored. balance: value = share of ones in bit ``index``. pair: value = float cosine, code = the
-    code's score, index = true rank or nothing for a row drawn at random.
-    nearest: rank ``index`` of the example's list is row ``other``; value and code as for pairs. worst: the same for
-    the queries numbered in ``worst``; worst_float: what float search lists for them.
-    """
-    data, search, example = bench.data, bench.search, bench.example
-    vector_d = data.corpus.take(np.array([example]))[0]
+    query_f, row_f, rank_f = _pairs(bench)
     frames = [
         _frame(
             "vector",
-            data.ids[example],
+            data.ids[bench.example],
             index=np.arange(codec.core.d),
-            value=codec.project(vector_d[None, :])[0],
-            code=_stored(codec.core, encode_checked(codec, vector_d[None, :]))[0],
-        )
-    ]
-    if encoded.balance_d is not None:
-        frames.append(_frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
-
-    query_f, row_f, rank_f = _pairs(bench)
-    frames.append(
+            value=codec.project(example_1d)[0],
+            code=_stored(codec.core, encode_checked(codec, example_1d))[0],
+        ),
         _frame(
             "pair",
             named(data.query_ids, query_f),
             index=rank_f,
             other=named(data.ids, row_f),
-            value=search.pairs(data.queries_qd, query_f, row_f),
-            code=answered.search.pairs(answered.queries_qd, query_f, row_f),
-        )
-    )
-
-    frames += _lists(bench, answered, list(worst))
+            value=bench.search.pairs(data.queries_qd, query_f, row_f),
+            code=deep.scores(query_f, row_f),
+        ),
+    ]
+    if encoded.balance_d is not None:
+        frames.insert(1, _frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
+    if k := min(_LISTED, data.corpus.n - 1):
+        like = replace(bench.search, exclude_q=np.array([bench.example]))
+        alone = DeepSearch.of_codes(like, codec, encoded.codes, similarity, example_1d, k)
+        frames += _lists(bench, "nearest", [data.ids[bench.example]], example_1d, alone.lists([0], k, data.ids))
+    if k and worst:
+        names, queries_qd = named(data.query_ids, np.array(worst)), data.queries_qd[worst]
+        true = DeepSearch(bench.search, data.queries_qd, bench.truth.hits).lists(worst, k, data.ids)
+        frames += _lists(bench, "worst", names, queries_qd, deep.lists(worst, k, data.ids))
+        frames += [each.assign(code=np.nan) for each in _lists(bench, "worst_float", names, queries_qd, true)]
     return pd.concat(frames, ignore_index=True)
 
 
-def _lists(bench: Bench, answered: Answered, worst: list[int]) -> list[pd.DataFrame]:
-    """The nearest rows of the example and of the worst queries, equal scores by id."""
-    data, k = bench.data, min(_LISTED, bench.data.corpus.n - 1)
-    if k < 1:
-        return []
-    at = np.array([len(data.query_ids), *worst])  # the example stands behind the queries
-    coded = _by_id(bench, answered, at, k)
-    queries_qd = np.concatenate([data.corpus.take(np.array([bench.example])), data.queries_qd[worst]])
-    names = [data.ids[bench.example], *named(data.query_ids, at[1:])]
-    kinds = ["nearest"] + ["worst"] * len(worst)
-    query_f = np.repeat(np.arange(len(names)), k)
-    cosine_qk = bench.search.pairs(queries_qd, query_f, coded.ids_qk.ravel()).reshape(coded.ids_qk.shape)
-    found = [
-        _frame(kind, name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=cosine_k, code=scores_k)
-        for kind, name, ids_k, cosine_k, scores_k in zip(
-            kinds, names, coded.ids_qk, cosine_qk, coded.scores_qk, strict=True
-        )
+def _lists(bench: Bench, kind: str, names: Sequence[str], queries_qd: Floats, hits: Hits) -> list[pd.DataFrame]:
+    """The listed rows of each query, with float cosine and code score."""
+    q, k = hits.ids_qk.shape
+    cosine_qk = bench.search.pairs(queries_qd, np.repeat(np.arange(q), k), hits.ids_qk.ravel()).reshape(q, k)
+    return [
+        _frame(kind, name, index=np.arange(1, k + 1), other=named(bench.data.ids, ids_k), value=cosine_k, code=scores_k)
+        for name, ids_k, cosine_k, scores_k in zip(names, hits.ids_qk, cosine_qk, hits.scores_qk, strict=True)
     ]
-    if worst:
-        true = _by_id(bench, Answered(bench.search, data.queries_qd, bench.truth.hits), at[1:], k)
-        found += [
-            _frame("worst_float", name, index=np.arange(1, k + 1), other=named(data.ids, ids_k), value=scores_k)
-            for name, ids_k, scores_k in zip(names[1:], true.ids_qk, true.scores_qk, strict=True)
-        ]
-    return found
-
-
-def _by_id(bench: Bench, answered: Answered, at: Ints, k: int) -> Hits:
-    """The best ``k`` of the queries numbered ``at``, equal scores by id.
-
-    From the deep search where it listed every row that ties with the k-th, which spares a pass over the corpus.
-    """
-    hits, ids = answered.hits, bench.data.ids
-    rows_ak, scores_ak = np.empty((len(at), k), dtype=np.int64), np.empty((len(at), k))
-    whole = np.zeros(len(at), dtype=bool)
-    if hits.ids_qk.shape[1] >= k:
-        there = at < len(hits.ids_qk)
-        some = np.where(there, at, 0)
-        edge = hits.scores_qk[some, k - 1]
-        whole = there & ((hits.scores_qk[some, -1] < edge) | (hits.dropped_ties_q[some] == 0))
-        for each in np.flatnonzero(whole):
-            near = hits.scores_qk[at[each]] >= edge[each]
-            found = sorted_by_id(hits.ids_qk[at[each]][near], hits.scores_qk[at[each]][near], ids)
-            rows_ak[each], scores_ak[each] = found[0][:k], found[1][:k]
-    if not whole.all():
-        left = at[~whole]
-        own_q = np.append(np.full(len(bench.data.query_ids), -1), bench.example)
-        if bench.data.exclude_q is not None:
-            own_q[:-1] = bench.data.exclude_q
-        found = top_by_id(replace(answered.search, exclude_q=own_q[left]), answered.queries_qd[left], k, ids)
-        rows_ak[~whole], scores_ak[~whole] = found.ids_qk, found.scores_qk
-    return Hits(rows_ak, scores_ak, np.zeros(len(at), dtype=np.int64))
 
 
 def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:

@@ -1,4 +1,4 @@
-"""What is measured, and how."""
+"""The settings of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from vqbench.metrics.base import Metric
 
 @dataclass(frozen=True)
 class Settings:
-    """k: ranks. oversample: 0 = no rescoring, else k * oversample candidates are put in float order.
+    """What is measured, and how.
 
-    calibration: at most so many corpus rows are given to ``fit``. block_mb bounds the memory of a
-    block of scores; no result depends on it. getsizeof: put the seed notebook's sizes into the ledger.
+    Raises:
+        VqbenchError: a number is out of its range, or given twice.
     """
 
-    k: Sequence[int]
-    oversample: Sequence[int]
+    k: Sequence[int]  #: ranks
+    oversample: Sequence[int]  #: 0: no rescoring, else k * oversample candidates are put in float order
     metrics: Sequence[Metric]
-    calibration: int = 100_000
-    block_mb: float = 64
-    getsizeof: bool = False
+    calibration: int = 100_000  #: at most so many corpus rows are given to ``fit``
+    block_mb: float = 64  #: bounds the memory of a block of scores; no result depends on it
+    getsizeof: bool = False  #: put the seed notebook's sizes into the ledger
 
     def __post_init__(self) -> None:
         for name, values, least in (("k", self.k, 1), ("oversample", self.oversample, 0)):
@@ -45,5 +45,5 @@ class Settings:
             )
 
     def fetched(self, k: int, oversample: int, findable: int) -> int:
-        """How many candidates the code search fetches."""
+        """Return how many candidates the code search fetches."""
         return min(findable, k * max(1, oversample))

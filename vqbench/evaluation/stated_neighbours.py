@@ -10,7 +10,7 @@ import numpy as np
 from vqbench.datasets.base import Data
 from vqbench.datasets.stated_neighbours import Given
 from vqbench.evaluation.bench import Bench
-from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_norms
+from vqbench.numerics.arrays import Bools, Ints, block_rows, blocks, row_norms
 from vqbench.search.scorers import Cosine
 from vqbench.storage.vectors import Vectors
 
@@ -21,29 +21,36 @@ _COSINE, _EUCLIDEAN, _INNER = ("angular", "cosine"), ("euclidean", "l2"), ("dot"
 _UNIT = 1e-5
 
 
-def agreement(data: Data, bench: Callable[[], Bench]) -> dict[str, Any] | None:
-    """What meta.json says of the nearest rows that the file states; None where it states none.
+def agreement(data: Data, opened: Callable[[], Bench | Exception]) -> dict[str, Any] | None:
+    """Compare the nearest rows that a file states with ours.
 
     A neighbour is right if its true cosine is at least our k-th best less ``tolerance``, and no other entry of its
-    query names the same row; so rows that tie count as right in any order. k: the depth of our search or of the
-    file's lists, whichever is less. ``bench`` opens the search, and is called only where the two mean the same.
+    query names the same row; so rows that tie count as right in any order. k is the depth of our search or of the
+    file's lists, whichever is less.
 
-    tolerance: both cosines were once compared as products of float32, each within ``Cosine.error`` of the true one,
-    which also covers the rounding of rows and of stored distances. So a file that is right may prefer a row whose
+    The tolerance: both cosines were once compared as products of float32, each within ``Cosine.error`` of the true
+    one, which also covers the rounding of rows and of stored distances. So a file that is right may prefer a row whose
     cosine is lower by two such errors. A squared Euclidean distance of unit vectors is 2 - 2 cos and is summed from
     terms twice as large: four. Lengths that differ from 1 by at most e move what such a distance says of a cosine
     by at most 2 e, for each of the two.
+
+    Args:
+        opened: the search, or why there is none; called only where the file's distance ranks as ours does.
+
+    Returns:
+        What meta.json says of it; None where the file states no neighbours, or there is no search.
     """
     given = data.given
     if given is None:
         return None
-    obstacle, off = given.obstacle, 0.0
-    if not obstacle:
-        obstacle, off = _ranks_otherwise(data.corpus, given)
+    obstacle, off = (given.obstacle, 0.0) if given.obstacle else _ranks_otherwise(data.corpus, given)
     if obstacle:
         return {"checked": False, "sentence": f"neighbors in the file were not compared with ours: {obstacle}"}
     tolerance = (4 if given.distance in _EUCLIDEAN else 2) * Cosine().error(data.corpus.d) + 4 * off
-    return {"checked": True, "distance": given.distance, "tolerance": tolerance, **_compared(given, bench(), tolerance)}
+    bench = opened()
+    if isinstance(bench, Exception):
+        return None
+    return {"checked": True, "distance": given.distance, "tolerance": tolerance, **_compared(given, bench, tolerance)}
 
 
 def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
@@ -59,10 +66,8 @@ def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
     off = float(np.abs(given.lengths_q - 1).max(initial=0))
     for start, stop in blocks(corpus.n, block_rows(corpus.d, _BLOCK)):
         if off > _UNIT:
-            break
+            return f"they were found by {name} distance of vectors that are not of unit length, ours by cosine", off
         off = max(off, float(np.abs(row_norms(corpus.raw(start, stop)) - 1).max()))
-    if off > _UNIT:
-        return f"they were found by {name} distance of vectors that are not of unit length, ours by cosine", off
     return "", off
 
 
@@ -74,69 +79,59 @@ def _compared(given: Given, bench: Bench, tolerance: float) -> dict[str, Any]:
     true_qk = bench.search.pairs(data.queries_qd, query_f, rows_qk.ravel()).reshape(rows_qk.shape)
     right_qk = (true_qk >= best_qk[:, k - 1 : k] - tolerance) & _first_of_each(rows_qk)
     wrong_q = np.flatnonzero(~right_qk.all(axis=1))
-    found: dict[str, Any] = {
+    numbers_q = given.at_q if given.at_q is not None else np.arange(len(rows_qk))
+    first = None
+    if len(wrong_q):
+        query = int(wrong_q[np.argmin(numbers_q[wrong_q])])  # the first one in the file, in any order of the draw
+        rank = int(np.flatnonzero(~right_qk[query])[0])
+        first = {
+            "query": int(numbers_q[query]),
+            "place": rank,
+            "row": int(rows_qk[query, rank]),
+            "cosine": float(true_qk[query, rank]),
+            "least": float(best_qk[query, k - 1]),
+        }
+    outcome: dict[str, Any] = {
         "k": k,
         "queries": len(rows_qk),
         "entries": rows_qk.size,
         "right": int(right_qk.sum()),
         "queries_with_wrong": len(wrong_q),
-        "first_wrong": None,
+        "first_wrong": first,
         "distances_off": None,
     }
-    at_q = given.at_q if given.at_q is not None else np.arange(len(rows_qk))
-    if len(wrong_q):
-        at = int(wrong_q[np.argmin(at_q[wrong_q])])  # the first one in the file, whatever the order of the draw
-        rank = int(np.flatnonzero(~right_qk[at])[0])
-        found["first_wrong"] = {
-            "query": int(at_q[at]),
-            "place": rank,
-            "row": int(rows_qk[at, rank]),
-            "cosine": float(true_qk[at, rank]),
-            "least": float(best_qk[at, k - 1]),
-        }
-    stated_qk = _stated_cosines(given, k)
-    if stated_qk is not None:
-        off_qk = np.abs(stated_qk - true_qk)
-        found["distances_off"] = float(off_qk.max()) if np.isfinite(off_qk).all() else None
-        found["distances_right"] = bool((off_qk <= tolerance).all())  # a NaN is not
-    return {**found, "sentence": _sentence(found)}
+    # The cosines that the file's distances stand for; conventions differ for inner products.
+    if given.distances_qk is not None and given.distance not in _INNER:
+        distances_qk = np.asarray(given.distances_qk[:], dtype=np.float64)[:, :k]
+        off_qk = np.abs(1 - (distances_qk if given.distance in _COSINE else distances_qk**2 / 2) - true_qk)
+        outcome["distances_off"] = float(off_qk.max()) if np.isfinite(off_qk).all() else None
+        outcome["distances_right"] = bool((off_qk <= tolerance).all())  # a NaN is not
+    return {**outcome, "sentence": _sentence(outcome)}
 
 
 def _first_of_each(rows_qk: Ints) -> Bools:
     """Whether an entry is the first of its query that names this row, ``(q, k)``."""
-    order_qk = np.argsort(rows_qk, axis=1, kind="stable")
-    sorted_qk = np.take_along_axis(rows_qk, order_qk, axis=1)
-    new_qk = np.ones(rows_qk.shape, dtype=bool)
-    new_qk[:, 1:] = sorted_qk[:, 1:] != sorted_qk[:, :-1]
-    first_qk = np.empty(rows_qk.shape, dtype=bool)
-    np.put_along_axis(first_qk, order_qk, new_qk, axis=1)
-    return first_qk
+    named_f = (rows_qk + np.arange(len(rows_qk))[:, None] * (rows_qk.max(initial=0) + 1)).ravel()
+    first_f = np.zeros(rows_qk.size, dtype=bool)
+    first_f[np.unique(named_f, return_index=True)[1]] = True
+    return first_f.reshape(rows_qk.shape)
 
 
-def _stated_cosines(given: Given, k: int) -> Floats | None:
-    """The cosines that the file's distances stand for, ``(q, k)``; conventions differ for inner products."""
-    if given.distances_qk is None or given.distance in _INNER:
-        return None
-    distances_qk = np.asarray(given.distances_qk[:], dtype=np.float64)[:, :k]
-    return 1 - (distances_qk if given.distance in _COSINE else distances_qk**2 / 2)
-
-
-def _sentence(found: dict[str, Any]) -> str:
-    k, entries, right, first = found["k"], found["entries"], found["right"], found["first_wrong"]
-    said = f"neighbors in the file: all {entries:,} are in our top {k}, as far as float32 can tell"
+def _sentence(outcome: dict[str, Any]) -> str:
+    k, entries, right, first = (outcome[key] for key in ("k", "entries", "right", "first_wrong"))
+    text = f"neighbors in the file: all {entries:,} are in our top {k}, as far as float32 can tell"
     if first is not None:
         percent = min(99.999, 100 * right / entries)  # never a round 100 for less than all
-        said = (
-            f"neighbors in the file: {percent:.{1 if percent < 99.9 else 3}f} % of {entries:,} are in our top {k}, "
-            f"{found['queries_with_wrong']:,} of {found['queries']:,} queries disagree. The first is query "
-            f"{first['query']}: at place {first['place']} it has row {first['row']} "
-        )
+        wrong = "for a second time"
         if first["cosine"] < first["least"]:
-            said += f"of cosine {first['cosine']:.6f}; our top {k} ends at {first['least']:.6f}"
-        else:
-            said += "for a second time"
-    if found.get("distances_right") is False:
-        off = found["distances_off"]
-        said += ". The distances are not those of these rows: "
-        said += "some are no finite numbers" if off is None else f"as cosines they are off by up to {off:.3g}"
-    return said
+            wrong = f"of cosine {first['cosine']:.6f}; our top {k} ends at {first['least']:.6f}"
+        text = (
+            f"neighbors in the file: {percent:.{1 if percent < 99.9 else 3}f} % of {entries:,} are in our top {k}, "
+            f"{outcome['queries_with_wrong']:,} of {outcome['queries']:,} queries disagree. The first is query "
+            f"{first['query']}: at place {first['place']} it has row {first['row']} {wrong}"
+        )
+    if outcome.get("distances_right") is False:
+        off = outcome["distances_off"]
+        how = "some are no finite numbers" if off is None else f"as cosines they are off by up to {off:.3g}"
+        text += f". The distances are not those of these rows: {how}"
+    return text

@@ -30,8 +30,8 @@ _ARRAYS = ("ids", "scores", "dropped", "tied_query", "tied_row")
 class Truth:
     """The float top k of each query, and the documents that metrics ask about.
 
-    The flat arrays are sorted by query, then true score and priority: every row that reaches the k-th
-    true score, however many, and every judged row. placed: their places in the float ranking.
+    The flat arrays (``_f``) are sorted by query, then true score and priority: every row that reaches the k-th true
+    score, however many, and every judged row.
     """
 
     hits: Hits
@@ -39,19 +39,24 @@ class Truth:
     row_f: Ints
     true_f: Floats
     gain_f: Floats
-    placed: Placement
+    placed: Placement  #: places of the documents in the float ranking
 
 
 def find_truth(data: Data, k: int, *, search: Search, cache: Path | None, cache_mb: float = 2048) -> Truth:
-    """Exact cosines over all rows, or the same from the cache. ``search`` is a cosine search of the corpus."""
+    """Compute exact cosines over all rows, or read the same from the cache.
+
+    Args:
+        search: a cosine search of the corpus.
+        cache: the folder of the cache; None: no cache.
+        cache_mb: the files unused for longest are removed beyond this size.
+    """
     path = None if cache is None else cache / f"truth-{_key(data, k)}.npz"
     stored: dict[str, Any] | None = _read(path)
     if stored is None:
         hits = search.top(data.queries_qd, k)
         tied = np.flatnonzero(hits.dropped_ties_q)
         query_f, row_f, _ = search.at_least(data.queries_qd, tied, hits.scores_qk[:, -1])
-        found: tuple[np.ndarray, ...] = (hits.ids_qk, hits.scores_qk, hits.dropped_ties_q, query_f, row_f)
-        stored = dict(zip(_ARRAYS, found, strict=True))
+        stored = dict[str, Any](zip(_ARRAYS, (*vars(hits).values(), query_f, row_f), strict=True))
         if path is not None:
             _write(path, stored, cache_mb)
     hits = Hits(stored["ids"], stored["scores"], stored["dropped"])
@@ -60,25 +65,23 @@ def find_truth(data: Data, k: int, *, search: Search, cache: Path | None, cache_
 
 def _with_documents(data: Data, hits: Hits, tied_query_f: Ints, tied_row_f: Ints, search: Search) -> Truth:
     q, k = hits.ids_qk.shape
-    query = [np.repeat(np.arange(q), k), tied_query_f]
-    row = [hits.ids_qk.ravel(), tied_row_f]
-    if data.qrels is not None:
-        query.append(data.qrels.query_f)
-        row.append(data.qrels.row_f)
-    pair_f = np.unique(np.concatenate(query) * data.corpus.n + np.concatenate(row))
-    query_f, row_f = np.divmod(pair_f, data.corpus.n)
+    n, qrels = data.corpus.n, data.qrels
+    pairs = [np.repeat(np.arange(q), k) * n + hits.ids_qk.ravel(), tied_query_f * n + tied_row_f]
+    if qrels is not None:
+        pairs.append(qrels.query_f * n + qrels.row_f)
+    pair_f = np.unique(np.concatenate(pairs))
+    gain_f = np.zeros(len(pair_f))
+    if qrels is not None:
+        gain_f[np.searchsorted(pair_f, pairs[-1])] = qrels.gain_f
+    query_f, row_f = np.divmod(pair_f, n)
     if data.exclude_q is not None:  # a query's own row may be judged, but it is never found
         kept_f = data.exclude_q[query_f] != row_f
-        query_f, row_f = query_f[kept_f], row_f[kept_f]
+        query_f, row_f, gain_f = query_f[kept_f], row_f[kept_f], gain_f[kept_f]
     true_f = search.pairs(data.queries_qd, query_f, row_f)
     assert search.priority_n is not None
     order_f = np.lexsort((search.priority_n[row_f], -true_f, query_f))
     query_f, row_f, true_f = query_f[order_f], row_f[order_f], true_f[order_f]
-    gain_f = np.zeros(len(query_f))
-    if data.qrels is not None:
-        judged = dict(zip(zip(data.qrels.query_f, data.qrels.row_f, strict=True), data.qrels.gain_f, strict=True))
-        gain_f = np.array([judged.get(pair, 0.0) for pair in zip(query_f, row_f, strict=True)])
-    return Truth(hits, query_f, row_f, true_f, gain_f, place(hits, query_f, true_f))
+    return Truth(hits, query_f, row_f, true_f, gain_f[order_f], place(hits, query_f, true_f))
 
 
 def _key(data: Data, k: int) -> str:
@@ -91,12 +94,12 @@ def _read(path: Path | None) -> dict[str, np.ndarray] | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in _ARRAYS}
+            arrays = {name: stored[name] for name in _ARRAYS}
     except Exception:  # whatever is wrong with a cache file, the remedy is to compute it again
         return None
     with contextlib.suppress(OSError):  # a cache of others may be read, though not touched
         os.utime(path)
-    return found
+    return arrays
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], cache_mb: float) -> None:

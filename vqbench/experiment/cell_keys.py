@@ -15,54 +15,43 @@ from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
+from vqbench.quantizers.variant import Variant
 from vqbench.results.records import CellName
 
 
 def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence[str]) -> CellName:
-    """Of one variant. sources: what ``plugin_hashes`` gave."""
+    """Name the cell of one variant.
+
+    Args:
+        sources: what ``plugin_hashes`` gave.
+    """
     settings, spec = plan.settings, plan.variants[variant]
-    depends_on = (
-        ARITHMETIC,
-        data.fingerprint,
-        data.corpus.normalize,
-        plan.options.example,
-        spec,
-        seed,
-        tuple(settings.k),
-        tuple(settings.oversample),
-        tuple(settings.metrics),
-        settings.calibration,
-        settings.getsizeof,
-        *spec.libraries,
-        *sources,
-    )
-    return CellName(data.name, variant, seed, repr(depends_on))
+    asked = (plan.options.example, tuple(settings.oversample), tuple(settings.metrics), settings.getsizeof)
+    return CellName(data.name, variant, seed, _depends_on(plan, data, spec, seed, asked, sources))
 
 
 def engine_name(plan: Plan, data: Data, backend: str, seed: int, sources: Sequence[str]) -> CellName:
-    """Of one engine, beside the variant that predicts it."""
+    """Name the cell of one engine, beside the variant that predicts it."""
     pairing = plan.backends[backend]
-    depends_on = (
-        ARITHMETIC,
-        data.fingerprint,
-        data.corpus.normalize,
-        pairing,
-        pairing.engine.version,
-        seed,
-        tuple(plan.settings.k),
-        plan.settings.calibration,
-        *pairing.variant.libraries,
-        *sources,
+    asked = (pairing, pairing.engine.version)
+    return CellName(
+        data.name, f"backend-{backend}", seed, _depends_on(plan, data, pairing.variant, seed, asked, sources)
     )
-    return CellName(data.name, f"backend-{backend}", seed, repr(depends_on))
+
+
+def _depends_on(plan: Plan, data: Data, spec: Variant, seed: int, asked: tuple, sources: Sequence[str]) -> str:
+    shared = (ARITHMETIC, data.fingerprint, data.corpus.normalize, spec, seed)
+    return repr((*shared, tuple(plan.settings.k), plan.settings.calibration, asked, *spec.libraries, *sources))
 
 
 def plugin_hashes(folders: Sequence[Path], out: Path) -> list[str]:
-    """What the user's own quantizers are, by name and content: a file that is edited or renamed makes new cells.
+    """Hash the user's own quantizers, by name and content: a file that is edited or renamed makes new cells.
 
     Every Python file below the folders counts, and every file beside one: a codebook, say. So configs, notes and
     results in folders of their own do not, nor do hidden files, what Python caches, and tables of this run in ``out``.
-    Raises VqbenchError where one cannot be read.
+
+    Raises:
+        VqbenchError: a file cannot be read.
     """
     return [
         f"{path.relative_to(folder).as_posix()} {_hash(path)}"

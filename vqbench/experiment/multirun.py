@@ -19,7 +19,7 @@ _HOME = Path("results", ".sweeps")
 
 @contextlib.contextmanager
 def notes_folder() -> Iterator[Path]:
-    """A folder for the notes of one multirun, gone afterwards; folders of multiruns that died go first."""
+    """Make a folder for the notes of one multirun, gone afterwards; folders of multiruns that died go first."""
     folder = _HOME / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
     with contextlib.ExitStack() as held:
         held.callback(_remove_if_empty)
@@ -43,37 +43,38 @@ def _claim(folder: Path) -> Path:
 
 
 def _clear_dead() -> None:
-    if not available(_HOME):
-        return
-    for folder in _HOME.glob("*/"):
+    for folder in _HOME.glob("*/") if available(_HOME) else ():
         with claimed(_claim(folder)) as dead:
             if dead:
                 shutil.rmtree(folder, ignore_errors=True)
     remove_dead(_HOME)
 
 
-def save_note(folder: Path, job: int, note: RunRecord) -> None:
-    """Leave a multirun job's note where the whole multirun finds it."""
-    cells = [{**vars(cell), "name": vars(cell.name)} for cell in note.cells]
-    text = json.dumps({"out": str(note.out), "cells": cells, "meta": note.meta}, default=str)
-    write_atomically(folder / f"job-{job:06}.json", lambda path: write_text(path, text))
+def save_note(folder: Path, job: int, run: RunRecord) -> None:
+    """Leave what a job did where the multirun finds it; the cells themselves lie in the results folder."""
+    cells = [{**vars(record), "name": vars(record.name), "cell": None} for record in run.cells]
+    _leave(folder / f"job-{job:06}.json", json.dumps({**vars(run), "cells": cells}, default=str))
 
 
 def save_mistake(folder: Path, job: int, text: str) -> None:
-    """Leave what stopped a multirun's job; the job may run in another process, or on another machine."""
-    write_atomically(folder / f"job-{job:06}.txt", lambda path: write_text(path, text))
+    """Leave what stopped a job."""
+    _leave(folder / f"job-{job:06}.txt", text)
+
+
+def _leave(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: write_text(temporary, text))
 
 
 def load_mistakes(folder: Path) -> list[str]:
-    """What stopped jobs of a multirun, in the order of the jobs."""
+    """Return what stopped jobs of a multirun, in the order of the jobs."""
     return [path.read_text("utf-8") for path in sorted(folder.glob("job-*.txt"))]
 
 
 def load_notes(folder: Path) -> list[RunRecord]:
-    """The notes of a multirun's jobs, in the order of the jobs."""
-    notes = []
+    """Return what the jobs of a multirun did, in the order of the jobs."""
+    runs = []
     for path in sorted(folder.glob("job-*.json")):
         content = json.loads(path.read_text("utf-8"))
         cells = [CellRecord(**{**cell, "name": CellName(**cell["name"])}) for cell in content["cells"]]
-        notes.append(RunRecord(Path(content["out"]), tuple(cells), content["meta"]))
-    return notes
+        runs.append(RunRecord(Path(content["out"]), tuple(cells), content["meta"]))
+    return runs

@@ -1,9 +1,8 @@
-"""How much of the true result the code finds: overlap@k, recall@k of the nearest, share of bad queries."""
+"""How much of the true result the code finds: overlap@k, top1@k, share of bad queries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -14,20 +13,16 @@ from vqbench.numerics.arrays import Floats, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap(QueryMetric):
-    """overlap@k: the share of the k places that hold a true top-k document (often called recall@k).
+    """overlap@k: the share of float search's top k that is found (recall@k in ANN benchmarks).
 
-    Relevant is every document whose true score is at least the k-th best, all of them. With ties
-    in the code's scores the expectation over all tie-breakings is reported, and their extremes.
-    After rescoring, the k places are filled by the best of the candidates, so the overlap is
-    min(k, relevant candidates) / k; the candidates' ties make that count hypergeometric.
+    Relevant is every document whose true score is at least the k-th best. Where the code's scores tie, the expectation
+    over all tie-breakings is reported, with their extremes. After rescoring, the best candidates fill the k places, so
+    the overlap is min(k, relevant candidates) / k; ties among the candidates make that count hypergeometric.
     """
 
-    name: ClassVar[str] = "overlap"
-    label: ClassVar[str] = "overlap@k with float search"
-    unit: ClassVar[str] = "share of k"
-    lowest: ClassVar[float] = 0
-    highest: ClassVar[float] = 1
-    higher_is_better: ClassVar[bool] = True
+    name = "overlap"
+    label = "overlap@k with float search"
+    unit = "share of k"
 
     def measure(self, view: View) -> PerQuery:
         cut = view.cut(view.truth.above_f < view.k, view.coded, view.fetched)
@@ -36,63 +31,57 @@ class Overlap(QueryMetric):
 
 
 def _expected(cut: Cut, k: int) -> Floats:
-    """Expectation of min(k, sure + torn documents that get a place)."""
+    """Expectation of min(k, sure + straddling documents that get a place)."""
     expected_q = cut.expected_q.astype(np.float64)
-    for at in np.flatnonzero(cut.most_q > k):  # true ties: more relevant candidates than places
-        found = np.arange(cut.least_q[at] - cut.sure_q[at], cut.most_q[at] - cut.sure_q[at] + 1)
-        weight = _chances(found, int(cut.tied_q[at]), int(cut.torn_q[at]), int(cut.room_q[at]))
-        lost = np.maximum(0, cut.sure_q[at] + found - k)
-        expected_q[at] = min(k, expected_q[at] - weight @ lost) if cut.least_q[at] < k else k
+    for query in np.flatnonzero(cut.most_q > k):  # true ties: more relevant candidates than places
+        counts = np.arange(cut.least_q[query], cut.most_q[query] + 1) - cut.sure_q[query]
+        chances = _chances(counts, int(cut.tied_q[query]), int(cut.straddling_q[query]), int(cut.places_q[query]))
+        beyond = np.maximum(0, cut.sure_q[query] + counts - k)
+        expected_q[query] = min(k, expected_q[query] - chances @ beyond) if cut.least_q[query] < k else k
     return expected_q
 
 
-def _chances(found: Ints, tied: int, torn: int, room: int) -> Floats:
-    """Of all counts ``found`` that there can be, ascending: the chance that so many of the torn documents get a place.
+def _chances(counts: Ints, tied: int, straddling: int, places: int) -> Floats:
+    """The chance that so many of the straddling documents get a place, for all possible ``counts``, ascending.
 
-    Hypergeometric: ``room`` of ``tied`` documents are drawn, ``torn`` of which count. Each chance is that of the
-    count before times a ratio of whole numbers.
+    Hypergeometric: ``places`` of ``tied`` documents are drawn, ``straddling`` of which count. Each chance is that of
+    the count before times a ratio of whole numbers.
     """
-    before = found[:-1].astype(np.float64)
-    ratio = (torn - before) * (room - before) / ((before + 1) * (tied - torn - room + before + 1))
+    before = counts[:-1].astype(np.float64)
+    ratio = (straddling - before) * (places - before) / ((before + 1) * (tied - straddling - places + before + 1))
     logs = np.concatenate([[0.0], np.cumsum(np.log(ratio))])
     weight = np.exp(logs - logs.max())
     return weight / weight.sum()
 
 
-def _none(tied_q: Ints, torn_q: Ints, room_q: Ints) -> Floats:
-    """The chance that none of the torn documents gets a place, ``(q,)``: 1 where there are none.
+def _chance_of_none(cut: Cut) -> Floats:
+    """The chance that no straddling document gets a place, ``(q,)``: 1 where there are none.
 
-    C(tied - torn, room) / C(tied, room), a product of min(torn, room) fractions.
+    C(tied - straddling, places) / C(tied, places), a product of min(straddling, places) fractions.
     """
-    few_q, many_q = np.minimum(torn_q, room_q), np.maximum(torn_q, room_q)
-    chance_q = np.ones(len(tied_q))
+    few_q, many_q = np.sort([cut.straddling_q, cut.places_q], axis=0)
+    chance_q = np.ones(len(cut.tied_q))
     for step in range(int(few_q.max(initial=0))):
-        at_q = np.flatnonzero(step < few_q)
-        chance_q[at_q] *= np.maximum(tied_q[at_q] - many_q[at_q] - step, 0) / (tied_q[at_q] - step)
+        left_q = cut.tied_q - step
+        chance_q *= np.where(step < few_q, np.maximum(left_q - many_q, 0) / np.maximum(left_q, 1), 1)
     return chance_q
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recall(QueryMetric):
-    """recall@k of the true nearest: 1 if it (one of them, if several tie) is among the k found.
+class Top1(QueryMetric):
+    """top1@k: 1 if the true nearest (one of them, if several tie) is among the k found.
 
-    With ties in the code's scores, the probability of that. Rescoring puts it first once it is
-    among the candidates.
+    Where the code's scores tie, the probability of that. Rescoring puts the nearest first once it is a candidate.
     """
 
-    name: ClassVar[str] = "recall"
-    label: ClassVar[str] = "recall@k of the true nearest"
-    unit: ClassVar[str] = "share of queries"
-    lowest: ClassVar[float] = 0
-    highest: ClassVar[float] = 1
-    higher_is_better: ClassVar[bool] = True
+    name = "top1"
+    label = "top1@k: true nearest among the k found"
+    unit = "share of queries"
 
     def measure(self, view: View) -> PerQuery:
         cut = view.cut(view.truth.above_f == 0, view.coded, view.fetched)
-        missed_q = _none(cut.tied_q, cut.torn_q, cut.room_q)
-        sure_q = cut.sure_q > 0
         return PerQuery(
-            np.where(sure_q, 1.0, 1 - np.where(cut.torn_q > 0, missed_q, 1.0)),
+            np.where(cut.sure_q > 0, 1.0, 1 - _chance_of_none(cut)),
             (cut.least_q > 0).astype(np.float64),
             (cut.most_q > 0).astype(np.float64),
         )
@@ -100,21 +89,22 @@ class Recall(QueryMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class Worst(QueryMetric):
-    """Share of queries whose expected overlap@k is below ``threshold``: the mean hides them."""
+    """Share of queries whose expected overlap@k is below ``threshold``: the mean hides them.
+
+    >>> Worst(threshold=0.3).threshold
+    0.3
+    """
 
     threshold: float = 0.5
 
-    name: ClassVar[str] = "worst"
-    label: ClassVar[str] = "queries that lose most of their top k"
-    unit: ClassVar[str] = "share of queries"
-    lowest: ClassVar[float] = 0
-    highest: ClassVar[float] = 1
-    higher_is_better: ClassVar[bool] = False
+    name = "worst"
+    label = ">half lost"
+    unit = "share of queries"
+    higher_is_better = False
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
             raise VqbenchError(f"worst: threshold = {self.threshold}: must be above 0 and at most 1")
 
     def measure(self, view: View) -> PerQuery:
-        overlap_q = Overlap().measure(view).values_q
-        return PerQuery((overlap_q < self.threshold).astype(np.float64))
+        return PerQuery((Overlap().measure(view).values_q < self.threshold).astype(np.float64))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,12 +24,8 @@ class RBO(QueryMetric):
 
     p: float = 0.9
 
-    name: ClassVar[str] = "rbo"
-    label: ClassVar[str] = "rank-biased overlap"
-    unit: ClassVar[str] = "0 to 1"
-    lowest: ClassVar[float] = 0
-    highest: ClassVar[float] = 1
-    higher_is_better: ClassVar[bool] = True
+    name = "rbo"
+    label = "rank-biased overlap"
 
     def __post_init__(self) -> None:
         if not 0 < self.p < 1:

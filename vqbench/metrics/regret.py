@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -13,18 +12,17 @@ from vqbench.numerics.arrays import SCORE_DECIMALS
 
 @dataclass(frozen=True, kw_only=True)
 class Regret(QueryMetric):
-    """Mean float cosine lost per rank: the true top k's mean score less that of the k returned.
+    """Mean float cosine lost per rank: the mean score of the true top k less that of the k returned.
 
     Ties count with the mean over all rows of that score.
     """
 
-    name: ClassVar[str] = "regret"
-    label: ClassVar[str] = "float cosine lost per rank"
-    unit: ClassVar[str] = "cosine"
-    lowest: ClassVar[float] = 0
-    highest: ClassVar[float] = 2
-    higher_is_better: ClassVar[bool] = False
-    listed: ClassVar[bool] = True
+    name = "regret"
+    label = "float cosine lost per rank"
+    unit = "cosine"
+    highest = 2
+    higher_is_better = False
+    listed = True
 
     def measure(self, view: View) -> PerQuery:
         lost_q = (view.best_qk - view.listed_qk).mean(axis=1)

@@ -1,228 +1,133 @@
-"""The tables of the report, as plain rows for the template. What a folder lacks is an empty list."""
+"""The tables of the report, as plain rows for the template, from the results of one dataset.
+
+What a folder lacks is an empty list.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from vqbench.analysis.recommend_text import share
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import FLOAT32, Line, ledger_of, pooled_rows, settings_of
+from vqbench.results.measured_settings import pooled_rows
+from vqbench.text import share
 
-#: Columns of the table of settings, where measured: metric, heading, term of the glossary.
+#: float search compared with itself: its intervals say nothing.
+REFERENCE = "float32"
+#: Columns of the table of settings, where measured: metric, heading, entry of the glossary.
 COLUMNS = (
     ("overlap", "overlap", "overlap"),
-    ("recall", "recall", "recall"),
+    ("top1", "top1", "top1"),
     ("ndcg_kept", "NDCG kept", "ndcg"),
     ("rbo", "RBO", "rbo"),
-    ("worst", "worst", "worst"),
+    ("worst", ">half lost", "worst"),
 )
-_WORST_VARIANTS = 6
+_KEY = ["variant", "similarity", "oversample", "k"]
+_VARIANTS = 6  # whose queries are listed
+
+Rows = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A number as shown and as it is sorted; an interval beside it where there is one."""
+def settings_table(results: Results) -> dict[str, Any]:
+    """List every setting at every k, smallest first, best first.
 
-    value: float
-    text: str
-    interval: str = ""
-
-    @property
-    def exact(self) -> str:
-        """As metrics.csv has it; nothing where it is not known."""
-        return "" if math.isnan(self.value) else f"{self.value:.10g}"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A setting at one k."""
-
-    variant: str
-    similarity: str
-    oversample: int
-    k: int
-    bytes: Cell
-    times: Cell
-    cells: Sequence[Cell]
-
-
-@dataclass(frozen=True)
-class Table:
-    """All settings: the columns that were measured (heading, term, is more better) and a row for each setting and k."""
-
-    columns: Sequence[tuple[str, str, bool]]
-    rows: Sequence[Row]
-    ks: Sequence[int]
-    factors: Sequence[int]
-
-
-def settings_table(results: Results, dataset: str) -> Table:
-    """Every setting at every k, smallest first, best first."""
+    Returns:
+        ``columns``, the measured ones of ``COLUMNS``; ``rows``, a setting at one k with its ``bytes`` and with
+        ``cells``, its rows of metrics.csv by column (None where it has none); ``ks`` and ``factors``, all there are.
+    """
     rows = pooled_rows(results)
-    rows = rows[(rows["dataset"] == dataset) & rows["k"].notna()]
-    about = results.meta["datasets"][dataset]
-    n, full = int(about["n"]), FLOAT32 * int(about["d"])
+    rows = rows[rows["k"].notna()].astype({"k": int, "oversample": int})
+    totals = results.ledger[results.ledger["item"] == "bytes_per_vector"]
+    sizes = totals.set_index("variant")["bytes"].to_dict()
     columns = [column for column in COLUMNS if (rows["metric"] == column[0]).any()]
-    ledger = results.ledger[(results.ledger["dataset"] == dataset) & (results.ledger["scope"] == "total")]
-    totals = {(row["variant"], row["item"]): float(row["bytes"]) for row in ledger.to_dict("records")}
-    found = []
-    for (variant, similarity, factor, k), group in rows.groupby(["variant", "similarity", "oversample", "k"]):
+    settings = []
+    for key, group in rows.groupby(_KEY):
         by_metric = {row["metric"]: row for row in group.to_dict("records")}
-        size = totals[variant, "bytes_per_vector"] + totals[variant, "bytes_once"] / n
-        found.append(
-            Row(
-                str(variant),
-                str(similarity),
-                int(factor),
-                int(k),
-                Cell(size, _size(size)),
-                Cell(full / size, f"{full / size:.1f}"),
-                [_cell(by_metric.get(metric)) for metric, *_ in columns],
-            )
-        )
+        setting = dict(zip(_KEY, key, strict=True))  # pyright: ignore[reportArgumentType]
+        cells = [by_metric.get(metric) for metric, *_ in columns]
+        settings.append({**setting, "bytes": sizes[setting["variant"]], "cells": cells})
 
-    def order(row: Row) -> tuple:
-        first = row.cells[0].value if row.cells else 0.0
-        return (row.k, round(row.bytes.value), -first if first == first else 0.0, row.variant, row.oversample)
+    def order(row: dict[str, Any]) -> tuple:
+        value = row["cells"][0]["value"] if row["cells"] and row["cells"][0] else 0.0
+        value = 0.0 if math.isnan(value) else value
+        return row["k"], round(row["bytes"]), -value, row["variant"], row["oversample"]
 
-    found.sort(key=order)
-    headings = [(heading, term, metric != "worst") for metric, heading, term in columns]
-    ks, factors = sorted({row.k for row in found}), sorted({row.oversample for row in found})
-    return Table(headings, found, ks, factors)
+    settings.sort(key=order)
+    ks, factors = (sorted({row[name] for row in settings}) for name in ("k", "oversample"))
+    return {"columns": columns, "rows": settings, "ks": ks, "factors": factors}
 
 
-def _cell(row: Mapping[Any, Any] | None) -> Cell:
-    if row is None or math.isnan(row["value"]):
-        return Cell(math.nan, "-")
-    low, high = float(row["ci_low"]), float(row["ci_high"])
-    bounds = "" if math.isnan(low) else f"{share(low)}-{share(high)}"
-    return Cell(float(row["value"]), share(float(row["value"])), bounds)
+def bounds(row: dict[str, Any]) -> str:
+    """Write the 95 % interval of a row of metrics.csv; nothing for the reference and where it is not known."""
+    if row["variant"] == REFERENCE or math.isnan(row["ci_low"]):
+        return ""
+    return f"{share(row['ci_low'])}-{share(row['ci_high'])}"
 
 
-def _size(size: float) -> str:
-    return f"{size:,.0f}" if abs(size - round(size)) < 0.05 else f"{size:,.1f}"
+def exact(value: float) -> str:
+    """Write a number as metrics.csv has it, to sort by; nothing where it is not known."""
+    return "" if math.isnan(value) else f"{value:.10g}"
 
 
-def comparisons(results: Results, dataset: str, k: int) -> list[dict[str, Any]]:
-    """Paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
+def comparisons(results: Results, k: int) -> Rows:
+    """List the paired comparisons of overlap with the baseline at ``k``; empty where the folder lacks them."""
     table = results.comparisons
     if table.empty:
         return []
-    rows = table[(table["dataset"] == dataset) & (table["metric"] == "overlap") & (table["k"] == k)]
+    rows = table[(table["metric"] == "overlap") & (table["k"] == k)]
     numbers = ["difference", "ci_low", "ci_high", "p_holm", "detectable", "margin"]  # a baseline has none of some
     rows = rows.assign(**{name: pd.to_numeric(rows[name], errors="coerce") for name in numbers})
     rows = rows.sort_values(["oversample", "difference", "variant"], ascending=[True, False, True], na_position="last")
-    return [
-        {
-            **row,
-            "shown": signed(row["difference"]),
-            "p_shown": _p(row["p_holm"]),
-            "bounds": f"{signed(row['ci_low'])} to {signed(row['ci_high'])}",
-            "detectable_shown": _plain(row["detectable"]),
-            "margin_shown": _plain(row["margin"]),
-        }
-        for row in rows.to_dict("records")
-    ]
+    return rows.to_dict("records")  # pyright: ignore[reportReturnType]
 
 
-def _plain(value: Any) -> str:
-    return "-" if pd.isna(value) else f"{value:.3f}"
+def lost(table: pd.DataFrame, name: str) -> Rows:
+    """List the variants or engines that were skipped or failed: ``name``, status, reason."""
+    if table.empty:
+        return []
+    rows = table.loc[table["status"] != "ok", [name, "status", "reason"]].drop_duplicates()
+    return rows.set_axis(["name", "status", "reason"], axis=1).to_dict("records")  # pyright: ignore[reportReturnType]
 
 
-def signed(value: Any) -> str:
-    """Three decimals with a sign, none where they are all zero; a dash for what is not known."""
-    if pd.isna(value) or abs(value) < 0.0005:
-        return "-" if pd.isna(value) else "0.000"
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
+    """List the queries that lose most with each of these variants, of the first seed; empty where samples are missing.
 
-
-def _p(value: Any) -> str:
-    return "-" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def ledgers(results: Results, dataset: str, k: int) -> list[tuple[str, Sequence[Line], float]]:
-    """Variants with their items and bytes of memory for a vector, smallest first."""
-    n = int(results.meta["datasets"][dataset]["n"])
-    alone = [s for s in settings_of(results, dataset=dataset, metric="overlap", k=k) if not s.oversample]
-    alone = sorted(alone, key=lambda s: (s.ram(n), s.variant))
-    return [(s.variant, ledger_of(results, s), s.ram(n)) for s in alone]
-
-
-def not_measured(results: Results, dataset: str) -> list[tuple[str, str, str]]:
-    """Variants that were skipped or failed: name, what happened, why."""
-    rows = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] != "ok")]
-    rows = rows.drop_duplicates(["variant", "status", "reason"])
-    return [(row["variant"], row["status"], row["reason"]) for row in rows.to_dict("records")]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One row of a list: its id, its score as shown, and whether the other list has it too."""
-
-    id: str
-    score: str
-    shared: bool
-
-
-@dataclass(frozen=True)
-class Worst:
-    """A query that a code answers badly: what float finds, and what the code finds."""
-
-    query: str
-    floats: Sequence[Listed]
-    codes: Sequence[Listed]
-
-    @property
-    def kept(self) -> int:
-        return sum(one.shared for one in self.floats)
-
-
-def worst_queries(results: Results, dataset: str, variants: Sequence[str]) -> dict[str, list[Worst]]:
-    """The worst queries of each of these variants, of the first seed; empty where the folder lacks samples."""
+    Returns:
+        By variant: ``query``, how many of its neighbours are ``kept``, and the lists of ``floats`` and ``codes``.
+    """
     samples = results.samples
-    if samples.empty or not {"dataset", "kind", "other"} <= set(samples.columns):
+    if samples.empty or not {"kind", "other"} <= set(samples.columns):
         return {}
-    rows = samples[(samples["dataset"] == dataset) & samples["kind"].isin(["worst", "worst_float"])]
-    if "seed" in rows and len(rows):
+    rows = samples[samples["kind"].isin(["worst", "worst_float"])]
+    if "seed" in rows:
         rows = rows[rows["seed"] == rows["seed"].min()]
-    found: dict[str, list[Worst]] = {}
-    for variant in [name for name in variants if (rows["variant"] == name).any()][:_WORST_VARIANTS]:
-        own = rows[rows["variant"] == variant].astype({"kind": str})
-        cases = [_worst(query, own[own["id"] == query]) for query in dict.fromkeys(own["id"])]
-        found[variant] = sorted(cases, key=lambda case: case.kept)
-    return found
+    rows = rows.astype({"kind": str, "variant": str}).sort_values("index")
+    by_variant: dict[str, Rows] = {}
+    for variant in [name for name in variants if (rows["variant"] == name).any()][:_VARIANTS]:
+        cases = [_case(str(query), own) for query, own in rows[rows["variant"] == variant].groupby("id", observed=True)]
+        by_variant[variant] = sorted(cases, key=lambda case: case["kept"])
+    return by_variant
 
 
-def _worst(query: str, rows: pd.DataFrame) -> Worst:
-    lists = {kind: rows[rows["kind"] == kind].sort_values("index") for kind in ("worst_float", "worst")}
-    ids = {kind: set(part["other"]) for kind, part in lists.items()}
-
-    def listed(kind: str, other: str, score: str) -> list[Listed]:
-        return [
-            Listed(str(row["other"]), _plain(row[score]), row["other"] in ids[other])
-            for row in lists[kind].to_dict("records")
-        ]
-
-    return Worst(str(query), listed("worst_float", "worst", "value"), listed("worst", "worst_float", "value"))
+def _case(query: str, rows: pd.DataFrame) -> dict[str, Any]:
+    floats, codes = (rows[rows["kind"] == kind] for kind in ("worst_float", "worst"))
+    floats = floats.assign(shared=floats["other"].isin(codes["other"]))
+    codes = codes.assign(shared=codes["other"].isin(floats["other"]))
+    lists = {"floats": floats.to_dict("records"), "codes": codes.to_dict("records")}
+    return {"query": query, "kept": int(floats["shared"].sum()), **lists}
 
 
-def timings(results: Results, dataset: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Headings and seconds by variant, all with as many decimals; the mean over seeds."""
+def timings(results: Results) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return headings, and seconds by variant, all with as many decimals; the mean over seeds."""
     table = results.timings
     if table.empty:
         return [], []
-    rows = table[table["dataset"] == dataset].drop(columns=["dataset", "seed"], errors="ignore")
+    rows = table.drop(columns=["dataset", "seed"], errors="ignore")
     means = rows.groupby("variant", sort=True).mean(numeric_only=True)
-    values = means.to_numpy()
-    digits = 2 if np.nan_to_num(values).max(initial=0) >= 10 else 4  # where all are short, tell 0.4 ms from none
-    shown = [
-        (str(name), ["-" if math.isnan(value) else f"{value:.{digits}f}" for value in row])
-        for name, row in zip(means.index, values, strict=True)
-    ]
-    return [str(column) for column in means.columns], shown
+    digits = 2 if np.nan_to_num(means.to_numpy()).max(initial=0) >= 10 else 4  # tell 0.4 ms from none
+    texts = means.map(lambda value: "-" if math.isnan(value) else f"{value:.{digits}f}")
+    return [str(column) for column in means], [(str(name), row.tolist()) for name, row in texts.iterrows()]

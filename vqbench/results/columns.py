@@ -1,13 +1,19 @@
-"""The columns of the tables that a run writes."""
+"""The columns of the tables that a run writes, and the words in them."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable
 
 #: Raised when a column changes its name or meaning; results of another version are not mixed.
-SCHEMA = 2
+SCHEMA = 3
 #: What stands in the column ``seed`` of rows over several seeds.
 ALL_SEEDS = "all"
+FLOAT = "_float"  #: ends the name of float search's own values
+KEPT = "_kept"  #: ends the name of the ratio to them
+FLOAT_STORE = "float32 store for rescoring"  #: its item in the ledger
+#: What a comparison can say; see ``significance.comparisons``.
+BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
+VERDICTS = (BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR)
 
 METRICS = [
     "dataset",
@@ -23,14 +29,34 @@ METRICS = [
     "low",
     "high",
     "n_queries",
+    "bytes_per_vector",
     "status",
     "reason",
 ]
 
-
 LEDGER = ["dataset", "variant", "item", "scope", "bytes"]
 
-#: A real engine beside its prediction; see ``evaluation/engines.py``.
+COMPARISONS = [
+    "dataset",
+    "variant",
+    "baseline",
+    "metric",
+    "k",
+    "oversample",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p",
+    "p_holm",
+    "detectable",
+    "margin",
+    "verdict",
+    "letters",
+    "n_queries",
+    "n_seeds",
+]
+
+#: A real engine beside its prediction; see ``evaluation/engine_run.py``.
 BACKENDS = [
     "dataset",
     "backend",
@@ -53,7 +79,6 @@ BACKENDS = [
     "absent",
     "n_queries",
     "bytes_predicted",
-    "bytes_once",
     "bytes_codes",
     "bytes_disk",
     "bytes_memory",
@@ -62,32 +87,7 @@ BACKENDS = [
 ]
 
 
-def labelled(metrics: pd.DataFrame, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
-    """Metrics of one cell with the columns of metrics.csv."""
-    named = metrics.assign(dataset=dataset, variant=variant, similarity=similarity, seed=seed, status="ok", reason="")
-    return _typed(named)
-
-
-def without_result(dataset: str, variant: str, similarity: str, seed: int, status: str, reason: str) -> pd.DataFrame:
-    """The row of a cell that was skipped or failed."""
-    return _typed(
-        pd.DataFrame(
-            [
-                {
-                    "dataset": dataset,
-                    "variant": variant,
-                    "similarity": similarity,
-                    "seed": seed,
-                    "status": status,
-                    "reason": reason,
-                    "oversample": 0,
-                    "n_queries": 0,
-                }
-            ]
-        )
-    )
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame.reindex(columns=METRICS)
-    return frame.astype({"k": "Int64", "oversample": "int64", "n_queries": "int64"})
+def headline_k(ks: Iterable[int]) -> int:
+    """Choose the k that a table or figure shows: 10 where it was measured, else the largest, 0 where there is none."""
+    measured = {int(k) for k in ks}
+    return 10 if 10 in measured else max(measured, default=0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,27 +22,19 @@ from vqbench.storage.atomic import Write, write_text, write_together
 from vqbench.storage.safe_open import open_regular
 
 _META = "meta.json"
-DIGITS = "%.10g"
-
-
-def _csv_bytes(frame: pd.DataFrame, path: Path) -> None:
-    """10 significant digits, and the same bytes on every platform."""
-    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
-
-
-def _parquet_bytes(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False, compression="zstd")
-
-
-def _json_bytes(content: object, path: Path) -> None:
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+DIGITS = "%.10g"  # of numbers in CSV
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | str], meta: Mapping[str, Any]) -> None:
-    """Put tables in place, CSV or Parquet by their names or as text, and meta.json with their hashes after them.
+    """Put tables in place, and meta.json with their hashes after them.
 
     Files of seconds beside a sweep are not hashed: meta.json would change with each run. Nor is Markdown, for people.
-    Raises VqbenchError where one cannot be written; then all are what they were.
+
+    Args:
+        tables: by file name, which says whether a frame becomes CSV or Parquet.
+
+    Raises:
+        VqbenchError: one cannot be written; then all are what they were.
     """
     hashes: dict[str, str] = {}
 
@@ -50,14 +42,19 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | str], meta: M
         content = tables[name]
         if isinstance(content, str):
             write_text(path, content)
+        elif path.suffix == ".csv":  # the same bytes on every platform
+            content.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
         else:
-            (_csv_bytes if path.suffix == ".csv" else _parquet_bytes)(content, path)
+            content.to_parquet(path, index=False, compression="zstd")
         if not name.endswith(("timings.csv", ".md")):
             hashes[name] = _hash(path)
 
+    def description(path: Path) -> None:
+        text = json.dumps({**meta, "tables": hashes}, indent=2, ensure_ascii=False, default=str)
+        write_text(path, text + "\n")
+
     files: dict[Path, Write] = {folder / name: partial(table, name) for name in tables}
-    files[folder / _META] = lambda path: _json_bytes({**meta, "tables": hashes}, path)
-    write_together(files)
+    write_together({**files, folder / _META: description})
 
 
 def _hash(path: Path) -> str:
@@ -69,8 +66,7 @@ def _hash(path: Path) -> str:
 class Results:
     """A results folder as it was written.
 
-    per_query, samples, timings, comparisons are empty where the folder lacks them: committed results hold the
-    small tables alone. backends: real engines beside their prediction, where any ran.
+    Tables that the folder lacks are empty: committed results hold the small ones alone.
     """
 
     folder: Path
@@ -81,13 +77,13 @@ class Results:
     samples: pd.DataFrame
     timings: pd.DataFrame
     meta: dict
-    backends: pd.DataFrame = field(default_factory=pd.DataFrame)
+    backends: pd.DataFrame = field(default_factory=pd.DataFrame)  #: real engines beside their prediction
 
     @property
     def pooled(self) -> pd.DataFrame:
-        """One row of metrics.csv for each dataset, variant, metric, k and oversample factor.
+        """Return one row of metrics.csv for each dataset, variant, metric, k and oversample factor.
 
-        Where a variant ran with several seeds, the row over all of them; cells without a result are left out.
+        Where a variant ran with several seeds, the row over all of them. Cells without a result are left out.
         """
         ok = self.metrics[self.metrics["status"] == "ok"]
         seeds = ok.groupby(["dataset", "variant"])["seed"].transform("nunique")
@@ -95,9 +91,10 @@ class Results:
 
 
 def read_results(folder: Path) -> Results:
-    """The tables of a results folder.
+    """Read the tables of a results folder.
 
-    Raises VqbenchError where it is none, of another schema, or holds tables of two runs.
+    Raises:
+        VqbenchError: it is no such folder, of another schema, or holds tables of two runs.
     """
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.is_file() else "no such folder"
@@ -112,40 +109,35 @@ def read_results(folder: Path) -> Results:
         check_meta(folder / _META, meta)
         check_tables(folder, meta)
         optional = partial(_optional, folder, meta)
-        frames = {name: read_csv(folder / name) for name in ("metrics.csv", "ledger.csv")}
-        frames["comparisons.csv"] = optional("comparisons.csv", read_csv)
-        check_together(folder, meta, frames)
-        return Results(
-            folder,
-            frames["metrics.csv"],
-            frames["ledger.csv"],
-            frames["comparisons.csv"],
-            optional("per_query.parquet", read_parquet),
-            optional("samples.parquet", read_parquet),
-            optional("timings.csv", read_csv),
-            meta,
-            optional("backends.csv", read_csv),
+        results = Results(
+            folder=folder,
+            metrics=read_csv(folder / "metrics.csv"),
+            ledger=read_csv(folder / "ledger.csv"),
+            comparisons=optional("comparisons.csv"),
+            per_query=optional("per_query.parquet"),
+            samples=optional("samples.parquet"),
+            timings=optional("timings.csv"),
+            meta=meta,
+            backends=optional("backends.csv"),
         )
+        check_together(folder, meta, results.metrics, results.ledger, results.comparisons)
+        return results
     except OSError as error:
         missing = Path(error.filename or folder).name
+        message = f"holds no {missing}: run vqbench first"
+        again = "give the same command again; finished cells are kept"
         if missing == _META and (folder / "metrics.csv").is_file():
-            raise VqbenchError(
-                f"{folder}: holds metrics.csv and no {_META}, which says what it is of: give the run's command again, "
-                "which writes both; finished cells are kept"
-            ) from None
-        if missing == _META and (folder / "cells").is_dir():
-            cells = sum(1 for _ in (folder / "cells").glob("*/*.cell"))
-            raise VqbenchError(
-                f"{folder}: its run was not finished: {cells:,} cell{'s are' if cells != 1 else ' is'} there, and no "
-                "tables yet: give the same command again; finished cells are kept"
-            ) from None
-        raise VqbenchError(f"{folder}: holds no {missing}: run vqbench first") from None
+            message = f"holds metrics.csv and no {_META}, which says what it is of: {again}"
+        elif missing == _META and (folder / "cells").is_dir():
+            cells = len([*(folder / "cells").glob("*/*.cell")])
+            message = f"its run was not finished ({cells:,} finished cells, no tables): {again}"
+        raise VqbenchError(f"{folder}: {message}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None
 
 
 def holds_results(folder: Path) -> bool:
-    """Whether the tables in ``folder`` have a result, or are such that one cannot tell."""
+    """Say whether the tables in ``folder`` have a result, or are such that one cannot tell."""
     try:
         return bool((read_csv(folder / "metrics.csv")["status"] == "ok").any())
     except FileNotFoundError:
@@ -163,11 +155,8 @@ def check_schema(folder: Path, schema: object) -> None:
         )
 
 
-def check_not_later(folder: Path, kind: str = "") -> None:
-    """Raise VqbenchError where a run into ``folder`` would replace results of a later version or of another kind.
-
-    kind: what meta.json says under that name; nothing for a sweep.
-    """
+def check_not_later(folder: Path) -> None:
+    """Raise VqbenchError where a run into ``folder`` would replace results of a later version, or of no sweep."""
     try:
         with open_regular(folder / _META) as file:
             meta = json.loads(file.read())
@@ -176,14 +165,16 @@ def check_not_later(folder: Path, kind: str = "") -> None:
     if not isinstance(meta, dict):
         return
     check_schema(folder, meta.get("schema"))
-    if meta.get("kind", "") != kind:
-        held = "a sweep" if kind else "a timed comparison"
-        raise VqbenchError(f"{folder}: holds {held}, which this run would replace: choose another folder, with out=DIR")
+    if "schema" not in meta:
+        raise VqbenchError(
+            f"{folder}: holds results of another program, which this run would replace: name another folder by out="
+        )
 
 
-def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
+def check_tables(
+    folder: Path, meta: Mapping[str, Any], remedy: str = "give the same command again; finished cells are kept"
+) -> None:
     """Raise VqbenchError where a table is not the one that meta.json was written with. One may be missing."""
-    remedy = "measure every part again" if "kind" in meta else "give the same command again; finished cells are kept"
     for name, wanted in meta.get("tables", {}).items():
         if (folder / name).is_file() and name.endswith(".csv"):
             check_size(folder / name)
@@ -194,7 +185,8 @@ def check_tables(folder: Path, meta: Mapping[str, Any]) -> None:
             )
 
 
-def _optional(folder: Path, meta: Mapping[str, Any], name: str, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+def _optional(folder: Path, meta: Mapping[str, Any], name: str) -> pd.DataFrame:
     """A table, or an empty one: where it is missing, or left by another run than the one that wrote meta.json."""
     of_this_run = name in meta.get("tables", {name: ""}) or name.endswith("timings.csv")
+    read = read_csv if name.endswith(".csv") else read_parquet
     return read(folder / name) if of_this_run and (folder / name).is_file() else pd.DataFrame()

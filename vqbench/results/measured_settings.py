@@ -7,48 +7,42 @@ from typing import Literal
 
 import pandas as pd
 
-from vqbench.results.columns import ALL_SEEDS
+from vqbench.results.columns import ALL_SEEDS, FLOAT_STORE, headline_k
 from vqbench.results.folder import Results
 
 Floats = Literal["disk", "ram"]
 FLOAT32 = 4
-FLOAT_STORE = "float32 store for rescoring"  # as the ledger calls it
 _KEY = ["dataset", "variant", "similarity", "metric", "k", "oversample"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A variant with an oversample factor (0: no rescoring), what it keeps and what it stores.
-
-    value, ci_low, ci_high: the metric's mean over ``queries`` queries and its 95 % interval. vector_bytes: for each
-    vector. once_bytes: for all vectors together. float_bytes: for each vector, read by rescoring; 0 without it.
-    seeds: under how many seeds the value came out differently; 1 where the seed changes nothing.
-    """
+    """A variant with an oversample factor, what it keeps and what it stores."""
 
     dataset: str
     variant: str
-    oversample: int
-    value: float
-    ci_low: float
+    oversample: int  #: 0: no rescoring
+    value: float  #: the metric's mean
+    ci_low: float  #: its 95 % interval
     ci_high: float
     queries: int
-    vector_bytes: float
-    once_bytes: float
-    float_bytes: float
-    seeds: int = 1
+    vector_bytes: float  #: code, side values and padding of each vector
+    once_bytes: float  #: stored once for all vectors
+    float_bytes: float  #: of each float vector that rescoring reads; 0 without it
+    seeds: int = 1  #: under how many seeds the value came out differently; 1 where the seed changes nothing
 
     @property
     def name(self) -> str:
-        """The variant, and how many times k candidates are rescored."""
+        """Name the variant, and how many times k candidates are rescored."""
         return f"{self.variant} \N{MULTIPLICATION SIGN}{self.oversample}" if self.oversample else self.variant
 
     def ram(self, n: int, floats: Floats = "disk") -> float:
-        """Bytes of memory for each of ``n`` vectors."""
+        """Return the bytes of memory for each of ``n`` vectors, their share of what is stored once included."""
         return self.vector_bytes + self.once_bytes / n + (self.float_bytes if floats == "ram" else 0.0)
 
 
 def pooled_rows(results: Results) -> pd.DataFrame:
-    """``Results.pooled``, and for variants of several seeds without a row over all of them, one made of theirs.
+    """Return ``Results.pooled``, and for variants of several seeds without a row over all of them, one made of theirs.
 
     It has the mean of the values and the widest interval: whatever one seed leaves possible stays so.
     """
@@ -64,14 +58,13 @@ def pooled_rows(results: Results) -> pd.DataFrame:
 
 
 def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[Setting]:
-    """Every setting of a dataset with a value of ``metric`` at ``k``, those of float search among them."""
+    """Return every setting of a dataset with a value of ``metric`` at ``k``, those of float search among them."""
     rows = pooled_rows(results)
     rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["k"] == k) & rows["value"].notna()]
     ledger = results.ledger[results.ledger["dataset"] == dataset]
-    of = {
-        (str(variant), str(item)): float(size)
-        for variant, item, size in ledger[["variant", "item", "bytes"]].itertuples(index=False)
-    }
+    floats = ledger["item"] == FLOAT_STORE
+    store = ledger[floats].set_index("variant")["bytes"].to_dict()
+    bytes_of = ledger[~floats].groupby(["variant", "scope"])["bytes"].sum().to_dict()
     each = results.metrics[(results.metrics["seed"] != ALL_SEEDS) & (results.metrics["status"] == "ok")]
     each = each[(each["dataset"] == dataset) & (each["metric"] == metric) & (each["k"] == k)]
     scattered = each.groupby(["variant", "oversample"])["value"].nunique().to_dict()
@@ -84,9 +77,9 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
             ci_low=float(row["ci_low"]),
             ci_high=float(row["ci_high"]),
             queries=int(row["n_queries"]),
-            vector_bytes=of[row["variant"], "bytes_per_vector"],
-            once_bytes=of[row["variant"], "bytes_once"],
-            float_bytes=of.get((row["variant"], FLOAT_STORE), 0.0) if row["oversample"] else 0.0,
+            vector_bytes=float(bytes_of.get((row["variant"], "vector"), 0)),
+            once_bytes=float(bytes_of.get((row["variant"], "once"), 0)),
+            float_bytes=float(store.get(row["variant"], 0)) if row["oversample"] else 0.0,
             seeds=scattered.get((row["variant"], row["oversample"]), 1),
         )
         for row in rows.to_dict("records")
@@ -95,20 +88,20 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a setting's ledger: bytes for each vector, bytes once, and where they lie."""
+    """One line of a setting's ledger."""
 
     item: str
-    each: float
-    once: float
-    place: Floats
+    each: float  #: bytes for each vector
+    once: float  #: bytes once
+    place: Floats  #: where they lie
 
     def total(self, n: int) -> float:
-        """Bytes for ``n`` vectors."""
+        """Return the bytes for ``n`` vectors."""
         return self.each * n + self.once
 
 
 def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> list[Line]:
-    """What a setting stores, item by item; the floats only where it reads them."""
+    """List what a setting stores, item by item; the floats only where it reads them."""
     rows = results.ledger
     rows = rows[(rows["dataset"] == setting.dataset) & (rows["variant"] == setting.variant)]
     rows = rows[rows["scope"].isin(["vector", "once"])].drop_duplicates(["item", "scope"])
@@ -125,13 +118,12 @@ def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> li
 
 
 def shown_k(results: Results, dataset: str, metric: str = "overlap") -> int:
-    """10 where it was measured, else the largest k; 0 where nothing was."""
-    ks = measured_ks(results, dataset, metric)
-    return 10 if 10 in ks else max(ks, default=0)
+    """Choose the k that tables show (``headline_k``) of those at which the metric was measured."""
+    return headline_k(measured_ks(results, dataset, metric))
 
 
 def measured_ks(results: Results, dataset: str, metric: str) -> list[int]:
-    """Every k at which any variant has a value."""
+    """Return every k at which any variant has a value, ascending."""
     rows = results.metrics
     rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & rows["value"].notna()]
     return sorted(rows["k"].dropna().astype(int).unique().tolist())

@@ -14,15 +14,12 @@ from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.groups import Groups
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.seeds import mean_over_seeds, ratio_over_seeds
-from vqbench.results.columns import ALL_SEEDS
-
-FLOAT = "_float"  # ends the name of float search's own values
-KEPT = "_kept"  # ends the name of the ratio to them
+from vqbench.results.columns import ALL_SEEDS, FLOAT, KEPT
 
 
 @dataclass(frozen=True)
 class Values:
-    """One metric at one k and oversample factor: ``values`` (variants, seeds, queries), NaN where there is none."""
+    """One metric at one k and oversample factor: arrays ``(variants, seeds, queries)``, NaN where there is no value."""
 
     metric: str
     k: int
@@ -30,41 +27,41 @@ class Values:
     variants: Sequence[str]
     seeds: Sequence[int]
     values: Floats
-    low: Floats
-    high: Floats
-    groups: Groups | None
+    low: Floats  #: the least that tie-breaking could give
+    high: Floats  #: the most
+    groups: Groups | None  #: of the queries
 
     def seeds_of(self, variant: str) -> list[int]:
-        """The seeds under which a variant has values."""
+        """Return the seeds under which a variant has values."""
         values_sq = self.values[self.variants.index(variant)]
         return [seed for seed, some in zip(self.seeds, np.isfinite(values_sq).any(axis=1), strict=True) if some]
 
     def of(self, variant: str) -> Floats:
-        """``(seeds, queries)`` of a variant, less the seeds under which it has no values."""
+        """Return ``(seeds, queries)`` of a variant, less the seeds under which it has no values."""
         values_sq = self.values[self.variants.index(variant)]
         return values_sq[np.isfinite(values_sq).any(axis=1)]
 
 
 def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
-    """The values of one dataset, metric by metric. Float search's own, which judged metrics keep, among them."""
+    """Arrange the rows of one dataset, metric by metric. Float search's own values of judged metrics are among them."""
     per_query = per_query.reset_index(drop=True)
     variants, queries = (sorted(per_query[column].astype(str).unique()) for column in ("variant", "query"))
     seeds = sorted(per_query["seed"].unique().tolist())
-    at = {
+    codes = {
         "variant": pd.Categorical(per_query["variant"].astype(str), categories=variants).codes,
         "seed": np.searchsorted(seeds, per_query["seed"].to_numpy()),
         "query": pd.Categorical(per_query["query"].astype(str), categories=queries).codes,
     }
     groups = None
     if "group" in per_query:
-        first = per_query.assign(query=at["query"]).drop_duplicates("query").sort_values("query")
+        first = per_query.assign(query=codes["query"]).drop_duplicates("query").sort_values("query")
         groups = Groups.of(first["group"].astype(str).tolist())
     columns = {name: per_query[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
     for (metric, k, oversample), rows in per_query.groupby(["metric", "k", "oversample"], sort=False, observed=True):
         where = rows.index.to_numpy()
         cubes = {name: np.full((len(variants), len(seeds), len(queries)), np.nan) for name in columns}
         for name, values in columns.items():
-            cubes[name][tuple(codes[where] for codes in at.values())] = values[where]
+            cubes[name][tuple(each[where] for each in codes.values())] = values[where]
         yield Values(
             metric=str(metric),
             k=int(k),
@@ -81,17 +78,20 @@ def by_query(per_query: pd.DataFrame) -> Iterator[Values]:
 def over_seeds(
     per_query: pd.DataFrame, metrics: pd.DataFrame, described: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Rows of metrics.csv over all seeds of one variant on one dataset, from its rows by seed.
+    """Make the rows of metrics.csv over all seeds of one variant on one dataset, from its rows by seed.
 
     Intervals cover queries and seeds. A metric that has no values by query, such as mse, has the mean alone.
+
+    Args:
+        described: what meta.json says of each metric.
     """
-    found = {(x.metric, x.k, x.oversample): x for x in by_query(per_query)} if len(per_query) else {}
+    arranged = {(x.metric, x.k, x.oversample): x for x in by_query(per_query)} if len(per_query) else {}
     rows = []
     for (metric, k, oversample), same in metrics.groupby(["metric", "k", "oversample"], sort=False, dropna=False):
         row = same.iloc[0].to_dict() | {"seed": ALL_SEEDS, "value": mean(same["value"].to_numpy(dtype=np.float64))}
-        values = None if pd.isna(k) else found.get((metric.removesuffix(KEPT), int(k), int(oversample)))
+        values = None if pd.isna(k) else arranged.get((metric.removesuffix(KEPT), int(k), int(oversample)))
         if values is not None:
-            base = found.get((metric.removesuffix(KEPT) + FLOAT, int(k), int(oversample)))
+            base = arranged.get((metric.removesuffix(KEPT) + FLOAT, int(k), int(oversample)))
             row |= _pooled(values, base if metric.endswith(KEPT) else None, described[metric.removesuffix(KEPT)])
         rows.append(row)
     return pd.DataFrame(rows).astype({"k": "Int64"})
@@ -102,13 +102,12 @@ def _pooled(values: Values, base: Values | None, about: Mapping[str, Any]) -> di
     known_q = np.isfinite(values.values[0]).all(axis=0)
     values_sq = values.values[0][:, known_q]
     groups = None if values.groups is None else values.groups.only(known_q)
+    low, high = about["lowest"], about["highest"]
     if base is not None:
-        found = ratio_over_seeds(
-            values_sq, base.values[0][0, known_q], reach=about["highest"] - about["lowest"], groups=groups
-        )
+        ends = ratio_over_seeds(values_sq, base.values[0][0, known_q], reach=high - low, groups=groups)
         bounds = math.nan, math.nan
     else:
-        found = mean_over_seeds(values_sq, lowest=about["lowest"], highest=about["highest"], groups=groups)
+        ends = mean_over_seeds(values_sq, lowest=low, highest=high, groups=groups)
         bounds = mean(values.low[0][:, known_q].ravel()), mean(values.high[0][:, known_q].ravel())
     names = ("value", "ci_low", "ci_high", "low", "high")
-    return {**dict(zip(names, (*found, *bounds), strict=True)), "n_queries": int(known_q.sum())}
+    return {**dict(zip(names, (*ends, *bounds), strict=True)), "n_queries": int(known_q.sum())}

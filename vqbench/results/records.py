@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from vqbench.results.columns import SCHEMA
+from vqbench.results.columns import METRICS, SCHEMA
 from vqbench.storage.locks import PASSING
 from vqbench.text import slug
 
@@ -34,12 +34,12 @@ class CellName:
 
     @property
     def path(self) -> Path:
-        """Where the cell lies, relative to ``cells/``."""
-        return Path(slug(self.dataset)) / f"{slug(self.variant)}-s{self.seed}-{self.key[:16]}.cell"
+        """Where the cell lies in a results folder."""
+        return Path("cells", slug(self.dataset), f"{slug(self.variant)}-s{self.seed}-{self.key[:16]}.cell")
 
     @property
     def claim(self) -> Path:
-        """The file that whoever evaluates the cell locks, relative to ``cells/``."""
+        """The file in a results folder that is locked by whoever evaluates the cell."""
         return self.path.with_name(f"{PASSING}{self.key[:16]}.claim")
 
 
@@ -53,22 +53,30 @@ class Cell:
     samples: pd.DataFrame
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def labelled(self, *, dataset: str, variant: str, similarity: str, seed: int) -> pd.DataFrame:
+        """Return the metrics with the columns of metrics.csv."""
+        (each,) = self.ledger.loc[self.ledger["item"] == "bytes_per_vector", "bytes"]
+        labels = {"dataset": dataset, "variant": variant, "similarity": similarity, "seed": seed}
+        return metrics_table(self.metrics.assign(**labels, bytes_per_vector=float(each), status="ok", reason=""))
+
+
+def metrics_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns and types of metrics.csv."""
+    return rows.reindex(columns=METRICS).astype({"k": "Int64", "oversample": "int64", "n_queries": "int64"})
+
 
 @dataclass(frozen=True)
 class CellRecord:
-    """One cell of a run and what became of it: ``ok``, ``reused``, ``skipped`` or ``failed``.
-
-    reason: why there is no result; ``MEANWHILE`` where another run finished a reused cell while this one went on.
-    backend, predicted, engine: of an engine's cell its name, the variant that predicts it and the product's name.
-    """
+    """One cell of a run and what became of it."""
 
     name: CellName
     similarity: str
-    status: str
-    reason: str = ""
-    backend: str = ""
-    predicted: str = ""
-    engine: str = ""
+    status: str = ""  #: ``ok``, ``reused``, ``skipped`` or ``failed``
+    reason: str = ""  #: why there is no result; of a reused cell ``MEANWHILE``, where another run finished it
+    backend: str = ""  #: of an engine's cell: its name
+    predicted: str = ""  #: of an engine's cell: the variant that predicts it
+    engine: str = ""  #: of an engine's cell: the product's name
+    cell: Cell | None = field(default=None, compare=False, repr=False)  #: the result; None: it lies in the folder
 
 
 @dataclass(frozen=True)

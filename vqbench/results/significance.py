@@ -14,34 +14,15 @@ from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.intervals import mean
 from vqbench.numerics.stats.multiple import ALPHABET, LEVEL, holm, letters
 from vqbench.numerics.stats.paired import Difference, differences, p_values
-from vqbench.results.per_query import FLOAT, Values, by_query
+from vqbench.results.columns import BASELINE, BETTER, COMPARISONS, EQUIVALENT, FLOAT, UNCLEAR, WORSE
+from vqbench.results.per_query import Values, by_query
 
-COMPARISONS = [
-    "dataset",
-    "variant",
-    "baseline",
-    "metric",
-    "k",
-    "oversample",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p",
-    "p_holm",
-    "detectable",
-    "margin",
-    "verdict",
-    "letters",
-    "n_queries",
-    "n_seeds",
-]
 _LETTERED = "overlap"  # all pairs take several times as long as the baseline's
 _TOGETHER = 1 << 22  # differences that are held at a time: 32 MiB
-BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
 
 
 def chosen_baseline(wanted: str | None, variants: Sequence[str]) -> str | None:
-    """The baseline: as wanted, else float32, else the first variant; None where there is no such result."""
+    """Choose the baseline: as wanted, else float32, else the first variant; None where there is no such result."""
     if wanted is not None:
         return wanted if wanted in variants else None
     return "float32" if "float32" in variants else next(iter(variants), None)
@@ -50,12 +31,21 @@ def chosen_baseline(wanted: str | None, variants: Sequence[str]) -> str | None:
 def comparisons(
     per_query: pd.DataFrame, described: Mapping[str, Mapping[str, Any]], baseline: str, margin: float
 ) -> pd.DataFrame:
-    """One row for each variant, metric, k and oversample factor of one dataset, the baseline's own included.
+    """Compare every variant of one dataset with the baseline, which has a row too.
 
-    difference: variant - baseline, in the metric's units. p_holm: corrected over the variants of one metric, k
-    and oversample factor. verdict: ``equivalent`` where the difference is proven to be smaller than ``margin``
-    either way, even if it is real; else ``better`` or ``worse`` where p_holm is at most 5 %; else ``unclear``.
-    letters: two variants share one where their overlaps cannot be told apart (all pairs, Holm).
+    Args:
+        per_query: the values of one dataset.
+        described: what meta.json says of each metric.
+        margin: a smaller difference does not matter, in the metric's units.
+
+    Returns:
+        A row for each variant, metric, k and oversample factor.
+
+        - difference: variant - baseline, in the metric's units.
+        - p_holm: corrected over the variants of one metric, k and oversample factor.
+        - verdict: ``equivalent`` where the difference is proven to be smaller than ``margin`` either way, even if it
+          is real; else ``better`` or ``worse`` where p_holm is at most 5 %; else ``unclear``.
+        - letters: two variants share one where their overlaps cannot be told apart (all pairs, Holm).
     """
     rows: list[dict[str, Any]] = []
     for families in _batches(by_query(per_query), described, baseline):
@@ -65,50 +55,38 @@ def comparisons(
 
 @dataclass(frozen=True)
 class _Family:
-    """All that is compared at one metric, k and oversample factor: the others with the baseline, and all pairs.
-
-    columns: differences ``(seeds, queries)`` of each of the others; pairs: of every two of ``present``, where
-    letters are given.
-    """
+    """All that is compared at one metric, k and oversample factor."""
 
     values: Values
-    present: list[str]
-    others: list[str]
-    columns: list[Floats]
-    pairs: list[Floats]
-    lowest: float
-    highest: float
-    better: int
+    about: Mapping[str, Any]  #: the metric, as meta.json describes it
+    present: list[str]  #: the variants with values
+    columns: dict[str, Floats]  #: differences ``(seeds, queries)`` of each of the others with the baseline
+    pairs: list[Floats]  #: differences of every two of ``present``, where letters are given
 
     @classmethod
-    def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family | None:
+    def of(cls, values: Values, about: Mapping[str, Any], baseline: str) -> _Family:
         present = [name for name in values.variants if len(values.of(name))]
-        if baseline not in present:
-            return None
-        others = [name for name in present if name != baseline]
+        columns = {name: _paired(values, name, baseline) for name in present if name != baseline}
         lettered = values.metric == _LETTERED and 1 < len(present) <= len(ALPHABET)
-        return cls(
-            values,
-            present,
-            others,
-            [_paired(values, name, baseline) for name in others],
-            [_paired(values, *two) for two in combinations(present, 2)] if lettered else [],
-            float(about["lowest"]),
-            float(about["highest"]),
-            1 if about["higher_is_better"] else -1,
-        )
+        pairs = [_paired(values, *two) for two in combinations(present, 2)] if lettered else []
+        return cls(values, about, present, columns, pairs)
+
+    @property
+    def reach(self) -> float:
+        """How far two values can lie apart."""
+        return self.about["highest"] - self.about["lowest"]
 
 
 def _batches(
-    found: Iterable[Values], described: Mapping[str, Mapping[str, Any]], baseline: str
+    metrics: Iterable[Values], described: Mapping[str, Mapping[str, Any]], baseline: str
 ) -> Iterator[list[_Family]]:
     """Families in order, so many at a time as share their draws without taking much memory."""
     batch: list[_Family] = []
-    for values in found:
-        family = None if values.metric.endswith(FLOAT) else _Family.of(values, described[values.metric], baseline)
-        if family is not None:
-            batch.append(family)
-        if sum(column.size for each in batch for column in (*each.columns, *each.pairs)) > _TOGETHER:
+    for values in metrics:
+        if values.metric.endswith(FLOAT) or not (baseline in values.variants and len(values.of(baseline))):
+            continue
+        batch.append(_Family.of(values, described[values.metric], baseline))
+        if sum(column.size for each in batch for column in (*each.columns.values(), *each.pairs)) > _TOGETHER:
             yield batch
             batch = []
     if batch:
@@ -118,59 +96,52 @@ def _batches(
 def _rows(families: Sequence[_Family], baseline: str, margin: float) -> list[dict[str, Any]]:
     """The rows of some families, which share the draws of their intervals and tests."""
     groups = families[0].values.groups
-    found = iter(
-        differences(
-            [column for family in families for column in family.columns],
-            groups=groups,
-            reach=[family.highest - family.lowest for family in families for _ in family.columns],
-        )
-    )
-    p_pairs = iter(p_values([column for family in families for column in family.pairs], groups=groups))
-    return [
-        row
-        for family in families
-        for row in _family(
-            family,
-            list(islice(found, len(family.columns))),
-            np.array(list(islice(p_pairs, len(family.pairs)))),
-            baseline,
-            margin,
-        )
-    ]
+    reach = [family.reach for family in families for _ in family.columns]
+    columns = [x for family in families for x in family.columns.values()]
+    compared = iter(differences(columns, groups=groups, reach=reach))
+    p_pairs = iter(p_values([x for family in families for x in family.pairs], groups=groups))
+    rows = []
+    for family in families:
+        own, own_p = islice(compared, len(family.columns)), np.array(list(islice(p_pairs, len(family.pairs))))
+        rows += _family_rows(family, list(own), own_p, baseline, margin)
+    return rows
 
 
-def _family(
-    family: _Family, found: Sequence[Difference], p_pairs: Floats, baseline: str, margin: float
+def _family_rows(
+    family: _Family, compared: Sequence[Difference], p_pairs: Floats, baseline: str, margin: float
 ) -> list[dict[str, Any]]:
     """The rows of one family, from its differences and the p of its pairs."""
     values = family.values
-    corrected_m = holm(np.array([each.p for each in found]))
-    room = _room(_defined(values.of(baseline)), family.lowest, family.highest)
-    lettered = _letters(family, p_pairs)
-    shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
-    rows = {}
-    for name, column, each, p_holm in zip(family.others, family.columns, found, corrected_m, strict=True):
-        rows[name] = {
+    own_sq = values.of(baseline)
+    better = 1 if family.about["higher_is_better"] else -1
+    # Of a baseline that is perfect for every query, a difference can only go down.
+    known = _defined(own_sq)
+    low = -family.reach if known.max() > family.about["lowest"] else 0.0
+    high = family.reach if known.min() < family.about["highest"] else 0.0
+    rows: dict[str, dict[str, Any]] = {
+        name: {
             "difference": each.mean,
-            "ci_low": max(each.low, room[0]),
-            "ci_high": min(each.high, room[1]),
+            "ci_low": max(each.low, low),
+            "ci_high": min(each.high, high),
             "p": each.p,
             "p_holm": p_holm,
             "detectable": each.detectable,
-            "margin": margin,
-            "verdict": _verdict(each, p_holm, margin, family.better),
+            "verdict": _verdict(each, p_holm, margin, better),
             "n_queries": each.n,
             "n_seeds": len(column),
         }
-    own = values.of(baseline)
-    rows[baseline] = {
-        "difference": 0.0,
-        "margin": margin,
-        "verdict": BASELINE,
-        "n_seeds": len(own),
-        "n_queries": int(np.isfinite(own).all(axis=0).sum()),
+        for (name, column), each, p_holm in zip(
+            family.columns.items(), compared, holm(np.array([each.p for each in compared])), strict=True
+        )
     }
-    return [{"variant": name, **shared, **rows[name], "letters": lettered[name]} for name in family.present]
+    queries = len(known) // len(own_sq)
+    rows[baseline] = {"difference": 0.0, "verdict": BASELINE, "n_seeds": len(own_sq), "n_queries": queries}
+    shared = {"baseline": baseline, "metric": values.metric, "k": values.k, "oversample": values.oversample}
+    lettered = _letters(family, p_pairs, better)
+    return [
+        {"variant": name, **shared, "margin": margin, **rows[name], "letters": lettered[name]}
+        for name in family.present
+    ]
 
 
 def _paired(values: Values, name: str, baseline: str) -> Floats:
@@ -182,24 +153,19 @@ def _paired(values: Values, name: str, baseline: str) -> Floats:
     return values.of(name) - values.of(baseline).mean(axis=0)
 
 
-def _room(base: Floats, lowest: float, highest: float) -> tuple[float, float]:
-    """How far a difference can go: of a baseline that is perfect for every query, only down."""
-    return lowest - highest if base.max() > lowest else 0.0, highest - lowest if base.min() < highest else 0.0
-
-
 def _defined(values_sq: Floats) -> Floats:
     return values_sq[:, np.isfinite(values_sq).all(axis=0)].ravel()
 
 
-def _verdict(found: Difference, p_holm: float, margin: float, better: int) -> str:
-    if found.within(margin):
+def _verdict(compared: Difference, p_holm: float, margin: float, better: int) -> str:
+    if compared.within(margin):
         return EQUIVALENT
     if p_holm <= LEVEL:
-        return BETTER if found.mean * better > 0 else WORSE
+        return BETTER if compared.mean * better > 0 else WORSE
     return UNCLEAR
 
 
-def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
+def _letters(family: _Family, p_pairs: Floats, better: int) -> dict[str, str]:
     """Letters by name, "a" for the best; empty where no pairs were compared."""
     names = family.present
     if not len(p_pairs):
@@ -208,5 +174,5 @@ def _letters(family: _Family, p_pairs: Floats) -> dict[str, str]:
     for (left, right), p in zip(combinations(range(len(names)), 2), holm(p_pairs), strict=True):
         apart_mm[left, right] = p <= LEVEL
     means = [mean(_defined(family.values.of(name))) for name in names]
-    order = sorted(range(len(names)), key=lambda at: (-family.better * means[at], names[at]))
+    order = sorted(range(len(names)), key=lambda place: (-better * means[place], names[place]))
     return dict(zip(names, letters(apart_mm, order), strict=True))

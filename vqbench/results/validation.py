@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vqbench.errors import VqbenchError
-from vqbench.results.columns import BACKENDS, LEDGER, METRICS
+from vqbench.results.columns import BACKENDS, COMPARISONS, LEDGER, METRICS, VERDICTS
 from vqbench.storage.parquet import unpacked_table
 from vqbench.text import shortened, shown
 
+_NUMBER = (int, float)
 _TEXT_BYTES = 1 << 30  # of a CSV or JSON file at most
 _NAME = 1000  # characters of a name at most, as in a run: figures would take minutes for longer ones
 #: Controls of terminals, but tabs and line ends; and what turns the direction of all that follows.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
-#: Columns of text and of numbers; whole ones are not negative.
-_TEXT = (
+#: Columns of text. All others of our tables hold numbers, but for ``repeats``, which is true or false.
+_TEXTS = {
     "dataset",
     "variant",
     "similarity",
@@ -40,134 +40,52 @@ _TEXT = (
     "backend",
     "engine",
     "version",
-    "family",
-    "contestant",
-    "against",
-    "goal",
-    "what",
-)
-_WHOLE = ("k", "oversample", "n_queries", "n", "d", "queries", "timed_queries", "rounds", "variants")
-_GIVEN = ("dataset", "variant", "query", "metric", "kind")  # in every row
-_LONG = ("reason", "id", "other")  # texts that are no names
-#: What may be stored or take time: not negative, nor endless.
-_SIZES = ("bytes", "megabytes", "bytes_predicted", "bytes_once", "bytes_codes", "bytes_disk", "bytes_memory")
-_POSITIVE = ("median_s", "min_s", "max_s", "mpairs_s", "ratio", "ratio_min", "ratio_max", "seconds")
-_NUMBERS = (
-    *_WHOLE,
-    *_SIZES,
-    *_POSITIVE,
-    "value",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "low",
-    "high",
-    "p",
-    "p_holm",
-    "detectable",
-    "margin",
-    "predicted",
-    "predicted_low",
-    "predicted_high",
-    "obtained",
-    "agreement",
-    "shortfall",
-    "absent",
-    "overlap",
-    "round",
-    "index",
-    "code",
-)
-_NAMED: Mapping[str, Sequence[str]] = {
+}
+_NUMBERS = ({*METRICS, *LEDGER, *COMPARISONS, *BACKENDS} - _TEXTS - {"repeats"}) | {"index", "code"}
+_COUNTS = {"k", "oversample", "n_queries", "n_seeds"}
+_SIZES = {name for name in _NUMBERS if name.startswith("bytes")}  # not negative
+_COMPLETE = {"dataset", "variant", "query", "metric", "kind"}  # stand in every row
+_LONG = {"reason", "id", "other"}  # texts that are no names
+_NEEDED: Mapping[str, Sequence[str]] = {
     "metrics.csv": METRICS,
     "ledger.csv": LEDGER,
-    "comparisons.csv": [
-        "dataset",
-        "variant",
-        "baseline",
-        "metric",
-        "k",
-        "oversample",
-        "difference",
-        "ci_low",
-        "ci_high",
-        "p_holm",
-        "detectable",
-        "margin",
-        "verdict",
-        "letters",
-    ],
+    "comparisons.csv": COMPARISONS,
     "timings.csv": ["dataset", "variant", "seed"],
     "per_query.parquet": ["dataset", "variant", "seed", "query", "metric", "k", "oversample", "value"],
     "samples.parquet": ["dataset", "variant", "seed", "kind", "id", "index", "other", "value", "code"],
     "backends.csv": BACKENDS,
-    "peers.csv": [
-        "family",
-        "n",
-        "d",
-        "queries",
-        "k",
-        "contestant",
-        "median_s",
-        "min_s",
-        "max_s",
-        "mpairs_s",
-        "megabytes",
-        "against",
-        "ratio",
-        "goal",
-        "status",
-        "reason",
-    ],
-    "peers_runs.csv": ["family", "n", "d", "queries", "k", "contestant", "round", "seconds"],
-    "linear.csv": ["against", "what", "n", "d", "queries", "k", "variants", "median_s", "min_s", "max_s"],
 }
-#: Words that choose a colour or a panel.
-_WORDS = {
-    "comparisons.csv": ("verdict", {"baseline", "better", "worse", "equivalent", "unclear", ""}),
-    "linear.csv": ("against", {"rows", "queries", "variants"}),
+_KEY = ["dataset", "variant", "metric", "k", "oversample"]
+#: What tables and figures take from meta.json: of each object in a group, and of the whole.
+_GROUPS: Mapping[str, Mapping[str, Any]] = {
+    "datasets": {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str},
+    "metrics": {"label": str, "unit": str, "lowest": _NUMBER, "highest": _NUMBER, "higher_is_better": bool},
+    "variants": {"config": str, "overrides": list, "node": dict},
 }
 _FINDING = {"title": str, "level": str, "sentence": str}
-_KEY = ["dataset", "variant", "metric", "k", "oversample"]
-_DATASET = {"sha256": str, "normalized": bool, "n": int, "d": int, "queries": int, "queries_are": str}
-_METRIC = {"label": str, "unit": str, "lowest": (int, float), "highest": (int, float), "higher_is_better": bool}
+_WHOLE = {"config": (dict, list), "seeds": list, "versions": dict, "machine": dict, "tables": dict}
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """meta.json. Raises VqbenchError where it is not what a run writes, OSError where it is not there."""
-    found = _object(path)
-    if type(found.get("schema")) is not int:
-        raise _broken(path, "no object with a schema")
-    return found
+    """Read meta.json.
 
-
-def read_timed_meta(path: Path) -> dict[str, Any]:
-    """meta.json of a timed comparison, with what figures take from it. Raises as ``read_meta`` does."""
-    found = _object(path)
-    for key, kind in (("timed", dict), ("machine", dict), ("versions", dict), ("threads", int)):
-        if not isinstance(found.get(key), kind):
-            raise _broken(path, f"{key} = {found.get(key)!r}")
-    timed = found["timed"]
-    size = timed.get("linear_size")
-    if type(timed.get("repeats")) is not int or not isinstance(size, list) or [type(x) for x in size] != [int] * 3:
-        raise _broken(path, f"timed = {timed!r}")
-    return {**found, "machine": {"cpu": "", "system": "", **found["machine"]}}
-
-
-def _object(path: Path) -> dict[str, Any]:
+    Raises:
+        VqbenchError: it is not what a run writes.
+        OSError: it is not there.
+    """
     check_size(path)
     try:
         text = path.read_text("utf-8")
-        found = json.loads(text)
-        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair can be escaped, but never be written
-        found = _plain_texts(found) if "\\u" in text or _CONTROLS.search(text) else found
+        meta = json.loads(text)
+        json.dumps(meta, ensure_ascii=False).encode()  # half a surrogate pair can be escaped, but never be written
+        meta = _plain_texts(meta) if "\\u" in text or _CONTROLS.search(text) else meta
     except RecursionError:
         raise _broken(path, "lists or objects in one another, hundreds deep") from None
     except ValueError as error:
         raise _broken(path, str(error)) from None
-    if not isinstance(found, dict):
-        raise _broken(path, "no object")
-    return found
+    if not isinstance(meta, dict) or type(meta.get("schema")) is not int:
+        raise _broken(path, "no object with a schema")
+    return meta
 
 
 def _plain_texts(value: Any) -> Any:
@@ -180,50 +98,53 @@ def _plain_texts(value: Any) -> Any:
 
 
 def _plain_text(text: str) -> str:
-    return _CONTROLS.sub(lambda found: shown(found[0]), text)
+    return _CONTROLS.sub(lambda match: shown(match[0]), text)
 
 
 def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
-    """What tables and figures take from meta.json, by type. Raises VqbenchError."""
-    for group, wanted in (("datasets", _DATASET), ("metrics", _METRIC)):
-        about = meta.get(group)
-        if not isinstance(about, dict):
-            raise _broken(path, f"{group}: needs an object")
-        for name, one in about.items():
-            if len(name) > _NAME:
-                raise _broken(path, f"{group}: {len(name)} characters in a name")
-            for key, kind in wanted.items():
-                value = one.get(key) if isinstance(one, dict) else None
-                if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                    raise _broken(path, f"{group}.{name}.{key} = {value!r}")
-                if kind is int and isinstance(value, int) and not 1 <= value < 2**53:
-                    raise _broken(path, f"{group}.{name}.{key} = {value!r}")
-    for name, one in meta["datasets"].items():
-        found = one.get("doctor") or []
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise _broken(path, f"datasets.{name}.doctor = {found!r}")
-        for each, (key, kind) in product(found, _FINDING.items()):
-            if not isinstance(each.get(key), kind):
-                raise _broken(path, f"datasets.{name}.doctor: {key} = {each.get(key)!r}")
-    for key, kind in (
-        ("config", (dict, list)),
-        ("seeds", list),
-        ("versions", dict),
-        ("machine", dict),
-        ("tables", dict),
-    ):
-        if key in meta and not isinstance(meta[key], kind):
-            raise _broken(path, f"{key} = {meta[key]!r}")
+    """Check the types of what tables and figures take from meta.json.
+
+    Raises:
+        VqbenchError: something has another type, or a number is out of its range.
+    """
+    _check_types(path, "", meta, {key: kind for key, kind in _WHOLE.items() if key in meta})
     if other := [name for name in meta.get("tables", {}) if Path(name).name != name]:
         raise _broken(path, f"tables: {other[0]!r} is no file of the folder")
+    for group, kinds in _GROUPS.items():
+        described = meta.get(group, {} if group == "variants" else None)
+        if not isinstance(described, dict):
+            raise _broken(path, f"{group}: needs an object")
+        for name, one in described.items():
+            if len(name) > _NAME:
+                raise _broken(path, f"{group}: {len(name)} characters in a name")
+            _check_types(path, f"{group}.{name}.", one, kinds)
+    for name, one in meta["datasets"].items():
+        findings = one.get("doctor") or []
+        if not isinstance(findings, list):
+            raise _broken(path, f"datasets.{name}.doctor = {findings!r}")
+        for finding in findings:
+            _check_types(path, f"datasets.{name}.doctor.", finding, _FINDING)
+
+
+def _check_types(path: Path, place: str, described: Any, kinds: Mapping[str, Any]) -> None:
+    """Raise VqbenchError where a key is missing or its value has another type; whole numbers are counts."""
+    for key, kind in kinds.items():
+        value: Any = described.get(key) if isinstance(described, dict) else None
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not fits or (kind is int and not 1 <= value < 2**53):
+            raise _broken(path, f"{place}{key} = {value!r}")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """One of the tables of a run. Raises VqbenchError where columns are missing or hold something else."""
+    """Read one of the tables of a run.
+
+    Raises:
+        VqbenchError: columns are missing or hold something else.
+    """
     check_size(path)
     try:
         frame = pd.read_csv(
-            path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
+            path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values={name: [""] for name in _NUMBERS}
         )
     except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
         raise _broken(path, str(error)) from None
@@ -231,7 +152,11 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """per_query.parquet or samples.parquet. Raises VqbenchError where it would unpack to far more than it is."""
+    """Read per_query.parquet or samples.parquet.
+
+    Raises:
+        VqbenchError: columns are missing or hold something else, or the table would be far larger than its file.
+    """
     import pyarrow as pa
 
     try:
@@ -245,52 +170,40 @@ def read_parquet(path: Path) -> pd.DataFrame:
 def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame.columns):  # of a run without any result
         return frame
-    if found := wrong_in(frame, _NAMED.get(path.name, ())):
-        raise _broken(path, found)
-    _check_values(path, frame)
-    for name in {*frame} - {*_NUMBERS, "query"}:  # ids of queries are compared, but not shown
+    wrong = wrong_in(frame, _NEEDED.get(path.name, ()))
+    if not wrong and path.name == "comparisons.csv" and not {*frame["verdict"]} <= {*VERDICTS, ""}:
+        wrong = f"column verdict holds more than {', '.join(VERDICTS)}"  # each has a colour
+    if wrong:
+        raise _broken(path, wrong)
+    for name in {*frame} - _NUMBERS - {"query"}:  # ids of queries are compared, but not shown
         _clean(path, frame, name)
     return frame
 
 
 def wrong_in(frame: pd.DataFrame, needed: Sequence[str]) -> str:
-    """Which column is missing, or holds what such a column of ours never does; empty where none."""
+    """Say which column is missing, or holds what such a column of ours never does; empty where none."""
     if missing := [name for name in needed if name not in frame]:
         return f"no column {', '.join(missing)}"
-    if gaps := [name for name in needed if name in _GIVEN and frame[name].isna().any()]:
+    if gaps := [name for name in needed if name in _COMPLETE and frame[name].isna().any()]:
         return f"column {gaps[0]} has gaps"
-    for name in sorted({*_NUMBERS} & {*frame}) if len(frame) else ():  # no row, no type
-        given = frame[name].dropna()
-        if name == "bytes" and len(given) < len(frame):
-            return f"column {name} holds more than sizes"
-        if not len(given):
-            continue
-        if not pd.api.types.is_numeric_dtype(given) or pd.api.types.is_complex_dtype(given):
-            return f"column {name} holds more than numbers"
-        given = given.astype(float)
-        if not (given.abs() < math.inf).all():
-            return f"column {name} holds infinite numbers"
-        if name in _WHOLE and not ((given >= 0) & (given < 2**53) & (given % 1 == 0)).all():
-            return f"column {name} holds more than whole numbers"
-        if name in _SIZES and not (given >= 0).all():
-            return f"column {name} holds more than sizes"
-        if name in _POSITIVE and not (given > 0).all():
-            return f"column {name} holds more than what was measured"
+    for name in sorted(_NUMBERS & {*frame}) if len(frame) else ():  # no row, no type
+        known = frame[name].dropna()
+        wrong = ""
+        if name == "bytes" and len(known) < len(frame):
+            wrong = "sizes"
+        elif len(known) and (not pd.api.types.is_numeric_dtype(known) or pd.api.types.is_complex_dtype(known)):
+            wrong = "numbers"
+        elif len(known):
+            values = known.to_numpy(dtype=float)
+            if not np.isfinite(values).all():
+                wrong = "finite numbers"
+            elif name in _COUNTS and not ((values >= 0) & (values < 2**53) & (values % 1 == 0)).all():
+                wrong = "whole numbers"
+            elif name in _SIZES and not (values >= 0).all():
+                wrong = "sizes"
+        if wrong:
+            return f"column {name} holds more than {wrong}"
     return ""
-
-
-def _check_values(path: Path, frame: pd.DataFrame) -> None:
-    """Words of a few, and what must be in order; what linear.csv varies must be there. Raises VqbenchError."""
-    column, words = _WORDS.get(path.name, ("", set()))
-    if column and not {*frame[column]} <= words:
-        raise _broken(path, f"column {column} holds more than {', '.join(sorted(words - {''}))}")
-    if "median_s" in frame and ((frame["min_s"] > frame["median_s"]) | (frame["median_s"] > frame["max_s"])).any():
-        raise _broken(path, "column median_s holds more than what lies from min_s to max_s")
-    for against, varied in (("rows", "n"), ("queries", "queries"), ("variants", "variants")):
-        if path.name == "linear.csv":
-            own = frame[frame["against"] == against]
-            if not (own[[varied, "median_s", "min_s", "max_s"]] > 0).all(axis=None):
-                raise _broken(path, f"column {varied} or a time is missing, against {against}")
 
 
 def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
@@ -303,27 +216,30 @@ def _clean(path: Path, frame: pd.DataFrame, name: str) -> None:
         frame[name] = frame[name].astype(object).map(lambda x: _plain_text(x) if isinstance(x, str) else x)
 
 
-def check_together(folder: Path, meta: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> None:
-    """Whether each table has what the others name, once. frames: by the names of their files."""
-    metrics, ledger = frames["metrics.csv"], frames["ledger.csv"]
+def check_together(
+    folder: Path, meta: Mapping[str, Any], metrics: pd.DataFrame, ledger: pd.DataFrame, comparisons: pd.DataFrame
+) -> None:
+    """Check that each table has what the others name, once.
+
+    Raises:
+        VqbenchError: a dataset or the bytes of a variant are missing, or a row repeats another.
+    """
     ok = metrics[metrics["status"] == "ok"]
     if unknown := {*metrics["dataset"]} - {*meta["datasets"]}:
         raise _broken(folder / "metrics.csv", f"dataset {min(map(str, unknown))} is not in meta.json")
-    ledger = ledger[ledger["scope"] == "total"]
-    held = {*zip(ledger["dataset"], ledger["variant"], ledger["item"], strict=True)}
-    for dataset, variant in {*zip(ok["dataset"], ok["variant"], strict=True)}:
-        for item in ("bytes_per_vector", "bytes_once"):
-            if (dataset, variant, item) not in held:
-                raise _broken(folder / "ledger.csv", f"no {item} of {variant} on {dataset}")
-    keys = {
-        "metrics.csv": [*_KEY, "seed"],
-        "comparisons.csv": [*_KEY, "baseline"],
-        "ledger.csv": ["dataset", "variant", "item", "scope"],
+    totals = ledger[ledger["item"] == "bytes_per_vector"]
+    missing = {*zip(ok["dataset"], ok["variant"], strict=True)} - {
+        *zip(totals["dataset"], totals["variant"], strict=True)
     }
-    for name, columns in keys.items():
-        frame = frames[name]
-        if len(frame) and frame.duplicated(columns).any():
-            raise _broken(folder / name, f"row {int(frame.duplicated(columns).to_numpy().argmax())} repeats another")
+    for dataset, variant in sorted(missing)[:1]:
+        raise _broken(folder / "ledger.csv", f"no bytes_per_vector of {variant} on {dataset}")
+    for name, frame, columns in (
+        ("metrics.csv", metrics, [*_KEY, "seed"]),
+        ("comparisons.csv", comparisons, [*_KEY, "baseline"]),
+        ("ledger.csv", ledger, ["dataset", "variant", "item", "scope"]),
+    ):
+        if len(frame) and (repeats := frame.duplicated(columns)).any():
+            raise _broken(folder / name, f"row {int(repeats.to_numpy().argmax())} repeats another")
 
 
 def check_size(path: Path) -> None:
@@ -335,6 +251,6 @@ def check_size(path: Path) -> None:
         raise _broken(path, f"{about.st_size} bytes of text, where up to {_TEXT_BYTES} are read")
 
 
-def _broken(path: Path, found: str) -> VqbenchError:
-    told = shortened(" ".join(found.split()), 200)
-    return VqbenchError(f"{path}: is not what a run writes ({told}): run vqbench again, or get the folder anew")
+def _broken(path: Path, wrong: str) -> VqbenchError:
+    reason = shortened(" ".join(wrong.split()), 200)
+    return VqbenchError(f"{path}: is not what a run writes ({reason}): run vqbench again, or get the folder anew")

@@ -105,6 +105,7 @@ def scale(arguments: list[str]) -> int:
 def report(arguments: list[str]) -> int:
     """Make report.html of a results folder again, or one report of several."""
     from vqbench.report.page import write_report
+    from vqbench.results.folder import read_results
 
     parser = Parser(
         prog="vqbench report", description="One self-contained HTML page of one results folder, or of several."
@@ -112,7 +113,17 @@ def report(arguments: list[str]) -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/wordnet or results/*")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: report.html in the one folder)")
     given = parser.parse_args(arguments)
-    out = write_report(given.folders, given.out)
+    several, mistakes = [], []
+    for folder in given.folders:
+        try:
+            several.append(read_results(folder))
+        except VqbenchError as error:
+            mistakes.append(error)
+    if not several:
+        raise mistakes[0]
+    for error in mistakes:
+        print(f"vqbench: left out: {shown(str(error))}", file=sys.stderr)
+    out = write_report(*several, out=given.out)
     console().print(f"Written to [bold]{escape(str(out))}[/bold]", soft_wrap=True)
     return 0
 
@@ -120,12 +131,13 @@ def report(arguments: list[str]) -> int:
 def figures(arguments: list[str]) -> int:
     """Draw the figures of a results folder again."""
     from vqbench.report.figures.folder import draw_all
+    from vqbench.results.folder import read_results
 
     parser = Parser(prog="vqbench figures")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     with progress_bar() as progress:
-        drawn = draw_all(folder, progress)
+        drawn = draw_all(read_results(folder), progress)
     console().print(f"{len(drawn)} figures in [bold]{escape(str(folder / 'figures'))}[/bold]")
     return 0
 

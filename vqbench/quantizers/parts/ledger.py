@@ -1,8 +1,8 @@
 """The bytes of a variant, item by item.
 
-Bytes are counted by arithmetic, never measured. Two scopes: ``vector`` items are paid for every
-stored vector, ``once`` items a single time (thresholds, codebooks, rotations). Ids and the index
-around the codes cost the same for every variant and are left out.
+Bytes are counted by arithmetic, never measured. There are two scopes: ``vector`` items are paid for every stored
+vector, ``once`` items a single time (thresholds, codebooks, rotations). Ids and the index around the codes cost the
+same for every variant and are left out.
 """
 
 from __future__ import annotations
@@ -16,22 +16,27 @@ Scope = Literal["vector", "once"]
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a ledger: ``bytes`` for each vector, or once for all of them."""
+    """One line of a ledger."""
 
     name: str
     scope: Scope
-    bytes: float
+    bytes: float  #: for each vector, or once for all of them
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a codec stores, item by item."""
+    """What a codec stores, item by item.
+
+    >>> ledger = Ledger.of_bits(bits=12, once=[Item("thresholds", "once", 48.0)])
+    >>> ledger.total("vector"), ledger.bytes_per_vector(n=100)
+    (2.0, 2.48)
+    """
 
     items: tuple[Item, ...]
 
     @classmethod
     def of_bits(cls, *, bits: int, once: Iterable[Item] = (), word: int = 8) -> Ledger:
-        """Ledger of a code of ``bits`` bits per vector; what fills up the last word of ``word`` bits is ``padding``."""
+        """Return the ledger of a code of ``bits`` bits per vector, padded to whole words of ``word`` bits."""
         padding = -bits % word
         items = [Item("code", "vector", bits / 8)]
         if padding:
@@ -39,12 +44,9 @@ class Ledger:
         return cls((*items, *once))
 
     def total(self, scope: Scope) -> float:
-        """Bytes of all items of ``scope``: bytes per vector, or bytes once."""
+        """Sum the bytes of all items of ``scope``."""
         return sum(item.bytes for item in self.items if item.scope == scope)
 
-    def ratio(self, *, n: int, d: int, float_bytes: int) -> float:
-        """How many times smaller than ``n`` float vectors of ``d`` components of ``float_bytes`` bytes.
-
-        What is stored once counts in full, so the ratio grows with ``n``.
-        """
-        return n * d * float_bytes / (n * self.total("vector") + self.total("once"))
+    def bytes_per_vector(self, n: int) -> float:
+        """Return what one of ``n`` vectors takes: its own items, and its share of what is stored once."""
+        return self.total("vector") + self.total("once") / n

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from vqbench.report.figures.style import Look, family_of, looks_of
-from vqbench.results.columns import ALL_SEEDS
+from vqbench.report.figures.looks import Look, family_of, looks_of
+from vqbench.report.figures.style import TIMES, size
+from vqbench.results.columns import ALL_SEEDS, headline_k
 from vqbench.results.folder import Results
 
 FIRST = "the first of"  # seeds
@@ -19,32 +21,26 @@ FIRST = "the first of"  # seeds
 
 @dataclass(frozen=True)
 class Slice:
-    """What was measured on one dataset.
-
-    metrics: one row a variant, metric, k and oversample, over all seeds. lost: variants without a result.
-    samples: those of the first seed. nodes: the variants' configs. comparisons: with the baseline.
-    backends: real engines, where any ran.
-    """
+    """What was measured on one dataset."""
 
     dataset: str
-    about: Mapping[str, Any]
-    described: Mapping[str, Mapping[str, Any]]
-    metrics: pd.DataFrame
-    lost: pd.DataFrame
-    bytes: Mapping[str, float]
+    about: Mapping[str, Any]  # meta.json's entry of the dataset
+    described: Mapping[str, Mapping[str, Any]]  # meta.json's entries of the metrics
+    metrics: pd.DataFrame  # a row for each variant, metric, k and oversample factor, over all seeds
+    lost: pd.DataFrame  # variants without a result
+    bytes: Mapping[str, float]  # bytes per vector, by variant
     per_query: pd.DataFrame
-    samples: pd.DataFrame
+    samples: pd.DataFrame  # of the first seed
     looks: Mapping[str, Look]
     seeds: int
-    nodes: Mapping[str, Any]
-    comparisons: pd.DataFrame
-    backends: pd.DataFrame = field(default_factory=pd.DataFrame)
+    nodes: Mapping[str, Any]  # the variants' configs
+    comparisons: pd.DataFrame  # with the baseline
+    backends: pd.DataFrame = field(default_factory=pd.DataFrame)  # real engines, where any ran
 
     @cached_property
     def k(self) -> int:
         """The k of figures that show one: 10, or else the largest."""
-        ks = self.ks
-        return 10 if 10 in ks else max(ks, default=0)
+        return headline_k(self.ks)
 
     @property
     def ks(self) -> list[int]:
@@ -55,11 +51,16 @@ class Slice:
         """The oversample factors above 0."""
         return sorted(x for x in self.metrics["oversample"].unique().tolist() if x > 0)
 
+    @property
+    def factor(self) -> int:
+        """The oversample factor of figures that show one: the largest up to 4, or else the smallest; 0: none."""
+        return max([x for x in self.factors if 1 < x <= 4], default=min(self.factors, default=0))
+
     @cached_property
     def variants(self) -> list[str]:
         """Those with results: most bytes first, then the best."""
         overlap = self.at("overlap", k=self.k)["value"]
-        order = sorted(self.bytes, key=lambda name: (-self.bytes[name], -overlap.get(name, 0.0), name))
+        order = sorted(self.bytes, key=lambda name: (-round(self.bytes[name]), -overlap.get(name, 0.0), name))
         return [name for name in order if name in set(self.metrics["variant"])]
 
     @property
@@ -70,94 +71,114 @@ class Slice:
 
     @property
     def d(self) -> int:
-        return int(self.about.get("d", 0))
+        return int(self.about["d"])
 
     def at(self, metric: str, *, k: int, oversample: int = 0) -> pd.DataFrame:
-        """The rows of one metric, by variant."""
+        """Select the rows of one metric, by variant."""
         m = self.metrics
         return m[(m["metric"] == metric) & (m["k"] == k) & (m["oversample"] == oversample)].set_index("variant")
 
+    def overlap(self) -> pd.DataFrame:
+        """Select overlap at the figure's k of the codes alone, in the variants' order, with a column ``bytes``."""
+        own = self.at("overlap", k=self.k)
+        own = own.loc[[name for name in self.variants if name in own.index]]
+        return own.assign(bytes=[self.bytes[str(name)] for name in own.index])
+
+    def rescored(self) -> pd.DataFrame:
+        """Select overlap at the figure's k and oversample factor; no row where nothing was rescored."""
+        rows = self.at("overlap", k=self.k, oversample=self.factor)
+        return rows if self.factor else rows.iloc[:0]
+
     def sampled(self, kind: str) -> dict[str, pd.DataFrame]:
-        """The samples of a kind, by variant in order."""
+        """Select the samples of a kind, by variant in order."""
         if "kind" not in self.samples:
             return {}
         groups = dict(iter(self.samples[self.samples["kind"] == kind].groupby("variant", observed=True)))
         return {name: groups[name] for name in self.variants if name in groups}
 
     def label(self, metric: str, k: int | None = None) -> str:
-        """The metric's own label, with the k that is shown."""
+        """Return the metric's own label, with the k that is shown."""
         base = metric.removesuffix("_kept")
         text = str(self.described.get(metric, self.described.get(base, {})).get("label", metric))
-        kept = ": share of float's kept" if metric not in self.described and base in self.described else ""
-        return _with_k(text, k) + (kept if base != metric else "")
+        kept = ", relative to float search" if metric not in self.described and base in self.described else ""
+        return _with_k(text, k) + kept
 
     def axis(self, metric: str, k: int | None = None) -> str:
-        """Label and unit."""
+        """Return label and unit."""
         unit = str(self.described.get(metric, {}).get("unit", ""))
         return f"{self.label(metric, k)} ({_with_k(unit, k)})" if unit else self.label(metric, k)
 
     def facts(self, *more: str, seeds: str = "mean over") -> str:
-        """The note under a figure: the data, and what else is given.
+        """Write the note under a figure: the data, and what else is given.
 
-        seeds: how several are shown: their mean, all of them, or only the first, as samples are.
+        Args:
+            seeds: How several are shown: their mean, all of them, or only the first, as samples are.
         """
         about = self.about
-        size = f"{about['n']:,} vectors of {about['d']:,} numbers" if about else ""
         groups = f" in {about['groups']:,} groups" if about.get("groups") else ""
-        queries = f"{about['queries']:,} queries{groups} ({about['queries_are']})" if about else ""
-        seen = f"{seeds} {self.seeds} seeds" if self.seeds > 1 else ""
-        return "; ".join(part for part in (f"{self.dataset}: {size}", queries, *more, seen) if part) + "."
+        data = f"{self.dataset}: {about['n']:,} vectors of {about['d']:,} dimensions"
+        queries = f"{about['queries']:,} queries{groups} ({about['queries_are']})"
+        seen = [f"{seeds} {self.seeds} seeds"] if self.seeds > 1 else []
+        return "; ".join((data, queries, *more, *seen)) + "."
 
     @property
     def interval(self) -> str:
         """What a bar around a mean says."""
         return f"bars: 95 % interval of the mean over queries{' and seeds' if self.seeds > 1 else ''}"
 
+    def hollow(self) -> str:
+        """Say what hollow markers mean; nothing where nothing was rescored."""
+        if not self.factor:
+            return ""
+        return (
+            f" Hollow: rescored {TIMES}{self.factor}: float32 vectors re-rank the {self.factor * self.k} best "
+            f"candidates. They take {size(4 * self.d)} more per vector, usually on disk, which is not counted here."
+        )
+
 
 def _with_k(text: str, k: int | None) -> str:
     return text if k is None else re.sub(r"\bk\b", str(k), text)
 
 
+def on_front(sizes: Sequence[float] | pd.Series, values: Sequence[float] | pd.Series) -> np.ndarray:
+    """Mark each setting that no other beats: at least as good and smaller, or better and no larger, in whole bytes."""
+    bytes_m, values_m = np.round(np.asarray(sizes, dtype=float)), np.asarray(values, dtype=float)
+    smaller, better = bytes_m[:, None] < bytes_m, values_m[:, None] > values_m
+    beats = (smaller & (values_m[:, None] >= values_m)) | (better & (bytes_m[:, None] <= bytes_m))
+    return np.logical_not(np.any(beats, axis=0))
+
+
 def slices(results: Results) -> list[Slice]:
-    """The datasets of a folder in the order of its meta.json, those without any result left out."""
-    ok = results.metrics[results.metrics["status"] == "ok"]
-    seen = [*results.meta["datasets"], *sorted(set(ok["dataset"]) - set(results.meta["datasets"]))]
-    return [_slice(results, name) for name in seen if (ok["dataset"] == name).any()]
+    """Return the datasets of a folder in the order of its meta.json; those without any result are left out."""
+    with_result = set(results.pooled["dataset"])
+    return [_slice(results, name) for name in results.meta["datasets"] if name in with_result]
 
 
 def _slice(results: Results, dataset: str) -> Slice:
-    metrics, ok, ledger, per_query, samples, comparisons, backends = (
-        frame[frame["dataset"] == dataset] if "dataset" in frame else frame
-        for frame in (
-            results.metrics,
-            results.pooled,
-            results.ledger,
-            results.per_query,
-            results.samples,
-            results.comparisons,
-            results.backends,
-        )
-    )
+    def own(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["dataset"] == dataset] if "dataset" in table else table
+
+    metrics, pooled, ledger, samples = map(own, (results.metrics, results.pooled, results.ledger, results.samples))
     lost = metrics[metrics["status"].isin(["skipped", "failed"])].drop_duplicates("variant")
     totals = ledger[(ledger["scope"] == "total") & (ledger["item"] == "bytes_per_vector")]
     sizes = totals.groupby("variant")["bytes"].first().to_dict()
-    about = results.meta["datasets"].get(dataset, {})
     if "seed" in samples:
         samples = samples[samples["seed"] == samples["seed"].min()]
+    about = results.meta["datasets"][dataset]
     return Slice(
-        dataset,
-        about,
-        results.meta["metrics"],
-        ok,
-        lost[~lost["variant"].isin(ok["variant"])],
-        sizes,
-        per_query,
-        samples,
-        _looks(metrics, sizes, samples, int(about.get("d", 0))),
-        metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
-        _nodes(results.meta["config"]),
-        comparisons,
-        backends,
+        dataset=dataset,
+        about=about,
+        described=results.meta["metrics"],
+        metrics=pooled,
+        lost=lost[~lost["variant"].isin(pooled["variant"])],
+        bytes=sizes,
+        per_query=own(results.per_query),
+        samples=samples,
+        looks=_looks(metrics, sizes, samples, int(about["d"])),
+        seeds=metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
+        nodes=_nodes(results.meta["config"]),
+        comparisons=own(results.comparisons),
+        backends=own(results.backends),
     )
 
 

@@ -28,7 +28,7 @@ from vqbench.report.figures.score_scatter import bit_balance, score_calibration
 from vqbench.report.figures.style import DPI, drawing
 from vqbench.report.figures.tradeoff import overlap_vs_bytes
 from vqbench.report.figures.vectors import vector_bars, vector_binary, vector_histogram, vector_int8
-from vqbench.results.folder import Results, read_results
+from vqbench.results.folder import Results
 from vqbench.storage.atomic import faults, write_together
 from vqbench.text import check_no_links, did_you_mean, distinct
 
@@ -66,26 +66,33 @@ def check_names(chosen: object) -> None:
             raise VqbenchError(f"figures = {name}: no such figure; {did_you_mean(str(name), names)}")
 
 
-def draw_all(folder: Path, progress: Progress) -> list[Path]:
-    """Draw the figures that the config names and the folder's tables allow, as PNG and SVG.
+def draw_all(results: Results, progress: Progress) -> list[Path]:
+    """Draw the figures that the config names and the tables allow into ``figures/`` of the results' folder.
 
-    Returns their paths. A figure of an earlier run that is not drawn again is deleted.
+    A figure of an earlier run that is not drawn again is deleted.
+
+    Returns:
+        The paths written, PNG and SVG.
+
+    Raises:
+        VqbenchError: The folder lacks the tables of single queries and samples.
     """
-    check_no_links(folder)
-    results = read_results(folder)
+    check_no_links(results.folder)
     lacking = results.samples.empty or results.per_query.empty
     if lacking and (results.metrics["status"] == "ok").any():  # or the figures made from them would be deleted
-        raise VqbenchError(f"{folder}: holds no samples.parquet or per_query.parquet: run vqbench again for figures")
-    parts = slices(results)
-    plan = [(name, draw) for figure, name, draw in _plan(results, parts) if _wanted(results, figure)]
-    task = progress.add_task("figures", total=len(plan))
+        raise VqbenchError(
+            f"{results.folder}: has no samples.parquet or per_query.parquet, which figures need: run vqbench again"
+        )
+    plan = list(_plan(results, slices(results)))
+    wanted = [(name, draw) for figure, name, draw in plan if _wanted(results, figure)]
+    task = progress.add_task("figures", total=len(wanted))
     drawn: list[Path] = []
-    for name, draw in plan:
+    for name, draw in wanted:
         with drawing():
             figure = draw()
-            drawn += [] if figure is None else save(figure, folder / "figures" / name)
+            drawn += [] if figure is None else save(figure, results.folder / "figures" / name)
         progress.advance(task)
-    _remove_others(folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in _plan(results, parts))}, drawn)
+    _remove_others(results.folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in plan)}, drawn)
     return drawn
 
 
@@ -120,7 +127,7 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write both formats, without a date: the same results give the same bytes."""
     paths = [stem.with_name(stem.name + ending) for ending in _FORMATS]
-    # Laid out here: savefig would draw everything once more for each file, unseen, only to lay it out.
+    # Laid out here: savefig would lay it out again for each file.
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
     if engine is not None:

@@ -21,29 +21,29 @@ _LEAST = 0.02  # differences below this share of a metric's range stay pale
 
 
 def metrics_heatmap(part: Slice) -> Figure | None:
-    """Metrics as rows, variants as columns: values, and how far each is from the best of its row."""
+    """Draw metrics as rows, variants as columns: values, and how far each is from the best of its row."""
     values = _values(part)
     if values.empty:
         return None
     many = values.shape[1] > _MANY
     angle = 58 if many else 38
-    better = [f"{part.axis(name, part.k)}  {_arrow(part, name)}" for name in values.index]
-    better = ["\n(".join(text.rsplit(" (", 1)) if many else text for text in better]
-    shade = pd.DataFrame([_loss(part, str(name), row) for name, row in values.iterrows()], index=values.index)
+    arrows = {True: "\N{UPWARDS ARROW}", False: "\N{DOWNWARDS ARROW}"}
+    labels = [f"{part.axis(name, part.k)}  {arrows[_higher(part, name)]}" for name in values.index]
+    if many:
+        labels = ["\n(".join(text.rsplit(" (", 1)) for text in labels]
     figure = canvas(
         0.5 + 0.30 * len(values) + _slant(values.columns, angle),
-        f"Every metric at k = {part.k}: dark cells are where a code loses",
-        "Each row is shaded by itself, from its best value (pale) to its worst (dark), in its own direction: "
-        "\N{UPWARDS ARROW} more is better, \N{DOWNWARDS ARROW} less is better. Rows that hardly differ stay pale. "
-        "The codes alone, without rescoring.",
+        f"All metrics at k = {part.k}: a dark cell is far from the best of its row",
+        "Each row is shaded by itself, from its best value (pale) to its worst (dark). \N{UPWARDS ARROW}: more is "
+        "better. \N{DOWNWARDS ARROW}: less is better. Rows that hardly differ stay pale. The codes alone, without "
+        "rescoring.",
         part.facts(f"k = {part.k}"),
     )
     ax = figure.subplots()
-    notes = values.map(lambda value: _note(value, many))
     sns.heatmap(
-        shade,
+        pd.DataFrame([_loss(part, str(name), row) for name, row in values.iterrows()], index=values.index),
         ax=ax,
-        annot=notes,
+        annot=values.map(lambda value: _note(value, many)),
         fmt="",
         cmap=sns.color_palette(_LOSS, as_cmap=True),
         vmin=0,
@@ -52,8 +52,6 @@ def metrics_heatmap(part: Slice) -> Figure | None:
         linecolor="white",
         cbar_kws={"shrink": 0.7, "aspect": 28, "pad": 0.012},
         annot_kws={"fontsize": 6.5 if many else 8.5},
-        xticklabels=False,
-        yticklabels=False,
     )
     bar = ax.collections[0].colorbar
     if bar is not None:
@@ -61,9 +59,9 @@ def metrics_heatmap(part: Slice) -> Figure | None:
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     _hatch(ax, part, values)
     ax.set(xlabel="", ylabel="")
-    ax.tick_params(length=0)
-    ax.set_yticks(np.arange(len(values)) + 0.5, better)
+    ax.set_yticks(np.arange(len(values)) + 0.5, labels)
     ax.set_xticks(np.arange(values.shape[1]) + 0.5, values.columns, rotation=angle, ha="right", rotation_mode="anchor")
+    ax.tick_params(length=0)
     ax.tick_params(axis="y", rotation=0, labelsize=7.5 if many else 8.5)
     return figure
 
@@ -95,10 +93,6 @@ def _higher(part: Slice, metric: str) -> bool:
     return bool(described.get("higher_is_better", True))
 
 
-def _arrow(part: Slice, metric: str) -> str:
-    return "\N{UPWARDS ARROW}" if _higher(part, metric) else "\N{DOWNWARDS ARROW}"
-
-
 def _loss(part: Slice, metric: str, row: pd.Series) -> pd.Series:
     """0 for the best value of the row, 1 for the worst; little where the whole row is nearly equal."""
     described = part.described.get(metric, {})
@@ -115,9 +109,8 @@ def _hatch(ax: Axes, part: Slice, values: pd.DataFrame) -> None:
         if np.isnan(value):
             ax.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="////", edgecolor=FAINT, lw=0))
     for row in part.lost.itertuples():
-        x = list(values.columns).index(row.variant) + 0.5
         ax.text(
-            x,
+            list(values.columns).index(row.variant) + 0.5,
             len(values) / 2,
             str(row.status),
             rotation=90,

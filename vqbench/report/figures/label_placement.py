@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, ScaledTranslation
 
-from vqbench.report.figures.style import GREY, SMALL, TINY
+from vqbench.report.figures.style import GREY, TINY
 
 _LINE = 0.150  # inches from one label to the next
 _FEW = 4  # points so close that their labels still find places one by one
@@ -27,9 +29,13 @@ class Label:
     color: str
     bold: bool = False
 
+    @property
+    def style(self) -> dict[str, Any]:
+        return {"color": self.color, "weight": "bold" if self.bold else "normal", "va": "center"}
+
 
 def spread(wanted: Sequence[float] | np.ndarray, heights: Sequence[float], lowest: float, highest: float) -> np.ndarray:
-    """The centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
+    """Find the centres nearest to ``wanted`` (least squares) that keep its order and do not overlap.
 
     With the heights below subtracted this is an isotonic regression: neighbours that clash are pooled.
     """
@@ -50,42 +56,43 @@ def spread(wanted: Sequence[float] | np.ndarray, heights: Sequence[float], lowes
 
 
 def beside(ax: Axes, labels: Sequence[Label], height: float) -> None:
-    """A column of labels right of the axes, joined to their points by thin lines.
+    """Write a column of labels right of the axes, joined to their points by thin lines.
 
-    height: that of the axes in inches, about.
+    Args:
+        height: That of the axes in inches, about.
     """
     low, high = ax.get_ylim()
     column = ax.transAxes + ScaledTranslation(0.28, 0, ax.figure.dpi_scale_trans)
     lines = [_LINE / height * (high - low) * (1 + label.text.count("\n")) for label in labels]
+    arrow = {"arrowstyle": "-", "lw": 0.6, "alpha": 0.7, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)}
     for label, y in zip(labels, spread([x.y for x in labels], lines, low, high), strict=True):
         ax.annotate(
             label.text,
             (label.x, label.y),
             (1, (y - low) / (high - low)),
             textcoords=column,
-            va="center",
             ha="left",
-            fontsize=TINY + 0.5,
-            color=label.color,
+            fontsize=TINY,
             annotation_clip=False,
-            weight="bold" if label.bold else "normal",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": label.color,
-                "lw": 0.6,
-                "alpha": 0.7,
-                "shrinkA": 1,
-                "shrinkB": 4,
-                "relpos": (0, 0.5),
-            },
+            arrowprops={**arrow, "color": label.color},
+            **label.style,
         )
 
 
+def apart(ax: Axes, labels: Sequence[Label]) -> None:
+    """Write short labels inside the axes, each near its point and clear of the others and of all points."""
+    ax.get_figure(root=True).draw_without_rendering()  # pyright: ignore[reportOptionalMemberAccess]
+    points = ax.transData.transform([(label.x, label.y) for label in labels])
+    within(ax, [[label] for label in labels], [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in points])
+
+
 def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -> None:
-    """Labels inside the axes, without overlap. The layout must be final.
+    """Write labels inside the axes, without overlap. The layout must be final.
 
     A large group gets a column of its own, in order; the others stand at the nearest free place.
-    taken: boxes in pixels that stay free of text (markers, bars).
+
+    Args:
+        taken: Boxes in pixels that stay free of text (markers, bars).
     """
     scale, edges = ax.figure.dpi / 72, ax.get_window_extent()
     inside = Bbox.from_extents(edges.x0, edges.y0 + 4, edges.x1 + 8, edges.y1)
@@ -94,15 +101,15 @@ def within(ax: Axes, groups: Sequence[Sequence[Label]], taken: Sequence[Bbox]) -
         texts = [_text(ax, label) for label in group]
         points = ax.transData.transform([(label.x, label.y) for label in group])
         if len(group) > _FEW:
-            found = _column(texts, points, inside, boxes, scale)
+            places = _column(texts, points, inside, boxes, scale)
         else:
-            found = []
-            for text, at in zip(texts, points, strict=True):
-                found.append(_free(text, at, inside, [*boxes, *found], scale))
-        boxes += found
-        for label, text, at, box in zip(group, texts, points, found, strict=True):
-            text.set_position(((box.x0 - at[0]) / scale, ((box.y0 + box.y1) / 2 - at[1]) / scale))
-            _leader(ax, at, box, label.color, scale)
+            places = []
+            for text, point in zip(texts, points, strict=True):
+                places.append(_free(text, point, inside, [*boxes, *places], scale))
+        boxes += places
+        for label, text, point, box in zip(group, texts, points, places, strict=True):
+            text.set_position(((box.x0 - point[0]) / scale, ((box.y0 + box.y1) / 2 - point[1]) / scale))
+            _leader(ax, point, box, label.color, scale)
 
 
 def _text(ax: Axes, label: Label) -> Text:
@@ -111,12 +118,10 @@ def _text(ax: Axes, label: Label) -> Text:
         (label.x, label.y),
         (0, 0),
         textcoords="offset points",
-        fontsize=SMALL,
-        va="center",
-        color=label.color,
-        weight="bold" if label.bold else "normal",
+        fontsize=mpl.rcParams["legend.fontsize"],
         zorder=6,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # lines pass behind, not through
+        **label.style,
     )
     text.set_in_layout(False)
     return text
@@ -130,51 +135,41 @@ def _column(texts: Sequence[Text], points: np.ndarray, inside: Bbox, taken: Sequ
     y = spread(points[:, 1], [height] * len(texts), inside.y0 + height / 2, inside.y1 - height / 2)
 
     def boxes(on_right: bool) -> list[Bbox]:
-        starts = [right if on_right else left - size.width for size in sizes]
         return [
-            Bbox.from_bounds(x, at - size.height / 2, size.width, size.height)
-            for x, at, size in zip(starts, y, sizes, strict=True)
+            Bbox.from_bounds(right if on_right else left - box.width, middle - box.height / 2, box.width, box.height)
+            for middle, box in zip(y, sizes, strict=True)
         ]
 
-    def clashes(found: list[Bbox]) -> float:
-        outside = found[0].x0 < inside.x0 or found[0].x0 + widest > inside.x1
-        return 100 * outside + sum(box.overlaps(other) for box in found for other in taken)
+    def clashes(places: list[Bbox]) -> float:
+        outside = places[0].x0 < inside.x0 or places[0].x0 + widest > inside.x1
+        return 100 * outside + sum(box.overlaps(other) for box in places for other in taken)
 
     return min(boxes(True), boxes(False), key=clashes)
 
 
-def _free(text: Text, at: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float) -> Bbox:
+def _free(text: Text, point: np.ndarray, inside: Bbox, taken: Sequence[Bbox], scale: float) -> Bbox:
     """The cheapest place for the text without overlap; the least bad one if there is none."""
     size = text.get_window_extent()
-    best, found = np.inf, size
+    least, place = np.inf, size
     shifts = sorted(np.arange(-260, 261, 2.5), key=abs)
     for far, side, shift in product((9, 26, 48, 80, 112), (1, -1), shifts):
         cost = abs(shift) + far * 1.2 + (2 if side < 0 else 0)
-        if cost >= best:
+        if cost >= least:
             continue
-        x = at[0] + side * far * scale - (size.width if side < 0 else 0)
-        box = Bbox.from_bounds(x, at[1] + shift * scale - size.height / 2, size.width, size.height)
+        x = point[0] + side * far * scale - (size.width if side < 0 else 0)
+        box = Bbox.from_bounds(x, point[1] + shift * scale - size.height / 2, size.width, size.height)
         cost += 400 * sum(box.overlaps(other) for other in taken)
         if box.x0 < inside.x0 or box.x1 > inside.x1 or box.y0 < inside.y0 or box.y1 > inside.y1:
             cost += 2000
-        if cost < best:
-            best, found = cost, box
-    return found
+        if cost < least:
+            least, place = cost, box
+    return place
 
 
-def _leader(ax: Axes, at: np.ndarray, box: Bbox, color: str, scale: float) -> None:
+def _leader(ax: Axes, point: np.ndarray, box: Bbox, color: str, scale: float) -> None:
     """A line from the point to the near end of its label."""
-    x = box.x0 - 1.5 * scale if box.x0 > at[0] else box.x1 + 1.5 * scale
-    ends = ax.transData.inverted().transform(np.array([at, (x, (box.y0 + box.y1) / 2)]))
-    far = max(abs(x - at[0]), abs((box.y0 + box.y1) / 2 - at[1])) > 12 * scale
-    ax.plot(
-        ends[:, 0],
-        ends[:, 1],
-        color=color if far else GREY,
-        lw=0.6,
-        zorder=1.5,
-        alpha=0.7,
-        scalex=False,
-        scaley=False,
-        label="_leader",
-    )
+    x, y = (box.x0 - 1.5 * scale if box.x0 > point[0] else box.x1 + 1.5 * scale), (box.y0 + box.y1) / 2
+    ends = ax.transData.inverted().transform(np.array([point, (x, y)]))
+    far = max(abs(x - point[0]), abs(y - point[1])) > 12 * scale
+    style = {"color": color if far else GREY, "lw": 0.6, "zorder": 1.5, "alpha": 0.7}
+    ax.plot(ends[:, 0], ends[:, 1], scalex=False, scaley=False, label="_leader", **style)

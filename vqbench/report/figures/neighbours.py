@@ -10,18 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vqbench.report.figures.figure_data import FIRST, Slice
-from vqbench.report.figures.style import FAINT, GREY, INK, VERMILION, canvas, quoted, short
+from vqbench.report.figures.style import BLUE, FAINT, GREY, INK, MINUS, VERMILION, canvas, quoted, short
 
+_LINE = 0.185  # inches a row
 _SIGNS = {
-    "same": ("=", GREY, "same rank as with floats"),
-    "up": ("\N{BLACK UP-POINTING TRIANGLE}", "#0072B2", "higher than with floats, by so many ranks"),
-    "down": ("\N{BLACK DOWN-POINTING TRIANGLE}", "#A35C00", "lower"),
-    "new": ("+", VERMILION, "not in float's list"),
+    "same": ("=", GREY, "same rank"),
+    "up": ("\N{BLACK UP-POINTING TRIANGLE}", BLUE, "higher by so many ranks"),
+    "down": ("\N{BLACK DOWN-POINTING TRIANGLE}", "#A35C00", "lower by so many ranks"),
+    "new": ("+", VERMILION, "not in the float list"),
 }
 
 
 def nearest(part: Slice) -> Figure | None:
-    """Rank, id and score by variant; moves against the float list by sign and colour."""
+    """Draw rank, id and score by variant; signs and colours tell how ranks differ from the float list."""
     lists = {name: rows.sort_values("index") for name, rows in part.sampled("nearest").items()}
     if not lists:
         return None
@@ -31,14 +32,13 @@ def nearest(part: Slice) -> Figure | None:
     depth = max(len(rows) for rows in lists.values())
     across = min(range(3, 0, -1) if len(lists) < 4 else (3, 4), key=lambda x: (math.ceil(len(lists) / x), x))
     down = math.ceil(len(lists) / across)
-    row = 0.185
     figure = canvas(
-        down * row * (depth + 3.0),
+        down * _LINE * (depth + 3.0),
         _title(part, lists, ranks, base, example),
         _reading(base, depth),
         part.facts(
             f"example: {example}, left out of its own list",
-            "scores are each code's own: cosine, or minus the differing bits",
+            "scores: each code's own, a cosine or minus the Hamming distance",
             seeds=FIRST,
         ),
     )
@@ -55,20 +55,20 @@ def nearest(part: Slice) -> Figure | None:
 def _title(part: Slice, lists: dict[str, pd.DataFrame], ranks: dict, base: str | None, example: str) -> str:
     kept = {name: sum(x in ranks for x in rows["other"]) for name, rows in lists.items() if name != base}
     if base is None or not kept:
-        return f"The nearest to {example}, by each code"
+        return f"Nearest to {example}, by variant"
     worst = min(kept, key=lambda name: kept[name])
-    best = [name for name in kept if part.looks[name].family != "float"]
-    top = max(best, key=lambda name: kept[name], default=worst)
-    other = "" if worst == top else f", {worst} {kept[worst]}"
-    return f"Nearest to {example}: of float's {len(ranks)}, {top} finds {kept[top]}{other}"
+    codes = [name for name in kept if part.looks[name].family != "float"]
+    best = max(codes, key=lambda name: kept[name], default=worst)
+    other = "" if worst == best else f", {worst} finds {kept[worst]}"
+    return f"Nearest to {example}: {best} finds {kept[best]} of float's top {len(ranks)}{other}"
 
 
 def _reading(base: str | None, depth: int) -> str:
-    text = f"Each list is one code's own {depth} nearest, equal scores in the order of ids."
+    text = f"Each list holds the {depth} nearest by one code. Equal scores are ordered by id."
     if base is None:
-        return f"{text} No float variant was run that they could be compared with."
+        return f"{text} There is no float variant to compare them with."
     signs = "; ".join(f"{sign} {meaning}" for sign, _, meaning in _SIGNS.values())
-    return f"{text} Against {base}: {signs}."
+    return f"{text} Compared with {base}: {signs}."
 
 
 def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str, int], width: int) -> None:
@@ -80,18 +80,16 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
     room = width - 4 if digits == 6 else width
     for place, row in enumerate(rows.itertuples(), start=1):
         kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
-        score = f"{row.code:.{digits}f}"
-        name_color = color if kind == "new" else INK
         for x, text, ha, shade in (
             (0.06, str(place), "right", GREY),
-            (0.075, short(str(row.other), room), "left", name_color),
-            (0.885, score.replace("-", "\N{MINUS SIGN}"), "right", INK),
+            (0.075, short(str(row.other), room), "left", color if kind == "new" else INK),
+            (0.885, f"{row.code:.{digits}f}".replace("-", MINUS), "right", INK),
             (0.995, sign, "right", color),
         ):
             _put(ax, x, place + 0.15, text, ha=ha, color=shade)
     if ranks:
         kept = sum(str(x) in ranks for x in rows["other"])
-        _put(ax, 0.075, len(rows) + 1.2, f"{kept} of float's {len(ranks)}", color=GREY)
+        _put(ax, 0.075, len(rows) + 1.2, f"{kept} of float's top {len(ranks)}", color=GREY)
     ax.axhline(len(rows) + 0.7, color=FAINT, lw=0.6)
 
 
@@ -102,11 +100,9 @@ def _put(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
 
 def _move(place: int, before: int | None) -> tuple[str, str, str]:
     """What became of a document: its kind, its sign, the sign's colour."""
-    if before is None:
-        kind, by = "new", ""
-    elif before == place:
-        kind, by = "same", ""
+    if before is None or before == place:
+        kind, by = "new" if before is None else "same", ""
     else:
-        kind, by = ("up" if before > place else "down"), str(abs(before - place))
+        kind, by = "up" if before > place else "down", str(abs(before - place))
     sign, color, _ = _SIGNS[kind]
     return kind, sign + by, color

@@ -8,29 +8,35 @@ from matplotlib.figure import Figure
 
 from vqbench.report.figures.figure_data import Slice
 from vqbench.report.figures.label_placement import Label, beside
-from vqbench.report.figures.style import canvas, grid, legend, share
+from vqbench.report.figures.looks import legend
+from vqbench.report.figures.style import SHADE, TIMES, canvas, grid, intervals, within_unit
+from vqbench.text import share
 
 _LOSSLESS = 0.9995
 _BODY = 4.6
 
 
 def oversampling(part: Slice) -> Figure | None:
-    """overlap@k over the oversample factor, a panel a k; the code's own result stands apart."""
+    """Draw overlap@k over the oversample factor, a panel a k; the code's own result stands apart."""
     m = part.metrics
-    rows = m[m["metric"] == "overlap"]
-    if len(part.factors) < 2 or rows.empty:
+    least = m[m["metric"] == "overlap"].groupby("variant", observed=True)["value"].min()
+    names = [name for name in part.variants if least.get(name, 1.0) < _LOSSLESS]
+    if len(part.factors) < 2 or not names:
         return None
-    names = [name for name in part.variants if rows[rows["variant"] == name]["value"].min() < _LOSSLESS]
-    if not names:
-        return None
-    figure = canvas(_BODY, _title(part, names), _reading(part, names), part.facts(part.interval))
-    ks = part.ks
-    axes = figure.subplots(1, len(ks), sharey=True, squeeze=False)[0]
-    for ax, k in zip(axes, ks, strict=True):
+    exact = [name for name in part.variants if name in least.index and name not in names]
+    figure = canvas(
+        _BODY,
+        _title(part, names),
+        f"The codes return factor {TIMES} k candidates, and float32 vectors, stored as well, re-rank them. "
+        "Filled, on grey: the code alone. Hollow: rescored."
+        + (f" Not drawn, since always 1.000: {', '.join(exact)}." if exact else ""),
+        part.facts(part.interval),
+    )
+    axes = figure.subplots(1, len(part.ks), sharey=True, squeeze=False)[0]
+    for ax, k in zip(axes, part.ks, strict=True):
         _panel(ax, part, names, k)
     axes[0].set_ylabel(part.axis("overlap"))
-    low, high = axes[0].get_ylim()
-    axes[0].set_ylim(max(low, -0.02), min(high, 1.02))
+    within_unit(axes[0])
     beside(axes[-1], _labels(part, names), _BODY - 1.3)
     legend(figure, [part.looks[name] for name in names], lines=True)
     return figure
@@ -43,34 +49,19 @@ def _positions(part: Slice) -> dict[int, float]:
 
 
 def _panel(ax: Axes, part: Slice, names: list[str], k: int) -> None:
-    places = _positions(part)
+    places, m = _positions(part), part.metrics
+    rows = m[(m["metric"] == "overlap") & (m["k"] == k)].sort_values("oversample")
+    rows = rows.assign(x=rows["oversample"].map(places))
     for name in names:
-        look = part.looks[name]
-        found = {factor: part.at("overlap", k=k, oversample=factor) for factor in places}
-        found = {factor: table.loc[name] for factor, table in found.items() if name in table.index}
-        for factors, marker_face in (([0], look.color), (part.factors, "white")):
-            seen = [factor for factor in factors if factor in found]
-            y = np.array([found[factor]["value"] for factor in seen])
-            bounds = np.array([[found[f]["ci_low"], found[f]["ci_high"]] for f in seen]).reshape(-1, 2)
-            ax.errorbar(
-                [places[factor] for factor in seen],
-                y,
-                yerr=np.abs(bounds.T - y),
-                color=look.color,
-                marker=look.marker,
-                ms=5,
-                mfc=marker_face,
-                ls=look.line,
-                lw=1.2,
-                elinewidth=1,
-                label=name if marker_face == "white" else f"{name} alone",
-            )
-    middle = (places[0] + min(places[factor] for factor in part.factors)) / 2
-    ax.axvspan(places[0] - 0.5, middle, color="#F3F3F3", lw=0, zorder=0)
+        own, look = rows[rows["variant"] == name], part.looks[name]
+        alone, again = own[own["oversample"] == 0], own[own["oversample"] > 0]
+        intervals(ax, alone["x"], alone, **look.mark, label=f"{name} alone")
+        intervals(ax, again["x"], again, **look.mark, mfc="white", ls=look.line, label=name)
+    ax.axvspan(places[0] - 0.5, places[0] + 0.65, color=SHADE, lw=0, zorder=0)
     ax.set_xlim(places[0] - 0.5, max(places.values()) + 0.3)
-    ax.set_xticks(list(places.values()), ["alone", *(f"\N{MULTIPLICATION SIGN}{x}" for x in part.factors)])
+    ax.set_xticks(list(places.values()), ["alone", *(f"{TIMES}{factor}" for factor in part.factors)])
     ax.set_title(f"k = {k}", weight="bold")
-    ax.set_xlabel("candidates fetched / k")
+    ax.set_xlabel("candidates / k")
     grid(ax)
 
 
@@ -89,15 +80,6 @@ def _title(part: Slice, names: list[str]) -> str:
     own, last = part.at("overlap", k=k)["value"], part.at("overlap", k=k, oversample=factor)["value"]
     name = min(names, key=lambda name: own.get(name, 1.0))
     return (
-        f"What float rescoring wins back: {name} rises from {share(own[name])} alone to {share(last[name])} "
-        f"at \N{MULTIPLICATION SIGN}{factor} (k = {k})"
+        f"Rescoring {TIMES}{factor} (float32) raises overlap@{k} of {name} from {share(own[name])} to "
+        f"{share(last[name])}"
     )
-
-
-def _reading(part: Slice, names: list[str]) -> str:
-    exact = [name for name in part.variants if name not in names]
-    text = (
-        "The code search fetches factor \N{MULTIPLICATION SIGN} k candidates, float vectors (stored as well) put "
-        "them in order. Filled, on grey: the code alone. Hollow: rescored."
-    )
-    return f"{text} Not drawn, all 1.000: {', '.join(exact)}." if exact else text

@@ -14,21 +14,23 @@ from scipy.stats import spearmanr
 
 from vqbench.report.figures.figure_data import FIRST, Slice
 from vqbench.report.figures.label_placement import Label, beside
-from vqbench.report.figures.style import GREY, INK, below, canvas, grid, short
+from vqbench.report.figures.style import GREY, INK, MINUS, below, canvas, grid, short
+from vqbench.text import share
 
 _NEAR = "#AA4499"  # no hue of a family
+_RHO = "\N{GREEK SMALL LETTER RHO}"
 _UNITS = {
     "decoded": "cosine to decoded",
     "symmetric": "cosine, both decoded",
     "raw": "cosine of integers",
-    "hamming": "\N{MINUS SIGN} differing bits",
+    "hamming": f"{MINUS} Hamming distance",
     "asymmetric": "cosine in the codes' space",
     "estimate": "estimated cosine",
 }
 
 
 def score_calibration(part: Slice) -> Figure | None:
-    """The code's score against float cosine for sampled pairs, a panel a variant."""
+    """Draw the code's score against float cosine for sampled pairs, a panel a variant."""
     pairs = part.sampled("pair")
     if not pairs:
         return None
@@ -40,28 +42,25 @@ def score_calibration(part: Slice) -> Figure | None:
     figure = canvas(
         0.4 + (2.0 if columns == 3 else 1.7) * rows,
         _calibration_title(part, rho),
-        "Each dot is a pair of query and document. The narrower the band, the less the order changes; where it "
-        "is flat or falls, the code cannot rank. Only order counts: scales differ from panel to panel.",
+        "Each dot is a pair of query and document. A narrow rising band keeps the order of float search; where it is "
+        "flat or falls, the code cannot rank. Only the order counts, so scales differ between panels.",
         part.facts(
-            f"{count:,} sampled pairs a panel, the nearest of each query and others drawn at random",
-            "\N{GREEK SMALL LETTER RHO}: Spearman's rank correlation",
+            f"{count:,} pairs a panel: the nearest of each query, and others drawn at random",
+            f"{_RHO}: Spearman's rank correlation",
             seeds=FIRST,
         ),
     )
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    for place, ax in enumerate(axes.flat):
+        ax.set_visible(place < len(pairs))
+        if len(pairs) - columns <= place < len(pairs):
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel("float cosine")
     for ax, (name, pair) in zip(axes.flat, pairs.items(), strict=False):
-        _panel(ax, part, name, pair, rho[name], near, left=0 if columns == 3 else -0.24)
-    for ax in axes.flat[len(pairs) :]:
-        ax.set_visible(False)
-    for ax in axes.flat[max(0, len(pairs) - columns) : len(pairs)]:
-        ax.tick_params(labelbottom=True)
-        ax.set_xlabel("float cosine")
+        _panel(ax, part, name, pair, near, narrow=columns == 4)
     if near:
-        handles = [
-            Line2D([], [], color=color, marker="o", ls="", ms=5, label=text)
-            for color, text in ((_NEAR, "one of the query's nearest"), (GREY, "a document at random"))
-        ]
-        below(figure, handles)
+        kinds = ((_NEAR, "one of the query's nearest"), (GREY, "a document at random"))
+        below(figure, [Line2D([], [], color=color, marker="o", ls="", ms=5, label=text) for color, text in kinds])
     return figure
 
 
@@ -75,45 +74,33 @@ def _rho(pair: pd.DataFrame) -> float:
 def _calibration_title(part: Slice, rho: dict[str, float]) -> str:
     coded = {name: x for name, x in rho.items() if part.looks[name].family != "float" and not math.isnan(x)}
     if not coded:
-        return "The code's score follows the float cosine"
+        return "The code's score against the float cosine"
     best, worst = max(coded, key=lambda name: coded[name]), min(coded, key=lambda name: coded[name])
-    if best == worst:
-        return f"How the score of {best} follows the float cosine: rank correlation {coded[best]:.4f}"
-    return (
-        f"How scores follow the float cosine: best {best} (rank correlation {coded[best]:.4f}), "
-        f"worst {worst} ({coded[worst]:.4f})"
-    )
+    text = f"Rank correlation of the code's score with the float cosine: {coded[best]:.4f} with {best}"
+    return text if best == worst else f"{text}, {coded[worst]:.4f} with {worst}"
 
 
-def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, rho: float, near: bool, left: float) -> None:
+def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, near: bool, narrow: bool) -> None:
     look = part.looks[name]
     close = pair["index"].notna().to_numpy()
     for mask, color in ((~close, GREY), (close, _NEAR)):
         ax.plot(pair["value"][mask], pair["code"][mask], ".", color=color, ms=2.6, mew=0, alpha=0.55, rasterized=True)
-    ax.set_title(
-        short(name, 32), fontsize=8.2 if left == 0 else 7.6, weight="bold", color=look.ink, x=left
-    ).set_in_layout(False)
+    style = {"fontsize": 7.6 if narrow else 8.2, "weight": "bold", "color": look.ink}
+    ax.set_title(short(name, 32), x=-0.24 if narrow else 0, **style).set_in_layout(False)
     ax.set_ylabel(_UNITS.get(look.similarity, "score"), fontsize=7.8)
     ax.tick_params(labelsize=7.5)
     ax.locator_params(nbins=4)
     ax.ticklabel_format(useOffset=False)
-    text = f"\N{GREEK SMALL LETTER RHO} {rho:.4f}"
+    text = f"{_RHO} {_rho(pair):.4f}"
     if near and close.sum() > 2:
-        text += f"\nnear only {_rho(pair[close]):.4f}"
-    ax.text(
-        0.04,
-        0.95,
-        text,
-        transform=ax.transAxes,
-        va="top",
-        fontsize=8,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-    )
+        text += f"\nnearest only {_rho(pair[close]):.4f}"
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    ax.text(0.04, 0.95, text, transform=ax.transAxes, va="top", fontsize=8, bbox=box)
     grid(ax, "both")
 
 
 def bit_balance(part: Slice) -> Figure | None:
-    """Share of ones per dimension, sorted, for the 1-bit codes; equal curves share a label."""
+    """Draw the share of ones per dimension, sorted, for the 1-bit codes; equal curves share a label."""
     curves: dict[bytes, tuple[list[str], np.ndarray]] = {}
     for name, balance in part.sampled("balance").items():
         ones = np.sort(balance["value"].to_numpy(dtype=float))
@@ -123,9 +110,9 @@ def bit_balance(part: Slice) -> Figure | None:
     figure = canvas(
         3.9,
         _balance_title(list(curves.values())),
-        "A bit tells most where half of all vectors have a 1; a dimension whose bit is nearly always the same "
-        "is stored in vain. In brackets: information per stored bit, dimension by dimension. Codes with the same "
-        "bits share a line.",
+        "A bit carries most information where half of all vectors have a 1. A bit that is nearly always the same "
+        "carries almost none. In brackets: bits of information per stored bit, one dimension at a time. Codes with "
+        "the same bits share a line.",
         part.facts("share of ones over all corpus vectors", seeds=FIRST),
     )
     ax = figure.subplots()
@@ -133,14 +120,14 @@ def bit_balance(part: Slice) -> Figure | None:
     for names, ones in curves.values():
         look = part.looks[names[0]]
         ax.plot(np.arange(1, len(ones) + 1), ones, color=look.color, ls=look.line, lw=1.6, label=", ".join(names))
-        text = textwrap.fill(f"{', '.join(names)} ({_information(ones):.3f})", 30)
+        text = textwrap.fill(f"{', '.join(names)} ({share(_information(ones))})", 30)
         labels.append(Label(len(ones), float(ones[-1]), text, look.ink))
     ax.axhline(0.5, color=INK, lw=0.9, ls=(0, (2, 2)))
     ax.annotate("half", (1, 0.5), (2, 3), textcoords="offset points", fontsize=8)
     ax.set_ylim(-0.02, 1.02)
     ax.set_xlim(1, max(len(ones) for _, ones in curves.values()))
-    ax.set_xlabel("dimensions, each code's own order from fewest ones to most")
-    ax.set_ylabel("vectors with a 1 (share of all)")
+    ax.set_xlabel("dimensions, sorted by share of ones, for each code separately")
+    ax.set_ylabel("share of vectors with a 1")
     grid(ax)
     beside(ax, labels, 3.3)
     return figure
@@ -154,7 +141,5 @@ def _information(ones: np.ndarray) -> float:
 
 def _balance_title(curves: list[tuple[list[str], np.ndarray]]) -> str:
     names, ones = max(curves, key=lambda curve: np.abs(curve[1] - 0.5).mean())
-    spread = f"ones in {100 * ones[0]:.0f} % to {100 * ones[-1]:.0f} % of vectors, by dimension"
-    if len(curves) == 1:
-        return f"How evenly the bits of {names[0]} split: {spread}"
-    return f"How evenly the bits split: {names[0]} is furthest from half, {spread}"
+    first = "" if len(curves) == 1 else ", the least balanced code"
+    return f"Share of ones per dimension: {100 * ones[0]:.0f} % to {100 * ones[-1]:.0f} % in {names[0]}{first}"

@@ -11,21 +11,21 @@ _LEAST = 3  # two values are no course
 
 @dataclass(frozen=True)
 class Series:
-    """Datasets along one setting. apart: what sets them apart from the other series, or nothing."""
+    """Datasets that differ in one setting alone."""
 
-    key: str
-    apart: str
-    values: Mapping[str, float]
+    key: str  # the setting
+    apart: str  # what else differs from the other series, or nothing
+    values: Mapping[str, float]  # the setting's value, by dataset
 
 
 def find_series(config: Mapping[str, Any] | Sequence[Any], datasets: Sequence[str]) -> list[Series]:
-    """The series along that setting which orders the most datasets."""
+    """Find the series along the setting that orders the most datasets."""
     nodes = config.get("datasets") if isinstance(config, Mapping) else None
     nodes = {name: node for name, node in (nodes or {}).items() if name in datasets}
     keys = sorted({key for node in nodes.values() for key, value in node.items() if _is_number(value)})
     return max(
         (_along(key, nodes) for key in keys),
-        key=lambda found: sum(len(series.values) for series in found),
+        key=lambda several: sum(len(series.values) for series in several),
         default=[],
     )
 

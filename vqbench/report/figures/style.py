@@ -1,124 +1,58 @@
-"""The visual language of all figures: colours, markers, fonts, where titles and notes stand.
-
-Hue says how many bits a number keeps, the marker how a query meets the codes, a hollow marker that
-floats had a second look. The hues are those of Okabe and Ito (2008), safe for colour-blind readers.
-"""
+"""What all figures share: page layout, fonts, legends, intervals, columns of text, and how numbers are written."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
+
+from vqbench.text import share
 
 WIDTH = 9.0  # inches; at 200 dpi twice the width of a README's column
 DPI = 200
-INK, GREY, FAINT = "#222222", "#5A5A5A", "#C8C8C8"
+INK, GREY, FAINT, SHADE = "#222222", "#5A5A5A", "#C8C8C8", "#F3F3F3"
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-SMALL, TINY = 8.5, 7.5
-MINUS = "\N{MINUS SIGN}"
-
-#: Light to dark: the members of a family differ in shade.
-_SHADES = {
-    "float": ("#8A8A8A", "#1A1A1A"),
-    "int8": ("#56B4E9", "#0072B2", "#08306B"),
-    "binary": ("#F0A030", "#D55E00", "#7A2800"),
-    "other": ("#4DBD9B", "#009E73", "#00513B"),
-}
-FAMILIES = {
-    "float": "2 bytes a number or more",
-    "int8": "1 byte a number",
-    "binary": "about 1 bit a number",
-    "other": "other codes",
-}
-_MARKERS = {"decoded": "o", "raw": "s", "hamming": "^", "symmetric": "D", "asymmetric": "P", "estimate": "v"}
-SIMILARITIES = {
-    "decoded": "float query, decoded codes",
-    "raw": "cosine of the stored integers",
-    "hamming": "differing bits counted",
-    "symmetric": "both sides decoded",
-    "asymmetric": "query transformed, in the codes' space",
-    "estimate": "the code's own estimate",
-}
-_LINES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
-
-
-@dataclass(frozen=True)
-class Look:
-    """How one variant is drawn, the same in every figure."""
-
-    family: str
-    similarity: str
-    color: str
-    line: str | tuple
-
-    @property
-    def marker(self) -> str:
-        return _MARKERS.get(self.similarity, "o")
-
-    @property
-    def ink(self) -> str:
-        """The colour for text: light shades darkened until they can be read on white."""
-        red, green, blue = to_rgb(self.color)
-        brightness = 0.299 * red + 0.587 * green + 0.114 * blue
-        scale = min(1.0, 0.42 / max(brightness, 1e-9))
-        return to_hex((red * scale, green * scale, blue * scale))
-
-
-def family_of(name: str, bytes_per_dimension: float, is_binary: bool) -> str:
-    """float, int8, binary or other; a 48-byte product code is no binary one, so bytes come last."""
-    if (is_binary or "binary" in name) and bytes_per_dimension <= 0.2:
-        return "binary"
-    if bytes_per_dimension >= 2 or name.startswith("float"):
-        return "float"
-    if "int8" in name or 0.9 <= bytes_per_dimension <= 1.2:
-        return "int8"
-    return "other"
-
-
-def looks_of(families: Mapping[str, str], similarities: Mapping[str, str]) -> dict[str, Look]:
-    """A look for each variant: the family's hue, shaded by its place in the family."""
-    found = {}
-    for family in FAMILIES:
-        members = [name for name in families if families[name] == family]
-        ramp = LinearSegmentedColormap.from_list(family, _SHADES[family])
-        for at, name in enumerate(members):
-            shade = 0.55 if len(members) == 1 else at / (len(members) - 1)
-            found[name] = Look(family, similarities[name], to_hex(ramp(shade)), _LINES[at % len(_LINES)])
-    return {name: found[name] for name in families}
+#: Okabe and Ito's hues without the yellow that vanishes on white, and three more that keep apart from them.
+HUES = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#5D3A9B", "#8C510A", "#1B1B1B")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<")  # one fewer than hues: no two lines are alike
+SMALL, TINY = 8.5, 7.8
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Within it, matplotlib draws in this style; afterwards its settings are as before.
+def drawing(font: float = 9) -> Iterator[None]:
+    """Let matplotlib draw in this style; afterwards its settings are as before.
 
     Names come from users: ``$`` is no formula. Ids in scripts that the font lacks stay text in the SVG.
+
+    Args:
+        font: Points of ordinary text.
     """
     settings: dict[Any, Any] = {
         **sns.axes_style("ticks"),
         **sns.plotting_context("paper"),
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
-        "font.size": 9,
-        "axes.titlesize": 9.5,
-        "axes.labelsize": 9,
-        "xtick.labelsize": SMALL,
-        "ytick.labelsize": SMALL,
-        "legend.fontsize": SMALL,
-        "legend.title_fontsize": SMALL,
+        "font.size": font,
+        "axes.titlesize": font + 0.5,
+        "axes.labelsize": font,
+        "xtick.labelsize": font - 0.5,
+        "ytick.labelsize": font - 0.5,
+        "legend.fontsize": font - 0.5,
+        "legend.title_fontsize": font - 0.5,
         "legend.frameon": False,
         "text.color": INK,
         "axes.labelcolor": INK,
@@ -148,9 +82,13 @@ def drawing() -> Iterator[None]:
 
 
 def canvas(height: float, title: str, reading: str, about: str) -> Figure:
-    """A figure whose body is ``height`` inches high, between its title and its notes.
+    """Make a figure whose body is ``height`` inches high, between its title and its notes.
 
-    title: what is seen. reading: how to read it. about: what was measured, on what.
+    Args:
+        height: Inches of the body.
+        title: What is seen.
+        reading: How to read it.
+        about: What was measured, on what.
     """
     head, read, foot = _wrapped(title, 88), _wrapped(reading, 138), _wrapped(about, 156)
     top = 0.26 + 0.215 * len(head) + 0.165 * len(read)
@@ -161,12 +99,11 @@ def canvas(height: float, title: str, reading: str, about: str) -> Figure:
     )
     figure = Figure(figsize=(WIDTH, total), layout=layout)
     FigureCanvasAgg(figure)
-    at = {"x": 0.012, "ha": "left", "va": "top"}
-    figure.suptitle("\n".join(head), y=1 - 0.10 / total, fontsize=12, weight="bold", **at).set_in_layout(False)
+    left = {"x": 0.012, "ha": "left", "va": "top"}
+    figure.suptitle("\n".join(head), y=1 - 0.10 / total, fontsize=12, weight="bold", **left).set_in_layout(False)
     y = 1 - (0.16 + 0.215 * len(head)) / total
     for text, place, size in (("\n".join(read), y, 9), ("\n".join(foot), bottom / total, 8)):
-        note = figure.text(at["x"], place, text, ha="left", va="top", fontsize=size, color=GREY)
-        note.set_in_layout(False)
+        figure.text(s=text, y=place, fontsize=size, color=GREY, **left).set_in_layout(False)
     return figure
 
 
@@ -177,7 +114,11 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: str | None = None) -> None:
-    """A legend under the axes and above the notes, for which the axes make room."""
+    """Put a legend under the axes and above the notes; the axes make room for it.
+
+    Args:
+        columns: At most so many; fewer where the entries are too wide.
+    """
     engine = figure.get_layout_engine()
     if not isinstance(engine, ConstrainedLayoutEngine):
         raise TypeError("the figure has been drawn already")
@@ -203,28 +144,61 @@ def below(figure: Figure, handles: Sequence[Artist], columns: int = 4, title: st
     engine.set(rect=(left, bottom + taken, width, height - taken))
 
 
-def legend(figure: Figure, looks: Sequence[Look], extra: Sequence[Artist] = (), lines: bool = False) -> None:
-    """What hues and markers mean, below the axes; only those that occur."""
-    handles = []
-    for family, text in FAMILIES.items():
-        if any(look.family == family for look in looks):
-            color = to_hex(LinearSegmentedColormap.from_list("", _SHADES[family])(0.55))
-            handles.append(Line2D([], [], color=color, lw=6, solid_capstyle="butt", label=text))
-    for similarity, text in SIMILARITIES.items():
-        if any(look.similarity == similarity for look in looks):
-            handles.append(
-                Line2D([], [], color=GREY, marker=_MARKERS[similarity], ls="-" if lines else "", ms=6, label=text)
-            )
-    below(figure, [*handles, *extra])
-
-
 def grid(ax: Axes, axis: str = "y") -> None:
-    """Faint lines along which values are read."""
-    ax.grid(visible=True, axis=axis)  # pyright: ignore[reportArgumentType]
+    """Draw pale lines at the ticks of ``axis``: x, y or both."""
+    ax.grid(True, axis=axis)  # pyright: ignore[reportArgumentType]
+
+
+def intervals(ax: Axes, places: Any, rows: pd.DataFrame, *, sideways: bool = False, **style: Any) -> None:
+    """Draw means with their 95 % intervals.
+
+    Args:
+        places: Where the means stand on the other axis, one a row.
+        rows: Columns ``value``, ``ci_low`` and ``ci_high``.
+        sideways: Values run along x.
+    """
+    values = rows["value"].to_numpy(dtype=float)
+    bars = np.maximum(0, np.array([values - rows["ci_low"], rows["ci_high"] - values], dtype=float))
+    x, y = (values, places) if sideways else (places, values)
+    ax.errorbar(x, y, **{"xerr" if sideways else "yerr": bars}, **{"ms": 5, "lw": 1.3, "elinewidth": 1.1, **style})
+
+
+def line_per_name(ax: Axes, names: Sequence[object]) -> None:
+    """Make y an axis of names, the first on top."""
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_yticks(np.arange(len(names)), [str(name) for name in names], fontsize=TINY)
+    ax.tick_params(axis="y", length=0)
+    grid(ax, "x")
+
+
+def columns_right(ax: Axes, columns: Sequence[tuple[float, str, Sequence[str]]]) -> None:
+    """Write columns of text right of the axes, a text for each line of ``line_per_name``.
+
+    Args:
+        columns: Points from the axes to the column's middle, its heading, its texts.
+    """
+    style = {"textcoords": "offset points", "ha": "center", "fontsize": TINY}
+    for x, heading, texts in columns:
+        ax.annotate(heading, (1, 1), (x, 4), "axes fraction", va="bottom", color=INK, weight="bold", **style)
+        for line, text in enumerate(texts):
+            ax.annotate(text, (1, line), (x, 0), ("axes fraction", "data"), va="center", color=GREY, **style)
+
+
+def log_axis(ax: Axes, ticks: Sequence[float], texts: Sequence[str], base: float = 2) -> None:
+    """Make x logarithmic, with these ticks alone."""
+    ax.set_xscale("log", base=base)
+    ax.set_xticks(ticks, list(texts))
+    ax.minorticks_off()
+
+
+def within_unit(ax: Axes) -> None:
+    """Keep the y axis of a share to 0 to 1 and the room of a marker."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -0.02), min(high, 1.02))
 
 
 def number(value: float) -> str:
-    """Three decimals where they say something, else two significant digits: 0.978, 5e-06, 0."""
+    """Write three decimals where they say something, else one significant digit: 0.978, 5e-06, 0."""
     if value == 0:
         return "0"
     if abs(value) < 0.0095:
@@ -232,29 +206,21 @@ def number(value: float) -> str:
     return (f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}").replace("-", MINUS)
 
 
-def share(value: float) -> str:
-    """Three decimals, as the table on the screen has them."""
-    return f"{value:.3f}".replace("-", MINUS)
+def p_value(value: float) -> str:
+    """Write a p value: 0.012, < 0.001."""
+    return "< 0.001" if value < 0.001 else share(value)
 
 
 def size(count: float) -> str:
-    """Bytes as people write them: 48 B, 1,536 B."""
-    return f"{count:,.0f} B" if float(count).is_integer() else f"{count:,.1f} B"
-
-
-def thousands(count: float) -> str:
-    """A count as an axis has room for: 10k, 1M."""
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if count >= size:
-            return f"{count / size:g}{unit}"
-    return f"{count:g}"
+    """Write bytes: 48 B, 1,536 B, 49.2 B."""
+    return f"{count:,.0f} B" if abs(count - round(count)) < 0.05 else f"{count:,.1f} B"
 
 
 def quoted(name: object) -> str:
-    """An id in a sentence."""
+    """Put an id in quotation marks, cut to 40 letters."""
     return f"\N{LEFT DOUBLE QUOTATION MARK}{short(str(name), 40)}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def short(text: str, width: int) -> str:
-    """Text cut to a width, with an ellipsis."""
+    """Cut text to a width, with an ellipsis."""
     return text if len(text) <= width else text[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

@@ -31,29 +31,25 @@ from vqbench.report.figures.style import (
 _ROW = 512  # dimensions that one row of bars shows legibly
 _WINDOW = 256
 _FLOAT = "#6B6B6B"
-_UNIT = "component of the unit vector"
 
 
 def vector_bars(part: Slice) -> Figure | None:
-    """The float vector as bars by dimension, in several rows where it is long."""
-    vector = _floats(part)
-    if vector is None:
+    """Draw the float vector as bars by dimension, in several rows where it is long."""
+    example = _example(part)
+    if example is None:
         return None
-    name, values = vector
+    name, values = example
     rows = math.ceil(len(values) / _ROW)
-    title = f"{name} is {len(values):,} numbers between {number(values.min())} and {number(values.max())}"
     figure = canvas(
         2.6 if rows == 1 else 1.35 * rows + 0.4,
-        title,
-        f"One bar a dimension: a float32 vector takes {size(4 * len(values))}. No single number means anything to a "
-        "reader; a search compares all of them at once.",
-        _about(part, name),
+        f"{name} has {len(values):,} components between {number(values.min())} and {number(values.max())}",
+        f"One bar per dimension. As float32 the vector takes {size(4 * len(values))}.",
+        part.facts(f"example: {name}", seeds=FIRST),
     )
     axes = figure.subplots(rows, 1, sharey=True, squeeze=False)[:, 0]
-    per_row = math.ceil(len(values) / rows)
-    for at, ax in enumerate(axes):
-        start = at * per_row
-        _bars(ax, values[start : start + per_row], start, _FLOAT)
+    width = math.ceil(len(values) / rows)
+    for row, ax in enumerate(axes):
+        _bars(ax, values[row * width : (row + 1) * width], row * width, _FLOAT)
         grid(ax)
     axes[-1].set_xlabel("dimension")
     axes[rows // 2].set_ylabel(_unit(part))
@@ -61,28 +57,29 @@ def vector_bars(part: Slice) -> Figure | None:
 
 
 def vector_histogram(part: Slice) -> Figure | None:
-    """How often each value occurs in the vector, and where the 1-bit codes cut."""
-    vector = _floats(part)
-    if vector is None:
+    """Draw how often each value occurs in the vector, and where the 1-bit codes cut."""
+    example = _example(part)
+    if example is None:
         return None
-    name, values = vector
-    cuts = _cuts(part)
+    name, values = example
     low, high = np.quantile(values, (0.025, 0.975))
-    int8 = _int8(part)
-    steps = f" {int8} has {_rows(part, int8)['code'].nunique()} different codes for them." if int8 else ""
+    int8 = _preferred(part, "int8")
+    steps = f" {int8} stores them as {_rows(part, int8)['code'].nunique()} different codes." if int8 else ""
     figure = canvas(
         3.3,
-        f"{name}: 95 % of its {len(values):,} numbers lie between {number(low)} and {number(high)}",
-        f"How often each value occurs.{steps} A 1-bit code only keeps on which side of its threshold a number lies; "
-        "thresholds are known here as closely as these numbers show them.",
-        _about(part, name),
+        f"{name}: 95 % of its {len(values):,} components lie between {number(low)} and {number(high)}",
+        f"How often each value occurs.{steps} A 1-bit code stores on which side of its threshold a component lies. "
+        "The threshold is known up to the gap between two components of this vector.",
+        part.facts(f"example: {name}", seeds=FIRST),
     )
     ax = figure.subplots()
     sns.histplot(x=values, ax=ax, bins=min(60, max(10, len(values) // 8)), color=FAINT, edgecolor="white", lw=0.4)
     ax.axvline(values.mean(), color=INK, lw=1.2, label=f"mean of this vector: {values.mean():.4f}".replace("-", MINUS))
     styles = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
-    for at, (text, cut) in enumerate(cuts.items()):
-        ax.axvline(cut, color=VERMILION, lw=1.3, ls=styles[at % 4], label=text)
+    for place, ((below_cut, above_cut), names) in enumerate(_cuts(part).items()):
+        text = f"{', '.join(names)}: threshold between {below_cut:.2g} and {above_cut:.2g}".replace("-", MINUS)
+        cut = (below_cut + above_cut) / 2
+        ax.axvline(cut, color=VERMILION, lw=1.3, ls=styles[place % 4], label=textwrap.fill(text, 125))
     ax.set_xlabel(_unit(part))
     ax.set_ylabel("dimensions (count)")
     grid(ax)
@@ -91,26 +88,25 @@ def vector_histogram(part: Slice) -> Figure | None:
 
 
 def vector_int8(part: Slice) -> Figure | None:
-    """The float vector and its stored int8 codes, dimension under dimension."""
-    name = _int8(part)
+    """Draw the float vector and its stored int8 codes, dimension under dimension."""
+    name = _preferred(part, "int8")
     if name is None:
         return None
     rows = _rows(part, name)
-    values, codes = rows["value"].to_numpy(), rows["code"].to_numpy()
-    shown = _window(len(values))
+    values, codes, example = rows["value"].to_numpy(), rows["code"].to_numpy(), quoted(rows["id"].iloc[0])
+    count, note = _window(len(values))
     figure = canvas(
         3.9,
-        f"{name} turns the {len(values):,} numbers of {_title_of(rows)} into {len(np.unique(codes)):,} different codes",
-        f"Above the floats ({size(4 * len(values))}), below the bytes that are stored ({size(part.bytes[name])}). Bars "
-        f"start at {_zero(values, codes):.0f}, the code of the number nearest to 0. {_seen(shown, len(values))}",
-        _about(part, _title_of(rows)),
+        f"{name} stores the {len(values):,} components of {example} as {len(np.unique(codes)):,} different codes",
+        f"Top: the components as floats ({size(4 * len(values))}). Bottom: the stored bytes ({size(part.bytes[name])}) "
+        f"from {_zero(values, codes):.0f}, the code of the component nearest to 0.{note}",
+        part.facts(f"example: {example}", seeds=FIRST),
     )
     axes = figure.subplots(2, 1, sharex=True)
-    _bars(axes[0], values[:shown], 0, _FLOAT)
-    _bars(axes[1], codes[:shown], 0, BLUE, base=_zero(values, codes))
+    _bars(axes[0], values[:count], 0, _FLOAT)
+    _bars(axes[1], codes[:count], 0, BLUE, base=_zero(values, codes))
     axes[0].set_ylabel("float component")
-    axes[1].set_ylabel("stored integer")
-    axes[1].set_xlabel("dimension")
+    axes[1].set(ylabel="stored integer", xlabel="dimension")
     for ax in axes:
         grid(ax)
     figure.align_ylabels(axes)
@@ -118,38 +114,34 @@ def vector_int8(part: Slice) -> Figure | None:
 
 
 def vector_binary(part: Slice) -> Figure | None:
-    """Int8 codes (floats where there are none) above the bits of a 1-bit code."""
-    name = _binary(part)
+    """Draw int8 codes (floats where there are none) above the bits of a 1-bit code."""
+    name, int8 = _preferred(part, "binary"), _preferred(part, "int8")
     if name is None:
         return None
-    rows, int8 = _rows(part, name), _int8(part)
-    values, bits = rows["value"].to_numpy(), rows["code"].to_numpy() > 0
+    rows = _rows(part, name)
+    values, bits, example = rows["value"].to_numpy(), rows["code"].to_numpy() > 0, quoted(rows["id"].iloc[0])
     codes = values if int8 is None else _rows(part, int8)["code"].to_numpy()
-    shown = _window(len(values))
+    base = 0.0 if int8 is None else _zero(values, codes)
+    count, note = _window(len(values))
     figure = canvas(
         3.6,
-        f"{name} keeps one bit of each number of {_title_of(rows)}: {bits.sum():,} of {len(bits):,} lie above "
-        "the threshold",
-        f"Above {int8 or 'the float components'} ({size(part.bytes[int8] if int8 else 4 * len(values))}), "
-        f"below the bits ({size(part.bytes[name])}): which side of the threshold remains, how far from it is gone. "
-        f"{_seen(shown, len(values))}",
-        _about(part, _title_of(rows)),
+        f"{name} stores one bit per component of {example}: {bits.sum():,} of {len(bits):,} lie above the threshold",
+        f"Top: {int8 or 'the components as floats'} ({size(part.bytes[int8] if int8 else 4 * len(values))}). Bottom: "
+        f"the bits ({size(part.bytes[name])}). The distance from the threshold is lost.{note}",
+        part.facts(f"example: {example}", seeds=FIRST),
     )
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
-    for mask, color in ((bits, VERMILION), (~bits, _FLOAT)):
-        base = 0.0 if int8 is None else _zero(values, codes)
-        _bars(axes[0], np.where(mask, codes, base)[:shown], 0, color, base=base)
-        _bars(axes[1], mask[:shown].astype(float), 0, color if color == VERMILION else "#DADADA")
+    for mask, color, pale in ((bits, VERMILION, VERMILION), (~bits, _FLOAT, "#DADADA")):
+        _bars(axes[0], np.where(mask, codes, base)[:count], 0, color, base=base)
+        _bars(axes[1], mask[:count].astype(float), 0, pale)
+    handles: list = [Patch(color=VERMILION, label="above the threshold: 1"), Patch(color=_FLOAT, label="not above: 0")]
     if values[~bits].max(initial=-np.inf) < values[bits].min(initial=np.inf) and 0 < bits.sum() < len(bits):
         cut = (codes[~bits].max() + codes[bits].min()) / 2
-        axes[0].axhline(cut, color=INK, lw=1, ls=(0, (4, 2)), label="threshold")
+        handles.append(axes[0].axhline(cut, color=INK, lw=1, ls=(0, (4, 2)), label="threshold"))
     axes[0].set_ylabel("float component" if int8 is None else "stored integer")
-    axes[1].set_ylabel("bit")
-    axes[1].set_yticks([])
-    axes[1].set_xlabel("dimension")
+    axes[1].set(ylabel="bit", xlabel="dimension", yticks=[])
     grid(axes[0])
-    handles = [Patch(color=VERMILION, label="above the threshold: 1"), Patch(color=_FLOAT, label="not above: 0")]
-    below(figure, [*handles, *(line for line in axes[0].lines if line.get_label() == "threshold")])
+    below(figure, handles)
     return figure
 
 
@@ -157,50 +149,33 @@ def _rows(part: Slice, name: str) -> pd.DataFrame:
     return part.sampled("vector")[name].sort_values("index")
 
 
-def _title_of(rows: pd.DataFrame) -> str:
-    return quoted(rows["id"].iloc[0])
-
-
-def _floats(part: Slice) -> tuple[str, np.ndarray] | None:
+def _example(part: Slice) -> tuple[str, np.ndarray] | None:
     """The example's id and its float components: every variant has the same."""
-    vectors = part.sampled("vector")
-    if not vectors:
+    name = next(iter(part.sampled("vector")), None)
+    if name is None:
         return None
-    rows = next(iter(vectors.values())).sort_values("index")
-    return _title_of(rows), rows["value"].to_numpy(dtype=float)
+    rows = _rows(part, name)
+    return quoted(rows["id"].iloc[0]), rows["value"].to_numpy(dtype=float)
 
 
-def _preferred(part: Slice, family: str, names: tuple[str, ...]) -> str | None:
-    found = [name for name in part.sampled("vector") if part.looks[name].family == family]
-    return next((name for name in names if name in found), next(iter(found), None))
+def _preferred(part: Slice, family: str) -> str | None:
+    """A variant of the family that has samples; one of those of the first notebook if it can be."""
+    names = [name for name in part.sampled("vector") if part.looks[name].family == family]
+    usual = ("offset_int8", "offset_int8_raw", "binary_mean", "binary_mean_raw")
+    return next((name for name in (*usual, *names) if name in names), None)
 
 
-def _int8(part: Slice) -> str | None:
-    return _preferred(part, "int8", ("offset_int8", "offset_int8_raw"))
-
-
-def _binary(part: Slice) -> str | None:
-    return _preferred(part, "binary", ("binary_mean", "binary_mean_raw"))
-
-
-def _cuts(part: Slice) -> dict[str, float]:
+def _cuts(part: Slice) -> dict[tuple[float, float], list[str]]:
     """Where 1-bit codes cut, as far as this vector shows it: between its largest 0 and its smallest 1."""
     cuts: dict[tuple[float, float], list[str]] = {}
     for name in part.sampled("vector"):
         rows = _rows(part, name)
         ones = rows["code"] > 0
-        if part.looks[name].family != "binary" or ones.all() or not ones.any():
-            continue
-        low, high = rows["value"][~ones].max(), rows["value"][ones].min()
-        if low < high:
-            cuts.setdefault((low, high), []).append(name)
-    return {
-        textwrap.fill(f"{', '.join(names)}: cut between {low:.2g} and {high:.2g}".replace("-", MINUS), 125): (
-            low + high
-        )
-        / 2
-        for (low, high), names in cuts.items()
-    }
+        if part.looks[name].family == "binary" and ones.any() and not ones.all():
+            low, high = rows["value"][~ones].max(), rows["value"][ones].min()
+            if low < high:
+                cuts.setdefault((low, high), []).append(name)
+    return cuts
 
 
 def _zero(values: np.ndarray, codes: np.ndarray) -> float:
@@ -208,20 +183,13 @@ def _zero(values: np.ndarray, codes: np.ndarray) -> float:
     return float(codes[np.argmin(np.abs(values))])
 
 
-def _window(d: int) -> int:
-    return d if d <= _ROW else _WINDOW
-
-
-def _seen(shown: int, d: int) -> str:
-    return "" if shown == d else f"Shown: the first {shown} of {d:,} dimensions."
+def _window(d: int) -> tuple[int, str]:
+    """How many dimensions are shown, and a sentence on that where it is not all."""
+    return (d, "") if d <= _ROW else (_WINDOW, f" Shown: the first {_WINDOW} of {d:,} dimensions.")
 
 
 def _unit(part: Slice) -> str:
-    return _UNIT if part.about.get("normalized", True) else "component"
-
-
-def _about(part: Slice, name: str) -> str:
-    return part.facts(f"example: {name}", seeds=FIRST)
+    return "component of the unit vector" if part.about.get("normalized", True) else "component"
 
 
 def _bars(ax: Axes, values: np.ndarray, start: int, color: str, base: float = 0.0) -> None:

@@ -37,7 +37,7 @@
       const { k, factor } = form.elements;
       let count = 0;
       for (const row of rows) {
-        const text = (row.cells[0].textContent + " " + row.cells[1].textContent).toLowerCase();
+        const text = (row.cells[0].textContent + " " + row.cells[row.cells.length - 1].textContent).toLowerCase();
         const fits = words.every((word) => text.includes(word))
           && (!k.value || row.dataset.k === k.value) && (!factor.value || row.dataset.factor === factor.value);
         row.hidden = !fits;
@@ -45,8 +45,7 @@
       }
       form.querySelector("output").textContent = `${count} of ${rows.length} shown`;
     };
-    const first = form.querySelector("option[data-first]");
-    if (first) form.elements.k.value = first.value;
+    for (const option of form.querySelectorAll("option[data-first]")) option.selected = true;
     form.addEventListener("input", show);
     form.addEventListener("change", show); // a select changed by a tool may send this alone
     form.addEventListener("submit", (event) => event.preventDefault());

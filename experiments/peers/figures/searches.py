@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from vqbench.errors import VqbenchError
+from experiments.peers.table import TABLE, read
 from vqbench.report.figures.style import BLUE, GREY, INK, SMALL, TINY, VERMILION, below, canvas, grid
-from vqbench.results.validation import read_csv
 
-TABLE, LINEAR = "peers.csv", "linear.csv"
 _FAMILIES = {
     "float32": "float32, exact",
     "int8": "codes of 4 and 8 bits",
@@ -30,17 +28,9 @@ _HEAD = 0.42  # inches for a panel's title and room
 _MARKS = ("o", "D", "s", "^")
 
 
-def read_timed(folder: Path, name: str) -> pd.DataFrame:
-    """A table of a timed comparison; raises VqbenchError where it is none."""
-    try:
-        return read_csv(folder / name)
-    except OSError as error:
-        raise VqbenchError(f"{folder / name}: {error.strerror}: run vqbench experiment=peers again") from None
-
-
-def peers(folder: Path, meta: dict) -> Figure | None:
+def searches(folder: Path, meta: dict) -> Figure | None:
     """A panel for every family and size, a line for every contestant, a mark for every k. None without searches."""
-    table = read_timed(folder, TABLE)
+    table = read(folder / TABLE)
     table = table[table["family"].isin(_FAMILIES) & table["mpairs_s"].notna()]
     if table.empty:
         return None
@@ -55,14 +45,14 @@ def peers(folder: Path, meta: dict) -> Figure | None:
     figure = canvas(height, _title(table), _reading(ks), _about(meta))
     ratios = [_HEAD / _ROW + count for count in rows]
     axes = figure.subplots(len(families), len(sizes), sharex=True, squeeze=False, height_ratios=ratios)
-    for at, family in enumerate(families):
-        for ax, size in zip(axes[at], sizes, strict=True):
+    for index, family in enumerate(families):
+        for ax, size in zip(axes[index], sizes, strict=True):
             own = table[(table["family"] == family) & (table["n"] == size[0]) & (table["d"] == size[1])]
             _panel(ax, own, names[family], ks)
-            if ax is not axes[at, 0]:
+            if ax is not axes[index, 0]:
                 ax.set_yticklabels([])
-            where = f"   {size[0]:,} x {size[1]:,}, {size[2]:,} queries" if at == 0 else ""
-            ax.set_title((_FAMILIES[family] if ax is axes[at, 0] else "") + where, fontsize=SMALL + 0.5, color=GREY)
+            where = f"   {size[0]:,} x {size[1]:,}, {size[2]:,} queries" if index == 0 else ""
+            ax.set_title((_FAMILIES[family] if ax is axes[index, 0] else "") + where, fontsize=SMALL + 0.5, color=GREY)
     low, high = table["mpairs_s"].min(), table["mpairs_s"].max()
     axes[0, 0].set_xlim(low / 2, high * 2)
     for ax in axes[-1]:
@@ -73,17 +63,26 @@ def peers(folder: Path, meta: dict) -> Figure | None:
 
 def _panel(ax: Axes, own: pd.DataFrame, names: Sequence[str], ks: Sequence[int]) -> None:
     ax.set_xscale("log")
-    for at, name in enumerate(names):
-        found = own[own["contestant"] == name]
+    for index, name in enumerate(names):
+        lines = own[own["contestant"] == name]
         for shift, k in enumerate(ks):
-            rows = found[found["k"] == k]
+            rows = lines[lines["k"] == k]
             if len(rows):
-                y = at + 0.36 * (shift / max(1, len(ks) - 1) - 0.5) if len(ks) > 1 else at
+                y = index + 0.36 * (shift / max(1, len(ks) - 1) - 0.5) if len(ks) > 1 else index
                 _mark(ax, rows.iloc[0], y, _MARKS[shift % len(_MARKS)])
-        text = _ratios(found, ks)
+        text = _ratios(lines, ks)
         if text:
-            ax.annotate(text, (1, at), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
-                        ha="left", va="center", fontsize=TINY + 0.5, color=INK)  # fmt: skip
+            ax.annotate(
+                text,
+                (1, index),
+                xycoords=("axes fraction", "data"),
+                xytext=(5, 0),
+                textcoords="offset points",
+                ha="left",
+                va="center",
+                fontsize=TINY + 0.5,
+                color=INK,
+            )
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.set_yticks(range(len(names)), names)
     for label, name in zip(ax.get_yticklabels(), names, strict=True):
@@ -107,15 +106,15 @@ def _mark(ax: Axes, row: pd.Series, y: float, marker: str) -> None:
     )
 
 
-def _ratios(found: pd.DataFrame, ks: Sequence[int]) -> str:
-    """For each k the least of the ratios to ours; a cross where other rows were found."""
-    said = []
+def _ratios(lines: pd.DataFrame, ks: Sequence[int]) -> str:
+    """For each k the least of the ratios to ours."""
+    texts = []
     for k in ks:
-        own = found[(found["k"] == k) & found["ratio"].notna()]
+        own = lines[(lines["k"] == k) & lines["ratio"].notna()]
         if len(own):
             ratio = own["ratio"].min()
-            said.append(f"{ratio:.2f}x" if ratio < 10 else f"{ratio:,.0f}x")
-    return "  ".join(said)
+            texts.append(f"{ratio:.2f}x" if ratio < 10 else f"{ratio:,.0f}x")
+    return "  ".join(texts)
 
 
 def _color(name: str) -> str:
@@ -123,11 +122,11 @@ def _color(name: str) -> str:
 
 
 def _handles(ks: Sequence[int]) -> list[Line2D]:
-    shown = {"vqbench": BLUE, "others": VERMILION, f"{_ALONE}: no search": GREY}
-    handles = [Line2D([], [], color=color, lw=6, solid_capstyle="butt", label=text) for text, color in shown.items()]
+    colors = {"vqbench": BLUE, "others": VERMILION, f"{_ALONE}: no search": GREY}
+    handles = [Line2D([], [], color=color, lw=6, solid_capstyle="butt", label=text) for text, color in colors.items()]
     return handles + [
-        Line2D([], [], color=GREY, marker=_MARKS[at % len(_MARKS)], ls="", ms=5, label=f"k = {k}")
-        for at, k in enumerate(ks)
+        Line2D([], [], color=GREY, marker=_MARKS[index % len(_MARKS)], ls="", ms=5, label=f"k = {k}")
+        for index, k in enumerate(ks)
     ]
 
 
@@ -157,9 +156,20 @@ def _reading(ks: Sequence[int]) -> str:
 
 def _about(meta: dict) -> str:
     timed, machine = meta["timed"], meta["machine"]
-    versions = ", ".join(f"{name} {meta['versions'][name]}" for name in ("vqbench", "numpy", "faiss-cpu", "usearch")
-                         if meta["versions"].get(name))  # fmt: skip
+    versions = ", ".join(
+        f"{name} {meta['versions'][name]}"
+        for name in ("vqbench", "numpy", "faiss-cpu", "usearch")
+        if meta["versions"].get(name)
+    )
     return (
         f"{machine['cpu']}, {meta['threads']} threads each; {timed['repeats']} rounds, in each of which everyone "
         f"searched once in a drawn order; unit rows of a Gaussian mixture; {versions}."
     )
+
+
+def thousands(count: float) -> str:
+    """A count as an axis has room for: 10k, 1M."""
+    for unit, times in (("M", 1e6), ("k", 1e3)):
+        if count >= times:
+            return f"{count / times:g}{unit}"
+    return f"{count:g}"

@@ -1,4 +1,4 @@
-"""Codes of up to 8 bits a number, decoded, against integers searched as they are."""
+"""Codes of 4 and 8 bits a number, decoded; rivals search the integers as they are."""
 
 from __future__ import annotations
 

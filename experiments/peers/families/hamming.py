@@ -13,7 +13,7 @@ _OURS = "vqbench hamming_topk"
 
 
 def _asked(problem: Problem) -> Codes:
-    """The queries' bits; packed beforehand, since everyone needs them alike."""
+    """The bits of the queries, packed beforehand for everyone."""
     return sign_bits(problem.queries_qd)
 
 

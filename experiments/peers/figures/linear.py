@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from experiments.peers.figures_peers import LINEAR, read_timed
-from vqbench.report.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid, thousands
+from experiments.peers.figures.searches import thousands
+from experiments.peers.table import LINEAR, read
+from vqbench.report.figures.style import BLUE, FAINT, GREEN, INK, SMALL, VERMILION, below, canvas, grid
 
 _BODY = 3.5
 _PANELS = {"rows": ("n", "rows of the corpus"), "queries": ("queries", "queries"), "variants": ("variants", "variants")}
@@ -24,7 +25,7 @@ def linear(folder: Path, meta: dict) -> Figure | None:
     """Three panels, both axes logarithmic, each with a line of slope 1. None without linear.csv."""
     if not (folder / LINEAR).is_file():
         return None
-    table = read_timed(folder, LINEAR)
+    table = read(folder / LINEAR)
     figure = canvas(_BODY, _title(table), _reading(), _about(table, meta))
     names = list(dict.fromkeys(table["what"]))
     axes = figure.subplots(1, len(_PANELS), squeeze=False)[0]
@@ -32,23 +33,25 @@ def linear(folder: Path, meta: dict) -> Figure | None:
         _panel(ax, table[table["against"] == against], column, names)
         ax.set_xlabel(label)
     axes[0].set_ylabel("seconds")
-    handles = [_line(at, name) for at, name in enumerate(names)]
+    handles = [_line(index, name) for index, name in enumerate(names)]
     below(figure, [*handles, Line2D([], [], color=FAINT, ls="--", lw=1.5, label="proportional")], columns=4)
     return figure
 
 
-def _line(at: int, name: str) -> Line2D:
-    return Line2D([], [], color=_COLORS[at % len(_COLORS)], marker=_MARKS[at % len(_MARKS)], ms=5, lw=1.3, label=name)
+def _line(index: int, name: str) -> Line2D:
+    return Line2D(
+        [], [], color=_COLORS[index % len(_COLORS)], marker=_MARKS[index % len(_MARKS)], ms=5, lw=1.3, label=name
+    )
 
 
 def _panel(ax: Axes, own: pd.DataFrame, column: str, names: list[str]) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     for name, rows in own.groupby("what", sort=False):
-        at, rows = names.index(str(name)), rows.sort_values(column)
+        index, rows = names.index(str(name)), rows.sort_values(column)
         x, y = rows[column].to_numpy(dtype=float), rows["median_s"].to_numpy(dtype=float)
         bounds = np.array([y - rows["min_s"], rows["max_s"] - y], dtype=float)
-        color, marker = _COLORS[at % len(_COLORS)], _MARKS[at % len(_MARKS)]
+        color, marker = _COLORS[index % len(_COLORS)], _MARKS[index % len(_MARKS)]
         ax.errorbar(
             x, y, yerr=bounds, color=color, marker=marker, ms=4.5, lw=1.3, elinewidth=1, label=str(name), zorder=3
         )
@@ -74,13 +77,13 @@ def _slope(ax: Axes, own: pd.DataFrame, column: str) -> None:
 
 def exponents(table: pd.DataFrame) -> dict[tuple[str, str], float]:
     """The slope of log seconds against the log of what varies, by least squares: 1 is linear."""
-    found = {}
+    slopes = {}
     for (against, what), rows in table.groupby(["against", "what"], sort=False):
         x = rows[_PANELS[str(against)][0]].to_numpy(dtype=float)
         if len(np.unique(x)) > 1:
             slope = np.polyfit(np.log(x), np.log(rows["median_s"].to_numpy(dtype=float)), 1)[0]
-            found[str(against), str(what)] = float(slope)
-    return found
+            slopes[str(against), str(what)] = float(slope)
+    return slopes
 
 
 def _title(table: pd.DataFrame) -> str:

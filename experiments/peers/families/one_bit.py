@@ -1,4 +1,4 @@
-"""One bit a number, met by queries that stay float or keep 4 bits."""
+"""One bit a number, compared with queries that are float or have 4 bits."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from experiments.peers.figures_peers import TABLE, read_timed
-from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid, thousands
+from experiments.peers.figures.searches import thousands
+from experiments.peers.table import TABLE, read
+from vqbench.report.figures.style import BLUE, GREY, SMALL, VERMILION, below, canvas, grid
 
 _BODY = 3.4
 _MB, _BOUND = 1e6, 2**31 / 1e6
@@ -18,7 +19,7 @@ _MB, _BOUND = 1e6, 2**31 / 1e6
 
 def memory(folder: Path, meta: dict) -> Figure | None:
     """The peaks, the float32 vectors alone, and the bound. None where no memory was measured."""
-    table = read_timed(folder, TABLE)
+    table = read(folder / TABLE)
     table = table[(table["family"] == "memory") & table["megabytes"].notna()].sort_values("n")
     if table.empty:
         return None
@@ -32,9 +33,16 @@ def memory(folder: Path, meta: dict) -> Figure | None:
     ax.plot(x, x * d * 4 / _MB, color=GREY, ls="--", lw=1.3)
     ax.axhline(_BOUND, color=VERMILION, lw=1.3)
     ax.plot(n, peak, color=BLUE, marker="o", ms=5, lw=1.5, zorder=3)
-    for at, megabytes in zip(n, peak, strict=True):
-        ax.annotate(f"{megabytes:,.0f}", (at, megabytes), (0, 7), textcoords="offset points", ha="center",
-                    fontsize=SMALL, color=BLUE)  # fmt: skip
+    for rows, megabytes in zip(n, peak, strict=True):
+        ax.annotate(
+            f"{megabytes:,.0f}",
+            (rows, megabytes),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=SMALL,
+            color=BLUE,
+        )
     ax.set_xticks(n, [thousands(each) for each in n])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(x=0.06)
@@ -42,11 +50,15 @@ def memory(folder: Path, meta: dict) -> Figure | None:
     ax.set_ylabel("MB")
     ax.tick_params(labelsize=SMALL)
     grid(ax)
-    below(figure, [
-        Line2D([], [], color=BLUE, marker="o", ms=5, lw=1.5, label="peak of the whole command"),
-        Line2D([], [], color=GREY, ls="--", lw=1.3, label="the vectors alone, as float32"),
-        Line2D([], [], color=VERMILION, lw=1.3, label="2 GiB"),
-    ], columns=3)  # fmt: skip
+    below(
+        figure,
+        [
+            Line2D([], [], color=BLUE, marker="o", ms=5, lw=1.5, label="peak of the whole command"),
+            Line2D([], [], color=GREY, ls="--", lw=1.3, label="the vectors alone, as float32"),
+            Line2D([], [], color=VERMILION, lw=1.3, label="2 GiB"),
+        ],
+        columns=3,
+    )
     return figure
 
 

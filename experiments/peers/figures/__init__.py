@@ -1,0 +1,1 @@
+"""Figures of the timed comparison, each a function of its folder."""
