@@ -135,10 +135,10 @@ def _estimate_search(core: Codec, queries_qw: Floats, codes: CodeBlocks) -> Sear
     """Rows as the codec's own estimate takes them; one pass finds the longest."""
     rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows, core.two_valued)
 
-    def measure(found: list[tuple[float, float]], start: int, stop: int) -> None:
+    def measure(measured: list[tuple[float, float]], start: int, stop: int) -> None:
         bits = rows.two_valued(start, stop)
         norms_n = rough_norms(rows.rough(start, stop)) if bits is None else bits.norms()
-        found.append((float(norms_n.max()), 0.0 if bits is None else bits.magnitude))
+        measured.append((float(norms_n.max()), 0.0 if bits is None else bits.magnitude))
 
     with np.errstate(over="ignore", invalid="ignore"):
         longest, magnitude = map(max, zip(*itertools.chain(*share_blocks(codes.n, _BLOCK, list, measure)), strict=True))
