@@ -114,6 +114,12 @@ def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     return shown(text if len(text) <= most else f"{text[:most]}...")
 
 
+def fit_message(message: object, most: int = 2000) -> str:
+    """Return a message in one line, without its middle where somebody's file or setting made it endless."""
+    text = shown(str(message))
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
 def share(value: float) -> str:
     """Write a share with three decimals; ``-`` where it is not known.
 

@@ -32,10 +32,10 @@ from vqbench.numerics.kernels.choice import chosen_kernels
 from vqbench.numerics.thread_pool import threads
 from vqbench.results.folder import write_tables
 from vqbench.storage.atomic import check_writable, faults
-from vqbench.storage.locks import PASSING, claimed, remove_dead
+from vqbench.storage.locks import TEMPORARY, claimed
 from vqbench.text import check_no_links
 
-_CLAIM = f"{PASSING}peers.claim"
+_CLAIM = f"{TEMPORARY}peers.claim"
 _PACKAGES = ("numpy", "numba", "llvmlite", "threadpoolctl", "faiss-cpu", "usearch")
 
 
@@ -68,8 +68,6 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
             raise VqbenchError(f"{out}: another comparison is at work there: wait until it ends")
         if read_meta(out) is None and (out / "meta.json").exists():
             raise VqbenchError(f"{out}: holds other results, which this run would replace: name another folder by out=")
-        for folder in (out, out / "figures"):
-            remove_dead(folder)
         return _measure(timed, out, progress)
 
 

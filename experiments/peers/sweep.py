@@ -15,8 +15,9 @@ from experiments.peers.problem import Problem
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.evaluation.settings import Settings
-from vqbench.experiment.config.targets import build, conf_folder
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.targets import build
+from vqbench.experiment.config.variants import named_variant
 from vqbench.metrics.base import Metric
 from vqbench.quantizers.variant import Variant
 from vqbench.search.scorers import Cosine

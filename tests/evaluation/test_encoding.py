@@ -15,7 +15,7 @@ from vqbench.errors import VqbenchError
 from vqbench.evaluation import encoding
 from vqbench.evaluation.encoding import Kept, Recoded, encode_corpus
 from vqbench.metrics.reconstruction import MSE, CosineError
-from vqbench.quantizers.base import Codec, Quantizer, coded
+from vqbench.quantizers.base import Codec, Quantizer, encode_checked
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
@@ -143,4 +143,4 @@ def test_codes_of_any_order_in_memory_count_alike(gaussian: np.ndarray) -> None:
     ]
     assert tables[0].equals(tables[1])
     assert tables[0].equals(tables[2])
-    assert coded(Bent(encode=np.asfortranarray).fit(x_nd, np.random.default_rng()), x_nd).flags.c_contiguous
+    assert encode_checked(Bent(encode=np.asfortranarray).fit(x_nd, np.random.default_rng()), x_nd).flags.c_contiguous

@@ -57,7 +57,7 @@ def test_the_row_is_what_a_loop_over_pairs_counts(bits: int, monkeypatch: pytest
     queries_qd = unit_rows(rng.standard_normal((15, 24)) + rng.uniform(-1, 3, (15, 1)))
     variant = _variant(bits=bits)
     codec = variant.fit(corpus_nd, 5)
-    codes_nb, met_qd = codec.encode(corpus_nd), codec.met(queries_qd)
+    codes_nb, met_qd = codec.encode(corpus_nd), codec.core_queries(queries_qd)
     shares = []
     for query_d, met_d in zip(queries_qd, met_qd, strict=True):
         true_n = corpus_nd.astype(np.float64) @ query_d

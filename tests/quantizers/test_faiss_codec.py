@@ -260,7 +260,7 @@ FILES = {
 @pytest.mark.parametrize("factory", FILES)
 def test_what_is_counted_once_is_what_faiss_writes(factory: str, d: int, one_thread: None) -> None:
     x_nd = rows(300, d)
-    index = faiss.index_factory(d, FaissCodec(factory=factory).at(d))
+    index = faiss.index_factory(d, FaissCodec(factory=factory).factory_at(d))
     inner = faiss.downcast_index(index.index) if "," in factory else index
     if isinstance(inner, faiss.IndexPQ):
         inner.do_polysemous_training = False
@@ -380,7 +380,7 @@ def test_rotations_are_learned_from_at_least_d_rows(factory: str) -> None:
     [("PQ{d/8}x8", "PQ8x8"), ("RR{d},LSH{d*2}", "RR64,LSH128"), ("SQ{d*3/24}", "SQ8"), ("RQ3", "RQ3")],
 )
 def test_placeholders_count_in_dimensions(factory: str, at: str) -> None:
-    assert FaissCodec(factory=factory).at(64) == at
+    assert FaissCodec(factory=factory).factory_at(64) == at
 
 
 @pytest.mark.parametrize("factory", ["", "PQ{d+1}", "PQ{m}", "PQ{d/0}", "PQ{d", "PQ{d/2.5}"])

@@ -195,7 +195,7 @@ def test_levels_of_empty_cells_go_to_outliers() -> None:
 def test_training_does_not_depend_on_the_order_of_rows(scope: str) -> None:
     x_nd = MANY[:6000].reshape(-1, 3)
     there, back = (_fit(rows_nd, bits=5, codebook="trained", scope=scope) for rows_nd in (x_nd, x_nd[::-1]))
-    np.testing.assert_array_equal(there.learned, back.learned)
+    np.testing.assert_array_equal(there.parameters, back.parameters)
 
 
 # The spec and the ledger

@@ -15,14 +15,14 @@ from oracles import skewed_rows
 from scipy.linalg import orthogonal_procrustes
 
 from vqbench.numerics.orthonormal import completed, on_unit_grid, principal_axes
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
 from vqbench.quantizers.transforms.center import Center
 from vqbench.quantizers.transforms.itq import ITQ
 from vqbench.quantizers.transforms.pca import PCA
 from vqbench.quantizers.transforms.rotation import Orthogonal
 
 
-def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> Fitted:
+def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> FittedTransform:
     return spec.fit(sample_nd, np.random.default_rng(seed))
 
 

@@ -105,7 +105,7 @@ def test_a_rotation_makes_estimates_of_uneven_vectors_unbiased(rotation: Orthogo
     means, squares = [], []
     for seed in range(20):
         chain = variant.fit(x_nd, seed)
-        core, codes_nb, met_nd = chain.core, chain.encode(x_nd), chain.met(queries_nd)
+        core, codes_nb, met_nd = chain.core, chain.encode(x_nd), chain.core_queries(queries_nd)
         assert isinstance(core, RaBitQCodec)
         document_nd, query_nd = (rows_nd - core.mean_d for rows_nd in (chain.project(x_nd), met_nd))
         cosine_n = row_dots(document_nd, query_nd) / row_norms(document_nd) / row_norms(query_nd)
@@ -179,7 +179,8 @@ def test_recall_is_at_least_that_of_faiss(bits: int, theirs: float) -> None:
         similarity="estimate",
     )
     chain = variant.fit(x_nd, 0)
-    scores_qn = chain.core.estimate_queries(chain.met(queries_qd)) @ chain.core.estimate_rows(chain.encode(x_nd)).T
+    estimates_qw = chain.core.estimate_queries(chain.core_queries(queries_qd))
+    scores_qn = estimates_qw @ chain.core.estimate_rows(chain.encode(x_nd)).T
     found_qk = np.argsort(-scores_qn, axis=1)[:, :10]
     overlap = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(truth_qk, found_qk, strict=True)])
     assert overlap >= theirs - 0.02

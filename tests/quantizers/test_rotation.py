@@ -17,8 +17,8 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.packing import unpack_bits
 from vqbench.quantizers.binary import Binary
-from vqbench.quantizers.transforms.base import Fitted, Transform
-from vqbench.quantizers.transforms.rotation import Hadamard, HadamardRotation, Orthogonal, Rotation
+from vqbench.quantizers.transforms.base import FittedTransform, Projection, Transform
+from vqbench.quantizers.transforms.rotation import Hadamard, HadamardRotation, Orthogonal
 from vqbench.quantizers.variant import Variant
 
 RATES = json.loads((FACTS / "sign_bits.json").read_text("utf-8"))["rate_by_cosine"]
@@ -27,7 +27,7 @@ SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 70))
 ROWS = hnp.arrays(np.float32, SHAPES, elements=st.floats(-100, 100, width=32))
 
 
-def _fit(spec: Transform, d: int, seed: int = 0) -> Fitted:
+def _fit(spec: Transform, d: int, seed: int = 0) -> FittedTransform:
     return spec.fit(np.zeros((1, d), np.float32), np.random.default_rng(seed))
 
 
@@ -54,7 +54,7 @@ def test_orthogonal_matrices_are_drawn_uniformly() -> None:
     numbers are all of one sign.
     """
     d, draws = 6, 3000
-    matrices = np.stack([_fit(Orthogonal(), d, seed).matrix_dd for seed in range(draws)]).astype(np.float64)  # pyright: ignore
+    matrices = np.stack([_fit(Orthogonal(), d, seed).matrix_dm for seed in range(draws)]).astype(np.float64)  # pyright: ignore
     trace = np.trace(matrices, axis1=1, axis2=2)
     for values, expected in [
         (trace, 0),
@@ -80,7 +80,7 @@ def test_the_fast_rotation_is_its_matrices(d: int, rounds: int) -> None:
     walsh_ww = np.kron(hadamard(block), np.eye(width // block)) / math.sqrt(block)
     x_nd = np.random.default_rng(1).standard_normal((70, d)).astype(np.float32)
     y_nw = np.hstack([x_nd, np.zeros((70, width - d))])
-    for signs, order in zip(unpack_bits(fitted.signs_rb, width), fitted.orders_rw, strict=True):
+    for signs, order in zip(unpack_bits(fitted.signs_rb, width), fitted.permutations_rw, strict=True):
         assert sorted(order.tolist()) == list(range(width))
         y_nw = (y_nw * (1.0 - 2.0 * signs))[:, order] @ walsh_ww
     np.testing.assert_allclose(fitted.apply(x_nd), y_nw, rtol=1e-6, atol=1e-6)
@@ -167,7 +167,7 @@ def test_everything_held_is_counted() -> None:
     assert sum(item.bytes for item in _fit(Hadamard(rounds=2, multiple=2), 13).items()) == 2 * (2 + 2 * 14)
     assert sum(item.bytes for item in _fit(Hadamard(rounds=1), 2**16).items()) == 2**16 * (1 / 8 + 2)
     assert sum(item.bytes for item in _fit(Hadamard(rounds=1), 2**16 + 1).items()) == (2**16 + 64) * (1 / 8 + 4)
-    assert isinstance(_fit(Orthogonal(), 3), Rotation)
+    assert isinstance(_fit(Orthogonal(), 3), Projection)
 
 
 @pytest.mark.parametrize("fields", [{"rounds": 0}, {"multiple": 0}, {"multiple": 1}, {"multiple": 48}])

@@ -15,7 +15,7 @@ from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
 from vqbench.quantizers.transforms.center import Center
 from vqbench.quantizers.transforms.itq import ITQ
 from vqbench.quantizers.transforms.normalize import Normalize
@@ -41,7 +41,7 @@ EVERY = pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 LOSSLESS = [name for name in ALL if name not in ("normalize", "truncate", "pca_centred", "itq_projected")]
 
 
-def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> Fitted:
+def _fit(spec: Transform, sample_nd: np.ndarray, seed: int = 0) -> FittedTransform:
     return spec.fit(sample_nd, np.random.default_rng(seed))
 
 

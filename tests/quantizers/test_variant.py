@@ -9,27 +9,27 @@ import pytest
 
 from vqbench.api import code_topk
 from vqbench.errors import VqbenchError
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.variants import build_variant
 from vqbench.numerics.arrays import Codes, Floats
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast, CastCodec
 from vqbench.quantizers.offset_int8 import OffsetInt8
 from vqbench.quantizers.parts.ledger import Item
-from vqbench.quantizers.transforms.base import Fitted, Transform
-from vqbench.quantizers.variant import Chain, Variant
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
+from vqbench.quantizers.variant import TransformedCodec, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Transform):
     factor: float
 
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         return ScaledFit(d=sample_nd.shape[1], width=sample_nd.shape[1], factor=self.factor, drawn=rng.random())
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaledFit(Fitted):
+class ScaledFit(FittedTransform):
     factor: float
     drawn: float
 
@@ -47,13 +47,13 @@ class ScaledFit(Fitted):
 class Shifted(Transform):
     """Moves by the sample's largest number, so that it shows which sample it was fitted to."""
 
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
         return ShiftedFit(d=d, width=d, by=float(sample_nd.max()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShiftedFit(Fitted):
+class ShiftedFit(FittedTransform):
     by: float
 
     def apply(self, x_nd: Floats) -> Floats:
@@ -90,9 +90,9 @@ def test_parts_draw_from_streams_of_their_own() -> None:
     one = Variant(transforms=(Scaled(factor=1.0),), quantizer=Cast()).fit(sample(), 5)
     two = Variant(transforms=(Scaled(factor=1.0), Scaled(factor=1.0)), quantizer=Cast()).fit(sample(), 5)
     other = Variant(transforms=(Scaled(factor=1.0),), quantizer=Cast()).fit(sample(), 6)
-    assert isinstance(one, Chain)
-    assert isinstance(two, Chain)
-    assert isinstance(other, Chain)
+    assert isinstance(one, TransformedCodec)
+    assert isinstance(two, TransformedCodec)
+    assert isinstance(other, TransformedCodec)
     assert one.steps[0] == two.steps[0]
     assert two.steps[0] != two.steps[1]
     assert other.steps[0] != one.steps[0]
@@ -105,7 +105,7 @@ def test_queries_are_coarsened_in_the_space_of_the_codes() -> None:
     )
     codec = variant.fit(x_nd, 0)
     expected = np.floor((np.float64(0.5) * x_nd + 1) * 127) / 127 - 1
-    np.testing.assert_allclose(codec.met(x_nd), expected, atol=1e-7)
+    np.testing.assert_allclose(codec.core_queries(x_nd), expected, atol=1e-7)
     hits = code_topk(codec, x_nd[:3], codec.encode(x_nd), 40, similarity="asymmetric")
     for query in range(3):
         q_d, rows = expected[query].astype(np.float32).astype(float), (x_nd / 2).astype(float)

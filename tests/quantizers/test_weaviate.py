@@ -97,7 +97,7 @@ def test_rq1_one_by_one() -> None:
     x_nd = rng.standard_normal((30, 64)).astype(F)
     codec = WeaviateRotational(bits=1).fit(x_nd, rng)
     assert isinstance(codec, RotatedSignsCodec)
-    assert ((codec.rounding_d >= 0) & (codec.rounding_d < 1)).all()
+    assert ((codec.query_rounding_d >= 0) & (codec.query_rounding_d < 1)).all()
     codes_nb = codec.encode(x_nd)
     assert codes_nb.shape == (30, 8 + 8)
     queries_qd = np.concatenate([x_nd[:5], np.zeros((1, 64), F)])
@@ -107,7 +107,7 @@ def test_rq1_one_by_one() -> None:
         step = reach / 31
         levels = [
             math.floor((x + reach) / (2 * step) + float(u)) if reach else 0
-            for x, u in zip(query_d, codec.rounding_d, strict=True)
+            for x, u in zip(query_d, codec.query_rounding_d, strict=True)
         ]
         for n, x_d in enumerate(x_nd.tolist()):
             square, total = math.fsum(x * x for x in x_d), math.fsum(abs(x) for x in x_d)

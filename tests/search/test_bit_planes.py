@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.api import code_topk
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.base import TwoValued

@@ -19,8 +19,8 @@ import yaml
 import vqbench
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import build, conf_folder
+from vqbench.experiment.config.folders import config_files
+from vqbench.experiment.config.targets import build
 from vqbench.numerics.arrays import processors
 from vqbench.quantizers.binary import Binary
 from vqbench.search.parallel import base, dask
@@ -247,9 +247,9 @@ def test_a_missing_extra_is_named(name: str, gone: int, monkeypatch: pytest.Monk
         MANY[name]().open()
 
 
-@pytest.mark.parametrize("name", names(conf_folder(), "parallel"))
+@pytest.mark.parametrize("name", config_files("parallel"))
 def test_each_config_lists_what_its_class_takes(name: str) -> None:
-    node: dict[str, Any] = yaml.safe_load((conf_folder() / "parallel" / f"{name}.yaml").read_text())
+    node: dict[str, Any] = yaml.safe_load(config_files("parallel")[name].read_text())
     spec = build(node, "parallel", "parallel")
     assert vars(spec) == {key: None for key in node if key != "_target_"}
 
@@ -267,7 +267,8 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
         (["parallel.workers=2"], "parallel.workers: Threads has no such key"),
         (["parallel=dask", "parallel.adress=x"], "parallel.adress: Dask has no such key; did you mean address?"),
         (["parallel=dask", "parallel.address=tcp://a:1", "parallel.workers=2"], "brings its own workers"),
-        (["-m", "hydra/launcher=submitit_slum"], "pip install 'vqbench[slurm]'"),
+        (["-m", "hydra/launcher=submitit_slum"], "no such launcher; did you mean submitit_slurm"),
+        (["-m", "hydra/launcher=submitit_slurm"], "pip install 'vqbench[slurm]'"),
     ],
 )
 def test_one_line_for_a_mistake(told: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,18 +64,6 @@ def test_text_that_is_no_utf8(tmp_path: Path) -> None:
             PackedIds.lines(tmp_path / "ids.txt")
 
 
-def test_ids_that_were_put_away_in_batches() -> None:
-    writer = PackedIds.writer(5)
-    writer.add(["a\n", ""])
-    writer.add(["é", "\r", "z"])
-    found = writer.ids()
-    path = found._path
-    assert found == ["a\n", "", "é", "\r", "z"]
-    assert path.is_file()
-    del writer, found
-    assert not path.exists()
-
-
 @given(rows=st.lists(st.integers(0, 99), max_size=30), dense=st.sampled_from([0, 8, 100]))
 def test_picked_ids(rows: list[int], dense: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -97,7 +97,7 @@ class _Clock:
 
 def _bounds(bench: Bench, codec: Codec, codes: CodeBlocks) -> Floats | None:
     """The error bound of every estimate that the truth asks for, or None where the code states none."""
-    truth, queries_qd = bench.truth, codec.met(bench.data.queries_qd)
+    truth, queries_qd = bench.truth, codec.core_queries(bench.data.queries_qd)
     bound_f = np.empty(len(truth.row_f))
     try:
         for start, stop in blocks(len(bound_f), _PAIRS):

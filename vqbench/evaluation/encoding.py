@@ -14,7 +14,7 @@ from vqbench.numerics.arrays import Codes, Floats, Ints, block_rows, blocks
 from vqbench.numerics.exact_sum import ExactSum
 from vqbench.numerics.packing import unpack_bits
 from vqbench.numerics.thread_pool import map_in_order
-from vqbench.quantizers.base import Codec, coded, decoded
+from vqbench.quantizers.base import Codec, decode_checked, encode_checked
 from vqbench.search.similarity import CodeArray, CodeBlocks
 from vqbench.storage.scratch import Scratch, has_room
 from vqbench.storage.vectors import Vectors
@@ -36,17 +36,17 @@ class Recoded:
         return self.corpus.n
 
     def block(self, start: int, stop: int) -> Codes:
-        return self._kept_nb[start:stop] if self.keep else coded(self.codec, self.corpus.block(start, stop))
+        return self._kept_nb[start:stop] if self.keep else encode_checked(self.codec, self.corpus.block(start, stop))
 
     def take(self, rows: Ints) -> Codes:
-        return self._kept_nb[rows] if self.keep else coded(self.codec, self.corpus.take(rows))
+        return self._kept_nb[rows] if self.keep else encode_checked(self.codec, self.corpus.take(rows))
 
     def span(self, start: int, stop: int) -> Self:
         return replace(self, corpus=self.corpus.span(start, stop))
 
     @cached_property
     def _kept_nb(self) -> Codes:
-        return np.concatenate([coded(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
+        return np.concatenate([encode_checked(self.codec, self.corpus.block(*part)) for part in blocks(self.n, _BLOCK)])
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Encoded:
 
 def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
     """Encode all rows in one pass."""
-    width = coded(codec, corpus.block(0, 1)).shape[1]
+    width = encode_checked(codec, corpus.block(0, 1)).shape[1]
     kept_nb, scratch = None, None
     if width * corpus.n <= _HELD and width < 4 * corpus.d:
         kept_nb = np.empty((corpus.n, width), dtype=np.uint8)
@@ -82,8 +82,8 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
 
     def encode(span: tuple[int, int]) -> tuple[Codes, list[Floats], Ints]:
         x_nd = corpus.block(*span)
-        block_nb = coded(codec, x_nd)
-        decoded_nd = decoded(codec, block_nb) if metrics else x_nd
+        block_nb = encode_checked(codec, x_nd)
+        decoded_nd = decode_checked(codec, block_nb) if metrics else x_nd
         bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
 

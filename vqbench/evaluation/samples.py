@@ -14,7 +14,7 @@ from vqbench.evaluation.deep_search import DeepSearch
 from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
-from vqbench.quantizers.base import Codec, Similarity, coded, decoded
+from vqbench.quantizers.base import Codec, Similarity, decode_checked, encode_checked
 from vqbench.search.topk import Hits
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
@@ -41,7 +41,7 @@ def take_samples(
             data.ids[bench.example],
             index=np.arange(codec.core.d),
             value=codec.project(example_1d)[0],
-            code=_stored(codec.core, coded(codec, example_1d))[0],
+            code=_stored(codec.core, encode_checked(codec, example_1d))[0],
         ),
         _frame(
             "pair",
@@ -82,7 +82,7 @@ def _stored(codec: Codec, codes_nb: np.ndarray) -> Floats:
     try:
         return codec.integers(codes_nb).astype(np.float64)
     except NotApplicableError:
-        return decoded(codec, codes_nb).astype(np.float64)
+        return decode_checked(codec, codes_nb).astype(np.float64)
 
 
 def _pairs(bench: Bench) -> tuple[Ints, Ints, Floats]:

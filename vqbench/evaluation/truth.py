@@ -19,7 +19,6 @@ from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.atomic import write_atomically
-from vqbench.storage.locks import remove_dead
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.
 ARITHMETIC = 3
@@ -103,10 +102,9 @@ def _read(path: Path | None) -> dict[str, np.ndarray] | None:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], cache_mb: float) -> None:
-    """Write it whole; drop the files unused for longest beyond the size cap, and what dead processes left."""
+    """Write it whole; drop the files unused for longest beyond the size cap."""
     with contextlib.suppress(OSError, VqbenchError):  # a cache that cannot be written costs time, not results
         write_atomically(path, lambda file: np.savez(file, **arrays))  # pyright: ignore[reportArgumentType]
-        remove_dead(path.parent)
         files = sorted(path.parent.glob("truth-*.npz"), key=lambda f: f.stat().st_mtime, reverse=True)
         total = 0.0
         for file in files:

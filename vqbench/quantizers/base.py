@@ -12,41 +12,38 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Bools, Codes, Floats, Ints
 from vqbench.numerics.packing import only_bits
 from vqbench.quantizers.parts.ledger import Ledger
+from vqbench.quantizers.parts.spec import Spec
 
-#: How a query is compared with codes: see ``vqbench.search.similarity.code_search``.
+#: How a query is compared with codes: see ``vqbench.search.similarity``.
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantizer(ABC):
+class Quantizer(Spec):
     """A setting, without state. ``fit`` learns from a calibration sample and returns the codec."""
 
     @abstractmethod
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
-        """Fit to ``sample_nd`` float32, ``(n, d)``. Every random choice comes from ``rng``."""
+        """Learn from a sample.
 
-    @property
-    def computed_by(self) -> str:
-        """The library that computes the codes, with its version, as ``faiss 1.9.0``; empty for our own code.
+        Args:
+            sample_nd: float32 ``(n, d)``, transformed as all rows will be.
+            rng: where every random choice comes from.
 
-        Finished cells count for that version alone.
+        Raises:
+            NotApplicableError: ``d`` or the sample does not suit, or a library is not installed.
         """
-        return ""
 
 
 @dataclass(frozen=True)
 class TwoValued:
-    """Rows of ``Codec.estimate_rows`` whose first d numbers take two values each: ``low``, and ``low + width``.
+    """Rows of ``Codec.estimate_rows``, ``(n, w)``, whose first d numbers take two values each."""
 
-    bits_nb: which of them, packed; only the first d bits count. low_n, width_n: float64. rest_en: the numbers behind
-    the first d, ``(w - d, n)`` float64. shift_d: what ``estimate_queries`` took from the queries as they were met.
-    """
-
-    bits_nb: Codes
-    low_n: Floats
-    width_n: Floats
-    rest_en: Floats
-    shift_d: Floats
+    bits_nb: Codes  # which of the two, packed; only the first d bits count
+    low_n: Floats  # the value of a 0, float64
+    width_n: Floats  # how much larger the value of a 1 is, float64
+    rest_en: Floats  # the numbers behind the first d, ``(w - d, n)`` float64
+    shift_d: Floats  # what ``estimate_queries`` subtracted from the queries
 
     @property
     def magnitude(self) -> float:
@@ -66,14 +63,14 @@ class TwoValued:
 class Codec(ABC):
     """Fitted parameters. Rows are coded independently: a batch gives what row by row gives, bit for bit."""
 
-    d: int
+    d: int  # dimensions of the vectors
 
-    #: True where two codes are compared by counting the bits in which they differ.
+    #: Whether two codes are compared by counting the bits in which they differ.
     is_binary = False
 
     @property
     def core(self) -> Codec:
-        """The codec behind the transforms: its own space is the one that codes are in."""
+        """The codec behind the transforms: its codes lie in its own space."""
         return self
 
     @property
@@ -85,8 +82,8 @@ class Codec(ABC):
         """Rows as ``core`` gets them: ``(n, core.d)`` float32, after the transforms."""
         return x_nd
 
-    def met(self, queries_qd: Floats) -> Floats:
-        """Float queries as codes meet them in their own space: ``(q, core.d)`` float32."""
+    def core_queries(self, queries_qd: Floats) -> Floats:
+        """Queries as ``core`` compares them with codes: ``(q, core.d)`` float32, projected and, if asked, coarsened."""
         return self.project(queries_qd)
 
     @abstractmethod
@@ -106,45 +103,53 @@ class Codec(ABC):
         raise NotApplicableError(f"{type(self).__name__} stores no integers, so it has no raw similarity")
 
     def clipped(self, x_nd: Floats) -> Bools:
-        """``(n, core.d)``: which components lie outside the range that the code can represent."""
+        """Which components lie outside the range that the code can represent, ``(n, core.d)``."""
         return np.zeros(x_nd.shape, dtype=bool)
 
-    def estimate_queries(self, met_qd: Floats) -> Floats:
+    def estimate_queries(self, queries_qd: Floats) -> Floats:
         """Queries ``(q, w)`` float64 whose inner products with ``estimate_rows`` are the code's own estimates.
 
-        met_qd: what ``met`` gave. For ``similarity: estimate``. By default the query itself.
+        For ``similarity: estimate``; ``queries_qd`` is what ``core_queries`` gave. By default the query itself.
         """
-        return met_qd.astype(np.float64)
+        return queries_qd.astype(np.float64)
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """The other side of the estimate: ``(n, w)`` float64. By default the decoded vectors."""
-        return decoded(self, codes_nb).astype(np.float64)
+        return decode_checked(self, codes_nb).astype(np.float64)
 
     def rough_rows(self, codes_nb: Codes) -> Floats:
-        """``estimate_rows`` in float32, each number within one unit of its roundoff: ``(n, w)``, to nominate with."""
+        """``estimate_rows`` in float32, within one unit of roundoff: ``(n, w)``, to find candidates with."""
         return self.estimate_rows(codes_nb).astype(np.float32)
 
     def two_valued(self, codes_nb: Codes) -> TwoValued | None:
-        """``estimate_rows`` in short, for codes of one bit a dimension: queries of few bits meet them by counting."""
+        """``estimate_rows`` of a code of one bit a dimension, for queries of few bits: their product counts bits."""
         return None
 
-    def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
-        """How far each estimate may be off, ``(q,)`` float64, for codes that promise it: query i with code i."""
+    def error_bounds(self, queries_qd: Floats, codes_qb: Codes) -> Floats:
+        """How far the estimate of query i with code i may be off, ``(q,)`` float64, for codes that promise it.
+
+        ``queries_qd`` is what ``core_queries`` gave.
+        """
         raise NotApplicableError(f"{type(self).__name__} states no error bound")
 
 
-def coded(codec: Codec, x_nd: Floats) -> Codes:
-    """``codec.encode``, checked: ``(n, code_bytes)`` uint8 in C order, as many bytes as the ledger counts.
+def encode_checked(codec: Codec, x_nd: Floats) -> Codes:
+    """Encode, and check the codes of a codec that may be a plugin's.
 
-    NumPy would cut wider numbers to their lowest 8 bits where codes are kept, and repeat a code of one byte. Raises
-    VqbenchError.
+    Returns:
+        ``(n, code_bytes)`` uint8 in C order.
+
+    Raises:
+        VqbenchError: another dtype or shape, which NumPy would cut or repeat where codes are kept, or another number
+            of bytes than the ledger counts.
     """
     codes_nb = codec.encode(x_nd)
     as_bytes = isinstance(codes_nb, np.ndarray) and codes_nb.dtype == np.uint8 and codes_nb.ndim == 2
     if not as_bytes or len(codes_nb) != len(x_nd):
         raise VqbenchError(
-            f"{type(codec).__name__}.encode gives {_looks(codes_nb)}: must give uint8 ({len(x_nd)}, bytes of a code), "
-            "the bytes that are stored: pack bits, and turn wider numbers into bytes with .view(np.uint8)"
+            f"{type(codec).__name__}.encode gives {_dtype_and_shape(codes_nb)}: must give uint8 "
+            f"({len(x_nd)}, bytes of a code), the bytes that are stored. Pack bits, and turn wider numbers into bytes "
+            "with .view(np.uint8)"
         )
     counted = codec.ledger().total("vector")
     if codes_nb.shape[1] != counted:
@@ -152,13 +157,14 @@ def coded(codec: Codec, x_nd: Floats) -> Codes:
     return np.ascontiguousarray(codes_nb)
 
 
-def decoded(codec: Codec, codes_nb: Codes) -> Floats:
-    """``codec.decode``, checked: ``(n, d)`` finite float32, or float64. Raises VqbenchError."""
+def decode_checked(codec: Codec, codes_nb: Codes) -> Floats:
+    """Decode, and check the vectors: ``(n, d)`` finite float32 or float64, else VqbenchError."""
     x_nd = codec.decode(codes_nb)
     wanted = f"({len(codes_nb)}, {codec.d})"
-    if _looks(x_nd) not in (f"float32 {wanted}", f"float64 {wanted}"):
+    if _dtype_and_shape(x_nd) not in (f"float32 {wanted}", f"float64 {wanted}"):
         raise VqbenchError(
-            f"{type(codec).__name__}.decode gives {_looks(x_nd)}: must give float32 {wanted}, a vector for each code"
+            f"{type(codec).__name__}.decode gives {_dtype_and_shape(x_nd)}: must give float32 {wanted}, a vector for "
+            "each code"
         )
     if not np.isfinite(x_nd).all():
         row = int(np.flatnonzero(~np.isfinite(x_nd).all(axis=1))[0])
@@ -169,6 +175,6 @@ def decoded(codec: Codec, codes_nb: Codes) -> Floats:
     return x_nd
 
 
-def _looks(found: object) -> str:
+def _dtype_and_shape(value: object) -> str:
     """Dtype and shape of an array, the type of anything else."""
-    return f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"

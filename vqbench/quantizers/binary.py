@@ -7,56 +7,54 @@ from typing import Literal
 
 import numpy as np
 
-from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints
-from vqbench.numerics.packing import expand_bits, pack_bits, unpack_bits
+from vqbench.numerics.packing import expand_bits
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.layout import BlockCodec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Binary(Quantizer):
     """1 bit per dimension: ``x > threshold``, so a component on the threshold gives 0.
 
-    threshold: ``zero``; or the ``mean`` or ``median`` of the calibration sample, over all its
-    numbers (scope ``global``, one scalar: the seed notebook's) or for each ``dimension``;
-    ``trained``: in the middle between the means of the two sides, reached from the mean, where with
-    the levels ``means`` the mean square error has its (local) minimum (Lloyd, Least Squares
-    Quantization in PCM, 1982, method I; Max, Quantizing for Minimum Distortion, 1960).
-    levels: what a bit decodes to: -1 and 1 (``sign``), or the mean of the sample's values on
-    either side of the threshold (``means``), in the same scope.
+    Source of the trained threshold: Lloyd, Least Squares Quantization in PCM (1982), method I; Max, Quantizing for
+    Minimum Distortion (1960).
+
+    >>> x_nd = np.float32([[0, 2], [4, 6]])
+    >>> codec = Binary(threshold="mean", levels="means").fit(x_nd, np.random.default_rng(0))
+    >>> codec.encode(x_nd)  # the mean is 3; the first dimension is the highest bit
+    array([[  0],
+           [192]], dtype=uint8)
+    >>> codec.decode(codec.encode(x_nd))
+    array([[1., 1.],
+           [5., 5.]], dtype=float32)
     """
 
+    #: ``mean`` or ``median`` of the calibration sample; ``trained``: in the middle between the means of the two sides,
+    #: reached from the mean, where with the levels ``means`` the mean square error has its (local) minimum.
     threshold: Literal["zero", "mean", "median", "trained"] = "zero"
+    #: One threshold for all numbers (the seed notebook's), or one for each dimension.
     scope: Literal["global", "dimension"] = "global"
+    #: What a bit decodes to: -1 and 1, or the mean of the sample's values on either side of the threshold.
     levels: Literal["sign", "means"] = "sign"
 
-    def __post_init__(self) -> None:
-        if self.threshold not in ("zero", "mean", "median", "trained"):
-            raise VqbenchError(f"threshold = {self.threshold!r}: must be zero, mean, median or trained")
-
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
-        d = sample_nd.shape[1]
         axis = 0 if self.scope == "dimension" else None
         threshold = _threshold(sample_nd, self.threshold, axis)
         low, high = (-1.0, 1.0) if self.levels == "sign" else _side_means(sample_nd, threshold, axis)
-        return BinaryCodec(d=d, threshold=threshold, low=low, high=high, fitted=self._fitted())
-
-    def _fitted(self) -> tuple[str, ...]:
-        thresholds = () if self.threshold == "zero" else ("threshold",)
-        return thresholds + (("low", "high") if self.levels == "means" else ())
+        return BinaryCodec(d=sample_nd.shape[1], threshold=threshold, low=low, high=high)
 
 
-def _threshold(sample_nd: Floats, kind: str, axis: int | None) -> Floats:
+def _threshold(sample_nd: Floats, kind: str, axis: int | None) -> Floats | float:
     if kind == "zero":
-        return np.zeros(())
+        return 0.0
     if kind == "mean":
         return np.asarray(sample_nd.mean(axis=axis, dtype=np.float64))
-    if kind == "trained":
-        columns = [sample_nd.ravel()] if axis is None else sample_nd.T
-        trained = [_trained(np.sort(column_n)) for column_n in columns]
-        return np.asarray(trained[0] if axis is None else trained)
-    return _median(sample_nd, axis)
+    if kind == "median":
+        return _median(sample_nd, axis)
+    columns = [sample_nd.ravel()] if axis is None else sample_nd.T
+    trained = np.array([_trained(np.sort(column_n)) for column_n in columns])
+    return trained[0, ...] if axis is None else trained
 
 
 def _median(sample_nd: Floats, axis: int | None) -> Floats:
@@ -88,7 +86,7 @@ def _trained(sorted_n: Floats) -> float:
     return threshold
 
 
-def _side_means(sample_nd: Floats, threshold: Floats, axis: int | None) -> tuple[Floats, Floats]:
+def _side_means(sample_nd: Floats, threshold: Floats | float, axis: int | None) -> tuple[Floats, Floats]:
     """Mean of the values on each side; a side without values gets the threshold itself."""
     above_nd = sample_nd > threshold
     sides = []
@@ -100,34 +98,25 @@ def _side_means(sample_nd: Floats, threshold: Floats, axis: int | None) -> tuple
 
 
 @dataclass(frozen=True, kw_only=True)
-class BinaryCodec(Codec):
-    """Packed bits, first dimension in the highest bit.
+class BinaryCodec(BlockCodec):
+    """Packed bits, first dimension in the highest bit. What was learned is an array, what was known before a float."""
 
-    ``threshold``, ``low`` and ``high`` are float64, scalars or ``(d,)``; ``fitted`` names those
-    that were learned and so must be stored.
-    """
-
-    threshold: Floats
+    threshold: Floats | float  # float64, a scalar or ``(d,)``, as the two levels
     low: Floats | float
     high: Floats | float
-    fitted: tuple[str, ...]
 
     is_binary = True
 
-    def encode(self, x_nd: Floats) -> Codes:
-        return pack_bits(x_nd > self.threshold)
+    def encode_block(self, x_nd: Floats) -> Codes:
+        return self.layout.pack(x_nd > self.threshold)
 
     def decode(self, codes_nb: Codes) -> Floats:
-        if np.ndim(self.low) == np.ndim(self.high) == 0:
+        if np.ndim(self.low) == 0:
             return expand_bits(codes_nb, self.d, float(self.low), float(self.high))
         decoded_nd = np.empty((len(codes_nb), self.d), np.float32)
         decoded_nd[:] = self.low
-        np.copyto(decoded_nd, np.asarray(self.high, np.float32), where=unpack_bits(codes_nb, self.d).view(bool))
+        np.copyto(decoded_nd, np.asarray(self.high, np.float32), where=self.integers(codes_nb).view(bool))
         return decoded_nd
 
     def integers(self, codes_nb: Codes) -> Ints:
-        return unpack_bits(codes_nb, self.d)
-
-    def ledger(self) -> Ledger:
-        once = [Item(name, "once", np.asarray(getattr(self, name)).nbytes) for name in self.fitted]
-        return Ledger.of_bits(bits=self.d, once=once)
+        return self.layout.numbers(codes_nb)

@@ -2,61 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
-from vqbench.numerics.packing import pack_levels, unpack_levels
+from vqbench.numerics.arrays import Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.ledger import Item, Ledger
-from vqbench.quantizers.parts.levels import check_bits, float32_thresholds, gaussian_levels, midpoints, nearest_levels
+from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.levels import float32_thresholds, gaussian_levels, midpoints, nearest_levels
+from vqbench.quantizers.parts.ranges import square_deviations
+from vqbench.quantizers.parts.rounding import to_float32
+from vqbench.quantizers.parts.spec import Bits
 
 _ROUNDS = 1000  # of 1-D k-means; samples of 20,000 take under 100, eight million numbers up to 2000
 _GAPS = 256  # quantiles per level that the start of the training is read from
 _ROWS = 4096
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LloydMax(Quantizer):
     """``2**bits`` levels per dimension; each number is coded by the nearest, on a midpoint by the lower.
 
-    codebook: ``gaussian``: the best levels of a normal, moved and scaled by the sample's mean and
-    standard deviation (Max, Quantizing for minimum distortion, 1960, Table I); ``trained``: 1-D
-    k-means on the sample (Lloyd, Least squares quantization in PCM, 1957/1982, Method I).
-    scope: one codebook for all numbers (``global``), or one for each ``dimension``.
+    Source: ``gaussian``: Max, Quantizing for minimum distortion (1960), Table I; ``trained``: Lloyd, Least squares
+    quantization in PCM (1957/1982), Method I.
+
+    >>> x_nd = np.float32([[0, 1], [10, 11]])
+    >>> codec = LloydMax(bits=1, codebook="trained").fit(x_nd, np.random.default_rng(0))
+    >>> codec.decode(codec.encode(x_nd))
+    array([[ 0.5,  0.5],
+           [10.5, 10.5]], dtype=float32)
     """
 
-    bits: int = 4
+    bits: Bits = 4  # per dimension
+    #: The best levels of a normal, moved and scaled by the sample's mean and standard deviation; or 1-D k-means.
     codebook: Literal["gaussian", "trained"] = "gaussian"
+    #: One codebook for all numbers, or one for each dimension.
     scope: Literal["global", "dimension"] = "global"
 
-    def __post_init__(self) -> None:
-        check_bits(self.bits)
-
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
-        d = sample_nd.shape[1]
-        whole = self.scope == "global"
+        d, axis = sample_nd.shape[1], None if self.scope == "global" else 0
         if self.codebook == "gaussian":
-            learned = _moments(sample_nd, None if whole else 0)
-        elif whole:
+            learned = _mean_and_deviation(sample_nd, axis)
+        elif axis is None:
             learned = _trained(sample_nd.ravel(), self.bits)
         else:
-            learned = np.stack([_trained(sample_nd[:, at], self.bits) for at in range(d)])
-        return LloydMaxCodec(d=d, bits=self.bits, codebook=self.codebook, learned=learned.astype(np.float32))
+            learned = np.stack([_trained(column_n, self.bits) for column_n in sample_nd.T])
+        return LloydMaxCodec(d=d, spec=self, parameters=to_float32(learned))
 
 
-def _moments(sample_nd: Floats, axis: int | None) -> Floats:
-    """Mean and standard deviation, ``(2,)`` or ``(d, 2)``, by rows so that no float64 copy of the sample is made."""
-    mean = sample_nd.mean(axis=axis, dtype=np.float64)
-    squares = np.zeros_like(mean)
-    for start, stop in blocks(len(sample_nd), _ROWS):
-        squares = squares + np.square(sample_nd[start:stop] - mean).sum(axis=axis)
+def _mean_and_deviation(sample_nd: Floats, axis: int | None) -> Floats:
+    """Mean and standard deviation, float64 ``(2,)`` or ``(d, 2)``."""
+    mean = np.asarray(sample_nd.mean(axis=axis, dtype=np.float64))
     count = sample_nd.size if axis is None else len(sample_nd)
-    return np.clip(np.stack([mean, np.sqrt(squares / count)], axis=-1), -_LARGEST, _LARGEST)
+    deviation = np.sqrt(square_deviations(sample_nd, mean, axis=axis, rows=_ROWS) / count)
+    return np.stack([mean, deviation], axis=-1)
 
 
 def _trained(values_n: Floats, bits: int) -> Floats:
@@ -115,39 +118,38 @@ def _refilled(values_n: Floats, edges: Ints, means_k: Floats) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LloydMaxCodec(Codec):
-    """Packed numbers of levels, the lowest level 0.
+class LloydMaxCodec(BlockCodec):
+    """Packed numbers of levels, the lowest level 0."""
 
-    ``learned``: float32, mean and standard deviation ``(2,)`` or ``(d, 2)`` (``gaussian``: the levels of
-    N(0, 1) need not be stored), or the levels ``(2**bits,)`` or ``(d, 2**bits)`` (``trained``).
-    """
+    spec: LloydMax
+    #: float32: mean and standard deviation ``(2,)`` or ``(d, 2)`` (``gaussian``: the levels of N(0, 1) need not be
+    #: stored), or the levels ``(2**bits,)`` or ``(d, 2**bits)`` (``trained``).
+    parameters: Floats
 
-    bits: int
-    codebook: Literal["gaussian", "trained"]
-    learned: Floats
+    @property
+    def layout(self) -> Layout:
+        return Layout(count=self.d, bits=self.spec.bits)
 
     @cached_property
     def levels(self) -> Floats:
         """The levels, float32, ``(2**bits,)`` or ``(d, 2**bits)``."""
-        if self.codebook == "trained":
-            return self.learned
-        unit_k, _ = gaussian_levels(self.bits)
-        mean, deviation = self.learned[..., :1].astype(np.float64), self.learned[..., 1:].astype(np.float64)
-        return np.clip(mean + deviation * unit_k, -_LARGEST, _LARGEST).astype(np.float32)
+        if self.spec.codebook == "trained":
+            return self.parameters
+        mean, deviation = np.split(self.parameters.astype(np.float64), 2, axis=-1)
+        return to_float32(mean + deviation * gaussian_levels(self.spec.bits)[0])
 
     @cached_property
     def _thresholds(self) -> Floats:
         return float32_thresholds(self.levels)
 
-    def encode(self, x_nd: Floats) -> Codes:
-        return pack_levels(nearest_levels(x_nd, self._thresholds), self.bits)
+    def encode_block(self, x_nd: Floats) -> Codes:
+        return self.layout.pack(nearest_levels(x_nd, self._thresholds))
 
     def decode(self, codes_nb: Codes) -> Floats:
-        levels_nd = unpack_levels(codes_nb, self.d, self.bits)
+        levels_nd = self.layout.numbers(codes_nb)
         if self.levels.ndim == 1:
             return self.levels[levels_nd]
-        return self.levels.ravel()[levels_nd + np.arange(self.d) * 2**self.bits]
+        return self.levels.ravel()[levels_nd + np.arange(self.d) * 2**self.spec.bits]
 
-    def ledger(self) -> Ledger:
-        name = "codebook" if self.codebook == "trained" else "mean and deviation"
-        return Ledger.of_bits(bits=self.bits * self.d, once=[Item(name, "once", self.learned.nbytes)])
+    def learned(self) -> Mapping[str, NDArray[Any]]:
+        return {"codebook" if self.spec.codebook == "trained" else "mean and deviation": self.parameters}

@@ -10,9 +10,12 @@ import numpy as np
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Bools, Codes, Floats, blocks
-from vqbench.numerics.packing import pack_bits, unpack_bits
 from vqbench.quantizers.base import Codec, Quantizer
+from vqbench.quantizers.parts.layout import BlockCodec, Layout
 from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.ranges import square_deviations
+from vqbench.quantizers.parts.rounding import query_levels, to_float32
+from vqbench.quantizers.parts.stored import stored_items
 
 #: Where the middle cell ends, in standard deviations from the mean (Qdrant's SIGMAS).
 CUT = np.float32(2.0 / 3.0)
@@ -21,57 +24,52 @@ _OUTER = NormalDist().cdf(-2 / 3)
 _LEVEL = NormalDist().pdf(2 / 3) / _OUTER
 #: The five cells in each byte, first one in the highest place; 3**5 = 243 of the 256 bytes occur.
 _CELLS = (np.arange(256)[:, None] // 3 ** np.arange(4, -1, -1) % 3).astype(np.uint8)
-_LARGEST = float(np.finfo(np.float32).max)
 _BLOCK = 2**18  # numbers that are worked on at a time
-Encoding = Literal["two_bits", "one_and_half_bits", "ternary"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultiBinary(Quantizer):
     """Each dimension's z = (x - mean) / sd in one of three cells, cut at -2/3 and 2/3.
 
-    ``two_bits``: one bit for z > -2/3 and one for z >= 2/3. The first bits of all dimensions come
-    first, the second bits after them; all bits are compared alike, so that neighbouring cells differ in
-    one bit and the outer cells in two.
-    ``one_and_half_bits``: the same, but dimensions 2 i and 2 i + 1 share their second bit, joined by OR.
-    ``ternary``: five cells in a byte, 1.6 bits each where log2(3) = 1.585 would be the least. A cell
-    decodes to the mean of the sample's values in it.
+    A dimension with an sd below 2**-23 has the bits x > 0 and 0. The sd is the sample's unbiased one.
 
-    The first two are Qdrant's (since 1.15): documentation, "1.5-Bit and 2-Bit Quantization" and
-    "Asymmetric Quantization"; lib/quantization, encoded_vectors_binary.rs and vector_stats.rs, in
-    float32 as there, with the sample's unbiased sd. A dimension with an sd below 2**-23 has the bits
-    x > 0 and 0. word: bits to whose multiple a row of these is filled up; Qdrant's has 128.
+    Source of ``two_bits`` and ``one_and_half_bits``: Qdrant since 1.15, documentation, "1.5-Bit and 2-Bit
+    Quantization" and "Asymmetric Quantization"; lib/quantization, encoded_vectors_binary.rs and vector_stats.rs, in
+    float32 as there.
 
-    query_bits: for ``similarity: estimate``, which is Qdrant's asymmetric score: the query in 4 or 8 bits
-    (scalar4bits, scalar8bits) or as it is. Not for ``ternary``.
+    >>> x_nd = np.float32([[-1], [0], [1]])
+    >>> codec = MultiBinary().fit(x_nd, np.random.default_rng(0))
+    >>> codec.encode(x_nd)
+    array([[  0],
+           [128],
+           [192]], dtype=uint8)
     """
 
-    encoding: Encoding = "two_bits"
+    #: ``two_bits``: one bit for z > -2/3 and one for z >= 2/3. The first bits of all dimensions come first, then the
+    #: second bits; neighbouring cells differ in one bit and the outer cells in two. ``one_and_half_bits``: the same,
+    #: but dimensions 2 i and 2 i + 1 share their second bit, joined by OR. ``ternary``: five cells in a byte, 1.6 bits
+    #: each where log2(3) = 1.585 would be the least; a cell decodes to the mean of the sample's values in it.
+    encoding: Literal["two_bits", "one_and_half_bits", "ternary"] = "two_bits"
+    #: For ``similarity: estimate``, which is Qdrant's asymmetric score: the query in 4 or 8 bits (scalar4bits,
+    #: scalar8bits) or, with null, as it is. Not for ``ternary``.
     query_bits: Literal[4, 8] | None = None
+    #: Bits to whose multiple a row of bits is filled up; Qdrant's has 128.
     word: Literal[8, 128] = 8
 
     def __post_init__(self) -> None:
-        if self.encoding not in ("two_bits", "one_and_half_bits", "ternary"):
-            raise VqbenchError(f"encoding = {self.encoding!r}: must be two_bits, one_and_half_bits or ternary")
-        if self.query_bits not in (None, 4, 8) or (self.query_bits and self.encoding == "ternary"):
-            raise VqbenchError(f"query_bits = {self.query_bits}: must be 4, 8 or null, and null for encoding ternary")
+        super().__post_init__()
+        if self.query_bits and self.encoding == "ternary":
+            raise VqbenchError(f"query_bits = {self.query_bits}: must be null for encoding ternary")
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
-        mean_d, sd_d = _statistics(sample_nd)
-        d = len(mean_d)
+        n, d = sample_nd.shape
+        mean_d = sample_nd.mean(axis=0, dtype=np.float64)
+        square_d = square_deviations(sample_nd, mean_d, axis=0, rows=max(1, _BLOCK // d))
+        mean_d, sd_d = mean_d.astype(np.float32), np.sqrt(square_d / max(n - 1, 1)).astype(np.float32)
         if self.encoding != "ternary":
             shared = self.encoding == "one_and_half_bits"
             return BitsCodec(d=d, mean_d=mean_d, sd_d=sd_d, shared=shared, query_bits=self.query_bits, word=self.word)
         return TernaryCodec(d=d, mean_d=mean_d, sd_d=sd_d, levels_3d=_cell_means(sample_nd, mean_d, sd_d))
-
-
-def _statistics(sample_nd: Floats) -> tuple[Floats, Floats]:
-    """Mean and unbiased sd of each dimension, summed in float64, float32 ``(d,)``; the sd of one row is 0."""
-    n, d = sample_nd.shape
-    mean_d, square_d = sample_nd.mean(axis=0, dtype=np.float64), np.zeros(d)
-    for start, stop in blocks(n, max(1, _BLOCK // d)):
-        square_d += ((sample_nd[start:stop] - mean_d) ** 2).sum(axis=0)
-    return mean_d.astype(np.float32), np.sqrt(square_d / max(n - 1, 1)).astype(np.float32)
 
 
 def _above(x_nd: Floats, mean_d: Floats, sd_d: Floats) -> tuple[Bools, Bools]:
@@ -87,7 +85,7 @@ def _above(x_nd: Floats, mean_d: Floats, sd_d: Floats) -> tuple[Bools, Bools]:
 
 def _levels(mean_d: Floats, sd_d: Floats, z: float) -> Floats:
     """``mean + z sd`` in float32; what float32 cannot hold becomes its largest number."""
-    return np.clip(mean_d.astype(np.float64) + z * sd_d, -_LARGEST, _LARGEST).astype(np.float32)
+    return to_float32(mean_d.astype(np.float64) + z * sd_d)
 
 
 def _cell_means(sample_nd: Floats, mean_d: Floats, sd_d: Floats) -> Floats:
@@ -104,32 +102,37 @@ def _cell_means(sample_nd: Floats, mean_d: Floats, sd_d: Floats) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BitsCodec(Codec):
-    """First bits, then second bits (shared: one for two dimensions). Mean and sd are float32 ``(d,)``."""
+class BitsCodec(BlockCodec):
+    """First bits, then second bits."""
 
-    mean_d: Floats
+    mean_d: Floats  # float32, as the sd
     sd_d: Floats
-    shared: bool
+    shared: bool  # one second bit for two dimensions
     query_bits: int | None
     word: int
 
     is_binary = True
+    numbers_at_once = _BLOCK
 
     @property
     def code_bits(self) -> int:
         return self.d + (-(-self.d // 2) if self.shared else self.d)
 
-    def encode(self, x_nd: Floats) -> Codes:
-        codes_nb = np.zeros((len(x_nd), -(-self.code_bits // self.word) * self.word // 8), np.uint8)
-        for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
-            first_nd, second_nd = _above(x_nd[start:stop], self.mean_d, self.sd_d)
-            if self.shared:
-                pairs_nh = second_nd[:, 0::2].copy()
-                pairs_nh[:, : self.d // 2] |= second_nd[:, 1::2]
-                second_nd = pairs_nh
-            packed_nb = pack_bits(np.concatenate([first_nd, second_nd], axis=1))
-            codes_nb[start:stop, : packed_nb.shape[1]] = packed_nb
-        return codes_nb
+    @property
+    def layout(self) -> Layout:
+        return Layout(count=self.code_bits, bits=1, word=self.word)
+
+    def encode_block(self, x_nd: Floats) -> Codes:
+        first_nd, second_nd = _above(x_nd, self.mean_d, self.sd_d)
+        return self.layout.pack(np.concatenate([first_nd, self._shared(second_nd)], axis=1))
+
+    def _shared(self, second_nd: np.ndarray) -> np.ndarray:
+        """The larger of two dimensions' second values, where they share one."""
+        if not self.shared:
+            return second_nd
+        pairs_nh = second_nd[:, 0::2].copy()
+        np.maximum(pairs_nh[:, : self.d // 2], second_nd[:, 1::2], out=pairs_nh[:, : self.d // 2])
+        return pairs_nh
 
     def decode(self, codes_nb: Codes) -> Floats:
         """Each component's expected value, were it Gaussian: Qdrant itself never decodes.
@@ -138,7 +141,7 @@ class BitsCodec(Codec):
         question, either is in the upper cell with probability (m + u) / (2 m + u), m and u the shares of
         the middle and the upper cell: both up or just this one, out of both, this one or that one.
         """
-        bits_nc = unpack_bits(codes_nb, self.code_bits)
+        bits_nc = self.layout.numbers(codes_nb)
         first_nd, second_nc = bits_nc[:, : self.d], bits_nc[:, self.d :]
         if not self.shared:
             return self._levels_3d[np.add(first_nd, second_nc), np.arange(self.d)]
@@ -156,71 +159,50 @@ class BitsCodec(Codec):
         maybe = _LEVEL * (middle + upper) / (2 * middle + upper)
         return np.stack([_levels(self.mean_d, self.sd_d, z) for z in (-_LEVEL, 0.0, _LEVEL, maybe)])
 
-    def estimate_queries(self, met_qd: Floats) -> Floats:
+    def estimate_queries(self, queries_qd: Floats) -> Floats:
         """Qdrant's asymmetric query: the vector itself for the first bits, and again for the second ones.
 
         For shared bits it is the larger of the two components. Nothing is centred, there as here. Levels
         0 to m = 2**query_bits - 1 stand for -1 to 1 times the query's largest component.
         """
-        second_qd = met_qd
-        if self.shared:
-            second_qd = met_qd[:, 0::2].copy()
-            pairs_qh = second_qd[:, : self.d // 2]
-            np.maximum(pairs_qh, met_qd[:, 1::2], out=pairs_qh)
-        values_qc = np.concatenate([met_qd, second_qd], axis=1)
+        values_qc = np.concatenate([queries_qd, self._shared(queries_qd)], axis=1)
         if self.query_bits is None:
             return values_qc.astype(np.float64)
         top = 2**self.query_bits - 1
-        return _query_levels(values_qc, top).astype(np.float64) * 2 / top - 1
+        return query_levels(values_qc, self.query_bits).astype(np.float64) * 2 / top - 1
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """All bits as -1 and 1: with a coded query the product is bits - 2 XOR / m, XOR as Qdrant sums it."""
-        return unpack_bits(codes_nb, self.code_bits).astype(np.float64) * 2 - 1
-
-    def ledger(self) -> Ledger:
-        once = [Item("mean", "once", self.mean_d.nbytes), Item("sd", "once", self.sd_d.nbytes)]
-        return Ledger.of_bits(bits=self.code_bits, once=once, word=self.word)
-
-
-def _query_levels(values_qc: Floats, top: int) -> Floats:
-    """Qdrant's levels in float32, halves away from zero; all 0 where a step is no more than 2**-23."""
-    values_qc = np.clip(values_qc, -_LARGEST / 2, _LARGEST / 2)  # twice the largest must not be infinite
-    largest_q1 = np.abs(values_qc).max(axis=1, keepdims=True)
-    step_q1 = (largest_q1 + largest_q1) / np.float32(top)
-    coded = step_q1 > np.finfo(np.float32).eps
-    steps_qc = np.divide(values_qc + largest_q1, step_q1, out=np.zeros_like(values_qc), where=coded)
-    whole_qc = np.floor(steps_qc)
-    return np.minimum(whole_qc + (steps_qc - whole_qc >= 0.5), top)
+        return self.layout.numbers(codes_nb).astype(np.float64) * 2 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class TernaryCodec(Codec):
-    """Five cells in a byte, the first one in the highest place; ``levels_3d`` float32: what cells stand for."""
+class TernaryCodec(BlockCodec):
+    """Five cells in a byte, the first one in the highest place."""
 
-    mean_d: Floats
+    mean_d: Floats  # float32, as the rest
     sd_d: Floats
-    levels_3d: Floats
+    levels_3d: Floats  # what the cells stand for
 
-    def encode(self, x_nd: Floats) -> Codes:
-        width = -(-self.d // 5)
-        codes_nb = np.empty((len(x_nd), width), np.uint8)
-        for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
-            first_nd, second_nd = _above(x_nd[start:stop], self.mean_d, self.sd_d)
-            cells_np = np.zeros((stop - start, 5 * width), np.uint8)
-            cells_np[:, : self.d] = np.add(first_nd, second_nd, dtype=np.uint8)
-            packed_nb = cells_np[:, 0::5]
-            for place in range(1, 5):
-                packed_nb = packed_nb * np.uint8(3) + cells_np[:, place::5]
-            codes_nb[start:stop] = packed_nb
-        return codes_nb
+    numbers_at_once = _BLOCK
+
+    @property
+    def layout(self) -> Layout:
+        """The bytes."""
+        return Layout(count=-(-self.d // 5), bits=8)
+
+    def encode_block(self, x_nd: Floats) -> Codes:
+        first_nd, second_nd = _above(x_nd, self.mean_d, self.sd_d)
+        cells_np = np.pad(np.add(first_nd, second_nd, dtype=np.uint8), ((0, 0), (0, -self.d % 5)))
+        places_5 = 3 ** np.arange(4, -1, -1, dtype=np.uint8)
+        return (cells_np.reshape(len(x_nd), -1, 5) * places_5).sum(axis=2, dtype=np.uint8)
 
     def decode(self, codes_nb: Codes) -> Floats:
         cells_nd = _CELLS[codes_nb].reshape(len(codes_nb), -1)[:, : self.d]
         return self.levels_3d[cells_nd, np.arange(self.d)]
 
     def ledger(self) -> Ledger:
-        code, stored = self.d / 5, -(-self.d // 5)
+        """A cell takes a fifth of a byte; what is left of the last byte is padding."""
+        code, stored = self.d / 5, self.layout.count
         padding = (Item("padding", "vector", stored - code),) if stored > code else ()
-        learned = {"mean": self.mean_d, "sd": self.sd_d, "levels": self.levels_3d}
-        once = [Item(name, "once", array.nbytes) for name, array in learned.items()]
-        return Ledger((Item("code", "vector", code), *padding, *once))
+        return Ledger((Item("code", "vector", code), *padding, *stored_items(self.learned())))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, blocks, row_dots
-from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, split_floats, unpack_levels
+from vqbench.errors import NotApplicableError
+from vqbench.numerics.arrays import Bools, Codes, Floats, Ints, row_dots
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
-from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import to_float32
+from vqbench.quantizers.parts.spec import Bits, Limits
 
 #: Half widths, in standard deviations, of the uniform grid of 1 to 8 bits that fits a Gaussian best: the
 #: starting intervals of Lucene's OptimizedScalarQuantizer. (Max, Quantizing for Minimum Distortion, 1960.)
 _HALF_WIDTHS = (0.798, 1.493, 2.051, 2.514, 2.916, 3.278, 3.611, 3.922)
-_LARGEST = float(np.finfo(np.float32).max)
-_BLOCK = 2**17  # numbers that are worked on at a time: they stay near the processor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,11 @@ class OSQ(Quantizer):
     Vectors are centred by the sample's mean c. The interval [a, b] starts from the grid that is best for
     a Gaussian of the vector's own mean and standard deviation, and is refined by coordinate descent on
     ``(1 - weight) (x . e)**2 / |x|**2 + weight |e|**2``, e = x - (what the code stands for): the error
-    along the vector counts more, since that is what near neighbours see.
+    along the vector counts more, since it changes the scores of near neighbours most.
+
+    Lucene normalises c for its COSINE similarity; under DOT_PRODUCT of unit vectors, which Elasticsearch
+    may take for cosine, c is the mean itself, as here. Lucene computes in float32, here it is float64
+    with the ends of the interval rounded to float32 whenever they move.
 
     Source: Apache Lucene 10.4, OptimizedScalarQuantizer (levels, loss, at most 5 ``rounds``, ``weight`` =
     lambda = 0.1) and Lucene104ScalarQuantizedVectorsFormat (what is stored). The ideas are those of LVQ
@@ -35,34 +40,22 @@ class OSQ(Quantizer):
     anisotropic loss (Guo et al., Accelerating Large-Scale Inference with Anisotropic Vector
     Quantization, 2020).
 
-    center: without it nothing is subtracted, and neither c nor <c, x> is stored.
-    sum_bits: width of the stored sum of the levels, which speeds scoring up but tells nothing new:
-    32 in Lucene 10.4, 16 in the 1-bit formats of Lucene 10.2 and Elasticsearch 8.18.
-    word: bits to whose multiple the levels are filled up: 64 in those 1-bit formats, else whole bytes.
-
-    Lucene normalises c for its COSINE similarity; under DOT_PRODUCT of unit vectors, which Elasticsearch
-    may take for cosine, c is the mean itself, as here. Lucene computes in float32, here it is float64
-    with the ends of the interval rounded to float32 whenever they move.
+    >>> codec = OSQ(bits=2, center=False).fit(np.ones((1, 4), np.float32), np.random.default_rng(0))
+    >>> codes_nb = codec.encode(np.float32([[0, 1, 2, 3]]))
+    >>> codec.integers(codes_nb)
+    array([[0, 1, 2, 3]], dtype=uint8)
+    >>> codec.decode(codes_nb)
+    array([[0., 1., 2., 3.]], dtype=float32)
     """
 
-    bits: int
-    center: bool = True
-    weight: float = 0.1
-    rounds: int = 5
+    bits: Bits  # per dimension
+    center: bool = True  # without it nothing is subtracted, and neither c nor <c, x> is stored
+    weight: Annotated[float, Limits(0, 1, above=True)] = 0.1  # of the whole error against the error along the vector
+    rounds: Annotated[int, Limits(0)] = 5  # of coordinate descent, at most
+    #: Bits of the stored sum of the levels, which makes scoring faster but holds nothing new: 32 in Lucene 10.4, 16
+    #: in the 1-bit formats of Lucene 10.2 and Elasticsearch 8.18.
     sum_bits: Literal[16, 32] = 32
-    word: Literal[8, 64] = 8
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= len(_HALF_WIDTHS):
-            raise VqbenchError(f"bits = {self.bits}: must be from 1 to {len(_HALF_WIDTHS)}")
-        if not 0 < self.weight <= 1:
-            raise VqbenchError(f"weight = {self.weight}: must be above 0 and at most 1")
-        if self.rounds < 0:
-            raise VqbenchError(f"rounds = {self.rounds}: must be at least 0")
-        if self.sum_bits not in (16, 32):
-            raise VqbenchError(f"sum_bits = {self.sum_bits}: must be 16 or 32")
-        if self.word not in (8, 64):
-            raise VqbenchError(f"word = {self.word}: must be 8 or 64")
+    word: Literal[8, 64] = 8  # bits to whose multiple the levels are filled up: 64 in those 1-bit formats
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         d = sample_nd.shape[1]
@@ -73,101 +66,85 @@ class OSQ(Quantizer):
         mean_d = sample_nd.mean(axis=0, dtype=np.float64) if self.center else np.zeros(d)
         center_d = mean_d.astype(np.float32)
         square = np.float32(row_dots(center_d[None], center_d)[0])
-        return OSQCodec(d=d, spec=self, center_d=center_d, square=np.asarray(square))
+        return OSQCodec(d=d, spec=self, center_d=center_d, center_square=np.asarray(square))
 
 
 @dataclass(frozen=True, kw_only=True)
-class OSQCodec(Codec):
-    """A row: packed levels, then a, b and (if centred) <c, x> as float32, then the sum of the levels.
-
-    center_d: c. square: |c|**2, which Lucene stores beside it.
-    """
+class OSQCodec(BlockCodec):
+    """Packed levels, then a, b and (if centred) <c, x> as float32, then the sum of the levels."""
 
     spec: OSQ
-    center_d: Floats
-    square: Floats
+    center_d: Floats  # c, float32
+    center_square: Floats  # |c|**2, which Lucene stores beside it
 
     @property
-    def _width(self) -> int:
-        """Bits that a level takes: Lucene keeps 7 bits in a whole byte (ScalarEncoding.SEVEN_BIT)."""
-        return 8 if self.spec.bits == 7 else self.spec.bits
+    def layout(self) -> Layout:
+        """Lucene keeps 7 bits in a whole byte (ScalarEncoding.SEVEN_BIT)."""
+        floats = ("lower end", "upper end", "center dot")[: 3 if self.spec.center else 2]
+        return Layout(
+            count=self.d,
+            bits=8 if self.spec.bits == 7 else self.spec.bits,
+            word=self.spec.word,
+            side=(*((name, "<f4") for name in floats), ("sum of levels", f"<u{self.spec.sum_bits // 8}")),
+        )
 
-    @property
-    def _floats(self) -> int:
-        return 3 if self.spec.center else 2
-
-    def encode(self, x_nd: Floats) -> Codes:
-        codes_nb = np.empty((len(x_nd), int(self.ledger().total("vector"))), np.uint8)
-        for start, stop in blocks(len(x_nd), max(1, _BLOCK // self.d)):
-            codes_nb[start:stop] = self._encode(np.asarray(x_nd[start:stop], np.float64))
-        return codes_nb
-
-    def _encode(self, x_nd: Floats) -> Codes:
+    def encode_block(self, x_nd: Floats) -> Codes:
+        x_nd = x_nd.astype(np.float64)
         top, centred_nd = 2**self.spec.bits - 1, x_nd - self.center_d
         ends_n2 = _refined(centred_nd, _start(centred_nd, self.spec.bits), top, self.spec)
         levels_nd = _levels(centred_nd, ends_n2, top)
-        numbers_nf = [*ends_n2.T, row_dots(x_nd, self.center_d)][: self._floats]
-        stored_nf = np.clip(np.stack(numbers_nf, axis=1), -_LARGEST, _LARGEST)
-        packed_nb = pack_levels(levels_nd.astype(np.uint8), self._width)
-        packed_nb = np.pad(packed_nb, ((0, 0), (0, -packed_nb.shape[1] % (self.spec.word // 8))))
-        codes_nb = append_floats(packed_nb, stored_nf)
-        sums_n1 = levels_nd.sum(axis=1, keepdims=True).astype(f"<u{self.spec.sum_bits // 8}")
-        return np.concatenate([codes_nb, sums_n1.view(np.uint8)], axis=1)
+        dots = [row_dots(x_nd, self.center_d)] if self.spec.center else []
+        return self.layout.pack(levels_nd.astype(np.uint8), *ends_n2.T, *dots, levels_nd.sum(axis=1))
 
-    def _read(self, codes_nb: Codes) -> tuple[Floats, Floats]:
-        """What the levels stand for, ``(n, d)`` float64 without c, and the numbers that stand behind them."""
-        levels_nb, stored_nf = split_floats(codes_nb[:, : -(self.spec.sum_bits // 8)], self._floats)
-        stored_nf = stored_nf.astype(np.float64)
-        low_n1, high_n1 = stored_nf[:, :1], stored_nf[:, 1:2]
-        levels_nd = unpack_levels(levels_nb[:, : packed_bytes(self.d, self._width)], self.d, self._width)
-        return low_n1 + (high_n1 - low_n1) / (2**self.spec.bits - 1) * levels_nd, stored_nf
+    def _values(self, codes_nb: Codes) -> tuple[Floats, dict[str, Floats]]:
+        """What the levels stand for, ``(n, d)`` float64 without c, and the side values."""
+        side = self.layout.side_values(codes_nb)
+        low_n1, high_n1 = side["lower end"][:, None], side["upper end"][:, None]
+        return low_n1 + (high_n1 - low_n1) / (2**self.spec.bits - 1) * self.integers(codes_nb), side
 
     def decode(self, codes_nb: Codes) -> Floats:
-        values_nd, _ = self._read(codes_nb)
-        return np.clip(values_nd + self.center_d, -_LARGEST, _LARGEST).astype(np.float32)
+        return to_float32(self._values(codes_nb)[0] + self.center_d)
 
     def integers(self, codes_nb: Codes) -> Ints:
-        return unpack_levels(codes_nb[:, : packed_bytes(self.d, self._width)], self.d, self._width)
+        return self.layout.numbers(codes_nb)
 
     def clipped(self, x_nd: Floats) -> Bools:
-        _, stored_nf = self._read(self.encode(x_nd))
+        side = self.layout.side_values(self.encode(x_nd))
         centred_nd = np.asarray(x_nd, np.float64) - self.center_d
-        return (centred_nd < stored_nf[:, :1]) | (centred_nd > stored_nf[:, 1:2])
+        return (centred_nd < side["lower end"][:, None]) | (centred_nd > side["upper end"][:, None])
 
-    def estimate_queries(self, met_qd: Floats) -> Floats:
+    def estimate_queries(self, queries_qd: Floats) -> Floats:
         """<q, x> = <q - c, x - c> + <c, x> + <q, c> - |c|**2 (OptimizedScalarQuantizedVectorSimilarity).
 
-        Of a coarsened query, c + Q(q - c), the third term is taken too. Lucene keeps the exact <q, c>:
-        the difference is the same for all documents, so it moves no rank.
+        The third term is that of the query as it is given, also of a coarsened one, c + Q(q - c). Lucene keeps the
+        exact <q, c>: the difference is the same for all documents, so it changes no rank.
         """
         if not self.spec.center:
-            return met_qd.astype(np.float64)
-        ones_q1 = np.ones((len(met_qd), 1))
-        constants_q1 = row_dots(met_qd, self.center_d)[:, None] - np.float64(self.square)
-        return np.concatenate([np.asarray(met_qd, np.float64) - self.center_d, ones_q1, constants_q1], axis=1)
+            return queries_qd.astype(np.float64)
+        constants_q = row_dots(queries_qd, self.center_d) - np.float64(self.center_square)
+        centred_qd = np.asarray(queries_qd, np.float64) - self.center_d
+        return np.column_stack([centred_qd, np.ones(len(queries_qd)), constants_q])
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """The centred values, <c, x> as stored, 1."""
-        values_nd, stored_nf = self._read(codes_nb)
-        if not self.spec.center:
-            return values_nd
-        return np.concatenate([values_nd, stored_nf[:, 2:], np.ones((len(codes_nb), 1))], axis=1)
+        values_nd, side = self._values(codes_nb)
+        return np.column_stack([values_nd, *self._rest(side)])
+
+    def _rest(self, side: dict[str, Floats]) -> list[Floats]:
+        """The numbers of ``estimate_rows`` behind the values."""
+        return [side["center dot"], np.ones_like(side["center dot"])] if self.spec.center else []
 
     def two_valued(self, codes_nb: Codes) -> TwoValued | None:
-        """A centred query, c + Q(q - c), lies on its grid once c is taken away: nothing is to be added."""
+        """The shift is 0: a centred query, c + Q(q - c), lies on its grid once c is subtracted."""
         if self.spec.bits != 1:
             return None
-        levels_nb, stored_nf = split_floats(codes_nb[:, : -(self.spec.sum_bits // 8)], self._floats)
-        low_n, high_n, *rest = stored_nf.T.astype(np.float64)
-        rest_en = np.array([*rest, np.ones(len(codes_nb))] if self.spec.center else np.empty((0, len(codes_nb))))
-        return TwoValued(levels_nb, low_n, high_n - low_n, rest_en, np.zeros(self.d))
+        side = self.layout.side_values(codes_nb)
+        rest_en = np.array(self._rest(side)).reshape(-1, len(codes_nb))
+        low_n = side["lower end"]
+        return TwoValued(codes_nb, low_n, side["upper end"] - low_n, rest_en, np.zeros(self.d))
 
-    def ledger(self) -> Ledger:
-        once = [Item("center", "once", self.center_d.nbytes), Item("center square", "once", self.square.nbytes)]
-        levels = Ledger.of_bits(bits=self._width * self.d, once=once if self.spec.center else (), word=self.spec.word)
-        names = ("lower end", "upper end", "center dot")[: self._floats]
-        floats = tuple(Item(name, "vector", 4) for name in names)
-        return Ledger((*levels.items, *floats, Item("sum of levels", "vector", self.spec.sum_bits // 8)))
+    def learned(self) -> Mapping[str, NDArray[Any]]:
+        return super().learned() if self.spec.center else {}
 
 
 def _start(x_nd: Floats, bits: int) -> Floats:
@@ -182,7 +159,7 @@ def _start(x_nd: Floats, bits: int) -> Floats:
 
 def _as_stored(ends_n2: Floats) -> Floats:
     """Rounded to float32, held in float64."""
-    return np.clip(ends_n2, -_LARGEST, _LARGEST).astype(np.float32).astype(np.float64)
+    return to_float32(ends_n2).astype(np.float64)
 
 
 def _levels(x_nd: Floats, ends_n2: Floats, top: int) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_n
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.exact_products import exact_product, on_grid, rows_on_grid
 from vqbench.numerics.kernels.choice import compiled
-from vqbench.numerics.packing import pack_levels, unpack_levels
 from vqbench.numerics.thread_pool import threads
 from vqbench.quantizers.base import Codec, Quantizer
-from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.spec import Count, Limits
 
 # A block's product stays below the size from which BLAS calls its threads together, which costs more than it
 # brings; the pieces are shared among threads instead.
@@ -28,36 +28,37 @@ _SLOWER = 2e-10  # seconds that numpy takes longer for a multiplication
 class ProductQuantization(Quantizer):
     """``m`` pieces of ``d / m`` dimensions, each replaced by the nearest of ``2 ** bits`` centroids.
 
-    Jégou, Douze and Schmid, Product quantization for nearest neighbor search (2011), section II.B.
     Centroids come from Lloyd's k-means in each piece, started from random rows; a centroid that no
-    row is nearest to moves to the row that is worst served.
+    row is nearest to moves to the row whose error is the largest. Give ``m`` or ``dims_per_code``.
+    ``fit`` raises NotApplicableError where d is not divisible or there are fewer rows than centroids.
 
-    m, or dims_per_code = d / m: give one of them. bits: 4 to 8. iterations: at most so many rounds,
-    fewer where no row changes its centroid. sample_per_centroid: train on at most so many rows for
-    each centroid, drawn by their content, so that their order does not matter; 64 instead of 256, as
-    faiss has it, cost 0.6 % of the mean squared error at 8 bits and 3.6 % at 4 (20,000 x 128, clusters).
-    Raises NotApplicableError where d is not divisible or there are fewer rows than centroids.
+    Source: Jégou, Douze and Schmid, Product quantization for nearest neighbor search (2011), section II.B.
+
+    >>> x_nd = np.float32(np.arange(16))[:, None] * np.float32([1, 10])
+    >>> codec = ProductQuantization(m=1, bits=4).fit(x_nd, np.random.default_rng(0))
+    >>> codec.encode(x_nd[:3]).shape, bool((codec.decode(codec.encode(x_nd)) == x_nd).all())
+    ((3, 1), True)
     """
 
-    m: int | None = None
-    dims_per_code: int | None = None
-    bits: int = 8
-    iterations: int = 25
-    sample_per_centroid: int = 64
+    m: Count | None = None  # pieces
+    dims_per_code: Count | None = None  # dimensions of a piece, d / m
+    bits: Annotated[int, Limits(4, 8)] = 8  # of the code of a piece
+    iterations: Count = 25  # rounds of k-means at most, fewer where no row changes its centroid
+    #: Train on at most so many rows for each centroid, drawn by their content, so that their order does not matter. 64
+    #: instead of faiss' 256 cost 0.6 % of the mean squared error at 8 bits and 3.6 % at 4 (20,000 x 128, clusters).
+    sample_per_centroid: Count = 64
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.m is None) == (self.dims_per_code is None):
             raise VqbenchError(f"m = {self.m}, dims_per_code = {self.dims_per_code}: give just one of the two")
-        if not 4 <= self.bits <= 8:
-            raise VqbenchError(f"bits = {self.bits}: a code has 4 to 8 bits")
-        for name in ("m", "dims_per_code", "iterations", "sample_per_centroid"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise VqbenchError(f"{name} = {value}: must be at least 1")
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         n, d = sample_nd.shape
-        m, k = self._pieces(d), 2**self.bits
+        name, divisor = ("m", self.m) if self.m is not None else ("dims_per_code", self.dims_per_code or 1)
+        if d % divisor:
+            raise NotApplicableError(f"d = {d} is not divisible by {name} = {divisor}: choose a divisor of d")
+        m, k = self.m or d // divisor, 2**self.bits
         if n < k:
             raise NotApplicableError(
                 f"{n} rows cannot train {k} centroids: calibrate on at least {k} rows, or use fewer bits"
@@ -75,41 +76,34 @@ class ProductQuantization(Quantizer):
             codebooks_mkw = np.stack(list(pool.map(train, range(m))))
         return ProductCodec(d=d, bits=self.bits, codebooks_mkw=codebooks_mkw)
 
-    def _pieces(self, d: int) -> int:
-        name, divisor = ("m", self.m) if self.m is not None else ("dims_per_code", self.dims_per_code)
-        if not divisor or d % divisor:
-            raise NotApplicableError(f"d = {d} is not divisible by {name} = {divisor}: choose a divisor of d")
-        return divisor if self.m is not None else d // divisor
-
 
 @dataclass(frozen=True, kw_only=True)
-class ProductCodec(Codec):
-    """``codebooks_mkw``: ``(m, 2 ** bits, d / m)`` float32. Codes of less than 8 bits are packed."""
+class ProductCodec(BlockCodec):
+    """The number of a centroid for each piece, packed."""
 
     bits: int
-    codebooks_mkw: Floats
+    codebooks_mkw: Floats  # ``(m, 2 ** bits, d / m)`` float32
 
-    def encode(self, x_nd: Floats) -> Codes:
+    numbers_at_once = 2**62  # all rows: the work is shared by pieces
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(count=len(self.codebooks_mkw), bits=self.bits)
+
+    def encode_block(self, x_nd: Floats) -> Codes:
         m, _, width = self.codebooks_mkw.shape
-        levels_nm = np.empty((len(x_nd), m), np.uint8)
         kernels = compiled("centroids", _SLOWER * len(x_nd) * self.codebooks_mkw.size)
 
-        def code(piece: int) -> None:
-            piece_nw = x_nd[:, piece * width : (piece + 1) * width]
-            levels_nm[:, piece] = nearest(piece_nw, self.codebooks_mkw[piece], kernels)
+        def code(piece: int) -> Ints:
+            return nearest(x_nd[:, piece * width : (piece + 1) * width], self.codebooks_mkw[piece], kernels)
 
         with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(code, range(m)))
-        return pack_levels(levels_nm, self.bits)
+            return self.layout.pack(np.stack(list(pool.map(code, range(m))), axis=1).astype(np.uint8))
 
     def decode(self, codes_nb: Codes) -> Floats:
         m, k, width = self.codebooks_mkw.shape
-        at_nm = unpack_levels(codes_nb, m, self.bits) + np.arange(0, m * k, k)
-        return np.take(self.codebooks_mkw.reshape(m * k, width), at_nm, axis=0).reshape(len(codes_nb), self.d)
-
-    def ledger(self) -> Ledger:
-        once = [Item("codebooks", "once", self.codebooks_mkw.nbytes)]
-        return Ledger.of_bits(bits=self.bits * len(self.codebooks_mkw), once=once)
+        index_nm = self.layout.numbers(codes_nb) + np.arange(0, m * k, k)
+        return np.take(self.codebooks_mkw.reshape(m * k, width), index_nm, axis=0).reshape(len(codes_nb), self.d)
 
 
 def nearest(x_nw: Floats, centroids_kw: Floats, kernels: Any = None) -> Ints:
@@ -120,10 +114,9 @@ def nearest(x_nw: Floats, centroids_kw: Floats, kernels: Any = None) -> Ints:
     up squares of whole numbers to at most 2**44. So only their difference is rounded, in the same way
     whatever rows stand beside this one.
     """
-    if kernels is not None:
-        rows_nw = _on_grid(x_nw)
-        return _raced(rows_nw, _longest(rows_nw), centroids_kw, kernels)
-    return _argmax(x_nw, *_gridded(centroids_kw))
+    if kernels is None:
+        return _argmax(x_nw, *_gridded(centroids_kw))
+    return _raced(*_on_grid(x_nw), centroids_kw, kernels)
 
 
 def _gridded(centroids_kw: Floats) -> tuple[Floats, Floats]:
@@ -141,13 +134,13 @@ def _argmax(x_nw: Floats, grid_wk: Floats, halves_k: Floats) -> Ints:
     return index_n
 
 
-def _on_grid(x_nw: Floats) -> Floats:
-    """Rows as products round them, float32: nothing is lost, since they came as float32, on that grid or coarser."""
-    return rows_on_grid(x_nw).astype(np.float32)
+def _on_grid(x_nw: Floats) -> tuple[Floats, float]:
+    """Rows as products round them, and the longest norm.
 
-
-def _longest(rows_nw: Floats) -> float:
-    return float(row_norms(rows_nw).max(initial=0))
+    float32: nothing is lost, since they came as float32, on that grid or coarser.
+    """
+    rows_nw = rows_on_grid(x_nw).astype(np.float32)
+    return rows_nw, float(row_norms(rows_nw).max(initial=0))
 
 
 def _raced(rows_nw: Floats, longest: float, centroids_kw: Floats, kernels: Any) -> Ints:
@@ -171,10 +164,9 @@ def k_means(x_nw: Floats, k: int, iterations: int, rng: np.random.Generator, ker
     if len(distinct_uw) <= k:  # each value is its own centroid, the last one several times
         return distinct_uw[np.minimum(np.arange(k), len(distinct_uw) - 1)]
     centroids_kw = distinct_uw[rng.choice(len(distinct_uw), k, replace=False)]
-    before_n, rows_nw = np.full(len(x_nw), -1), x_nw if kernels is None else _on_grid(x_nw)
-    longest = _longest(rows_nw)
+    before_n, on_grid_once = np.full(len(x_nw), -1), None if kernels is None else _on_grid(x_nw)
     for _ in range(iterations):
-        index_n = nearest(x_nw, centroids_kw) if kernels is None else _raced(rows_nw, longest, centroids_kw, kernels)
+        index_n = _raced(*on_grid_once, centroids_kw, kernels) if on_grid_once else nearest(x_nw, centroids_kw)
         if np.array_equal(index_n, before_n):
             break
         before_n = index_n

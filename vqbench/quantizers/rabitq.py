@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vqbench.errors import NotApplicableError, VqbenchError
-from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
-from vqbench.numerics.packing import append_floats, pack_levels, packed_bytes, plus_minus, split_floats, unpack_levels
+from vqbench.errors import NotApplicableError
+from vqbench.numerics.arrays import Codes, Floats, Ints, row_dots, row_norms
+from vqbench.numerics.packing import plus_minus
 from vqbench.quantizers.base import Codec, Quantizer, TwoValued
-from vqbench.quantizers.parts.ledger import Item, Ledger
+from vqbench.quantizers.parts.layout import BlockCodec, Layout
+from vqbench.quantizers.parts.rounding import to_float32
+from vqbench.quantizers.parts.spec import Bits
 
 #: Standard deviations of the error that the bound allows: the paper's epsilon_0 (section 5.2.4).
 EPSILON = 1.9
 #: What float32 storage and a float32 rotation may add to an error, relative to the lengths involved.
 _ROUNDING = 2.0**-21
-_LARGEST = float(np.finfo(np.float32).max)
-_AT_ONCE = 2**18  # numbers that are worked on at a time: they stay near the processor
 
-# Scales tried by ``search: fast``, relative to the one at which the largest component meets the edge.
+# Scales tried by ``search: fast``, relative to the one at which the largest component reaches the edge.
 _COARSE = np.geomspace(0.5, 4, 16)
 _FINE = np.geomspace(_COARSE[0] / _COARSE[1], _COARSE[1] / _COARSE[0], 64)
 
@@ -29,36 +31,35 @@ _FINE = np.geomspace(_COARSE[0] / _COARSE[1], _COARSE[1] / _COARSE[0], 64)
 class RaBitQ(Quantizer):
     """``bits`` per dimension for vectors that were rotated at random before: put a rotation in front.
 
-    Code: with the sample's mean c (``center``; float32, stored once) and r = x - c, the codeword y of the
-    grid {-(2^bits - 1)/2, ..., (2^bits - 1)/2}^d, steps of 1, whose cosine with r is the largest. For 1
-    bit these are the signs (Gao and Long, RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical
-    Error Bound for Approximate Nearest Neighbor Search, SIGMOD 2024, section 3.1); for more see Gao et
-    al., Practical and Asymptotically Optimal Quantization of High-Dimensional Vectors in Euclidean Space
-    for Approximate Nearest Neighbor Search, SIGMOD 2025, section 3.2.
-
+    Code: with the sample's mean c and r = x - c, the codeword y of the grid
+    {-(2^bits - 1)/2, ..., (2^bits - 1)/2}^d, steps of 1, whose cosine with r is the largest.
     Estimate (2024, theorem 3.2): <q, x> is about <q - c, f y> + <c, x> + <q, c> - |c|^2 with
     f = |r|^2 / <y, r>; unbiased over the rotation. ``decode`` gives c + f y.
 
-    search, for 2 bits and more: ``exact`` tries every codeword that is nearest to t r for some t > 0; the
-    best is among them. It sorts d (2^(bits - 1) - 1) numbers a row. ``fast`` tries 80 values of t in the
-    range that suits rotated vectors. At d = 384 its (1 - cos^2)/cos^2 came out 0.01 % larger at 4 and 5
-    bits, 0.6 % at 8, and 20,000 rows took 2 s on one core, where ``exact`` took 2 s at 4 bits and 35 s at 8.
+    Stored per vector beside the code, float32 each: f; <c, x> where centred; |f y - r| where ``bounded``.
+    That is 12 bytes at most; 8 are enough for ranking. The 2024 paper stores |r| and the cosine (8 bytes): enough
+    for distances and for unit vectors, but not for inner products of any. The authors' RaBitQ-Library stores
+    three such float32 too (F_add, F_rescale, F_error), and five where a code is split to be read in two steps.
 
-    Stored per vector beside the code, float32 each: f; <c, x> where centred; where ``bounded`` |f y - r|,
-    which only the error bound needs and which does not follow from the others. That is 12 bytes at most,
-    and 8 suffice for ranking. The 2024 paper stores |r| and the cosine (8 bytes): enough for distances
-    and for unit vectors, but not for inner products of any. The authors' RaBitQ-Library stores such three
-    float32 too (F_add, F_rescale, F_error), and five where a code is split to be read in two steps.
+    Source: for 1 bit, the signs: Gao and Long, RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error
+    Bound for Approximate Nearest Neighbor Search, SIGMOD 2024, section 3.1. For more: Gao et al., Practical and
+    Asymptotically Optimal Quantization of High-Dimensional Vectors in Euclidean Space for Approximate Nearest
+    Neighbor Search, SIGMOD 2025, section 3.2.
+
+    >>> codec = RaBitQ(center=False).fit(np.ones((1, 2), np.float32), np.random.default_rng(0))
+    >>> codes_nb = codec.encode(np.float32([[3, -1]]))
+    >>> codes_nb[:, 0], codec.decode(codes_nb)  # f = 10 / 2
+    (array([128], dtype=uint8), array([[ 2.5, -2.5]], dtype=float32))
     """
 
-    bits: int = 1
-    center: bool = True
+    bits: Bits = 1  # per dimension
+    center: bool = True  # subtract the sample's mean, stored once as float32
+    #: For 2 bits and more. ``exact`` tries every codeword that is nearest to t r for some t > 0, among which is the
+    #: best: it sorts d (2^(bits - 1) - 1) numbers a row. ``fast`` tries 80 values of t in the range that suits rotated
+    #: vectors. At d = 384 its (1 - cos^2)/cos^2 came out 0.01 % larger at 4 and 5 bits, 0.6 % at 8, and 20,000 rows
+    #: took 2 s on one core, where ``exact`` took 2 s at 4 bits and 35 s at 8.
     search: Literal["exact", "fast"] = "exact"
-    bounded: bool = True
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 8:
-            raise VqbenchError(f"bits = {self.bits}: must be from 1 to 8")
+    bounded: bool = True  # store |f y - r|, which only the error bound needs and no other stored number gives
 
     def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Codec:
         d = sample_nd.shape[1]
@@ -67,38 +68,39 @@ class RaBitQ(Quantizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RaBitQCodec(Codec):
-    """Levels 0 to 2^bits - 1, which stand for y + (2^bits - 1)/2, then the numbers of ``_names`` in float32.
-
-    ``mean_d``: c, float32; zeros where nothing is subtracted.
-    """
+class RaBitQCodec(BlockCodec):
+    """Levels 0 to 2^bits - 1, which stand for y + (2^bits - 1)/2, then f, <c, x> and |f y - r|."""
 
     spec: RaBitQ
-    mean_d: Floats
+    mean_d: Floats  # c, float32; zeros where nothing is subtracted
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        return ("factor", *["<mean, x>"] * self.spec.center, *["residual length"] * self.spec.bounded)
+    def layout(self) -> Layout:
+        names = ("factor", *["<mean, x>"] * self.spec.center, *["residual length"] * self.spec.bounded)
+        return Layout(count=self.d, bits=self.spec.bits, side=tuple((name, "<f4") for name in names))
 
-    def encode(self, x_nd: Floats) -> Codes:
-        codes_nb = np.empty((len(x_nd), packed_bytes(self.d, self.spec.bits) + 4 * len(self._names)), np.uint8)
-        tried = self._top if self.spec.search == "exact" else 1
-        for start, stop in blocks(len(x_nd), max(1, _AT_ONCE // (self.d * max(tried, 1)))):
-            codes_nb[start:stop] = self._encode(x_nd[start:stop])
-        return codes_nb
+    @property
+    def numbers_at_once(self) -> int:  # type: ignore[override]
+        """The exact search holds ``_top`` numbers for each of the row's."""
+        return 2**18 // max(self._top if self.spec.search == "exact" else 1, 1)
 
-    def _encode(self, x_nd: Floats) -> Codes:
+    def encode_block(self, x_nd: Floats) -> Codes:
         residual_nd = x_nd.astype(np.float64) - self.mean_d
         levels_nd = self._nearest(residual_nd)
-        codeword_nd = self._codewords(levels_nd)
+        codeword_nd = levels_nd - self._middle
         along_n = row_dots(codeword_nd, residual_nd)  # 0 for a zero residual only
         factor_n = row_dots(residual_nd, residual_nd) / np.where(along_n > 0, along_n, 1)
-        kept: list[Floats] = [factor_n]
+        side: list[Floats] = [factor_n]
         if self.spec.center:
-            kept.append(row_dots(x_nd, self.mean_d))
+            side.append(row_dots(x_nd, self.mean_d))
         if self.spec.bounded:
-            kept.append(row_norms(factor_n[:, None] * codeword_nd - residual_nd))
-        return append_floats(pack_levels(levels_nd, self.spec.bits), _float32(np.stack(kept, axis=1)))
+            side.append(row_norms(factor_n[:, None] * codeword_nd - residual_nd))
+        return self.layout.pack(levels_nd, *side)
+
+    @property
+    def _middle(self) -> float:
+        """The level that would stand for 0."""
+        return (2.0**self.spec.bits - 1) / 2
 
     @property
     def _top(self) -> int:
@@ -118,33 +120,13 @@ class RaBitQCodec(Codec):
         whole_nd = _whole(size_nd, scale(size_nd, top), top).astype(np.uint8)
         return np.where(signs_nd, np.uint8(top + 1) + whole_nd, np.uint8(top) - whole_nd)
 
-    def _codewords(self, levels_nd: Ints) -> Floats:
-        return levels_nd - (2.0**self.spec.bits - 1) / 2
-
-    def _parts(self, codes_nb: Codes) -> tuple[Floats, dict[str, Floats]]:
-        """The estimates f y of x - c ``(n, d)`` float64, and the stored numbers ``(n,)`` by name."""
-        return self._scaled(codes_nb, np.empty((len(codes_nb), self.d)))
-
-    def _scaled(self, codes_nb: Codes, into_nd: Floats) -> tuple[Floats, dict[str, Floats]]:
-        """The same, f y in the precision of ``into_nd``. Codewords are exact in either: a product is rounded once."""
-        packed_nb, kept_nf = split_floats(codes_nb, len(self._names))
-        kept = dict(zip(self._names, kept_nf.T.astype(np.float64), strict=True))
-        factor_n = kept["factor"].astype(into_nd.dtype)
-        if self.spec.bits == 1:
-            plus_minus(packed_nb, factor_n / 2, into_nd)
-            return into_nd, kept
-        levels_nd = unpack_levels(packed_nb, self.d, self.spec.bits)
-        np.subtract(levels_nd, into_nd.dtype.type((2.0**self.spec.bits - 1) / 2), out=into_nd)
-        into_nd *= factor_n[:, None]
-        return into_nd, kept
-
     def decode(self, codes_nb: Codes) -> Floats:
-        return _float32(self._parts(codes_nb)[0] + self.mean_d)
+        return to_float32(self._rows(codes_nb, np.float64)[:, : self.d] + self.mean_d)
 
-    def estimate_queries(self, met_qd: Floats) -> Floats:
+    def estimate_queries(self, queries_qd: Floats) -> Floats:
         """q - c, 1, <q, c> - |c|^2: ``(q, d + 2)``."""
-        centred_qd = met_qd.astype(np.float64) - self.mean_d
-        return np.column_stack([centred_qd, np.ones(len(met_qd)), row_dots(centred_qd, self.mean_d)])
+        centred_qd = queries_qd.astype(np.float64) - self.mean_d
+        return np.column_stack([centred_qd, np.ones(len(queries_qd)), row_dots(centred_qd, self.mean_d)])
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         """f y, <c, x>, 1: ``(n, d + 2)``."""
@@ -154,46 +136,43 @@ class RaBitQCodec(Codec):
         return self._rows(codes_nb, np.float32)
 
     def _rows(self, codes_nb: Codes, dtype: type[np.floating]) -> Floats:
-        rows_nw = np.empty((len(codes_nb), self.d + 2), dtype)
-        _, kept = self._scaled(codes_nb, rows_nw[:, : self.d])
-        rows_nw[:, self.d] = kept.get("<mean, x>", 0.0)
+        """The rows of the estimate. Codewords are exact in float32 and float64: a product is rounded once."""
+        rows_nw, side = np.empty((len(codes_nb), self.d + 2), dtype), self.layout.side_values(codes_nb)
+        estimate_nd, factor_n = rows_nw[:, : self.d], side["factor"].astype(dtype)
+        if self.spec.bits == 1:
+            plus_minus(codes_nb[:, : -(-self.d // 8)], factor_n / 2, estimate_nd)
+        else:
+            np.subtract(self.layout.numbers(codes_nb), dtype(self._middle), out=estimate_nd)
+            estimate_nd *= factor_n[:, None]
+        rows_nw[:, self.d] = side.get("<mean, x>", 0.0)
         rows_nw[:, self.d + 1] = 1
         return rows_nw
 
     def two_valued(self, codes_nb: Codes) -> TwoValued | None:
         if self.spec.bits != 1:
             return None
-        packed_nb, kept_nf = split_floats(codes_nb, len(self._names))
-        kept = dict(zip(self._names, kept_nf.T.astype(np.float64), strict=True))
-        ones_n = np.ones(len(codes_nb))
-        rest_en = np.stack([kept.get("<mean, x>", 0 * ones_n), ones_n])
-        return TwoValued(packed_nb, -kept["factor"] / 2, kept["factor"], rest_en, self.mean_d)
+        side, ones_n = self.layout.side_values(codes_nb), np.ones(len(codes_nb))
+        rest_en = np.stack([side.get("<mean, x>", 0 * ones_n), ones_n])
+        return TwoValued(codes_nb, -side["factor"] / 2, side["factor"], rest_en, self.mean_d)
 
-    def error_bounds(self, met_qd: Floats, codes_qb: Codes) -> Floats:
+    def error_bounds(self, queries_qd: Floats, codes_qb: Codes) -> Floats:
         """``|q - c| |f y - r| EPSILON / sqrt(d - 1)``: theorem 3.2 (2024), rewritten; ``(q,)``.
 
         With o = r/|r| and o' = y/|y| the theorem's sqrt((1 - <o', o>^2) / <o', o>^2) |r| is |f y - r|.
-        It holds for the query as it is met, over the random rotation, with a probability that EPSILON sets:
+        It holds for the query as it is compared, over the random rotation, with a probability that EPSILON sets:
         94 % where the residuals of query and document are orthogonal, more the closer they are. A few
         units of float32 rounding are added.
         """
         if not self.spec.bounded:
             raise NotApplicableError("RaBitQ with bounded: false keeps no number for an error bound")
-        estimate_qd, kept = self._parts(codes_qb)
-        query_q = row_norms(met_qd.astype(np.float64) - self.mean_d)
-        moved_q = row_norms(met_qd) * row_norms(self.mean_d[None, :])[0] + np.abs(kept.get("<mean, x>", 0.0))
-        rounding_q = _ROUNDING * (query_q * row_norms(estimate_qd) + moved_q)
-        return query_q * kept["residual length"] * (EPSILON / max(self.d - 1, 1) ** 0.5) + rounding_q
+        rows_qw, side = self._rows(codes_qb, np.float64), self.layout.side_values(codes_qb)
+        query_q = row_norms(queries_qd.astype(np.float64) - self.mean_d)
+        moved_q = row_norms(queries_qd) * row_norms(self.mean_d[None, :])[0] + np.abs(rows_qw[:, self.d])
+        rounding_q = _ROUNDING * (query_q * row_norms(rows_qw[:, : self.d]) + moved_q)
+        return query_q * side["residual length"] * (EPSILON / max(self.d - 1, 1) ** 0.5) + rounding_q
 
-    def ledger(self) -> Ledger:
-        once = [Item("mean", "once", self.mean_d.nbytes)] if self.spec.center else []
-        kept = [Item(name, "vector", 4) for name in self._names]
-        return Ledger.of_bits(bits=self.spec.bits * self.d, once=[*kept, *once])
-
-
-def _float32(x: Floats) -> Floats:
-    """Rounded to float32; what lies beyond its range becomes its largest number."""
-    return np.clip(x, -_LARGEST, _LARGEST).astype(np.float32)
+    def learned(self) -> Mapping[str, NDArray[Any]]:
+        return super().learned() if self.spec.center else {}
 
 
 def _whole(size_nd: Floats, scale_n: Floats, top: int) -> Floats:
@@ -235,12 +214,12 @@ def _good_scale(size_nd: Floats, top: int) -> Floats:
     """The best of a coarse and then a fine row of scales ``(n,)``, for the same cosine."""
     edge_n = np.full(len(size_nd), top + 1.0)
     for factors in (_COARSE, _FINE):
-        best_n, found_n = np.zeros(len(size_nd)), edge_n
+        best_n, scale_n = np.zeros(len(size_nd)), edge_n
         for factor in factors:
             codeword_nd = _whole(size_nd, edge_n * factor, top)
             codeword_nd += 0.5
             cosine_n = row_dots(codeword_nd, size_nd) ** 2 / row_dots(codeword_nd, codeword_nd)
             better_n = cosine_n > best_n
-            best_n, found_n = np.where(better_n, cosine_n, best_n), np.where(better_n, edge_n * factor, found_n)
-        edge_n = found_n
+            best_n, scale_n = np.where(better_n, cosine_n, best_n), np.where(better_n, edge_n * factor, scale_n)
+        edge_n = scale_n
     return edge_n

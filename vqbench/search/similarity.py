@@ -13,7 +13,7 @@ import numpy as np
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, Numbers, Stored, blocks, row_norms
 from vqbench.numerics.thread_pool import share_blocks
-from vqbench.quantizers.base import Codec, Similarity, TwoValued, coded, decoded
+from vqbench.quantizers.base import Codec, Similarity, TwoValued, decode_checked, encode_checked
 from vqbench.search.bit_planes import Planes
 from vqbench.search.exact_dots import rough_norms
 from vqbench.search.scorers import Cosine, Hamming, Inner
@@ -110,14 +110,15 @@ def code_search(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity:
         raise VqbenchError(f"similarity = {similarity!r}: must be one of {', '.join(get_args(Similarity))}")
     core = codec.core
     if similarity == "decoded":
-        return Search(queries_qd, CodeRows(codes, partial(decoded, codec), codec.d), Cosine())
+        return Search(queries_qd, CodeRows(codes, partial(decode_checked, codec), codec.d), Cosine())
     if similarity == "asymmetric":
-        return Search(codec.met(queries_qd), CodeRows(codes, partial(decoded, core), core.d), Cosine())
+        return Search(codec.core_queries(queries_qd), CodeRows(codes, partial(decode_checked, core), core.d), Cosine())
     if similarity == "estimate":
-        return _estimate_search(core, core.estimate_queries(codec.met(queries_qd)), codes)
-    query_codes_qb = coded(codec, queries_qd)
+        return _estimate_search(core, core.estimate_queries(codec.core_queries(queries_qd)), codes)
+    query_codes_qb = encode_checked(codec, queries_qd)
     if similarity == "symmetric":
-        return Search(decoded(codec, query_codes_qb), CodeRows(codes, partial(decoded, codec), codec.d), Cosine())
+        rows = CodeRows(codes, partial(decode_checked, codec), codec.d)
+        return Search(rows.view(query_codes_qb), rows, Cosine())
     if similarity == "raw":
         rows = CodeRows(codes, lambda codes_nb: core.integers(codes_nb).astype(np.float64), core.d)
         return Search(rows.view(query_codes_qb), rows, Cosine(np.float64))

@@ -24,14 +24,10 @@ BEYOND = 1e15  # faiss squares in float32: larger components are cut off before 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A map before the codes: minus ``mean``, to unit length if there is a mean (ITQ), times ``matrix``, plus ``bias``.
+    """A map before the codes: minus mean, to unit length if there is a mean (ITQ), times matrix, plus bias."""
 
-    matrix_wd: ``(width, d)`` float32 with orthonormal rows or columns, on the grid of ``exact_product``.
-    mean_d, bias_w: float32; empty where faiss has none.
-    """
-
-    matrix_wd: Floats
-    bias_w: Floats
+    matrix_wd: Floats  # ``(width, d)`` float32 with orthonormal rows or columns, on the grid of ``exact_product``
+    bias_w: Floats  # float32, empty where faiss has none, as the mean
     mean_d: Floats
 
     def apply(self, x_nd: Floats) -> Floats:
@@ -50,6 +46,7 @@ class Step:
 
 
 def load_faiss() -> Any:
+    """The module; NotApplicableError where it is not installed."""
     try:
         import faiss  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError:
@@ -68,31 +65,31 @@ def one_thread(faiss: Any) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def filled(factory: str, d: int) -> str:
+def fill_factory(factory: str, d: int) -> str:
     """The factory string for ``d`` dimensions: ``{d}`` stands for them, as in ``PQ{d/8}x8``."""
 
-    def worth(found: re.Match[str]) -> str:
+    def value_of(placeholder: re.Match[str]) -> str:
         value = Fraction(d)
-        for sign, number in re.findall(r"([*/])(\d+)", found[1]):
+        for sign, number in re.findall(r"([*/])(\d+)", placeholder[1]):
             value = value * int(number) if sign == "*" else value / int(number)
         if value.denominator != 1:
-            raise NotApplicableError(f"factory = {factory!r}: {found[0]} is no whole number at d = {d}")
+            raise NotApplicableError(f"factory = {factory!r}: {placeholder[0]} is no whole number at d = {d}")
         return str(value)
 
-    return PLACEHOLDER.sub(worth, factory)
+    return PLACEHOLDER.sub(value_of, factory)
 
 
-def made(faiss: Any, d: int, factory: str, metric: int | None = None) -> Any:
-    """What the factory builds. metric: none for L2; for RaBitQ, whose codes differ by it, inner product."""
+def build_index(faiss: Any, d: int, factory: str, metric: int | None = None) -> Any:
+    """What the factory builds. By default for L2; for RaBitQ, whose codes differ by the metric, for inner products."""
     usual = faiss.METRIC_INNER_PRODUCT if "RaBitQ" in factory else faiss.METRIC_L2
     try:
         return faiss.index_factory(d, factory, usual if metric is None else metric)
     except RuntimeError as error:
         kind = VqbenchError if "could not parse" in str(error) else NotApplicableError
-        raise kind(f"factory {factory} at d = {d}: faiss says: {said(error)}") from None
+        raise kind(f"factory {factory} at d = {d}: faiss says: {faiss_message(error)}") from None
 
 
-def said(error: RuntimeError) -> str:
+def faiss_message(error: RuntimeError) -> str:
     """What a faiss error says, without the place in its source."""
     return re.sub(r"^.*\.cpp:\d+: (Error: )?", "", str(error), flags=re.DOTALL).strip()
 
@@ -153,7 +150,7 @@ def check_rows(transforms: list[Any], n: int, faiss: Any) -> None:
             raise NotApplicableError(f"{name} needs at least d = {transform.d_in} rows, got {n}: calibrate on more")
 
 
-def prepare(faiss: Any, outer: Any, seed: int) -> list[Any]:
+def set_seeds(faiss: Any, outer: Any, seed: int) -> list[Any]:
     """Seeds wherever faiss lets them be set; returns what must outlive the training."""
     inner, kept = inner_of(faiss, outer), []
     trained = [owner for owner, _ in slots_of(faiss, inner)] if not isinstance(inner, faiss.IndexLSH) else []

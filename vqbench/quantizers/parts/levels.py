@@ -9,7 +9,6 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.special import ndtr, ndtri
 
-from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Codes, Floats
 
 _BLOCK = 1 << 16  # numbers that are coded at a time: what this takes stays in the processor's cache
@@ -17,12 +16,6 @@ _COMPARED = 5  # up to so many bits, comparing with each threshold is faster tha
 _FIRST = 4  # and so it is for the first bits of more
 
 Function = Callable[[Floats], Floats]
-
-
-def check_bits(bits: int, least: int = 1) -> None:
-    """Raise VqbenchError unless ``least <= bits <= 8``."""
-    if not least <= bits <= 8:
-        raise VqbenchError(f"bits = {bits}: must be from {least} to 8, since a level is kept in at most a byte")
 
 
 @cache
@@ -33,7 +26,6 @@ def gaussian_levels(bits: int) -> tuple[Floats, Floats]:
     The levels start where the asymptotically best compander puts them (Panter and Dite, 1951):
     spaced by the cube root of the density, which for a normal is a normal of three times the variance.
     """
-    check_bits(bits)
     half = 2 ** (bits - 1)
     start_h = np.sqrt(3) * ndtri(0.5 + (np.arange(half) + 0.5) / 2**bits)
     return symmetric_levels(start_h, tail=lambda t: ndtr(-t), density=_normal, moment=_normal)

@@ -34,7 +34,7 @@ def inner_extremes(x_nd: Floats, axis: int | None, share: float) -> tuple[Floats
     m = x_nd.size if axis is None else x_nd.shape[axis]
     cut = min((m - 1) // 2, int(m * (1 - share) / 2 + 1e-9))  # 1000 (1 - .99) / 2 is 5, not 4.99...
     if axis is None:
-        return _tail(x_nd, cut), -_tail(x_nd, cut, sign=-1)
+        return order_statistic(x_nd, cut), -order_statistic(x_nd, cut, sign=-1)
     if axis == 1:
         parted_nd = np.partition(x_nd, [cut, m - 1 - cut], axis=1)
         return parted_nd[:, cut, None], parted_nd[:, m - 1 - cut, None]
@@ -45,8 +45,8 @@ def inner_extremes(x_nd: Floats, axis: int | None, share: float) -> tuple[Floats
     return low_d, high_d
 
 
-def _tail(x_nd: Floats, rank: int, sign: int = 1) -> Floats:
-    """The number of ``rank`` among all of ``sign * x_nd`` in ascending order; only the tail up to it is kept."""
+def order_statistic(x_nd: Floats, rank: int, sign: int = 1) -> Floats:
+    """The number that ``rank`` others of ``sign * x_nd`` are below, a scalar; only the tail up to it is kept."""
     tail = np.empty(0, x_nd.dtype)
     for start, stop in blocks(len(x_nd), max(1, _COPIED // x_nd.shape[1])):
         tail = np.concatenate([tail, sign * x_nd[start:stop].ravel()])
@@ -69,10 +69,14 @@ def mean_and_sd(x_nd: Floats, axis: int | None) -> tuple[Floats, Floats]:
         centred_nd = x_nd - mean_n1
         return mean_n1, np.sqrt(row_dots(centred_nd, centred_nd)[:, None] / d)
     count = n if axis == 0 else n * d
-    cuts = list(blocks(n, max(1, _COPIED // (8 * d))))
-    mean = sum(x_nd[a:b].sum(axis=axis, dtype=np.float64) for a, b in cuts) / count
-    square = sum(np.square(x_nd[a:b] - mean).sum(axis=axis) for a, b in cuts)
-    return np.asarray(mean), np.sqrt(square / count)
+    rows = max(1, _COPIED // (8 * d))
+    mean = sum(x_nd[start:stop].sum(axis=axis, dtype=np.float64) for start, stop in blocks(n, rows)) / count
+    return np.asarray(mean), np.sqrt(square_deviations(x_nd, np.asarray(mean), axis=axis, rows=rows) / count)
+
+
+def square_deviations(x_nd: Floats, mean: Floats, *, axis: int | None, rows: int) -> Floats:
+    """The sum of ``(x - mean)**2``, float64, ``rows`` rows at a time: no float64 copy of the sample is made."""
+    return np.asarray(sum(np.square(x_nd[a:b] - mean).sum(axis=axis) for a, b in blocks(len(x_nd), rows)))
 
 
 def least_error(x_nd: Floats, axis: int | None, grid: Grid) -> tuple[Floats, Floats]:

@@ -1,56 +1,57 @@
-"""The sample's mean taken away and, if wanted, all its directions brought to one variance."""
+"""The sample's mean subtracted and, if wanted, all its directions scaled to one variance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import on_unit_grid, principal_axes
-from vqbench.quantizers.parts.ledger import Item
-from vqbench.quantizers.transforms.base import Fitted, Transform
-
-_LIMITS = np.finfo(np.float32)
+from vqbench.quantizers.parts.rounding import to_float32
+from vqbench.quantizers.parts.spec import Limits
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
 
 
 @dataclass(frozen=True, kw_only=True)
 class Center(Transform):
     """``x - mean``, the mean of the calibration sample for each dimension.
 
-    whiten: then also multiplied by the covariance's inverse square root, so that the sample's covariance
-    becomes the identity. Of all matrices that do so this one moves vectors least (ZCA: Kessy, Lewin and
-    Strimmer, Optimal whitening and decorrelation, The American Statistician 72, 2018). Cosines are other
-    ones afterwards.
-    floor: the least variance to divide by, as a share of the mean variance of an axis: without it, axes in
-    which the sample hardly varies would swamp all others in rows that it does not hold.
+    Source of whitening: ZCA (Kessy, Lewin and Strimmer, Optimal whitening and decorrelation, The American
+    Statistician 72, 2018). Of all matrices that whiten this one moves vectors least.
+
+    >>> x_nd = np.float32([[0, 2], [4, 6]])
+    >>> Center().fit(x_nd, np.random.default_rng(0)).apply(x_nd)
+    array([[-2., -2.],
+           [ 2.,  2.]], dtype=float32)
     """
 
+    #: Multiply by the covariance's inverse square root, too, so that the sample's covariance becomes the identity.
+    #: Cosines are different afterwards.
     whiten: bool = False
-    floor: float = 1e-3
+    #: The least variance to divide by, as a share of the mean variance of an axis: without it, axes in which the
+    #: sample hardly varies would swamp all others in rows that it does not hold.
+    floor: Annotated[float, Limits(0, 1, above=True, advice="; 0.001 is the default")] = 1e-3
 
-    def __post_init__(self) -> None:
-        if not 0 < self.floor <= 1:
-            raise VqbenchError(f"floor = {self.floor}: must be above 0 and at most 1; 0.001 is the default")
-
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
         mean_d = sample_nd.mean(axis=0, dtype=np.float64).astype(np.float32)
         if not self.whiten:
             return Centered(d=d, width=d, mean_d=mean_d)
         values_d, axes_dd = principal_axes(sample_nd, mean_d, rng)
         least = self.floor * values_d.mean() or 1.0  # a sample without any variance is left as it is
-        spreads_d = np.maximum(np.sqrt(np.maximum(values_d, least)), _LIMITS.tiny).astype(np.float32)
+        tiny = np.finfo(np.float32).tiny
+        spreads_d = np.maximum(np.sqrt(np.maximum(values_d, least)), tiny).astype(np.float32)
         return Whitened(d=d, width=d, mean_d=mean_d, axes_dd=on_unit_grid(axes_dd), spreads_d=spreads_d)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Centered(Fitted):
-    """``mean_d``: float32 ``(d,)``."""
+class Centered(FittedTransform):
+    """The mean, subtracted and added."""
 
-    mean_d: Floats
+    mean_d: Floats  # float32
 
     def apply(self, x_nd: Floats) -> Floats:
         return x_nd - self.mean_d
@@ -58,34 +59,22 @@ class Centered(Fitted):
     def restore(self, y_nw: Floats) -> Floats:
         return y_nw + self.mean_d
 
-    def items(self) -> tuple[Item, ...]:
-        return (Item("mean", "once", self.mean_d.nbytes),)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Whitened(Fitted):
-    """``axes_dd`` float32, one principal axis a column, and the standard deviation ``spreads_d`` float32 of each.
+class Whitened(FittedTransform):
+    """Axes and spreads stand for the matrix and its inverse: to the axes, divided or multiplied there, and back.
 
-    Both together stand for the matrix and its inverse: to the axes, divided or multiplied there, and back.
     What float32 cannot hold after the division becomes its largest number.
     """
 
-    mean_d: Floats
-    axes_dd: Floats
-    spreads_d: Floats
+    mean_d: Floats  # float32, as the rest
+    axes_dd: Floats  # one principal axis a column
+    spreads_d: Floats  # the standard deviation along each
 
     def apply(self, x_nd: Floats) -> Floats:
         along_nd = exact_product(x_nd - self.mean_d.astype(np.float64), self.axes_dd)
-        return _float32(exact_product(along_nd / self.spreads_d, self.axes_dd.T))
+        return to_float32(exact_product(along_nd / self.spreads_d, self.axes_dd.T))
 
     def restore(self, y_nw: Floats) -> Floats:
         along_nd = exact_product(y_nw, self.axes_dd)
-        return _float32(exact_product(along_nd * self.spreads_d, self.axes_dd.T) + self.mean_d)
-
-    def items(self) -> tuple[Item, ...]:
-        held = {"mean": self.mean_d, "axes": self.axes_dd, "spreads": self.spreads_d}
-        return tuple(Item(name, "once", array.nbytes) for name, array in held.items())
-
-
-def _float32(x_nd: Floats) -> Floats:
-    return np.clip(x_nd, -float(_LIMITS.max), float(_LIMITS.max)).astype(np.float32)
+        return to_float32(exact_product(along_nd * self.spreads_d, self.axes_dd.T) + self.mean_d)

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, unit_rows
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.transforms.base import FittedTransform, Transform
 
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize(Transform):
-    """Each row divided by its norm; a zero row stays zero. The norm is given up: cosine has no use for it."""
+    """Each row divided by its norm; a zero row stays zero. The norm is given up: cosine does not need it.
 
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    >>> x_nd = np.float32([[3, 4], [0, 0]])
+    >>> Normalize().fit(x_nd, np.random.default_rng(0)).apply(x_nd)
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
         return Normalized(d=d, width=d)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Normalized(Fitted):
+class Normalized(FittedTransform):
     """Nothing is learned, and nothing can be restored: the unit row is the answer."""
 
     def apply(self, x_nd: Floats) -> Floats:

@@ -3,140 +3,119 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
-from vqbench.numerics.exact_products import exact_product
 from vqbench.numerics.orthonormal import haar, on_unit_grid
-from vqbench.quantizers.parts.ledger import Item
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.parts.spec import Limits
+from vqbench.quantizers.transforms.base import FittedTransform, Projection, Transform, walsh_hadamard
 
 _ROWS = 64  # rows at a time: two float64 buffers of 384 dimensions fill 400 kB of cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orthogonal(Transform):
-    """A random orthogonal matrix, uniform over all of them (Haar)."""
+    """A random orthogonal matrix, uniform over all of them (Haar); a row x becomes x @ matrix.
 
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    >>> x_nd = np.float32([[3, 4]])
+    >>> rotation = Orthogonal().fit(x_nd, np.random.default_rng(0))
+    >>> rotation.restore(rotation.apply(x_nd)).round(4)
+    array([[3., 4.]], dtype=float32)
+    """
+
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
-        return Rotation(d=d, width=d, matrix_dd=on_unit_grid(haar(d, rng)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rotation(Fitted):
-    """``matrix_dd``: float32 ``(d, d)``; a row x becomes x @ matrix."""
-
-    matrix_dd: Floats
-
-    def apply(self, x_nd: Floats) -> Floats:
-        return exact_product(x_nd, self.matrix_dd).astype(np.float32)
-
-    def restore(self, y_nw: Floats) -> Floats:
-        return exact_product(y_nw, self.matrix_dd.T).astype(np.float32)
-
-    def items(self) -> tuple[Item, ...]:
-        return (Item("rotation", "once", self.matrix_dd.nbytes),)
+        return Projection(d=d, width=d, name="rotation", mean_d=None, matrix_dm=on_unit_grid(haar(d, rng)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hadamard(Transform):
     """A fast random rotation: random signs, a random permutation, Walsh-Hadamard blocks; ``rounds`` times.
 
-    Signs before a Walsh-Hadamard transform are the preconditioner of Ailon and Chazelle, The fast
-    Johnson-Lindenstrauss transform and approximate nearest neighbors, SIAM J. Comput. 39 (2009); a
-    pseudorandom rotation of this kind also precedes Weaviate's 8-bit codes (Christiani, 8-bit rotational
-    quantization, weaviate.io/blog/8-bit-rotational-quantization, 2025).
-    Rows are padded with zeros to a multiple of ``multiple`` dimensions (below that, to a power of two),
-    and the blocks are as long as the largest power of two that divides the width; the permutations
-    carry each component to other blocks.
+    The blocks are as long as the largest power of two that divides the width; the permutations carry each component
+    to other blocks.
+
+    Source: signs before a Walsh-Hadamard transform: Ailon and Chazelle, The fast Johnson-Lindenstrauss transform and
+    approximate nearest neighbors, SIAM J. Comput. 39 (2009). A pseudorandom rotation of this kind also precedes
+    Weaviate's 8-bit codes (Christiani, 8-bit rotational quantization,
+    weaviate.io/blog/8-bit-rotational-quantization, 2025).
+
+    >>> x_nd = np.float32([[3, 4, 0]])
+    >>> rotation = Hadamard().fit(x_nd, np.random.default_rng(0))
+    >>> rotation.width, rotation.restore(rotation.apply(x_nd)).round(4)[:, :2]
+    (4, array([[3., 4.]], dtype=float32))
     """
 
-    rounds: int = 3
-    multiple: int = 64
+    rounds: Annotated[int, Limits(1, advice="; 3 mix well")] = 3
+    #: Rows are padded with zeros to a multiple of so many dimensions; below that, to a power of two.
+    multiple: Annotated[int, Limits(2)] = 64
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise VqbenchError(f"rounds = {self.rounds}: must be at least 1; 3 mix well")
-        if self.multiple < 2 or self.multiple & (self.multiple - 1):
-            raise VqbenchError(f"multiple = {self.multiple}: must be a power of two from 2 on, such as 64")
+        super().__post_init__()
+        if self.multiple & (self.multiple - 1):
+            raise VqbenchError(f"multiple = {self.multiple}: must be a power of two, such as 64")
 
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
         width = -(-d // self.multiple) * self.multiple if d > self.multiple else 1 << (d - 1).bit_length()
         whole = np.uint16 if width <= 2**16 else np.uint32
         signs_rw = rng.integers(0, 2, (self.rounds, width), dtype=np.uint8)
-        orders_rw = np.stack([rng.permutation(width) for _ in range(self.rounds)]).astype(whole)
-        return HadamardRotation(d=d, width=width, signs_rb=np.packbits(signs_rw, axis=1), orders_rw=orders_rw)
+        permutations_rw = np.stack([rng.permutation(width) for _ in range(self.rounds)]).astype(whole)
+        signs_rb = np.packbits(signs_rw, axis=1)
+        return HadamardRotation(d=d, width=width, signs_rb=signs_rb, permutations_rw=permutations_rw)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HadamardRotation(Fitted):
-    """``signs_rb``: a bit for each round and dimension, 1 turns the sign. ``orders_rw``: uint16 or uint32.
+class HadamardRotation(FittedTransform):
+    """Only additions and subtractions of two numbers of one row, so that no row depends on another.
 
-    Only additions and subtractions of two numbers of one row, so that no row depends on another. In
-    float64, and with one row a column, so that numpy adds long stretches.
+    In float64, and with one row a column, so that numpy adds long stretches.
     """
 
-    signs_rb: Codes
-    orders_rw: Ints
+    signs_rb: Codes  # a bit for each round and dimension, 1 turns the sign
+    permutations_rw: Ints  # uint16 or uint32
 
     def apply(self, x_nd: Floats) -> Floats:
         y_nw = np.empty((len(x_nd), self.width), np.float32)
         factors_rw1 = self._factors()
         for start, stop in blocks(len(x_nd), _ROWS):
-            turned_wn = np.zeros((self.width, stop - start))
-            turned_wn[: self.d] = x_nd[start:stop].T
-            spare_wn = np.empty_like(turned_wn)
-            for factors_w1, order_w in zip(factors_rw1, self.orders_rw, strict=True):
-                turned_wn *= factors_w1
-                np.take(turned_wn, order_w, axis=0, out=spare_wn, mode="clip")  # the default mode would copy
-                turned_wn, spare_wn = _walsh_hadamard(spare_wn, turned_wn, self._block)
-            y_nw[start:stop] = turned_wn.T
+            x_wn = np.zeros((self.width, stop - start))
+            x_wn[: self.d] = x_nd[start:stop].T
+            spare_wn = np.empty_like(x_wn)
+            for factors_w1, order_w in zip(factors_rw1, self.permutations_rw, strict=True):
+                x_wn *= factors_w1
+                np.take(x_wn, order_w, axis=0, out=spare_wn, mode="clip")  # the default mode would copy
+                x_wn, spare_wn = walsh_hadamard(spare_wn, x_wn, self.width // self._block, self.width)
+            y_nw[start:stop] = x_wn.T
         return y_nw
 
     def restore(self, y_nw: Floats) -> Floats:
         x_nd = np.empty((len(y_nw), self.d), np.float32)
-        steps = list(zip(self._factors(), np.argsort(self.orders_rw, axis=1), strict=True))
+        steps = list(zip(self._factors(), np.argsort(self.permutations_rw, axis=1), strict=True))
         for start, stop in blocks(len(y_nw), _ROWS):
-            turned_wn = y_nw[start:stop].T.astype(np.float64, order="C")
-            spare_wn = np.empty_like(turned_wn)
+            x_wn = y_nw[start:stop].T.astype(np.float64, order="C")
+            spare_wn = np.empty_like(x_wn)
             for factors_w1, back_w in reversed(steps):
-                turned_wn, spare_wn = _walsh_hadamard(turned_wn, spare_wn, self._block)
-                np.take(turned_wn, back_w, axis=0, out=spare_wn, mode="clip")
+                x_wn, spare_wn = walsh_hadamard(x_wn, spare_wn, self.width // self._block, self.width)
+                np.take(x_wn, back_w, axis=0, out=spare_wn, mode="clip")
                 spare_wn *= factors_w1
-                turned_wn, spare_wn = spare_wn, turned_wn
-            x_nd[start:stop] = turned_wn[: self.d].T
+                x_wn, spare_wn = spare_wn, x_wn
+            x_nd[start:stop] = x_wn[: self.d].T
         return x_nd
-
-    def items(self) -> tuple[Item, ...]:
-        return (Item("signs", "once", self.signs_rb.nbytes), Item("permutations", "once", self.orders_rw.nbytes))
 
     @property
     def _block(self) -> int:
-        """The largest power of two that divides the width."""
+        """The length of a transform: the largest power of two that divides the width.
+
+        The w / block numbers that stand side by side belong to different blocks: which numbers share a
+        block is random anyway, and so each addition covers a longer stretch of memory.
+        """
         return self.width & -self.width
 
     def _factors(self) -> Floats:
         """Signs as factors ``(rounds, width, 1)``, with the scale that makes a block orthogonal."""
         signs_rw = np.unpackbits(self.signs_rb, axis=1, count=self.width)
         return (1 - 2.0 * signs_rw[:, :, None]) / np.sqrt(self._block)
-
-
-def _walsh_hadamard(x_wn: Floats, spare_wn: Floats, block: int) -> tuple[Floats, Floats]:
-    """Unscaled transforms along the first axis; the result and the array that is spare then.
-
-    The w / block numbers that stand side by side belong to different blocks: which numbers share a
-    block is random anyway, and so each addition covers a longer stretch of memory.
-    """
-    width, n = x_wn.shape
-    apart = width // block
-    while apart < width:
-        pairs, mixed = x_wn.reshape(-1, 2, apart, n), spare_wn.reshape(-1, 2, apart, n)
-        np.add(pairs[:, 0], pairs[:, 1], out=mixed[:, 0])
-        np.subtract(pairs[:, 0], pairs[:, 1], out=mixed[:, 1])
-        x_wn, spare_wn = spare_wn, x_wn
-        apart *= 2
-    return x_wn, spare_wn

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from vqbench.errors import NotApplicableError, VqbenchError
+from vqbench.errors import NotApplicableError
 from vqbench.numerics.arrays import Floats, Ints, blocks
-from vqbench.quantizers.parts.ledger import Item
-from vqbench.quantizers.transforms.base import Fitted, Transform
+from vqbench.quantizers.parts.rounding import to_float32
+from vqbench.quantizers.parts.spec import Limits
+from vqbench.quantizers.transforms.base import FittedTransform, Transform, walsh_hadamard
 
-_LARGEST = float(np.finfo(np.float32).max)
 _UNIT = 64  # the width is a multiple of it
 _BLOCKS = (256, _UNIT)  # lengths of the Walsh-Hadamard transforms, longest first
-_ROWS = 64  # rows turned at a time
+_ROWS = 64  # rows rotated at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeaviateRotation(Transform):
-    """Zeros up to a multiple of 64 dimensions (at least ``least``), then three rounds of swaps, signs and transforms.
+    """Zeros up to a multiple of 64 dimensions, then three rounds of swaps, signs and transforms.
 
     A round pairs all dimensions at random and swaps each pair, turns signs at random, and does an
     orthonormal Walsh-Hadamard transform of every 256 dimensions, then of every 64 of what is left.
     Weaviate draws swaps and signs once, with a fixed seed; here they follow the run's seed.
 
     Source: Weaviate, entities/vectorindex/compression/fast_rotation.go (commit 105c479), in float32 there.
+
+    >>> x_nd = np.float32([[3, 4, 0]])
+    >>> rotation = WeaviateRotation().fit(x_nd, np.random.default_rng(0))
+    >>> rotation.width, rotation.restore(rotation.apply(x_nd)).round(4)[:, :2]
+    (64, array([[3., 4.]], dtype=float32))
     """
 
-    least: int = 64
+    #: The least number of dimensions after the rotation.
+    least: Annotated[int, Limits(1, advice="; Weaviate has 64, and 256 for 1-bit codes")] = 64
 
-    def __post_init__(self) -> None:
-        if self.least < 1:
-            raise VqbenchError(f"least = {self.least}: must be at least 1; Weaviate has 64, and 256 for 1-bit codes")
-
-    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> Fitted:
+    def fit(self, sample_nd: Floats, rng: np.random.Generator) -> FittedTransform:
         d = sample_nd.shape[1]
         width = -(-max(d, self.least) // _UNIT) * _UNIT
         if width > 2**16:
@@ -45,34 +48,31 @@ class WeaviateRotation(Transform):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeaviateRotated(Fitted):
-    """``swaps_rp2``: uint16, for each round the pairs. ``signs_rw``: float32, as Weaviate keeps them.
+class WeaviateRotated(FittedTransform):
+    """Sums and differences of two numbers of one row only, so that no row depends on another."""
 
-    Sums and differences of two numbers of one row only, so that no row depends on another.
-    """
-
-    swaps_rp2: Ints
-    signs_rw: Floats
+    swaps_rp2: Ints  # uint16, for each round the pairs
+    signs_rw: Floats  # float32, as Weaviate keeps them
 
     def apply(self, x_nd: Floats) -> Floats:
         y_nw = np.empty((len(x_nd), self.width), np.float32)
         for start, stop in blocks(len(x_nd), _ROWS):
-            turned_wn = np.zeros((self.width, stop - start))
-            turned_wn[: self.d] = x_nd[start:stop].T
+            x_wn = np.zeros((self.width, stop - start))
+            x_wn[: self.d] = x_nd[start:stop].T
             for order_w, signs_w in zip(self._orders, self.signs_rw, strict=True):
-                turned_wn = turned_wn[order_w] * signs_w[:, None]
-                self._transform(turned_wn)
-            y_nw[start:stop] = np.clip(turned_wn.T, -_LARGEST, _LARGEST)
+                x_wn = x_wn[order_w] * signs_w[:, None]
+                self._transform(x_wn)
+            y_nw[start:stop] = to_float32(x_wn.T)
         return y_nw
 
     def restore(self, y_nw: Floats) -> Floats:
         x_nd = np.empty((len(y_nw), self.d), np.float32)
         for start, stop in blocks(len(y_nw), _ROWS):
-            turned_wn = y_nw[start:stop].T.astype(np.float64)
+            x_wn = y_nw[start:stop].T.astype(np.float64)
             for order_w, signs_w in zip(self._orders[::-1], self.signs_rw[::-1], strict=True):
-                self._transform(turned_wn)
-                turned_wn = (turned_wn * signs_w[:, None])[order_w]
-            x_nd[start:stop] = np.clip(turned_wn[: self.d].T, -_LARGEST, _LARGEST)
+                self._transform(x_wn)
+                x_wn = (x_wn * signs_w[:, None])[order_w]
+            x_nd[start:stop] = to_float32(x_wn[: self.d].T)
         return x_nd
 
     @property
@@ -87,23 +87,9 @@ class WeaviateRotated(Fitted):
 
     def _transform(self, x_wn: Floats) -> None:
         """All transforms of a round, in place; they undo themselves."""
-        at = 0
+        start = 0
         for block in _BLOCKS:
-            end = at + (self.width - at) // block * block
-            _walsh_hadamard(x_wn[at:end], block)
-            at = end
-
-    def items(self) -> tuple[Item, ...]:
-        return (Item("swaps", "once", self.swaps_rp2.nbytes), Item("signs", "once", self.signs_rw.nbytes))
-
-
-def _walsh_hadamard(x_wn: Floats, block: int) -> None:
-    """Orthonormal transform of each ``block`` numbers along the first axis, in place."""
-    if not len(x_wn):
-        return
-    x_wn *= block**-0.5
-    half = 1
-    while half < block:
-        pairs = x_wn.reshape(-1, 2, half, x_wn.shape[1])
-        pairs[:, 0], pairs[:, 1] = pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]
-        half *= 2
+            stop = start + (self.width - start) // block * block
+            scaled_wn = x_wn[start:stop] * block**-0.5
+            x_wn[start:stop], _ = walsh_hadamard(scaled_wn, np.empty_like(scaled_wn), 1, block)
+            start = stop

@@ -6,32 +6,31 @@ Extra: ``pip install 'vqbench[dask]'``; imported only where it is used.
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import processors
-from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, WorkerCounts, require
 
 _WAIT = 30  # seconds for a scheduler to answer, and for its first worker
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dask(Parallel):
-    """address: of the scheduler, as in tcp://host:8786; null makes a cluster of processes on this machine.
+class Dask(WorkerCounts, Parallel):
+    """Workers that see the files of the corpus under the same paths. A cluster at an address brings its own.
 
-    workers: processes of that cluster (null: one a processor); an address brings its own. shards: parts of
-    the corpus (null: four for each thread of a worker). Workers must see the files of the corpus under the same paths.
+    >>> Dask(address="tcp://host:8786").shards is None
+    True
     """
 
+    #: Of the scheduler, as in tcp://host:8786; null makes a cluster of processes on this machine.
     address: str | None = None
-    workers: int | None = None
-    shards: int | None = None
 
     def __post_init__(self) -> None:
-        checked_counts("dask", workers=self.workers, shards=self.shards)
+        super().__post_init__()
         if self.address is not None and "://" not in self.address:
             raise VqbenchError(
                 f"parallel.address = {self.address}: needs the scheduler's whole address, as in tcp://{self.address}:8786"
@@ -48,29 +47,19 @@ class Dask(Parallel):
 
 
 class DaskPool(Pool):
-    def __init__(self, spec: Dask):
-        super().__init__("dask", spec.shards)
-        self._spec, self._open = spec, ExitStack()
-        self._client: Any = None
-
-    @property
+    @cached_property
     def client(self) -> Any:
         """Connected on first use."""
-        if self._client is None:
-            self._client = self._connected()
-        return self._client
-
-    def _connected(self) -> Any:
         from distributed import Client, LocalCluster  # pyright: ignore[reportMissingImports]
 
         address: Any = self._spec.address
         if address is None:
             count = self._spec.workers or processors()
-            address = self._open.enter_context(
+            address = self._started.enter_context(
                 LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address="")
             )
         try:
-            client = self._open.enter_context(Client(address, timeout=_WAIT, set_as_default=False))
+            client = self._started.enter_context(Client(address, timeout=_WAIT, set_as_default=False))
             client.wait_for_workers(1, timeout=_WAIT)
         except (OSError, TimeoutError, ValueError) as error:
             raise VqbenchError(
@@ -94,7 +83,7 @@ class DaskPool(Pool):
         backend = OnWorkers(client=self.client, scatter=[common], wait_for_workers_timeout=_WAIT)
         return {"backend": backend, "n_jobs": -1}
 
-    def lost(self) -> tuple[type[BaseException], ...]:
+    def loss_errors(self) -> tuple[type[BaseException], ...]:
         from distributed.scheduler import KilledWorker  # pyright: ignore[reportMissingImports]
 
         return (KilledWorker, CancelledError)
@@ -103,6 +92,3 @@ class DaskPool(Pool):
         import cloudpickle  # pyright: ignore[reportMissingImports]
 
         return cloudpickle
-
-    def close(self) -> None:
-        self._open.close()

@@ -11,21 +11,18 @@ from types import ModuleType
 from typing import Any
 
 from vqbench.numerics.arrays import processors
-from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, WorkerCounts, require
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loky(Parallel):
-    """workers: processes (null: one a processor). shards: parts of the corpus (null: four a worker).
+class Loky(WorkerCounts, Parallel):
+    """Processes of this machine. Arrays in memory are shared by a memory map.
 
-    Each worker takes its share of the processors and no more. Arrays in memory are shared by a memory map.
+    Each worker takes its share of the processors and no more.
+
+    >>> Loky(workers=2, shards=7)
+    Loky(workers=2, shards=7)
     """
-
-    workers: int | None = None
-    shards: int | None = None
-
-    def __post_init__(self) -> None:
-        checked_counts("loky", workers=self.workers, shards=self.shards)
 
     def open(self) -> Pool:
         require("loky", "joblib", "cloudpickle", "joblib")
@@ -35,18 +32,14 @@ class Loky(Parallel):
 class LokyPool(Pool):
     remote = False
 
-    def __init__(self, spec: Loky):
-        super().__init__("loky", spec.shards)
-        self._workers = spec.workers or processors()
-
     def workers(self) -> int:
-        return self._workers
+        return self._spec.workers or processors()
 
     def backend(self, common: object) -> dict[str, Any]:
-        threads = max(1, processors() // self._workers)
-        return {"backend": "loky", "n_jobs": self._workers, "inner_max_num_threads": threads}
+        threads = max(1, processors() // self.workers())
+        return {"backend": "loky", "n_jobs": self.workers(), "inner_max_num_threads": threads}
 
-    def lost(self) -> tuple[type[BaseException], ...]:
+    def loss_errors(self) -> tuple[type[BaseException], ...]:
         return (BrokenProcessPool,)
 
     def pickling(self) -> ModuleType:
@@ -56,7 +49,7 @@ class LokyPool(Pool):
             import cloudpickle  # pyright: ignore[reportMissingImports]
         return cloudpickle
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         from joblib.externals.loky import get_reusable_executor  # pyright: ignore[reportMissingImports]
 
         get_reusable_executor().shutdown(wait=True)

@@ -11,28 +11,25 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import processors
-from vqbench.search.parallel.base import Parallel, Pool, checked_counts, require
+from vqbench.search.parallel.base import Parallel, Pool, WorkerCounts, require
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ray(Parallel):
-    """address: of the cluster, as in ray://host:10001 or auto; null starts Ray on this machine.
+class Ray(WorkerCounts, Parallel):
+    """Workers that see the files of the corpus under the same paths.
 
-    workers: how many processes work at the same time (null: one for each processor of the cluster). shards: parts
-    of the corpus (null: four a worker). Workers must see the files of the corpus under the same paths.
+    >>> Ray(address="auto", workers=4).workers
+    4
     """
 
+    #: Of the cluster, as in ray://host:10001 or auto; null starts Ray on this machine.
     address: str | None = None
-    workers: int | None = None
-    shards: int | None = None
-
-    def __post_init__(self) -> None:
-        checked_counts("ray", workers=self.workers, shards=self.shards, elsewhere=self.address is not None)
 
     def open(self) -> Pool:
         require("ray", "ray", "joblib", "ray")
@@ -43,12 +40,12 @@ class RayPool(Pool):
     streams = False  # joblib takes results of its multiprocessing backends all at once
 
     def __init__(self, spec: Ray):
-        super().__init__("ray", spec.shards)
-        self._spec, self._started = spec, False
-        self._crew = ExitStack()
-        self._kept: Any = None
+        super().__init__(spec)
+        self._executor, self._executor_stack = None, self._started.enter_context(ExitStack())
 
-    def _start(self) -> Any:
+    @cached_property
+    def _ray(self) -> Any:
+        """The module, connected on first use."""
         import ray
         from ray.util.joblib import register_ray
 
@@ -67,29 +64,33 @@ class RayPool(Pool):
                     f"parallel.address = {self._spec.address}: no Ray cluster answers there "
                     f"({' '.join(str(error).split())[:120]}): start one with 'ray start --head'"
                 ) from None
-            self._started = True
+            self._started.callback(self._shut_down, ray)
         register_ray()
         return ray
 
+    def _shut_down(self, ray: Any) -> None:
+        self.drop_executor()
+        ray.shutdown()
+
     def workers(self) -> int:
-        return self._spec.workers or max(1, int(self._start().cluster_resources().get("CPU", 1)))
+        return self._spec.workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def backend(self, common: object) -> dict[str, Any]:
         """No memory map of arrays: it would lie on the disk of one machine."""
-        self._start()
+        _ = self._ray
         return {"backend": "ray", "n_jobs": self.workers(), "max_nbytes": None}
 
-    def crew(self, common: object) -> Any:
+    def executor(self, common: object) -> Any:
         """Kept from round to round, since its actors take seconds to start; made anew after a loss."""
-        if self._kept is None:
-            self._kept = self._crew.enter_context(super().crew(common))
-        return self._kept
+        if self._executor is None:
+            self._executor = self._executor_stack.enter_context(super().executor(common))
+        return self._executor
 
-    def dismiss(self) -> None:
-        self._kept = None
-        self._crew.close()
+    def drop_executor(self) -> None:
+        self._executor = None
+        self._executor_stack.close()
 
-    def lost(self) -> tuple[type[BaseException], ...]:
+    def loss_errors(self) -> tuple[type[BaseException], ...]:
         from ray import exceptions
 
         return (
@@ -104,9 +105,3 @@ class RayPool(Pool):
         from ray import cloudpickle
 
         return cloudpickle
-
-    def close(self) -> None:
-        self.dismiss()
-        if self._started:
-            self._start().shutdown()
-            self._started = False

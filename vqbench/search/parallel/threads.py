@@ -10,7 +10,12 @@ from vqbench.search.parallel.base import Parallel
 
 @dataclass(frozen=True, kw_only=True)
 class Threads(Parallel):
-    """No shards, no workers, nothing to set."""
+    """No shards, no workers, nothing to set.
+
+    >>> with Threads().open() as pool:
+    ...     print(pool)
+    None
+    """
 
     def open(self) -> AbstractContextManager[None]:
         return nullcontext()
