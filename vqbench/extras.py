@@ -1,4 +1,4 @@
-"""The command that installs an extra (an optional library) where vqbench runs."""
+"""How an extra is installed where vqbench runs."""
 
 from __future__ import annotations
 

@@ -29,9 +29,7 @@ def haar(d: int, rng: np.random.Generator) -> Floats:
 def principal_axes(sample_nd: Floats, mean_d: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return eigenvalues ``(d,)`` and eigenvectors ``(d, d)`` of the second moments about ``mean_d``, largest first.
 
-    All are float64.
-
-    The component of largest magnitude of an eigenvector is positive. Directions in which the sample does
+    All are float64. An eigenvector's component of largest magnitude is positive. Directions in which the sample does
     not vary (all but n - 1 of them where d > n) have eigenvalue 0 and no axes of their own: LAPACK's choice
     would depend on rounding errors, so random ones are drawn from ``rng``.
     """

@@ -64,8 +64,8 @@ class Sharded(Search):
     spread: Spread = field(kw_only=True)
 
     def best(self, k: int) -> Best:
-        found = self.spread.map(shard_best, (self._common(), k), self._shards())
-        return reduce(Best.plus, found, Best.empty(len(self.queries_qd), k))
+        parts = self.spread.map(shard_best, (self._common(), k), self._shards())
+        return reduce(Best.plus, parts, Best.empty(len(self.queries_qd), k))
 
     def _at_least(self, scores_q: Floats) -> Iterable[tuple[Ints, Ints, Floats]]:
         return self.spread.map(shard_at_least, (self._common(), scores_q), self._shards())

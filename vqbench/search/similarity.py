@@ -118,7 +118,7 @@ def code_search(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity:
     query_codes_qb = encode_checked(codec, queries_qd)
     if similarity == "symmetric":
         rows = CodeRows(codes, partial(decode_checked, codec), codec.d)
-        return Search(decode_checked(codec, query_codes_qb), rows, Cosine())
+        return Search(rows.view(query_codes_qb), rows, Cosine())
     if similarity == "raw":
         rows = CodeRows(codes, lambda codes_nb: core.integers(codes_nb).astype(np.float64), core.d)
         return Search(rows.view(query_codes_qb), rows, Cosine(np.float64))
@@ -136,10 +136,10 @@ def _estimate_search(core: Codec, queries_qw: Floats, codes: CodeBlocks) -> Sear
     """Rows as the codec's own estimate takes them; one pass finds the longest."""
     rows = CodeRows(codes, core.estimate_rows, queries_qw.shape[1], core.rough_rows, core.two_valued)
 
-    def measure(found: list[tuple[float, float]], start: int, stop: int) -> None:
+    def measure(measured: list[tuple[float, float]], start: int, stop: int) -> None:
         bits = rows.two_valued(start, stop)
         norms_n = rough_norms(rows.rough(start, stop)) if bits is None else bits.norms()
-        found.append((float(norms_n.max()), 0.0 if bits is None else bits.magnitude))
+        measured.append((float(norms_n.max()), 0.0 if bits is None else bits.magnitude))
 
     with np.errstate(over="ignore", invalid="ignore"):
         longest, magnitude = map(max, zip(*itertools.chain(*share_blocks(codes.n, _BLOCK, list, measure)), strict=True))

@@ -85,8 +85,8 @@ class Search:
             Flat arrays (query, row, exact score), sorted by query, then score and priority.
         """
         none = np.zeros(0, np.int64)
-        found = [(none, none, np.zeros(0)), *(self.only(part)._at_least(scores_q[part]) if len(part) else ())]
-        query_f, row_f, score_f = (np.concatenate(each) for each in zip(*found, strict=True))
+        pieces = [(none, none, np.zeros(0)), *(self.only(part)._at_least(scores_q[part]) if len(part) else ())]
+        query_f, row_f, score_f = (np.concatenate(each) for each in zip(*pieces, strict=True))
         order_f = np.lexsort((self.priority(row_f), -score_f, query_f))
         return part[query_f[order_f]], row_f[order_f], score_f[order_f]
 
@@ -113,13 +113,13 @@ class Search:
         finder = self._finder()
         if isinstance(finder, PackedBits):
             return finder.best(k, self.priority_n)
-        found, best = finder.candidates(k), Best.empty(len(self.queries_qd), k)
-        for start, stop in _whole_queries(found.query_f, PAIRS):
-            query_f, row_f = found.query_f[start:stop], found.row_f[start:stop]
-            score_f = self.scorer.from_products(found.product_f[start:stop], self.rows.d)
+        candidates, best = finder.candidates(k), Best.empty(len(self.queries_qd), k)
+        for start, stop in _whole_queries(candidates.query_f, PAIRS):
+            query_f, row_f = candidates.query_f[start:stop], candidates.row_f[start:stop]
+            score_f = self.scorer.from_products(candidates.product_f[start:stop], self.rows.d)
             score_f = self.pairs(query_f, row_f) if score_f is None else score_f
             best = best.with_rows(query_f, row_f, score_f, self.priority(row_f))
-        return self._stream(best, found.crowded, found.floor_q) if len(found.crowded) else best
+        return self._stream(best, candidates.crowded, candidates.floor_q) if len(candidates.crowded) else best
 
     def _stream(self, best: Best, crowded: Ints, floor_q: Floats) -> Best:
         """Add the rows of queries with more candidates near the boundary than a list holds."""

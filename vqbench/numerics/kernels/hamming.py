@@ -105,10 +105,10 @@ def finish(k, keys_qc, rows_qc, count_q, worst_q, ties_q):
 def within(queries_qw, words_bw, bound_q, tile, query, query_m, column_m):
     """Codes at most ``bound_q`` away, from a tile and query on, as long as there is room.
 
-    Returns (tile, query, how many were found): where to go on; a tile past the end when all is done.
+    Returns (tile, query, how many were written): where to go on; a tile past the end when all is done.
     """
     q, w = queries_qw.shape
-    b, found = len(words_bw), 0
+    b, written = len(words_bw), 0
     tile_wt = np.zeros((w, TILE), np.uint64)
     distance_t = np.zeros(TILE, np.uint64)
     while tile * TILE < b:
@@ -116,17 +116,17 @@ def within(queries_qw, words_bw, bound_q, tile, query, query_m, column_m):
         stop = min(start + TILE, b)
         transpose(words_bw, start, stop, tile_wt)
         while query < q:
-            if found + TILE > len(query_m):
-                return tile, query, found
+            if written + TILE > len(query_m):
+                return tile, query, written
             if _distances(queries_qw, query, tile_wt, bound_q[query], distance_t):
                 for t in range(stop - start):
                     if distance_t[t] <= bound_q[query]:
-                        query_m[found] = query
-                        column_m[found] = start + t
-                        found += 1
+                        query_m[written] = query
+                        column_m[written] = start + t
+                        written += 1
             query += 1
         tile, query = tile + 1, 0
-    return tile, query, found
+    return tile, query, written
 
 
 def warm() -> None:

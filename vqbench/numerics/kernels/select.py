@@ -77,13 +77,13 @@ def collect(products_qb, scale_b, first, k, slack, limit, floor_q, scores_qc, ro
 def above(products_qb, scale_b, floor_q, from_query, query_m, column_m):
     """Where products reach their query's floor, query by query from ``from_query`` on, as long as there is room.
 
-    Returns (next query, how many were found); a query is only begun where all its products would fit.
+    Returns (next query, how many were written); a query is only begun where all its products would fit.
     """
     q, b = products_qb.shape
-    found = 0
+    written = 0
     for i in range(from_query, q):
-        if found + b > len(query_m):
-            return i, found
+        if written + b > len(query_m):
+            return i, written
         floor = floor_q[i]
         for chunk in range(-(-b // _CHUNK)):
             start, stop = chunk * _CHUNK, min(chunk * _CHUNK + _CHUNK, b)
@@ -91,10 +91,10 @@ def above(products_qb, scale_b, floor_q, from_query, query_m, column_m):
                 continue
             for j in range(start, stop):
                 if products_qb[i, j] * scale_b[j] >= floor:
-                    query_m[found] = i
-                    column_m[found] = j
-                    found += 1
-    return q, found
+                    query_m[written] = i
+                    column_m[written] = j
+                    written += 1
+    return q, written
 
 
 def warm() -> None:

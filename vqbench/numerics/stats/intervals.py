@@ -158,12 +158,14 @@ def usual_intervals(
     groups = [groups_of(each, len(values_q)) for values_q, each in samples]
     units = [each.pseudo_values(values_q) for (values_q, _), each in zip(samples, groups, strict=True)]
     equal = [i for i, each in enumerate(groups) if each.equal]
-    found = [[] if i in equal else [_student(each, level) for level in confidences] for i, each in enumerate(units)]
+    ends = [
+        [] if g.equal else [_student(u, level) for level in confidences] for g, u in zip(groups, units, strict=True)
+    ]
     for positions, units_nm in stacked([units[i] for i in equal]):
         low_cm, high_cm = studentised(units_nm, confidences)
         for column, i in enumerate(positions.tolist()):
-            found[equal[i]] = list(zip(low_cm[:, column].tolist(), high_cm[:, column].tolist(), strict=True))
-    return found
+            ends[equal[i]] = list(zip(low_cm[:, column].tolist(), high_cm[:, column].tolist(), strict=True))
+    return ends
 
 
 def _student(values_q: Floats, confidence: float) -> tuple[float, float]:
