@@ -28,7 +28,8 @@ from experiments.peers.table import LINEAR, MARKDOWN, RUNS, TABLE, Row, frame, m
 from experiments.peers.training import fit
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
-from vqbench.numerics.kernels.choice import chosen, threads
+from vqbench.numerics.kernels.choice import chosen_kernels
+from vqbench.numerics.thread_pool import threads
 from vqbench.results.folder import write_tables
 from vqbench.storage.atomic import check_writable, faults
 from vqbench.storage.locks import TEMPORARY, claimed
@@ -137,7 +138,7 @@ def _meta(timed: Timed, count: int) -> dict[str, Any]:
     return {
         "timed": vars(timed),
         "threads": count,
-        "kernels": chosen(),
+        "kernels": chosen_kernels(),
         "versions": {"python": platform.python_version(), **versions},
         "machine": {"cpu": provenance.cpu(), "system": platform.system(), "processors": os.cpu_count()},
         "pools": [{key: pool.get(key) for key in keys} for pool in threadpool_info()],

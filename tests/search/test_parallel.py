@@ -74,8 +74,8 @@ def _run(path: Path, out: str, *more: str) -> bytes:
 def test_the_tables_are_those_of_threads_byte_for_byte(name: str, corpus: Path) -> None:
     """Floats and codes from disk, own rows left out, ties at the boundary; shards of unequal size."""
     _needs(name)
-    told = f"parallel={name}", "parallel.workers=2", "parallel.shards=7"
-    assert _run(corpus, "there", *told) == _run(corpus, "here")
+    overrides = f"parallel={name}", "parallel.workers=2", "parallel.shards=7"
+    assert _run(corpus, "there", *overrides) == _run(corpus, "here")
 
 
 @pytest.mark.slow
@@ -127,9 +127,9 @@ def test_a_quantizer_of_the_users_own_travels_with_its_code(name: str, corpus: P
         "        return Ledger((Item('code', 'vector', self.d),))\n"
     )
     Path("own/quantizer/nibble.yaml").write_text("nibble: {quantizer: {_target_: nibble.Nibble}, similarity: decoded}")
-    told = "plugins=[own]", "quantizer=[float32,nibble]"
-    there = _run(corpus, "there", *told, f"parallel={name}", "parallel.workers=2")
-    assert there == _run(corpus, "here", *told)
+    overrides = "plugins=[own]", "quantizer=[float32,nibble]"
+    there = _run(corpus, "there", *overrides, f"parallel={name}", "parallel.workers=2")
+    assert there == _run(corpus, "here", *overrides)
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,12 @@ class Deadly(Cosine):
         return True
 
 
-def _on(pool: Pool, path: Path, measure: Cosine) -> tuple[Sharded, Hits]:
+def _on(pool: Pool, path: Path, scorer: Cosine) -> tuple[Sharded, Hits]:
     """A search on the pool, and what the whole search gives."""
     pool.pickling().register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
     rows = Vectors(np.lib.format.open_memmap(path, mode="r"), normalize=True)
-    own = np.arange(30)
-    there = Sharded(rows, measure, own, spread=pool)
-    return there, Search(rows, Cosine(), own).top(rows.block(0, 30), 12)
+    whole = Search(rows.block(0, 30), rows, Cosine(), np.arange(30))
+    return Sharded(**{**vars(whole), "scorer": scorer}, spread=pool), whole.top(12)
 
 
 @pytest.fixture(params=MANY)
@@ -172,7 +171,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
 @pytest.mark.slow
 def test_a_killed_worker_costs_a_retry_not_the_result(pool: Pool, corpus: Path) -> None:
     search, wanted = _on(pool, corpus, Deadly(flag="killed", driver=os.getpid()))
-    hits = search.top(search.rows.block(0, 30), 12)
+    hits = search.top(12)
     assert Path("killed").exists()
     for name in ("ids_qk", "scores_qk", "dropped_ties_q"):
         np.testing.assert_array_equal(getattr(hits, name), getattr(wanted, name))
@@ -182,7 +181,7 @@ def test_a_killed_worker_costs_a_retry_not_the_result(pool: Pool, corpus: Path) 
 def test_workers_that_always_die_are_given_up(pool: Pool, corpus: Path) -> None:
     search, _ = _on(pool, corpus, Deadly(flag=os.devnull, driver=os.getpid()))
     with pytest.raises(VqbenchError, match=rf"parallel={pool.name}: workers died 3 times .*parallel.shards.*block_mb"):
-        search.top(search.rows.block(0, 30), 12)
+        search.top(12)
 
 
 @pytest.mark.slow
@@ -192,7 +191,7 @@ def test_a_worker_that_cannot_see_the_file_says_so(pool: Pool, corpus: Path) -> 
     unseen = replace(search, rows=_Far(place))
     corpus.rename("elsewhere.npy")
     with pytest.raises(VqbenchError, match=r"mine.npy: a worker on \S+ cannot read it .*disk that all workers share"):
-        unseen.top(search.rows.block(0, 30), 12)
+        unseen.top(12)
 
 
 @dataclass(frozen=True)
@@ -238,10 +237,10 @@ def test_no_scheduler_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", MANY)
-@pytest.mark.parametrize("gone", [0, 1])
-def test_a_missing_extra_is_named(name: str, gone: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_missing_extra_is_named(name: str, missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module, extra = EXTRAS[name]
-    module = ("joblib", module)[gone]
+    module = ("joblib", module)[missing]
     monkeypatch.setitem(sys.modules, module, None)
     # Where more than this one is missing, any of them may be named.
     with pytest.raises(VqbenchError, match=rf"parallel={name}: \w+ is not installed: .*'vqbench\[{extra}\]'"):
@@ -256,7 +255,7 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("overrides", "wanted"),
     [
         (["parallel=dusk"], "parallel=dusk: no such parallel; did you mean dask?"),
         (["parallel=loky", "parallel.workers=0"], "parallel.workers = 0: parallel=loky needs at least 1"),
@@ -272,11 +271,11 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
         (["-m", "hydra/launcher=submitit_slurm"], "pip install 'vqbench[slurm]'"),
     ],
 )
-def test_one_line_for_a_mistake(told: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(told) == 2
-    said = capsys.readouterr().err
-    assert wanted in said
-    assert said.count("\n") == 1
+def test_one_line_for_a_mistake(overrides: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(overrides) == 2
+    message = capsys.readouterr().err
+    assert wanted in message
+    assert message.count("\n") == 1
     assert not Path("results").exists()
 
 
@@ -296,9 +295,9 @@ def test_hydras_joblib_launcher_gives_the_same_bytes(corpus: Path, capfd: pytest
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
     launcher = "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
     assert _run(corpus, "there", "-m", "seed=1,2", *launcher) == _run(corpus, "here", "-m", "seed=1,2")
-    told = ["-m", "dataset=file", f"dataset.path={corpus}", *SMALL, "k=[1],[9999]", *launcher, "out=bad"]
+    overrides = ["-m", "dataset=file", f"dataset.path={corpus}", *SMALL, "k=[1],[9999]", *launcher, "out=bad"]
     capfd.readouterr()
-    assert main(told) == 2
+    assert main(overrides) == 2
     assert capfd.readouterr().err.count("vqbench: k = 9999: a query of mine can find only 899 rows") == 1
     assert set(pd.read_csv("bad/metrics.csv")["k"].dropna()) == {1}
     assert not Path("results/.sweeps").exists()

@@ -72,11 +72,11 @@ def _ranks_otherwise(corpus: Vectors, given: StatedNeighbours) -> tuple[str, flo
 
 
 def _compared(given: StatedNeighbours, bench: Bench, tolerance: float) -> dict[str, Any]:
-    data, best_qk = bench.data, bench.truth.hits.scores_qk
+    best_qk = bench.truth.hits.scores_qk
     k = min(given.neighbours_qk.shape[1], best_qk.shape[1])
     rows_qk = np.asarray(given.neighbours_qk[:], dtype=np.int64)[:, :k]
     query_f = np.repeat(np.arange(len(rows_qk)), k)
-    true_qk = bench.search.pairs(data.queries_qd, query_f, rows_qk.ravel()).reshape(rows_qk.shape)
+    true_qk = bench.search.pairs(query_f, rows_qk.ravel()).reshape(rows_qk.shape)
     right_qk = (true_qk >= best_qk[:, k - 1 : k] - tolerance) & _first_of_each(rows_qk)
     wrong_q = np.flatnonzero(~right_qk.all(axis=1))
     numbers_q = given.at_q if given.at_q is not None else np.arange(len(rows_qk))

@@ -17,7 +17,8 @@ from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.folders import GROUPS
 from vqbench.experiment.config.targets import build, check_targets, checked, whole_numbers
 from vqbench.experiment.config.variants import build_variant, named_variant
-from vqbench.numerics.kernels.choice import Kernels, checked_count
+from vqbench.numerics.kernels.choice import Kernels
+from vqbench.numerics.thread_pool import check_count
 from vqbench.quantizers.variant import Variant
 from vqbench.search.parallel.base import Parallel
 from vqbench.text import checked_name, did_you_mean, expanded, shortened, slug
@@ -50,7 +51,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
-        checked_count("threads", self.threads)
+        check_count("threads", self.threads)
         if not 0 < self.margin < math.inf:
             raise VqbenchError(f"margin = {self.margin}: must be above 0; smaller differences count as equivalent")
 

@@ -17,7 +17,7 @@ from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
 from vqbench.metrics.base import Metric
 from vqbench.numerics.draws import drawn, named
-from vqbench.numerics.kernels.choice import threads
+from vqbench.numerics.thread_pool import threads
 from vqbench.results.columns import SCHEMA
 from vqbench.version import __version__
 

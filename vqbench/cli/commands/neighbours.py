@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,8 @@ from vqbench.experiment.config.targets import build
 from vqbench.experiment.config.variants import named_variant
 from vqbench.experiment.config.yaml_bounds import load_yaml
 from vqbench.quantizers.variant import Variant
-from vqbench.search.similarity import meet
+from vqbench.search.similarity import code_search
 from vqbench.search.tie_order import top_by_id
-from vqbench.search.topk import Search
 from vqbench.text import did_you_mean, shortened, shown
 
 
@@ -98,8 +97,8 @@ def neighbours(
 def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int, float]]:
     codec = variant.fit(data.sample(variant.calibration or 100_000, 0, variant.draw), 0)
     encoded = encode_corpus(codec, data.corpus, [])
-    sides = meet(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
-    hits = top_by_id(Search(sides.rows, sides.measure, np.array([row])), sides.queries_qd, top, data.ids)
+    search = code_search(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
+    hits = top_by_id(replace(search, exclude_q=np.array([row])), top, data.ids)
     return list(zip(hits.ids_qk[0].tolist(), hits.scores_qk[0].tolist(), strict=True))
 
 

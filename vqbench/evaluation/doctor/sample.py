@@ -186,4 +186,4 @@ def _nearest(data: Data, searched_s: Ints) -> Floats:
         return np.zeros((len(asking_ad), 0))
     rows = data.corpus if len(searched_s) == data.corpus.n else data.corpus.only(searched_s)
     own_a = _places(searched_s, data.exclude_q, len(asking_ad))
-    return Search(rows, Cosine(), own_a).top(asking_ad, depth).scores_qk
+    return Search(asking_ad, rows, Cosine(), own_a).top(depth).scores_qk

@@ -11,8 +11,8 @@ import numpy as np
 
 from vqbench.numerics.arrays import Bools, Floats, row_norms
 from vqbench.quantizers.variant import Variant
-from vqbench.search.scorers import Cosine, PackedHamming
-from vqbench.search.similarity import CodeArray, meet
+from vqbench.search.scorers import Cosine, Hamming
+from vqbench.search.similarity import CodeArray, code_search
 
 K = 10
 _DECIMALS = 9  # of scores: coarser than the rounding of any sum, so that threads and blocks do not show
@@ -33,13 +33,13 @@ def _unit(x_nd: Floats) -> Floats:
 def code_scores(variant: Variant, rows_md: Floats, queries_qd: Floats) -> Floats:
     """Scores ``(q, m)`` under a variant that is fitted to the rows and encodes them."""
     codec = variant.fit(rows_md, 0)
-    sides = meet(codec, queries_qd, CodeArray(codec.encode(rows_md)), variant.similarity)
-    rows_mw, queries_qw, measure = sides.rows.block(0, sides.rows.n), sides.queries_qd, sides.measure
-    if isinstance(measure, Cosine):
+    search = code_search(codec, queries_qd, CodeArray(codec.encode(rows_md)), variant.similarity)
+    rows_mw, queries_qw, scorer = search.rows.block(0, search.rows.n), search.queries_qd, search.scorer
+    if isinstance(scorer, Cosine):
         return cosines(queries_qw, rows_mw)
-    if isinstance(measure, PackedHamming):  # bits as -1 and 1, whose products order as distances do
-        rows_mw, queries_qw = measure.prepare(rows_mw), measure.prepare(queries_qw)
-    reach = getattr(measure, "reach", 1.0) or 1.0
+    if isinstance(scorer, Hamming):  # bits as -1 and 1, whose products order as distances do
+        rows_mw, queries_qw = scorer.prepare(rows_mw), scorer.prepare(queries_qw)
+    reach = getattr(scorer, "reach", 1.0) or 1.0
     return np.round(queries_qw.astype(np.float64) @ rows_mw.T.astype(np.float64) / reach, _DECIMALS)
 
 
