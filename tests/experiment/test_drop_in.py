@@ -77,7 +77,6 @@ BACKEND = '''
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -85,26 +84,16 @@ from vqbench.evaluation.backends.base import Backend, Engine, Held
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scan(Backend):
+class Scan(Backend, engine="NumPy", package="numpy", module="numpy"):
     """A scan of float vectors by NumPy."""
 
-    engine: ClassVar[str] = "NumPy"
-    package: ClassVar[str] = "numpy"
-    module: ClassVar[str] = "numpy"
-
     def build(self, corpus, rng, folder):
-        return ScanEngine(corpus.block(0, corpus.n))
+        x_nd = corpus.block(0, corpus.n)
 
+        def search(queries_qd, k):
+            return np.argsort(-(queries_qd @ x_nd.T), axis=1, kind="stable")[:, :k]
 
-@dataclass(frozen=True)
-class ScanEngine(Engine):
-    x_nd: np.ndarray
-
-    def search(self, queries_qd, k):
-        return np.argsort(-(queries_qd @ self.x_nd.T), axis=1, kind="stable")[:, :k]
-
-    def held(self):
-        return (Held("vectors", "memory", self.x_nd.nbytes),)
+        return Engine(search, (Held("vectors", "memory", x_nd.nbytes),))
 '''
 ABOUT = "{what: Three levels, family: ours, bits: 8, source: this test}"
 SMALL = [
