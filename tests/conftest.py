@@ -34,6 +34,13 @@ settings.register_profile(
 )
 settings.load_profile("vqbench")
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how to run what the default leaves out."""
+    if config.option.markexpr == "not slow":
+        terminalreporter.write_line("The slow tests were left out: pytest -m 'slow or not slow' runs all of them.")
+
+
 MakeViews = Callable[..., list[View]]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from importlib import metadata
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,6 @@ SAID = "x: h5py is not installed: pip install 'vqbench[hdf5]'"
 @pytest.fixture(autouse=True)
 def _a_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/home/me/mine here/bin/python")
-    monkeypatch.setattr(metadata, "version", lambda name: "1.0")
     monkeypatch.setattr(extras, "find_spec", lambda name: object())
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/python")
 
@@ -27,12 +24,6 @@ def test_pip_is_that_of_the_python_that_runs_this() -> None:
     wanted = "'/home/me/mine here/bin/python' -m pip install 'vqbench[hdf5]'"
     assert runnable(SAID) == f"x: h5py is not installed: {wanted}"
     assert runnable("no extra is named") == "no extra is named"
-
-
-def test_a_python_below_the_current_folder_is_named_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
-    assert runnable(SAID).endswith("installed: .venv/bin/python -m pip install 'vqbench[hdf5]'")
 
 
 def test_an_environment_that_is_active_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,16 +35,3 @@ def test_without_pip_the_words_stay_as_they_are(monkeypatch: pytest.MonkeyPatch)
     """Whoever made such an environment knows what installs into it."""
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     assert runnable(SAID) == SAID
-
-
-def test_a_checkout_that_is_not_installed_is_named_by_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip would look for the name elsewhere."""
-
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
-    monkeypatch.setattr(shutil, "which", lambda name: sys.executable)
-    folder = Path(extras.__file__).parents[1]
-    monkeypatch.chdir(folder.parent)
-    assert runnable(SAID).endswith(f"installed: pip install -e '{folder.name}[hdf5]'")

@@ -21,10 +21,9 @@ from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.experiment.config.folders import config_names
 
-EXPERIMENTS = names(conf_folder(), "experiment")
+EXPERIMENTS = config_names("experiment")
 PAGES = sorted(
     path for folder in ("conf", "experiments", "results", "tests", "vqbench") for path in (ROOT / folder).rglob("*.md")
 )

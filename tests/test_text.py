@@ -126,10 +126,10 @@ def test_the_size_of_a_config_counts_what_aliases_stand_for(
 def test_a_config_that_would_grow_is_refused_before_it_does(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(bomb(30, 9))
-    with pytest.raises(VqbenchError, match=f"line .*stands for more than {MOST_EXPANDED:,} characters"):
+    with pytest.raises(VqbenchError, match=f"line .*has more than {MOST_EXPANDED:,} characters"):
         yaml_text(path)
     path.write_text("x: &x [1, *x]")
-    with pytest.raises(VqbenchError, match=r"\*x stands for nothing that is finished"):
+    with pytest.raises(VqbenchError, match=r"\*x has no complete anchor before it"):
         yaml_text(path)
 
 
@@ -191,7 +191,7 @@ def test_names_in_the_results_of_others_are_shown_as_text(results: Path, capsys:
     for name in ("per_query", "samples"):
         (results / f"{name}.parquet").unlink()
     capsys.readouterr()
-    for command in (["recommend", "out", "--recall", "0.1"], ["compare", "out", "out"], ["report", "out"]):
+    for command in (["recommend", "out", "--keep", "0.1"], ["compare", "out", "out"], ["report", "out"]):
         main(command)
         printed = capsys.readouterr()
         assert not set(printed.out + printed.err) & set("\x1b\x07"), command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from vqbench.quantizers.base import Codec, Similarity
 from vqbench.quantizers.variant import Variant
 from vqbench.search.parallel.base import Parallel
 from vqbench.search.scorers import Cosine
-from vqbench.search.similarity import CodeArray, hamming_sides, meet
+from vqbench.search.similarity import CodeArray, code_search, hamming_search
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.vectors import Vectors
 from vqbench.text import shortened
@@ -153,7 +154,7 @@ def exact_topk(queries_qd: Floats, corpus_nd: Floats | Rows, k: int, *, exclude_
     queries_qd = as_float32(np.asarray(queries_qd))
     rows = Vectors(corpus_nd, normalize=False) if isinstance(corpus_nd, np.ndarray) else corpus_nd
     own_q = _checked(queries_qd, rows.n, rows.d, k, exclude_q)
-    return Search(rows, Cosine(), own_q).top(queries_qd, k)
+    return Search(queries_qd, rows, Cosine(), own_q).top(k)
 
 
 def code_topk(
@@ -171,7 +172,7 @@ def code_topk(
         codec: what ``quantizer.fit`` or ``variant.fit`` returned.
         queries_qd: ``(q, d)``.
         codes_nb: ``(n, code_bytes)`` uint8, what ``codec.encode`` returned.
-        similarity: how a query is compared with codes; see ``vqbench.search.similarity.meet``.
+        similarity: how a query is compared with codes; see ``vqbench.search.similarity.code_search``.
         exclude_q: for each query a row that it may not find, or -1.
 
     Raises:
@@ -190,8 +191,8 @@ def code_topk(
     width = codec.ledger().total("vector")
     if codes_nb.ndim != 2 or codes_nb.shape[1] != width or codes_nb.dtype != np.uint8:
         raise VqbenchError(f"codes are {codes_nb.dtype} {codes_nb.shape}: this codec needs uint8 (n, {width:.0f})")
-    sides = meet(codec, queries_qd, CodeArray(codes_nb), similarity)
-    return Search(sides.rows, sides.measure, own_q).top(sides.queries_qd, k)
+    search = code_search(codec, queries_qd, CodeArray(codes_nb), similarity)
+    return replace(search, exclude_q=own_q).top(k)
 
 
 def hamming_topk(
@@ -225,8 +226,7 @@ def hamming_topk(
             "both must have the same number of bytes, and d fit into it"
         )
     own_q = _checked(query_codes_qb, len(codes_nb), query_codes_qb.shape[1], k, exclude_q)
-    sides = hamming_sides(query_codes_qb, CodeArray(codes_nb), bits)
-    return Search(sides.rows, sides.measure, own_q).top(sides.queries_qd, k)
+    return replace(hamming_search(query_codes_qb, CodeArray(codes_nb), bits), exclude_q=own_q).top(k)
 
 
 def _checked(queries: Floats | Codes, n: int, width: int, k: int, exclude_q: Ints | None) -> Ints | None:

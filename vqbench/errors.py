@@ -2,11 +2,11 @@
 
 
 class VqbenchError(Exception):
-    """A mistake that the user can mend. The message names place, value, rule and remedy.
+    """A mistake that the user can fix. The message says what is wrong, where, and what to do.
 
-    The command line prints it as one line and exits with status 2; what was there before is kept.
+    The command line prints it as one line and exits with status 2. Earlier results are kept.
     """
 
 
 class NotApplicableError(VqbenchError):
-    """A variant that makes no sense on this dataset: its cell is ``skipped``, with this reason."""
+    """A variant cannot run on this dataset: its cell is ``skipped``, with this message as the reason."""

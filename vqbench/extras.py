@@ -6,37 +6,20 @@ import re
 import shlex
 import shutil
 import sys
-from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 
-_ADVICE = re.compile(r"pip install 'vqbench\[(\w+)\]'")
+_ADVICE = re.compile(r"pip install ('vqbench\[\w+\]')")
 
 
 def runnable(text: str) -> str:
-    """``text`` with its ``pip install 'vqbench[EXTRA]'`` as a command that works here, whichever pip comes first.
+    """Return a message with its ``pip install 'vqbench[EXTRA]'`` as a command that works here.
 
-    pip belongs to the Python that runs this; and a checkout that was never installed is named by its folder. Tables
-    keep the plain words, since they are read elsewhere.
+    pip must belong to the Python that runs this, which may not be the first one on the PATH. Tables keep the plain
+    words, since they are read elsewhere.
+
+    >>> runnable("no extra is named")
+    'no extra is named'
     """
-    return _ADVICE.sub(lambda found: _command(found.group(1)), text)
-
-
-def _command(extra: str) -> str:
-    what = f"'vqbench[{extra}]'"
-    try:
-        metadata.version("vqbench")
-    except metadata.PackageNotFoundError:
-        what = f"-e {shlex.quote(f'{_short(Path(__file__).parents[1])}[{extra}]')}"
-    first = shutil.which("python")
-    if find_spec("pip") is None or (first is not None and Path(first) == Path(sys.executable)):
-        return f"pip install {what}"
-    return f"{shlex.quote(_short(Path(sys.executable)))} -m pip install {what}"
-
-
-def _short(path: Path) -> str:
-    """As seen from the current folder, if it lies in it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return str(path)
+    if find_spec("pip") is None or shutil.which("python") == sys.executable:
+        return text
+    return _ADVICE.sub(lambda match: f"{shlex.quote(sys.executable)} -m pip install {match[1]}", text)

@@ -1,9 +1,10 @@
-"""Names that come from configs and data: as names of files, and on a screen."""
+"""Text from configs and data as names of files and on a screen, and numbers as they are printed."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import math
 import re
 import unicodedata
@@ -26,7 +27,7 @@ _DEVICES = {
     "nul",
     "conin",
     "conout",
-    *(f"{port}{at}" for port in ("com", "lpt") for at in range(10)),
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
 }
 #: Begin a formula in a spreadsheet that opens metrics.csv.
 _FORMULA = "=+-@"
@@ -41,7 +42,7 @@ _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0
 
 
 def slug(name: str) -> str:
-    """A name that is safe as a file name: letters, digits, ``.``, ``_`` and ``-``, no path, no device of Windows.
+    """Return a safe file name: letters, digits, ``.``, ``_`` and ``-``, no path, no device of Windows.
 
     Letters and digits of any script are kept, composed (NFC) as most file systems write them. A name that is too long
     or has other than ASCII letters also gets 8 digits of its hash, so that two of them stay apart, whatever a file
@@ -65,21 +66,22 @@ def _plain(char: str) -> bool:
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """A slug for each name, no two alike, not even where capitals do not count: the later one gets a number."""
-    taken, found = set[str](), []
+    """Return a slug for each name, no two alike, even where capitals do not count: a later one gets a number.
+
+    >>> distinct(["int8", "INT8", "a/b"])
+    ['int8', 'INT8-2', 'a-b']
+    """
+    taken, slugs = set[str](), []
     for name in names:
-        first, number = slug(name), 1
-        chosen = first
-        while chosen.casefold() in taken:
-            number += 1
-            chosen = f"{first}-{number}"
-        taken.add(chosen.casefold())
-        found.append(chosen)
-    return found
+        first = slug(name)
+        numbered = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
+        slugs.append(next(each for each in numbered if each.casefold() not in taken))
+        taken.add(slugs[-1].casefold())
+    return slugs
 
 
 def checked_name(name: object, place: str) -> str:
-    """The name, if tables, figures and screens can show it; ``place`` stands before the message.
+    """Return the name, if tables, figures and screens can show it; ``place`` stands before the message.
 
     Raises VqbenchError where it is not text, empty, too long, begins as a formula of a spreadsheet does, or has
     characters that are not seen, as a terminal's controls are.
@@ -98,7 +100,7 @@ def checked_name(name: object, place: str) -> str:
 
 
 def shown(text: str) -> str:
-    """The text with whatever could move a cursor, ring a bell or turn the writing round as escapes, in one line."""
+    """Return the text in one line, with escapes for what could move a cursor, ring a bell or reverse the writing."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -107,9 +109,15 @@ def shown(text: str) -> str:
 
 
 def shortened(value: object, most: int = _MOST_SHOWN) -> str:
-    """A value as a message shows it: in one line, and not at length."""
+    """Return a value as a message shows it: in one line, and cut off where it is long."""
     text = str(value)
     return shown(text if len(text) <= most else f"{text[:most]}...")
+
+
+def fit_message(message: object, most: int = 2000) -> str:
+    """Return a message in one line, without its middle where somebody's file or setting made it endless."""
+    text = shown(str(message))
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def share(value: float) -> str:
@@ -146,7 +154,7 @@ def signed(value: float) -> str:
 
 
 def expanded(path: str) -> Path:
-    """The path with ``~`` and ``~name`` as home folders, which no shell expands behind a ``=``."""
+    """Return the path with ``~`` and ``~name`` as home folders, which no shell expands behind a ``=``."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # there is no such user: a message that names the path follows
@@ -166,7 +174,11 @@ def check_no_links(folder: Path) -> None:
 
 
 def did_you_mean(name: str, valid: Iterable[str], otherwise: str = "see vqbench list") -> str:
-    """ "did you mean a, b?" or the valid names themselves where there are few; ``otherwise`` where there are many."""
+    """Return "did you mean a, b?", or the valid names where there are few; ``otherwise`` where there are many.
+
+    >>> did_you_mean("int9", ["int8", "binary"])
+    'did you mean int8?'
+    """
     valid = sorted(valid)
     close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
     if close:

@@ -14,7 +14,7 @@ from experiments.peers.problem import Problem, mixture, sign_bits
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import spread
 from vqbench.api import code_topk, exact_topk, hamming_topk
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 
 COLUMNS = ["against", "what", "n", "d", "queries", "k", "variants", "rounds", "median_s", "min_s", "max_s"]
 _CODED = ("int8_minmax", "rabitq1_query4", "pq1")

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.peers.contest import Ask, Contestant, Goal
 from experiments.peers.problem import Problem
 from vqbench.api import code_topk
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks
 from vqbench.quantizers.base import Codec
 

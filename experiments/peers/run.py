@@ -28,13 +28,14 @@ from experiments.peers.table import LINEAR, MARKDOWN, RUNS, TABLE, Row, frame, m
 from experiments.peers.training import fit
 from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.experiment import provenance
-from vqbench.numerics.kernels.choice import chosen, threads
+from vqbench.numerics.kernels.choice import chosen_kernels
+from vqbench.numerics.thread_pool import threads
 from vqbench.results.folder import write_tables
 from vqbench.storage.atomic import check_writable, faults
-from vqbench.storage.locks import PASSING, claimed, remove_dead
+from vqbench.storage.locks import TEMPORARY, claimed
 from vqbench.text import check_no_links
 
-_CLAIM = f"{PASSING}peers.claim"
+_CLAIM = f"{TEMPORARY}peers.claim"
 _PACKAGES = ("numpy", "numba", "llvmlite", "threadpoolctl", "faiss-cpu", "usearch")
 
 
@@ -67,8 +68,6 @@ def measure(timed: Timed, out: Path, progress: Progress) -> pd.DataFrame:
             raise VqbenchError(f"{out}: another comparison is at work there: wait until it ends")
         if read_meta(out) is None and (out / "meta.json").exists():
             raise VqbenchError(f"{out}: holds other results, which this run would replace: name another folder by out=")
-        for folder in (out, out / "figures"):
-            remove_dead(folder)
         return _measure(timed, out, progress)
 
 
@@ -139,7 +138,7 @@ def _meta(timed: Timed, count: int) -> dict[str, Any]:
     return {
         "timed": vars(timed),
         "threads": count,
-        "kernels": chosen(),
+        "kernels": chosen_kernels(),
         "versions": {"python": platform.python_version(), **versions},
         "machine": {"cpu": provenance.cpu(), "system": platform.system(), "processors": os.cpu_count()},
         "pools": [{key: pool.get(key) for key in keys} for pool in threadpool_info()],

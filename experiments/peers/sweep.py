@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import yaml
@@ -14,12 +15,13 @@ from experiments.peers.problem import Problem
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.evaluation.settings import Settings
-from vqbench.experiment.config.targets import build, conf_folder
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.targets import build
+from vqbench.experiment.config.variants import named_variant
 from vqbench.metrics.base import Metric
 from vqbench.quantizers.variant import Variant
 from vqbench.search.scorers import Cosine
-from vqbench.search.similarity import CodeArray, meet
+from vqbench.search.similarity import CodeArray, code_search
 from vqbench.search.topk import Search
 from vqbench.storage.vectors import Vectors
 
@@ -88,9 +90,11 @@ def _kernels(vectors: Problem, variants: Mapping[str, Variant], settings: Settin
     """Truth, then fit, encode and search of every variant."""
     rows = Vectors(vectors.corpus_nd, normalize=False)
     priority_n = np.arange(vectors.n)
-    Search(rows, Cosine(), None, priority_n).top(vectors.queries_qd, max(settings.k))
+    Search(vectors.queries_qd, rows, Cosine(), None, priority_n).top(max(settings.k))
     deepest = settings.fetched(max(settings.k), max(settings.oversample), vectors.n)
     for variant in variants.values():
         codec = variant.fit(vectors.corpus_nd[: settings.calibration], seed)
-        sides = meet(codec, vectors.queries_qd, CodeArray(encoded(codec, vectors.corpus_nd)), variant.similarity)
-        Search(sides.rows, sides.measure, None, priority_n).top(sides.queries_qd, deepest)
+        search = code_search(
+            codec, vectors.queries_qd, CodeArray(encoded(codec, vectors.corpus_nd)), variant.similarity
+        )
+        replace(search, priority_n=priority_n).top(deepest)

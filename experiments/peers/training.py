@@ -13,7 +13,7 @@ from experiments.peers.problem import mixture
 from experiments.peers.settings import PARTS, Timed
 from experiments.peers.table import Row
 from vqbench.errors import NotApplicableError
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 from vqbench.numerics.arrays import Floats
 
 _OURS, _FAISS = "vqbench pq1 fit", "faiss ProductQuantizer.train"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from folders import copied
+from folders import copied, row, write_folder
 from scipy import stats as scipy_stats
 
 from vqbench.analysis.compare import compare
@@ -175,13 +175,13 @@ def test_what_only_the_first_folder_has_is_lost(folders: Path, capsys: pytest.Ca
     assert main(["compare", "b", "a"]) == 0, "more than before is no loss"
 
 
-def test_a_changed_setting_is_compared_with_what_it_was(ran: Path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(ran)
-    changed = [x for x in RUN if not x.startswith("quantizer=")]
-    assert main([*changed, "quantizer=[scalar8]", "quantizer.scalar8.quantizer.bits=8", "out=eight"]) == 0
-    assert main([*changed, "quantizer=[scalar8]", "quantizer.scalar8.quantizer.bits=2", "out=two"]) == 0
-    capsys.readouterr()
-    assert main(["compare", "eight", "two"]) == 1
+def test_a_changed_setting_is_compared_with_what_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for bits, value in ((8, 0.99), (2, 0.5)):
+        name = f"scalar8(bits={bits})"
+        variants = {name: {"config": "scalar8", "overrides": [f"bits={bits}"], "node": {}}}
+        rows = [row("float32", 0, 1.0, 0.003), row(name, 0, value, 0.01)]
+        write_folder(tmp_path / str(bits), rows, {"float32": (128, 0), name: (4 * bits, 0)}, variants=variants)
+    assert main(["compare", str(tmp_path / "8"), str(tmp_path / "2")]) == 1
     assert "scalar8(bits=2) is compared with scalar8(bits=8)" in capsys.readouterr().out
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from folders import row, write_folder
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy import integrate
 from scipy.stats import norm
 
 from vqbench.analysis.scaling.fit import DRIFT, Curve, fit_curve
 from vqbench.analysis.scaling.law import noise_of, overlap_of
+from vqbench.cli.screens.scale import show
+from vqbench.results.folder import read_results
 
 
 @pytest.mark.parametrize(("r", "c"), [*itertools.product([0.05, 0.4, 1.0, 2.5, 5.0], [1, 2, 4, 20])])
@@ -159,3 +167,30 @@ def test_intervals_hold_the_held_out_size() -> None:
             high = found.value[0] + np.hypot(found.high[0] - found.value[0], slack)
             inside += low <= answer.mean() <= high
     assert inside >= 20
+
+
+@pytest.mark.parametrize("by_query", [True, False])
+def test_a_folder_of_nested_sizes_gets_a_table(by_query: bool, tmp_path: Path) -> None:
+    """Overlaps of a known law in tables written by hand, with values per query and without."""
+    rng, rows, per_query = np.random.default_rng(4), [], []
+    for n, k in itertools.product((500, 1000, 3000), (10, 100)):
+        mean = float(overlap_of(np.array([0.9 + 0.2 * np.log10(n / k)]), 0)[0])
+        values_q = rng.binomial(k, mean, 200) / k
+        value, half = float(values_q.mean()), float(1.96 * values_q.std() / np.sqrt(200))
+        rows.append(row("v", 0, value, half, dataset=f"c_{n}", k=k, n_queries=200))
+        per_query.append(pd.DataFrame({"dataset": f"c_{n}", "variant": "v", "seed": 0, "metric": "overlap", "k": k,
+                                       "oversample": 0, "query": range(200), "value": values_q}))  # fmt: skip
+    folder = write_folder(tmp_path, rows, {"v": (4, 0)})
+    if by_query:
+        pd.concat(per_query).assign(low=0.0, high=1.0).to_parquet(folder / "per_query.parquet")
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    for name, about in meta["datasets"].items():
+        n = int(name.removeprefix("c_"))
+        about |= {"n": n, "sha256": f"s{n}", "sha256_whole": "s3000", "rows_seed": 0}
+    (folder / "meta.json").write_text(json.dumps(meta), "utf-8")
+    screen = Console(width=100, file=io.StringIO(), highlight=False)
+    show(read_results(folder), 10_000, None, screen)
+    text = screen.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert "c: overlap@10 at 10,000 rows, from 3 nested sizes, 1,000 queries" in text
+    assert "yes: x3.3" in text
+    assert ("no values per query" in text) != by_query

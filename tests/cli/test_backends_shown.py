@@ -9,6 +9,7 @@ from folders import row, write_engines, write_folder
 
 from vqbench.cli.screens.engines import print_engines
 from vqbench.extras import runnable
+from vqbench.results.folder import read_results
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_screen_shows_what_ran_and_what_is_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_engines(folder)
+    print_engines(read_results(folder))
     shown = capsys.readouterr().out
     assert "b_pq_again" in shown
     assert "\N{MINUS SIGN}0.010" in shown

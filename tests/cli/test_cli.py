@@ -13,8 +13,18 @@ import pytest
 from vqbench.cli.main import main
 from vqbench.results.columns import METRICS
 
-SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20", "k=[1,5]", "oversample=[0,2]",
-         "figures=false", "report=false", "cache=off", "doctor=false"]  # fmt: skip
+SMALL = [
+    "dataset=synthetic",
+    "dataset.n=300",
+    "dataset.d=16",
+    "dataset.queries=20",
+    "k=[1,5]",
+    "oversample=[0,2]",
+    "figures=false",
+    "report=false",
+    "cache=off",
+    "doctor=false",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +95,10 @@ def test_a_setting_on_the_command_line_names_the_variant() -> None:
     assert main([*SMALL, "out=x", "quantizer=[binary_mean]", "quantizer.binary_mean.quantizer.threshold=median"]) == 0
     assert main([*SMALL, "out=y", "quantizer=[binary_median]"]) == 0
     assert set(metrics("x")["variant"]) == {"binary_mean(threshold=median)"}
+    origin = json.loads(Path("x/meta.json").read_text())["variants"]["binary_mean(threshold=median)"]
+    assert origin["config"] == "binary_mean"
+    assert origin["overrides"] == ["threshold=median"]
+    assert origin["node"]["quantizer"]["threshold"] == "median"
     assert metrics("x")["value"].tolist() == metrics("y")["value"].tolist()
 
 
@@ -151,13 +165,15 @@ def test_a_variant_that_fails_does_not_take_the_others_along(
     assert "out of luck" in capsys.readouterr().out
 
 
-def test_only_what_this_run_wrote_is_said_and_it_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_what_this_run_wrote_is_said_and_the_answer_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
     """Figures and report of an earlier run lie there still."""
     few = [*SMALL, "out=x", "quantizer=[float32]"]
     assert main([*few, "figures=[vector_bars]", "report=true"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Written to x: report.html, figures, tables."
+    *_, written, answer = capsys.readouterr().out.split("\n\n")
+    assert written == "Written to x: report.html, figures, tables."
+    assert answer.startswith("To keep 95 % of float's top 5: ")
     assert main([*few, "figures=false", "report=false"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Written to x (1 cell was finished before): tables."
+    assert "\nWritten to x (1 cell was finished before): tables.\n" in capsys.readouterr().out
     assert Path("x/report.html").exists()
 
 
@@ -272,13 +288,12 @@ def test_nearest_prints_the_lists_side_by_side(capsys: pytest.CaptureFixture[str
 
 
 def test_list_shows_every_config(capsys: pytest.CaptureFixture[str]) -> None:
-    from vqbench.experiment.config.compose import names
-    from vqbench.experiment.config.targets import conf_folder
+    from vqbench.experiment.config.folders import config_names
 
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
     for group in ("quantizer", "metric", "dataset", "experiment"):
-        assert all(name in shown for name in names(conf_folder(), group))
+        assert all(name in shown for name in config_names(group))
 
 
 @pytest.mark.slow

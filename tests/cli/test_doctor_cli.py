@@ -13,7 +13,7 @@ from rich.console import Console
 from vqbench.cli.main import main
 from vqbench.cli.screens.doctor import show, what_next
 from vqbench.evaluation.doctor.base import LEVELS, Finding
-from vqbench.evaluation.doctor.checkup import CHECKS, examine
+from vqbench.evaluation.doctor.checkup import CHECKS, checkup
 
 SMALL = ["dataset=synthetic", "dataset.n=300", "dataset.d=16", "dataset.queries=20"]
 RUN = [*SMALL, "k=[5]", "oversample=[0]", "quantizer=[float32,binary_zero]", "figures=false", "cache=off"]
@@ -52,7 +52,7 @@ def test_json_holds_every_finding(capsys: pytest.CaptureFixture[str]) -> None:
     assert name == "synthetic(d=16,n=300)"
     assert {finding["check"] for finding in findings} == set(CHECKS)
     for finding in findings:
-        assert list(finding) == ["check", "title", "value", "shown", "level", "sentence", "variants"]
+        assert list(finding) == ["check", "title", "value", "shown", "sentence", "level", "variants"]
         assert finding["level"] in LEVELS
 
 
@@ -152,10 +152,10 @@ def test_nothing_to_warn_of_is_said() -> None:
     assert "vqbench" not in shown
 
 
-def test_steps_are_told_on_the_way() -> None:
-    from doctored import data_of
+def test_steps_are_named_on_the_way() -> None:
+    from doctored import data_of, variant_of
 
-    told: list[str] = []
-    examine(data_of(clusters(n=100)), told.append)
-    assert told[0] == "reading all rows"
-    assert set(CHECKS) <= set(told)
+    steps: list[str] = []
+    checkup(data_of(clusters(n=100)), variant_of, steps.append)
+    assert steps[0] == "reading all rows"
+    assert set(CHECKS) <= set(steps)

@@ -50,7 +50,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     for name in ("x.npy", "x.npz", "x.json"):
         with pytest.raises(VqbenchError, match="the file is empty"):
             _load(tmp_path / name, b"")
-    with pytest.raises(VqbenchError, match=r"ending '.txt' is not one of .npy, .npz, .json"):
+    with pytest.raises(VqbenchError, match=r"ending '.txt' is not one of .bvecs, .csv, .fbin"):
         _load(tmp_path / "x.txt", "1 2 3")
     np.save(tmp_path / "x.npy", GOOD)
     for field in ("ids", "queries", "query_ids", "qrels"):
@@ -134,13 +134,13 @@ def test_broken_binary_files(tmp_path: Path, name: str, form: str) -> None:
         ('{"a": []}', "id 'a': 0 numbers"),
         ("{}", "an empty object: needs an object of id to list of numbers"),
         ("[[1, 2], [3, 4]]", "list at the top: needs an object"),
-        ('{"a": [1, 2]', "is not valid JSON"),
-        ("[" * 100_000, "is not valid JSON .* hundreds deep"),
+        ('{"a": [1, 2]', "cannot be read as .json"),
+        ("[" * 100_000, "cannot be read as .json .* hundreds deep"),
         (f'{{"a": [1{"0" * 400}]}}', "id 'a': a number that no float can represent"),
-        (f'{{"a": [1{"0" * 5000}]}}', "is not valid JSON"),
+        (f'{{"a": [1{"0" * 5000}]}}', "cannot be read as .json"),
         ('{"a": ' + "[" * 500 + "]" * 500 + "}", "id 'a': "),
         (r'{"\ud800": [1, 2]}', r"id '\\ud800': half of a surrogate pair"),
-        (b'{"\xff": [1, 2]}', "is not valid JSON"),
+        (b'{"\xff": [1, 2]}', "cannot be read as .json"),
     ],
     ids=lambda value: str(value)[:24],
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tracemalloc
 import zlib
-from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -13,20 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.datasets.readers import lzf
+from vqbench.datasets.formats import read
+from vqbench.datasets.readers import hdf5_chunks
 from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import read
-from vqbench.datasets.readers.hdf5_chunks import check_chunks
 from vqbench.errors import VqbenchError
-from vqbench.numerics.kernels.choice import working
 
-KERNELS = ("numpy", "numba") if find_spec("numba") else ("numpy",)
 X = np.arange(32, dtype=np.float32).reshape(8, 4) % 5
 PLAIN = X.tobytes()  # one chunk of 128 bytes
 GZIP, SUM, LZF = zlib.compress(PLAIN), b"\1\2\3\4", h5py.h5z.FILTER_LZF
 NUMBERS = {"gzip": h5py.h5z.FILTER_DEFLATE, "shuffle": h5py.h5z.FILTER_SHUFFLE, "lzf": LZF,
            "fletcher32": h5py.h5z.FILTER_FLETCHER32}  # fmt: skip
-BOMB = zlib.compress(bytes(64 * 2**20))  # 64 kB
 LONG = b"\0x" + b"\xe0\xff\0" * 1000  # lzf: one byte, then 1,000 times 264 more
 
 
@@ -54,67 +48,64 @@ def _packed(path: Path, filters: str) -> bytes:
     return stored
 
 
-@pytest.mark.parametrize("bare", [False, True])
+_EXACTLY = ".*: a chunk must unpack to exactly 128 bytes"
+
+
 @pytest.mark.parametrize(
     ("filters", "stored", "mask", "words"),
     [
-        ("gzip", BOMB, 0, "stored in 65"),
-        ("gzip", zlib.compress(bytes(10**6)), 0, "gzip unpacks to more: a chunk must unpack to exactly 128 bytes"),
-        ("gzip", zlib.compress(PLAIN + b"x"), 0, "gzip unpacks to more"),
-        ("gzip", zlib.compress(PLAIN[:-1]), 0, "gzip unpacks to 127 bytes"),
-        ("gzip", GZIP + b"x", 0, "1 bytes behind the gzip data"),
-        ("gzip", GZIP[:-1], 0, "gzip data that is cut short, after 128 bytes"),
-        ("gzip", b"\x78\x9c" + b"\xff" * 60, 0, "no gzip data"),
-        ("gzip", GZIP, 1, "stored in "),
-        ("gzip", PLAIN, 0, "no gzip data"),
-        ("gzip fletcher32", GZIP, 0, "gzip data that is cut short"),
-        ("gzip fletcher32", GZIP + SUM + b"x", 0, "1 bytes behind the gzip data"),
-        ("gzip fletcher32", PLAIN, 1, "stored in 128 bytes, 132 are needed"),
-        ("fletcher32 gzip", GZIP, 0, "gzip unpacks to 128 bytes"),
-        ("fletcher32 gzip", zlib.compress(PLAIN + SUM + b"x"), 0, "gzip unpacks to more"),
-        ("lzf", LONG[: 2 + 3 * 350], 0, "lzf unpacks to more"),
-        ("lzf", b"\0x", 0, "lzf unpacks to 1 bytes"),
-        ("lzf", b"\0x\xe0\x7f", 0, "lzf data that is damaged or cut short at byte 2"),
-        ("lzf", b"\0x\x20\1" + bytes(99), 0, "lzf data that is damaged or cut short at byte 2"),
-        ("shuffle", PLAIN[:-1], 0, "stored in 127 bytes, 128 are needed"),
-        ("fletcher32", PLAIN, 0, "stored in 128 bytes, 132 are needed"),
-        ("gzip gzip", zlib.compress(GZIP), 0, "filters gzip, gzip: each may stand once"),
-        ("gzip gzip", GZIP, 2, "filters gzip, gzip: each may stand once"),
-        ("gzip lzf", GZIP, 2, "filters gzip, lzf: each may stand once, gzip or lzf once"),
-        ("gzip shuffle", GZIP, 2, "filters gzip, shuffle: .* only fletcher32 behind them"),
+        ("gzip", zlib.compress(bytes(10**6)), 0, f"unpacks to [0-9]+ bytes{_EXACTLY}"),
+        ("gzip", zlib.compress(PLAIN + b"x"), 0, "unpacks to 129 bytes"),
+        ("gzip", zlib.compress(PLAIN[:-1]), 0, "unpacks to 127 bytes"),
+        ("gzip", GZIP + b"x", 0, "is damaged .gzip data that is cut short, or goes on"),
+        ("gzip", GZIP[:-1], 0, "is damaged .gzip data that is cut short"),
+        ("gzip", b"\x78\x9c" + b"\xff" * 60, 0, "is damaged .Error -3"),
+        ("gzip", GZIP, 1, "unpacks to [0-9]+ bytes"),
+        ("gzip", PLAIN, 0, "is damaged"),
+        ("gzip fletcher32", GZIP, 0, "is damaged"),
+        ("gzip fletcher32", GZIP + SUM + b"x", 0, "is damaged"),
+        ("gzip fletcher32", PLAIN, 1, "unpacks to 124 bytes"),
+        ("fletcher32 gzip", GZIP, 0, "unpacks to 124 bytes"),
+        ("fletcher32 gzip", zlib.compress(PLAIN + SUM + b"x"), 0, "unpacks to 129 bytes"),
+        ("lzf", LONG[: 2 + 3 * 350], 0, "unpacks to 265 bytes"),
+        ("lzf", b"\0x", 0, "unpacks to 1 bytes"),
+        ("lzf", b"\0x\xe0\x7f", 0, "is damaged .lzf data that is cut short"),
+        ("lzf", b"\0x\x20", 0, "is damaged"),
+        ("shuffle", PLAIN[:-1], 0, "unpacks to 127 bytes"),
+        ("fletcher32", PLAIN, 0, "unpacks to 124 bytes"),
+        ("gzip gzip", zlib.compress(GZIP), 0, "filters gzip, gzip: .* each once"),
+        ("gzip gzip", GZIP, 2, "filters gzip, gzip: .* each once"),
+        ("gzip lzf", GZIP, 2, "filters gzip, lzf: only gzip or lzf, shuffle and fletcher32 are read"),
+        ("gzip shuffle", GZIP, 2, "filters gzip, shuffle: .* only fletcher32 behind gzip"),
         ("fletcher32 fletcher32", PLAIN + SUM + SUM, 0, "filters fletcher32, fletcher32"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    filters: str, stored: bytes, mask: int, words: str, bare: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the HDF5 beneath is too old to walk through the chunks; lzf's own numbers are those of its chunk."""
+def test_what_does_not_fit_is_refused(filters: str, stored: bytes, mask: int, words: str, tmp_path: Path) -> None:
     path = _write(tmp_path / "x.h5", filters, stored, mask)
-    if bare:
-        monkeypatch.setattr("vqbench.datasets.readers.hdf5_chunks._WALK", "absent")
     with pytest.raises(VqbenchError, match=words) as caught:
         read(path, Wanted())
     line = str(caught.value)
-    assert line.startswith(f"{path}: dataset train: ")
+    assert line.startswith(f"{path}: dataset train")
     assert "; " in line
     assert "chunk (0, 0): " in line or "filters" in line
 
 
 @pytest.mark.parametrize("bytes_", [0, len(PLAIN) - 1, 2**31])
-def test_lzf_must_know_the_bytes_of_a_chunk(bytes_: int, tmp_path: Path) -> None:
-    """It takes that much memory; with less, it unpacks the chunk again and again."""
+def test_lzf_that_is_told_a_wrong_number_of_bytes(bytes_: int, tmp_path: Path) -> None:
+    """It takes that much memory; with less, it unpacks the chunk again and again, which the limits end."""
     path = _write(tmp_path / "x.h5", "lzf", None)
     with h5py.File(path) as file:
         number, _, values, _ = file["train"].id.get_create_plist().get_filter(0)
     assert (number, values[2]) == (LZF, len(PLAIN))
-    told, changed = (np.array([*values[:2], x], "<u4").tobytes() for x in (len(PLAIN), bytes_))
+    before, after = (np.array([*values[:2], x], "<u4").tobytes() for x in (len(PLAIN), bytes_))
     content = path.read_bytes()
-    assert content.count(told) == 1
-    path.write_bytes(content.replace(told, changed))
-    with pytest.raises(
-        VqbenchError, match=f"lzf is told of {bytes_} bytes in a chunk: a chunk must unpack to exactly 128"
-    ):
-        read(path, Wanted())
+    assert content.count(before) == 1
+    path.write_bytes(content.replace(before, after))
+    if bytes_ < 2**31:
+        assert read(path, Wanted()).rows_nd[:].tobytes() == PLAIN
+    else:
+        with pytest.raises(VqbenchError, match="cannot be read as .h5"):
+            read(path, Wanted())
 
 
 @pytest.mark.parametrize("filters", ["gzip", "shuffle gzip", "gzip fletcher32", "fletcher32 gzip", "lzf", "shuffle lzf",
@@ -132,7 +123,7 @@ def test_each_filter_may_be_left_out_of_a_chunk(filters: str, tmp_path: Path) ->
 def test_no_chunk_can_be_cut_or_go_on(filters: str, tmp_path: Path) -> None:
     stored = _packed(tmp_path / "x.h5", filters)
     for changed in (*(stored[:end] for end in range(1, len(stored))), stored + b"\0", stored + b"\0\0", stored * 2):
-        with pytest.raises(VqbenchError, match=r"chunk \(0, 0\): "):
+        with pytest.raises(VqbenchError, match=r"chunk \(0, 0\): |cannot be read as .h5"):
             read(_write(tmp_path / "y.h5", filters, changed), Wanted())
 
 
@@ -161,20 +152,6 @@ def test_good_files_are_read_as_h5py_reads_them(
         file.create_dataset("train", data=x_nd, chunks=chunk, **more)
     found_nd = read(path, Wanted()).rows_nd[:]
     assert found_nd.astype(kind).tobytes() == x_nd.tobytes()
-
-
-@pytest.mark.parametrize("packer", ["gzip", "lzf"])
-def test_checking_takes_the_memory_of_a_chunk(packer: str, tmp_path: Path) -> None:
-    """Not that of what the chunk unpacks to: 64 MiB, or 88 times as much as is stored."""
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        dataset = file.create_dataset("train", (2**18, 1), "f4", chunks=(2**18, 1), compression=packer)
-        dataset.id.write_direct_chunk((0, 0), BOMB if packer == "gzip" else LONG * 300)
-        tracemalloc.start()
-        with pytest.raises(VqbenchError, match=f"{packer} unpacks to more"):
-            check_chunks(tmp_path / "x.h5", "here", dataset)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert peak < 6 * 2**20
 
 
 def _unpacked(packed: bytes, most: int) -> tuple[int, int]:
@@ -213,10 +190,11 @@ PIECES = st.one_of(
 )
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
 @settings(max_examples=200)
-@given(pieces=st.lists(PIECES, max_size=12), most=st.integers(0, 1500))
-def test_lzf_is_counted_as_it_unpacks(kernels: str, pieces: list[bytes], most: int) -> None:
+@given(pieces=st.lists(PIECES, max_size=12))
+def test_lzf_is_counted_as_it_unpacks(pieces: list[bytes]) -> None:
+    """Where it can be unpacked; elsewhere the library says so."""
     packed = b"".join(pieces)
-    with working(kernels=kernels):
-        assert lzf.unpacked_length(packed, most) == _unpacked(packed, most)
+    read_, size = _unpacked(packed, 10_000)
+    if read_ == len(packed):
+        assert hdf5_chunks._lzf_size(packed, 10_000) == size

@@ -51,16 +51,16 @@ def test_a_narrow_screen_loses_columns_by_name_not_letters(
     assert max(map(len, shown.splitlines())) <= columns
     for name in ("float32", "binary_mean_dimension", "overlap@5", "rescored"):
         assert name in shown
-    table, _, words = shown.partition("bytes: a vector's code")
-    assert ("worst" in table) != ("Left out, since the screen is narrow: worst" in words.replace("\n", " "))
-    assert "top 20" in words.replace("\n", " ")
+    table, _, words = shown.partition("bytes/vector")
+    assert (">half" in table) != (">half lost" in words.partition("Left out, since the screen is narrow: ")[2])
+    assert "re-rank 20 codes" in " ".join(words.split())
 
 
 def test_without_the_codes_own_result_only_the_rescored_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SMALL, "oversample=[1,3]", "out=x"]) == 0
     shown = capsys.readouterr().out
     assert "nan" not in shown
-    assert "overlap@5 " not in shown.partition("bytes: a vector's code")[0]
+    assert "overlap@5 " not in shown.partition("bytes/vector")[0]
     assert "rescored" in shown
 
 

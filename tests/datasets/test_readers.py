@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -15,14 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from writers import WRITERS, write_bin, write_csv, write_hdf5, write_parquet
 
 from vqbench.cli.main import main
+from vqbench.datasets import unpacking
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.file import File
+from vqbench.datasets.formats import read, readers_by_ending
 from vqbench.datasets.prepare import prepare
-from vqbench.datasets.readers import unpack
-from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import READERS, read
+from vqbench.datasets.readers.base import FOLDER, Wanted
 from vqbench.errors import VqbenchError
 from vqbench.storage import raw_rows, vectors
 from vqbench.storage.raw_rows import RawRows
@@ -32,66 +32,17 @@ BYTES = RNG.integers(1, 100, (37, 5)).astype(np.uint8)  # what every format can 
 IDS = [f"é{row}" for row in range(len(BYTES))]
 
 
-def write_vecs(path: Path, x_nd: np.ndarray) -> None:
-    """A row's dimension before its numbers, row by row as the format is described."""
-    kind = {".fvecs": "<f4", ".bvecs": "u1"}[path.suffix]
-    path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
-
-
-def write_bin(path: Path, x_nd: np.ndarray) -> None:
-    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
-    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
-    path.write_bytes(head + x_nd.astype(kind).tobytes())
-
-
-def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list | None = None, **more) -> None:
-    values = pa.array(x_nd.ravel())
-    offsets = np.arange(len(x_nd) + 1, dtype=np.int32) * x_nd.shape[1]
-    lists = (
-        pa.FixedSizeListArray.from_arrays(values, x_nd.shape[1]) if fixed else pa.ListArray.from_arrays(offsets, values)
-    )
-    columns = {"vector": lists} | ({} if ids is None else {"id": pa.array(ids)})
-    pq.write_table(pa.table(columns), path, **more)
-
-
-def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
-    with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
-        file.create_dataset("train", data=x_nd, **more)
-
-
-def write_csv(path: Path, x_nd: np.ndarray) -> None:
-    pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
-
-
-WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
-    "x.npy": np.save,
-    "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
-    "x.fvecs": write_vecs,
-    "x.bvecs": write_vecs,
-    "x.fbin": write_bin,
-    "x.u8bin": write_bin,
-    "x.i8bin": write_bin,
-    "x.parquet": write_parquet,
-    "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
-    "x.hdf5": write_hdf5,
-    "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
-    "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
-    "x.csv": write_csv,
-    "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
-}
-
-
 def test_every_ending_is_written_here() -> None:
-    assert {Path(name).suffix for name in WRITERS} | {".json"} == set(READERS)
+    assert {Path(name).suffix for name in WRITERS} | {".json", FOLDER} == set(readers_by_ending())
 
 
-@pytest.mark.parametrize("kept", [0, unpack.KEPT])
+@pytest.mark.parametrize("kept", [0, unpacking.KEPT])
 @pytest.mark.parametrize("name", WRITERS)
 def test_slices_and_gathers_are_those_of_the_array(
     name: str, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unsorted, repeated and negative row numbers too; reads that end at a tiny span and leap over gaps."""
-    monkeypatch.setattr(unpack, "KEPT", kept)
+    monkeypatch.setattr(unpacking, "KEPT", kept)
     monkeypatch.setattr(raw_rows, "_SPAN", 40)
     path = tmp_path / name
     WRITERS[name](path, BYTES)
@@ -203,7 +154,7 @@ def test_csv_with_and_without_header_and_ids(tmp_path: Path, text: str, ids: lis
 
 def test_rows_in_a_file_are_sent_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those in a scratch file, which the copy does not keep alive."""
-    monkeypatch.setattr(unpack, "KEPT", 0)
+    monkeypatch.setattr(unpacking, "KEPT", 0)
     for name in ("x.fvecs", "x.parquet"):
         WRITERS[name](tmp_path / name, np.repeat(BYTES, 100, axis=0))
         rows_nd = read(tmp_path / name, Wanted()).rows_nd
@@ -269,7 +220,7 @@ def test_the_same_vectors_have_the_same_fingerprint_and_keys_in_every_format(
 ) -> None:
     wanted = prepare(Source("here", BYTES), "test", queries="self", n_queries=5, normalize=True)
     for kept in (0, 64 * 2**20):
-        monkeypatch.setattr(unpack, "KEPT", kept)
+        monkeypatch.setattr(unpacking, "KEPT", kept)
         monkeypatch.setattr(vectors, "_KEPT", kept)
         for name, writer in WRITERS.items():
             writer(tmp_path / name, BYTES)
@@ -291,7 +242,7 @@ def test_the_same_vectors_give_the_same_table_in_every_format(tmp_path: Path, mo
         writer(path, BYTES)
         if name in ("x.fvecs", "chunks.hdf5"):
             monkeypatch.setattr("vqbench.storage.vectors._KEPT", 0)
-            monkeypatch.setattr(unpack, "KEPT", 0)
+            monkeypatch.setattr(unpacking, "KEPT", 0)
         told = ["dataset=file", f"dataset.path={name}", "dataset.name=same", "dataset.ids=ids.txt", "n_queries=9"]
         told += ["quantizer=[offset_int8,binary_mean]", "metric=[overlap,mse]", "k=[5]", "oversample=[0]"]
         few = ["figures=false", "report=false", "doctor=false", "cache=off", f"out=of-{name}"]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data
 from vqbench.datasets.file import File
+from vqbench.datasets.formats import read
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
@@ -156,7 +156,7 @@ def test_what_is_not_comparable_is_said_and_costs_no_search(tmp_path: Path) -> N
         data = prepare(File(path=str(path)).load(), "x", **({"n_queries": None, "normalize": True} | options))
         assert agreement(data, _no_search) is None
     own = File(path=str(path), queries=str(tmp_path / "q.npy")).load()
-    assert own.given is None
+    assert own.stated_neighbours is None
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from vqbench.evaluation.backends.usearch import Usearch
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.engine_run import Pairing, evaluate_engine, overlaps, run_engine, without_own
 from vqbench.evaluation.settings import Settings
-from vqbench.experiment.config.targets import allowed_targets, conf_folder
+from vqbench.experiment.config.folders import conf_folder
+from vqbench.experiment.config.targets import allowed_targets
 from vqbench.experiment.plan import Plan, make_plan
 from vqbench.metrics.overlap import Overlap
 from vqbench.numerics.arrays import unit_rows
@@ -197,17 +198,9 @@ def test_signs_fill_whole_bytes() -> None:
     assert sign_bits(np.array([[1, -1, 0, 2, -0.0, 1, 1, 1, 3]], np.float32)).tolist() == [[0b10010111, 0b10000000]]
 
 
-class Scripted(Engine):
-    """Returns the places that it was told."""
-
-    def __init__(self, places_qk: np.ndarray) -> None:
-        self.places_qk = places_qk
-
-    def search(self, queries_qd: np.ndarray, k: int) -> np.ndarray:
-        return self.places_qk[:, :k]
-
-    def held(self) -> tuple[Held, ...]:
-        return (Held("codes", "memory", 6000, codes=True),)
+def scripted_engine(places_qk: np.ndarray) -> Engine:
+    """Returns these places, whatever is asked."""
+    return Engine(lambda queries_qd, k: places_qk[:, :k], (Held("codes", "memory", 6000, codes=True),))
 
 
 def scripted(bench: Bench, rows_qk: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Pairing:
@@ -217,7 +210,7 @@ def scripted(bench: Bench, rows_qk: np.ndarray, monkeypatch: pytest.MonkeyPatch)
     place_n[order_n] = np.arange(len(order_n))
     places_qk = np.where(rows_qk == NONE, NONE, place_n[rows_qk])
     monkeypatch.setattr(FaissBits, "load", lambda self: None)
-    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: Scripted(places_qk))
+    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: scripted_engine(places_qk))
     return pairing_of(FaissBits())
 
 
@@ -255,8 +248,8 @@ def test_an_adapter_that_errs_is_found_out(
     places: list[int], said: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FaissBits, "load", lambda self: None)
-    told = Scripted(np.tile(places, (QUERIES, 1)))
-    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: told)
+    engine = scripted_engine(np.tile(places, (QUERIES, 1)))
+    monkeypatch.setattr(FaissBits, "build", lambda self, corpus, rng, folder: engine)
     with pytest.raises(VqbenchError, match=said):
         run_engine(bench, pairing_of(FaissBits()), 0, 1)
 

@@ -8,24 +8,23 @@ from functools import cache
 
 import numpy as np
 import pytest
-from doctored import PLANTED, QUIET, clusters, data_of
+from doctored import PLANTED, QUIET, clusters, data_of, variant_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import ROOT
 
 from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
-from vqbench.evaluation.doctor import sample as subjects
+from vqbench.evaluation.doctor import sample
 from vqbench.evaluation.doctor.base import LEVELS, Finding, Gain, graded, highest, number, points, rounded, share
-from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, examine
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import conf_folder
+from vqbench.evaluation.doctor.checkup import ANY_SIZE, CHECKS, checkup, run_check
+from vqbench.experiment.config.folders import config_names
 from vqbench.storage import vectors
 
 
 @cache
 def quiet(name: str) -> dict[str, Finding]:
-    return {finding.check: finding for finding in examine(QUIET[name]())}
+    return {finding.check: finding for finding in checkup(QUIET[name](), variant_of)}
 
 
 def test_every_check_has_a_planted_fault_and_its_own_name() -> None:
@@ -37,12 +36,12 @@ def test_every_check_has_a_planted_fault_and_its_own_name() -> None:
 @pytest.mark.parametrize("check", sorted(PLANTED))
 def test_a_planted_fault_is_found(check: str) -> None:
     planted = PLANTED[check]
-    found = CHECKS[check](subjects.look(planted.make()))
+    found = run_check(check, sample.draw_sample(planted.make(), variant_of))
     assert found is not None
     assert found.check == check
     assert found.level == planted.level, found
     assert planted.variants <= set(found.variants)
-    known = names(conf_folder(), "quantizer")
+    known = config_names("quantizer")
     assert all(variant in known for variant in found.variants)
 
 
@@ -59,25 +58,25 @@ def test_only_queries_apart_can_be_shifted() -> None:
 
 
 def test_the_worst_stands_first() -> None:
-    levels = [LEVELS.index(finding.level) for finding in examine(PLANTED["offset"].make())]
+    levels = [LEVELS.index(finding.level) for finding in checkup(PLANTED["offset"].make(), variant_of)]
     assert levels == sorted(levels, reverse=True)
     assert len(set(levels)) == 3
 
 
 def test_few_rows_get_the_checks_that_need_no_neighbours() -> None:
-    assert {finding.check for finding in examine(data_of(clusters(n=subjects.LEAST - 1)))} == set(ANY_SIZE)
-    assert len(examine(data_of(clusters(n=subjects.LEAST)))) > len(ANY_SIZE)
+    assert {finding.check for finding in checkup(data_of(clusters(n=sample.LEAST - 1)), variant_of)} == set(ANY_SIZE)
+    assert len(checkup(data_of(clusters(n=sample.LEAST)), variant_of)) > len(ANY_SIZE)
 
 
 def plain(data: Data) -> list[dict]:
-    return [finding.plain() for finding in examine(data)]
+    return [finding.plain() for finding in checkup(data, variant_of)]
 
 
 @pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without ids"])
 def test_row_order_does_not_show(ids: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples smaller than the data, copies among the rows, queries that are rows: all drawn by key."""
-    monkeypatch.setattr(subjects, "_ROWS", 400)
-    monkeypatch.setattr(subjects, "_SEARCHED", 900)
+    monkeypatch.setattr(sample, "_ROWS", 400)
+    monkeypatch.setattr(sample, "_SEARCHED", 900)
     x_nd = clusters(n=1000) + 0.1
     x_nd[900:930] = x_nd[:30]
     order_n = np.random.default_rng(0).permutation(len(x_nd))
@@ -90,7 +89,7 @@ def test_row_order_does_not_show(ids: bool, monkeypatch: pytest.MonkeyPatch) -> 
 def test_block_size_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     x_nd = clusters(n=700) + 0.1
     first = plain(data_of(x_nd, queries_qd=clusters(n=90, seed=5)))
-    monkeypatch.setattr(subjects, "_BLOCK", 97)
+    monkeypatch.setattr(sample, "_BLOCK", 97)
     monkeypatch.setattr(vectors, "_KEPT", 0)  # rows are read again for each block
     assert json.dumps(plain(data_of(x_nd, queries_qd=clusters(n=90, seed=5)))) == json.dumps(first)
 
@@ -103,8 +102,8 @@ def test_the_same_on_one_thread() -> None:
     import sys
 
     code = (
-        "import json; from doctored import *; from vqbench.evaluation.doctor.checkup import examine\n"
-        "print(json.dumps([f.plain() for f in examine(data_of(clusters(d=200) + 0.05))]))"
+        "import json; from doctored import *; from vqbench.evaluation.doctor.checkup import checkup\n"
+        "print(json.dumps([f.plain() for f in checkup(data_of(clusters(d=200) + 0.05), variant_of)]))"
     )
     shown = [
         subprocess.run(
@@ -135,18 +134,17 @@ def test_any_rows_get_finite_findings(n: int, d: int, distinct: int, normalize: 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_lengths_far_from_one_do_not_overflow(scale: float) -> None:
-    found = {finding.check: finding for finding in examine(data_of(clusters(n=300) * scale, normalize=False))}
-    same = {finding.check: finding for finding in examine(data_of(clusters(n=300), normalize=False))}
+    found = {
+        finding.check: finding for finding in checkup(data_of(clusters(n=300) * scale, normalize=False), variant_of)
+    }
+    same = {finding.check: finding for finding in checkup(data_of(clusters(n=300), normalize=False), variant_of)}
     for check in ("mean", "offset", "scales", "balance", "dimension", "hubness"):
         assert found[check].value == pytest.approx(same[check].value, rel=1e-4), check
 
 
 def test_a_finding_refuses_what_it_cannot_show() -> None:
-    given_: dict = {"check": "x", "title": "X", "shown": "", "sentence": ""}
     with pytest.raises(VqbenchError, match="finite"):
-        Finding(**given_, value=float("nan"), level="fine")
-    with pytest.raises(VqbenchError, match="fine, note, warning"):
-        Finding(**given_, value=1.0, level="bad")
+        Finding(float("nan"), "", "")
 
 
 def test_words_and_levels() -> None:
@@ -177,7 +175,7 @@ def test_a_gain_within_three_standard_errors_may_be_chance() -> None:
 def test_real_embeddings_get_their_own_diagnosis(name: str, embeddings: Callable[[str], np.ndarray]) -> None:
     """What is known of these sets, and is not said of the others."""
     rows = embeddings(name)  # some of them lie sorted: every so many rows, not the first ones
-    found = {f.check: f for f in examine(data_of(rows[:: max(1, len(rows) // 3000)]))}
+    found = {f.check: f for f in checkup(data_of(rows[:: max(1, len(rows) // 3000)]), variant_of)}
     known = {
         "clip-lvis-vitb32": {"outliers": "warning", "mean": "warning", "offset": "fine", "dimension": "fine"},
         "sift-ngt-5k": {"outliers": "fine", "offset": "warning", "balance": "warning", "dimension": "fine"},

@@ -21,6 +21,7 @@ from vqbench.metrics.rbo import RBO
 from vqbench.metrics.reconstruction import MSE, Clipped, CosineError
 from vqbench.metrics.regret import Regret
 from vqbench.numerics.kernels import choice
+from vqbench.numerics.thread_pool import threads
 from vqbench.quantizers.binary import Binary
 from vqbench.quantizers.cast import Cast
 from vqbench.quantizers.offset_int8 import OffsetInt8
@@ -194,17 +195,17 @@ def test_threads_and_kernels_are_heeded_and_change_nothing(
     seen = []
 
     def spied(*given: Any) -> Any:
-        seen.append((choice.threads(), choice.chosen()))
+        seen.append((threads(), choice.chosen_kernels()))
         return evaluate_variant(*given)
 
     def evaluated(**given: Any) -> pd.DataFrame:
         return vqbench.evaluate(gaussian, variants=VARIANTS, n_queries=50, k=[10], oversample=[0, 4], **given)
 
-    before, plain = (choice.threads(), choice.chosen()), evaluated()
+    before, plain = (threads(), choice.chosen_kernels()), evaluated()
     monkeypatch.setattr("vqbench.api.evaluate_variant", spied)
     pd.testing.assert_frame_equal(evaluated(threads=3, kernels=kernels), plain, check_exact=True)
     assert set(seen) == {(3, kernels)}
-    assert (choice.threads(), choice.chosen()) == before
+    assert (threads(), choice.chosen_kernels()) == before
 
 
 @pytest.mark.parametrize(

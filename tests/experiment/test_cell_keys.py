@@ -19,8 +19,13 @@ from vqbench.quantizers.variant import Variant
 
 COUNTED = ("made_up.py", "codebook.npy", "inner/part.py", "inner/table.json")
 NOT_COUNTED = (
-    "quantizer/made_up.yaml", "notes/read.me", ".hidden", ".venv/lib.py", "__pycache__/made_up.pyc", "out/other.py.txt"
-)  # fmt: skip
+    "quantizer/made_up.yaml",
+    "notes/read.me",
+    ".hidden",
+    ".venv/lib.py",
+    "__pycache__/made_up.pyc",
+    "out/other.py.txt",
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +102,20 @@ def test_another_faiss_makes_new_cells(tmp_path: Path, monkeypatch: pytest.Monke
     """And of its own codecs only."""
     faiss: Any = pytest.importorskip("faiss", reason="faiss is not installed")
     given = [
-        "dataset=synthetic", "dataset.n=60", "dataset.d=8", "dataset.queries=3", "k=[1]", "oversample=[0]",
-        "metric=[overlap]", "quantizer=[float32,faiss_sq8]", "figures=false", "report=false", "doctor=false",
-        "cache=off", f"out={tmp_path}",
-    ]  # fmt: skip
+        "dataset=synthetic",
+        "dataset.n=60",
+        "dataset.d=8",
+        "dataset.queries=3",
+        "k=[1]",
+        "oversample=[0]",
+        "metric=[overlap]",
+        "quantizer=[float32,faiss_sq8]",
+        "figures=false",
+        "report=false",
+        "doctor=false",
+        "cache=off",
+        f"out={tmp_path}",
+    ]
     for version, cells in (("1.0", 2), ("1.0", 2), ("1.1", 3)):
         monkeypatch.setattr(faiss, "__version__", version)
         assert FaissCodec(factory="SQ8").computed_by == f"faiss {version}"

@@ -13,21 +13,23 @@ from places import ROOT
 
 from vqbench.api import code_topk
 from vqbench.errors import NotApplicableError
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.headers import first_comment, read_header
-from vqbench.experiment.config.targets import BASES, allowed_targets, build, conf_folder
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.folders import conf_folder, config_files, config_names, first_comment
+from vqbench.experiment.config.targets import BASES, allowed_targets, build
+from vqbench.experiment.config.variants import about_of, build_variant
 from vqbench.numerics.arrays import Floats, unit_rows
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.variant import TransformedCodec, Variant
 
-VARIANTS = names(conf_folder(), "quantizer")
-METRICS = names(conf_folder(), "metric")
-EVERY = pytest.mark.parametrize("name", VARIANTS)
+VARIANTS = config_names("quantizer")
+METRICS = config_names("metric")
+TRAINED_LONG = {"faiss_prq1", "faiss_opq1", "binary_itq", "scalar4_itq"}
+EVERY = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in TRAINED_LONG else ()) for name in VARIANTS]
+)
 
 
 def node_of(group: str, name: str) -> dict[str, Any]:
-    node = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{name}.yaml"))
+    node = OmegaConf.to_container(OmegaConf.load(config_files(group)[name]))
     assert isinstance(node, dict)
     return {str(key): value for key, value in node.items()}
 
@@ -61,15 +63,15 @@ def fitted(name: str, seed: int = 3) -> Codec:
         raise
 
 
-@pytest.mark.parametrize("group", ["quantizer", "metric", "dataset", "experiment"])
+@pytest.mark.parametrize("group", ["metric", "dataset", "experiment"])
 def test_each_yaml_begins_with_what_it_is_for(group: str) -> None:
-    for name in names(conf_folder(), group):
-        assert len(first_comment(conf_folder() / group / f"{name}.yaml")) > 20, name
+    for path in config_files(group).values():
+        assert len(first_comment(path)) > 20, path
 
 
 @pytest.mark.parametrize("group", ["quantizer", "metric"])
 def test_a_yaml_defines_just_the_name_of_its_file(group: str) -> None:
-    for name in names(conf_folder(), group):
+    for name in config_names(group):
         assert list(node_of(group, name)) == [name]
 
 
@@ -91,18 +93,19 @@ def test_metric_configs_build_metrics_of_their_name() -> None:
 
 
 @EVERY
-def test_the_head_of_a_variant_says_family_bits_and_source(name: str) -> None:
-    header = read_header(conf_folder() / "quantizer" / f"{name}.yaml")
-    assert header.family
-    assert header.description.endswith(".")
-    assert len(header.source) > 5
-    header.bits_at(384)
+def test_a_variant_says_what_it_is_with_family_bits_and_source(name: str) -> None:
+    about = about_of(node_of("quantizer", name)[name]["about"], name)
+    assert 8 < len(about.what) < 80
+    assert len(about.source) > 5
+    about.bits_at(384)
+    folder = "presets" if about.family.startswith("preset ") else about.family.replace("-", "_")
+    assert config_files("quantizer")[name].parent == conf_folder() / folder / "quantizer"
 
 
 @pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("d", [384, 768])
-def test_the_bits_at_the_head_are_those_of_the_ledger(name: str, d: int) -> None:
+def test_the_bits_that_a_variant_states_are_those_of_the_ledger(name: str, d: int) -> None:
     """Two widths tell what is paid for each dimension from what is paid for each vector, padding apart.
 
     Weaviate's 1 bit pads the dimensions themselves, to 256 at least: it is tried where that adds none.
@@ -111,7 +114,7 @@ def test_the_bits_at_the_head_are_those_of_the_ledger(name: str, d: int) -> None
     fitted(name)  # skips what needs a package that is not there
     codec = variant_of(name).fit(vectors(780, d)[: 780 if "faiss" in name else 260], 0)
     items = [item for item in codec.ledger().items if item.scope == "vector" and item.name != "padding"]
-    said = read_header(conf_folder() / "quantizer" / f"{name}.yaml").bits_at(d)
+    said = about_of(node_of("quantizer", name)[name]["about"], name).bits_at(d)
     assert sum(item.bytes for item in items) == pytest.approx(said * d / 8, abs=1e-6)
 
 

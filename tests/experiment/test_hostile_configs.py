@@ -1,7 +1,7 @@
 """Configs that somebody else wrote: one line of complaint each, nothing run, nothing imported, nothing written.
 
 Each case is run through the command line. A canary, a module that leaves a file behind as soon as it is imported,
-tells whether anything ran; the last tests switch the guard off and see it sing.
+tells whether anything ran; the last tests show that it runs under Hydra's own command line.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
+import hydra
 import pytest
 import yaml
 
 from vqbench.cli.main import main
+from vqbench.experiment.config.folders import conf_folder, family_folders
 
 CANARY = "canary_of_hostile_configs"
 SECRET = "hunter2-in-the-environment"
@@ -81,7 +83,7 @@ TARGETS = {
     "backend: {x: {engine: {_target_: CANARY.Sing}, variant: float32}}": "backend.x.engine._target_",
     "k: [1, [{a: [{_target_: CANARY.Sing}]}]]": "k[1][0].a[0]._target_ = CANARY.Sing",
     "figures: [{_target_: CANARY.Sing}]": "figures[0]._target_",
-    "timed: {sizes: {_target_: CANARY.Sing}}": "timed.sizes._target_",
+    "timed: {sizes: {_target_: CANARY.Sing}}": "timed: unknown key",
     "extra: {_target_: CANARY.Sing}": "extra: unknown key",
 }
 VALUES = {
@@ -96,10 +98,10 @@ VALUES = {
     "example: '\\${oc.env:VQBENCH_SECRET}'": "example = ",
     "example: 'x ${quantizer.float32}'": "",
     "example: '${nothing}'": "there is no key nothing",
-    "defaults: [/metric: '${oc.env:VQBENCH_SECRET}']": "defaults",
-    "example: '${baseline}'\nbaseline: '${seed}'": "refers on",
+    "defaults: [/metric: '${oc.env:VQBENCH_SECRET}']": "is no choice of a config",
+    "example: '${baseline}'\nbaseline: '${seed}'": "its target holds a reference itself",
     "example: " + "${baseline}" * 20_000 + "\nbaseline: " + "x" * 9_000: "too much is referred to",
-    "quantizer: {x: {quantizer: '${quantizer}'}}": "refers on",
+    "quantizer: {x: {quantizer: '${quantizer}'}}": "its target holds a reference itself",
     "k: 'many'": "k = 'many'",
     "seed: [1, -1]": "seed",
     "queries: {self: 1}": "queries",
@@ -114,12 +116,12 @@ VALUES = {
 }
 ALIASES = "".join(f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, 12))
 YAMLS = {
-    "a0: &a0 [lol]\n" + ALIASES: "stands for more than",
+    "a0: &a0 [lol]\n" + ALIASES: "with its aliases replaced",
     "a0: &a0 {x: 1}\n" + ALIASES.replace("[", "{<<: [").replace("]", "]}"): "",
     "k: " + 500 * "[" + 500 * "]": "nested deeper than",
     "k: " + 500 * "{a: " + 500 * "}": "nested deeper than",
-    "k: &k [1, *k]": "*k stands for nothing that is finished",
-    "k: *nothing": "*nothing stands for nothing",
+    "k: &k [1, *k]": "*k has no complete anchor before it",
+    "k: *nothing": "*nothing has no complete anchor",
     "example: !!python/object/apply:os.system ['touch HERE/sang']": "tag:yaml.org,2002:python/object/apply:os.system",
     "example: !!python/name:CANARY.Sing ''": "python/name",
     "example: !!python/object/apply:pathlib.Path [/]": "python/object/apply:pathlib.Path",
@@ -130,8 +132,8 @@ YAMLS = {
     "k: [1": "is not YAML",
     "- 1\n- 2": "must hold keys",
     "k: '\ud800'": "is not UTF-8",
-    "example: \"\\0\"": "no such id",
-}  # fmt: skip
+    'example: "\\0"': "no such id",
+}
 NAMES = {
     'quantizer: {"=cmd|calc": "${quantizer.float32}"}': "as formulas do",
     'quantizer: {"+1": {quantizer: 1}}': "as formulas do",
@@ -202,31 +204,85 @@ def test_an_experiment_that_means_harm(text: str, here: Path, capsys: pytest.Cap
 
 #: Files beside the experiment, what it holds, and what is said.
 SEVERAL = {
-    "package": ({"some/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
-                "defaults: [/some/x]", "some/x.yaml: hydra.callbacks"),
-    "given package": ({"quantizer/x.yaml": "_target_: CANARY.Sing"},
-                      "defaults: [/quantizer@hydra.callbacks.y: x]", "quantizer/x.yaml: hydra.callbacks"),
-    "file called hydra": ({"hydra.yaml": "# @package hydra\ncallbacks: {y: {_target_: CANARY.Sing}}"},
-                          "defaults: [/hydra]", "hydra.yaml: hydra.callbacks"),
-    "group of hydra": ({"hydra/callbacks/x.yaml": "y: {_target_: CANARY.Sing}"},
-                       "defaults: [override /hydra/callbacks: x]", "hydra/callbacks/x.yaml: hydra.callbacks"),
-    "launcher of hydra": ({"hydra/launcher/x.yaml": "_target_: CANARY.Sing"},
-                          "defaults: [override /hydra/launcher: x]", "hydra/launcher/x.yaml: hydra.launcher"),
-    "in place of Hydra's launcher": ({"hydra/launcher/basic.yaml": "_target_: CANARY.Sing"},
-                                     "seed: 1", "hydra/launcher/basic.yaml: hydra.launcher"),
-    "in place of Hydra's config": ({"hydra/config.yaml": "callbacks: {x: {_target_: CANARY.Sing}}"},
-                                   "seed: 1", "hydra/config.yaml: hydra"),
-    "plugins elsewhere": ({"some/x.yaml": "# @package _global_\nplugins: [HERE]"},
-                          "defaults: [/some/x]", "some/x.yaml: plugins"),
-    "address in a group": ({"parallel/x.yaml": "address: 'ray://192.0.2.1'"},
-                           "defaults: [override /parallel: x]", "parallel/x.yaml: parallel.address"),
-    "doubling": ({f"d/{n}.yaml": f"defaults: [{n + 1}@a, {n + 1}@b]" for n in range(30)} | {"d/30.yaml": "x: 1"},
-                 "defaults: [/d/0]", ""),
-    "from outside": ({"../outside/x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
-                     "defaults: [/experiment/../../outside/x]", "is a path"),
-    "far outside": ({"x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
-                    "defaults: [/../../../../../../../../../../../../HERE/x]", "is a path"),
-}  # fmt: skip
+    "package": (
+        {"some/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
+        "defaults: [/some/x]",
+        "is no choice of a config",
+    ),
+    "given package": (
+        {"quantizer/x.yaml": "_target_: CANARY.Sing"},
+        "defaults: [/quantizer@hydra.callbacks.y: x]",
+        "is no choice of a config",
+    ),
+    "file called hydra": (
+        {"hydra.yaml": "# @package hydra\ncallbacks: {y: {_target_: CANARY.Sing}}"},
+        "defaults: [/hydra]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "group of hydra": (
+        {"hydra/callbacks/x.yaml": "y: {_target_: CANARY.Sing}"},
+        "defaults: [override /hydra/callbacks: x]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "launcher of hydra": (
+        {"hydra/launcher/x.yaml": "_target_: CANARY.Sing"},
+        "defaults: [override /hydra/launcher: x]",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "in place of Hydra's launcher": (
+        {"hydra/launcher/basic.yaml": "_target_: CANARY.Sing"},
+        "seed: 1",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "in place of Hydra's config": (
+        {"hydra/config.yaml": "callbacks: {x: {_target_: CANARY.Sing}}"},
+        "seed: 1",
+        "theirs/hydra: a config file must not set anything of Hydra",
+    ),
+    "plugins elsewhere": (
+        {"some/x.yaml": "# @package _global_\nplugins: [HERE]"},
+        "defaults: [/some/x]",
+        "is no choice of a config",
+    ),
+    "address in a group": (
+        {"parallel/x.yaml": "address: 'ray://192.0.2.1'"},
+        "defaults: [override /parallel: x]",
+        "parallel.address = ray://192.0.2.1",
+    ),
+    "doubling": (
+        {f"d/{n}.yaml": f"defaults: [{n + 1}@a, {n + 1}@b]" for n in range(30)} | {"d/30.yaml": "x: 1"},
+        "defaults: [/d/0]",
+        "",
+    ),
+    "taken name": ({"quantizer/float32.yaml": "float32: {}"}, "seed: 1", "vqbench has a quantizer of that name"),
+    "package of its own": (
+        {"quantizer/x.yaml": "# @package hydra.callbacks\ny: {_target_: CANARY.Sing}"},
+        "defaults: [override /quantizer: [x]]",
+        "quantizer/x.yaml: a quantizer has no '# @' line",
+    ),
+    "two packages": (
+        {"experiment/base.yaml": "# @package _global_\n# @package hydra\ncallbacks: {}"},
+        "defaults: [base]",
+        "experiment/base.yaml: an experiment must begin with",
+    ),
+    "itself": ({}, "defaults: [evil]", "evil is included twice"),
+    "name as package": ({"quantizer/y.yaml": "a: 1"}, "defaults: [/quantizer@_name_: y]", "is no choice of a config"),
+    "defaults in a group": (
+        {"quantizer/x.yaml": "defaults: [/hydra/launcher/basic]"},
+        "defaults: [override /quantizer: [x]]",
+        "has no '# @' line and no defaults",
+    ),
+    "from outside": (
+        {"../outside/x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
+        "defaults: [/experiment/../../outside/x]",
+        "is no choice of a config",
+    ),
+    "far outside": (
+        {"x.yaml": "hydra: {callbacks: {y: {_target_: CANARY.Sing}}}"},
+        "defaults: [/../../../../../../../../../../../../HERE/x]",
+        "is no choice of a config",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", some(SEVERAL, 6))
@@ -241,22 +297,22 @@ ARGUMENTS = {
     "hydra.searchpath=[pkg://CANARY]": "takes folders only",
     "hydra.searchpath=[structured://CANARY]": "takes folders only",
     "+hydra.callbacks.x._target_=CANARY.Sing": "hydra.callbacks.x._target_: is not for vqbench",
-    "hydra.launcher._target_=CANARY.Sing": "hydra.launcher._target_ = CANARY.Sing",
+    "hydra.launcher._target_=CANARY.Sing": "hydra.launcher._target_: is not for vqbench",
     "+hydra.launcher.x.y._target_=CANARY.Sing": "hydra.launcher.x.y._target_",
-    "hydra.sweeper._target_=CANARY.Sing": "hydra.sweeper._target_ = CANARY.Sing",
-    "hydra/launcher=CANARY": "no such hydra/launcher",
+    "hydra.sweeper._target_=CANARY.Sing": "hydra.sweeper._target_: is not for vqbench",
+    "hydra/launcher=CANARY": "no such launcher",
     "hydra/job_logging=default": "hydra/job_logging: is not for vqbench",
     "+hydra/callbacks=x": "hydra/callbacks: is not for vqbench",
     "hydra.run.dir=elsewhere": "hydra.run.dir: is not for vqbench",
     "hydra.output_subdir=.hydra": "hydra.output_subdir: is not for vqbench",
     "hydra.job.env_copy=[VQBENCH_SECRET]": "hydra.job.env_copy: is not for vqbench",
-    "hydra.mode=MULTIRUN": "say -m",
+    "hydra.mode=MULTIRUN": "hydra.mode: is not for vqbench",
     "~hydra.job_logging": "hydra.job_logging: is not for vqbench",
     "--config-name=other": "--config-name",
     "--config-pa=HERE": "--config-pa",
-    "-cp=structured://CANARY": "--config-path",
+    "-cp=structured://CANARY": "invalid choice",
     "--experimental-rerun=HERE/pickled": "--experimental-rerun",
-    "experiment=../theirs/experiment/evil": "is a path",
+    "experiment=../theirs/experiment/evil": "no such experiment",
     "example=${oc.env:VQBENCH_SECRET}": "may refer to another key",
     "plugins=[${oc.env:VQBENCH_SECRET}]": "plugins",
 }
@@ -304,10 +360,14 @@ SINGS = (
 @pytest.mark.filterwarnings("ignore:Callback NoneType")  # the canary is a function, not a callback
 @pytest.mark.parametrize("text", some(SINGS, 3))
 def test_the_canary_sings_where_nothing_guards_it(text: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the tests above could not fail."""
-    monkeypatch.setattr("vqbench.experiment.config.guard.guarded", nullcontext)
+    """Else the tests above could not fail: this is Hydra's own command line, with our configs and theirs."""
+    (here / "experiment" / "evil.yaml").write_text(GLOBAL + text.replace("CANARY", CANARY))
+    path = ",".join(f"file://{folder}" for folder in family_folders())
+    words = ["--config-dir", str(here), f"hydra.searchpath=[{path}]", "experiment=evil"]
+    monkeypatch.setattr(sys, "argv", ["plain", *words])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(Exception) if "job_logging" in text else nullcontext():  # noqa: PT011
-        run(here, GLOBAL + text, "out=x", *QUICK)
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(lambda config: None)()
     assert (here / "sang").exists()
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.evaluation.doctor.base import Level
+from vqbench.evaluation.doctor.sample import Sample, draw_sample
+from vqbench.experiment.config.variants import named_variant
+
+#: The variants that a check may try, by name, as the command hands them over.
+variant_of = partial(named_variant, place="doctor")
 
 
 def data_of(
@@ -18,6 +24,11 @@ def data_of(
     """Rows as a run gets them; each a query unless there are others."""
     source = Source("planted", rows_nd.astype(np.float32), ids, queries_qd)
     return prepare(source, "planted", queries=None, n_queries=300, normalize=normalize)
+
+
+def sample_of(rows_nd: np.ndarray, *, queries_qd: np.ndarray | None = None, normalize: bool = True) -> Sample:
+    """What the checks see of these rows."""
+    return draw_sample(data_of(rows_nd, queries_qd=queries_qd, normalize=normalize), variant_of)
 
 
 def isotropic(n: int = 1500, d: int = 32, seed: int = 1) -> np.ndarray:

@@ -59,13 +59,15 @@ def write_folder(
             ledger += [(dataset, variant, *item) for item in items]
     pd.DataFrame(ledger, columns=LEDGER).to_csv(folder / "ledger.csv", index=False, float_format="%.10g")
     about = {"sha256": "5a7e33b8", "n": n, "d": d, "queries": 1000, "queries_are": "apart from the corpus",
-             "judged": False, "normalized": True, "calibration": {"rows": n}}  # fmt: skip
+             "judged": False, "normalized": True, "calibration": {"rows": n},
+             "node": {"_target_": "vqbench.datasets.file.File", "name": "d", "path": "d.npy"}}  # fmt: skip
     content = {
         "schema": SCHEMA, "arithmetic": 2, "title": "t", "seeds": [0], "datasets": dict.fromkeys(datasets, about),
         "metrics": {"overlap": OVERLAP, "worst": WORST}, "versions": {"vqbench": "0.1.0", "python": "3.12.1"},
         "machine": {"cpu": "a cpu", "system": "Linux", "threads": 2}, "git_commit": None,
         "config": {"dataset": {"_target_": "vqbench.datasets.file.File", "name": "d", "path": "d.npy"},
-                   "quantizer": dict.fromkeys(stored, NODE), "k": [10], "seed": 0}, **meta,
+                   "quantizer": dict.fromkeys(stored, NODE), "k": [10], "seed": 0},
+        "variants": {name: {"config": name, "overrides": [], "node": NODE} for name in stored}, **meta,
     }  # fmt: skip
     (folder / "meta.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.kernels import choice
-from vqbench.numerics.kernels.choice import in_order, shared, threads, working
+from vqbench.numerics.kernels.choice import working
 from vqbench.numerics.packing import expand_bits, pack_bits, plus_minus
+from vqbench.numerics.thread_pool import map_in_order, share_blocks, threads
 from vqbench.quantizers.parts.grid import Grid
 from vqbench.quantizers.product import k_means, nearest
 from vqbench.search.exact_dots import lane_cosines, lane_dots, lane_norms
-from vqbench.search.scorers import Cosine, Inner, PackedHamming
+from vqbench.search.scorers import Cosine, Hamming, Inner
 from vqbench.search.similarity import CodeArray, CodeRows
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.vectors import Vectors
@@ -99,10 +101,10 @@ def test_products_find_what_a_naive_sort_finds(
     k = data.draw(st.integers(1, n - 1))
     priority_n = np.random.default_rng(seed).permutation(n)
     scores_qn = queries_qd.astype(float) @ x_nd.T.astype(float) if inner else oracles.cosines(queries_qd, x_nd)
-    measure = Inner(1e4, np.float32) if inner else Cosine()
-    search = Search(Vectors(x_nd, normalize=False), measure, exclude_q, priority_n, block_mb=1e-9)
+    scorer = Inner(1e4, np.float32) if inner else Cosine()
+    search = Search(queries_qd, Vectors(x_nd, normalize=False), scorer, exclude_q, priority_n, block_mb=1e-9)
     with working(kernels=kernels, threads=count):
-        hits = search.top(queries_qd, k)
+        hits = search.top(k)
     for query, scores_n in enumerate(scores_qn):
         ids, scores, dropped = oracles.top(scores_n, k, exclude=exclude_q[query], priority_n=priority_n)
         assert hits.ids_qk[query].tolist() == ids
@@ -125,12 +127,12 @@ def test_packed_bits_find_what_a_naive_sort_finds(
     codes_nb[:, -(-bits // 8) :] = rng.integers(0, 256, (n, 1))
     k = data.draw(st.integers(1, n - 1))
     priority_n, exclude_q = rng.permutation(n), np.arange(min(4, n))
-    rows = CodeRows(CodeArray(codes_nb), lambda found_nb: found_nb, bits)
-    search = Search(rows, PackedHamming(bits), exclude_q, priority_n)
+    rows = CodeRows(CodeArray(codes_nb), np.asarray, bits)
+    search = Search(codes_nb[:4], rows, Hamming(bits), exclude_q, priority_n)
     scores_qn = oracles.hamming(signs_nd[:4], signs_nd)
     with working(kernels=kernels, threads=count):
-        hits = search.top(codes_nb[:4], k)
-        query_f, row_f, score_f = search.at_least(codes_nb[:4], np.arange(len(exclude_q)), hits.scores_qk[:, -1])
+        hits = search.top(k)
+        query_f, row_f, score_f = search.at_least(np.arange(len(exclude_q)), hits.scores_qk[:, -1])
     for query, scores_n in enumerate(scores_qn):
         ids, scores, dropped = oracles.top(scores_n, k, exclude=exclude_q[query], priority_n=priority_n)
         assert hits.ids_qk[query].tolist() == ids
@@ -146,13 +148,13 @@ def test_packed_bits_find_what_a_naive_sort_finds(
 def test_many_blocks_and_threads_change_nothing(n: int) -> None:
     rng = np.random.default_rng(1)
     x_nd = rng.standard_normal((n, 40)).astype(np.float32)
-    search = Search(Vectors(x_nd, normalize=True), Cosine(), np.arange(30))
+    search = Search(x_nd[:30], Vectors(x_nd, normalize=True), Cosine(), np.arange(30))
     with working(kernels="numpy", threads=1):
-        wanted = search.top(x_nd[:30], 50)
+        wanted = search.top(50)
     for kernels in BOTH:
         for count in (1, 2, 5):
             with working(kernels=kernels, threads=count):
-                _same(Search(search.rows, Cosine(), np.arange(30), block_mb=1e-9).top(x_nd[:30], 50), wanted)
+                _same(replace(search, block_mb=1e-9).top(50), wanted)
 
 
 @needs_numba
@@ -174,24 +176,22 @@ def test_the_nearest_centroid_is_the_same(seed: int, w: int, bits: int, levels: 
         np.testing.assert_array_equal(*runs)
 
 
-@pytest.mark.parametrize("kernels", BOTH)
 @pytest.mark.parametrize("d", [1, 7, 8, 65])
-def test_bits_become_numbers(kernels: str, d: int) -> None:
+def test_bits_become_numbers(d: int) -> None:
     rng = np.random.default_rng(d)
     bits_nd = rng.integers(0, 2, (20, d)).astype(bool)
     np.testing.assert_array_equal(expand_bits(pack_bits(bits_nd), d, -1.5, 2.5), np.where(bits_nd, 2.5, -1.5))
     for dtype in (np.float32, np.float64):
         size_n, out_nw = rng.standard_normal(20).astype(dtype), np.full((20, d + 2), 9.0, dtype)
-        with working(kernels=kernels):
-            plus_minus(pack_bits(bits_nd), size_n, out_nw[:, :d])
+        plus_minus(pack_bits(bits_nd), size_n, out_nw[:, :d])
         np.testing.assert_array_equal(out_nw[:, :d], np.where(bits_nd, size_n[:, None], -size_n[:, None]))
         assert (out_nw[:, d:] == 9).all()
 
 
 def test_a_state_belongs_to_one_thread_and_every_block_is_done_once() -> None:
     with working(threads=3):
-        states = shared(103, 10, list, lambda mine, start, stop: mine.append((start, stop)))
-        found = list(in_order(lambda span: span[1] - span[0], [(0, 3), (3, 5), (5, 9), (9, 10), (10, 11)]))
+        states = share_blocks(103, 10, list, lambda mine, start, stop: mine.append((start, stop)))
+        found = list(map_in_order(lambda span: span[1] - span[0], [(0, 3), (3, 5), (5, 9), (9, 10), (10, 11)]))
     assert sorted(span for mine in states for span in mine) == [(at, min(at + 10, 103)) for at in range(0, 103, 10)]
     assert found == [(0, 3), (3, 2), (5, 4), (9, 1), (10, 1)]
 
@@ -202,16 +202,16 @@ def test_an_error_in_a_thread_comes_out() -> None:
 
     with working(threads=2):
         with pytest.raises(VqbenchError, match="row 7"):
-            list(in_order(fails, [(0, 1), (1, 2), (2, 3)]))
+            list(map_in_order(fails, [(0, 1), (1, 2), (2, 3)]))
         with pytest.raises(VqbenchError, match="row 7"):
-            shared(10, 2, list, lambda mine, start, stop: fails((start, stop)))
+            share_blocks(10, 2, list, lambda mine, start, stop: fails((start, stop)))
 
 
 def test_settings_hold_within_and_no_longer() -> None:
     before = threads()
     with working(threads=7, kernels="numpy"):
         assert threads() == 7
-        assert choice.chosen() == "numpy"
+        assert choice.chosen_kernels() == "numpy"
         with working():
             assert threads() == 7
         with working(threads=2):
@@ -229,12 +229,12 @@ def test_blas_gets_one_thread_inside_a_shared_pass() -> None:
         mine += [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
 
     with working(threads=2):
-        states = shared(4, 1, list, count)
+        states = share_blocks(4, 1, list, count)
     assert {number for mine in states for number in mine} <= {1}
 
 
 def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    monkeypatch.setattr(choice, "_loaded", lambda name: ImportError("No module named 'numba'"))
     with working(kernels="auto"):
         assert choice.compiled("rows") is None
     with working(kernels="numba"), pytest.raises(VqbenchError, match=r"pip install 'vqbench\[fast\]'"):

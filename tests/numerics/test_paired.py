@@ -27,9 +27,9 @@ def test_of_normal_differences_it_says_what_a_paired_t_test_says() -> None:
     half = (ends.high - ends.low) / 2
     assert found.mean == pytest.approx(d.mean(), rel=1e-12)
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high), abs=0.16 * half)
-    assert (found.inner_low, found.inner_high) == pytest.approx((inner.low, inner.high), abs=0.16 * half)
+    assert (found.low90, found.high90) == pytest.approx((inner.low, inner.high), abs=0.16 * half)
     assert found.p == pytest.approx(wanted.pvalue, abs=4 * math.sqrt(wanted.pvalue / 9999) + 2e-4)
-    assert found.low == studentised(d)[0]
+    assert found.low == studentised(d[:, None], (0.95,))[0][0, 0]
 
 
 def test_detectable_is_the_difference_that_a_t_test_finds_four_times_in_five() -> None:

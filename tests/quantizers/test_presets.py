@@ -14,22 +14,21 @@ import yaml
 from places import ROOT
 
 from vqbench.api import code_topk
-from vqbench.experiment.config.headers import read_header
-from vqbench.experiment.config.targets import conf_folder
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.folders import config_files
+from vqbench.experiment.config.variants import about_of, build_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.variant import Variant
 
-FOLDER = conf_folder() / "quantizer"
-HEADERS = {path.stem: read_header(path) for path in sorted(FOLDER.glob("*.yaml"))}
+NODES = {name: yaml.safe_load(path.read_text("utf-8"))[name] for name, path in config_files("quantizer").items()}
+HEADERS = {name: about_of(node["about"], name) for name, node in NODES.items()}
 PRESETS = sorted(name for name, header in HEADERS.items() if header.family.startswith("preset "))
 PRODUCTS = {HEADERS[name].family.removeprefix("preset ") for name in PRESETS}
 F = np.float32
 
 
 def _variant(name: str) -> Variant:
-    return build_variant(yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))[name], name)
+    return build_variant(NODES[name], name)
 
 
 def _fit(name: str, sample_nd: np.ndarray) -> Codec:

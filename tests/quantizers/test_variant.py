@@ -9,7 +9,7 @@ import pytest
 
 from vqbench.api import code_topk
 from vqbench.errors import VqbenchError
-from vqbench.experiment.plan import build_variant
+from vqbench.experiment.config.variants import build_variant
 from vqbench.numerics.arrays import Codes, Floats
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.binary import Binary

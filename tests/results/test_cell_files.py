@@ -16,7 +16,6 @@ import pytest
 from cells import CELL, NAME, SMALL
 
 from vqbench.cli.main import main
-from vqbench.datasets.readers.footer import parts_of
 from vqbench.errors import VqbenchError
 from vqbench.experiment.cell_keys import plugin_hashes
 from vqbench.results.cell_files import load_cell, save_cell
@@ -83,12 +82,12 @@ def test_the_good_one_is_read(tmp_path: Path) -> None:
     assert load_cell(tmp_path, NAME).metrics["value"].tolist() == [0.1 + 0.2]
 
 
-def test_a_text_that_stands_once_in_a_file_is_counted_before_it_is_repeated() -> None:
-    table = pa.table({"query": pa.array(["x" * 1_000_000] * 300).dictionary_encode().cast(pa.large_string())})
+def test_a_text_that_stands_once_in_a_file_is_not_repeated_without_end() -> None:
+    table = pa.table({"query": pa.DictionaryArray.from_arrays(pa.array([0] * 3000), pa.array(["x" * 1_000_000]))})
     content = io.BytesIO()
     pq.write_table(table, content, compression="zstd", store_schema=False)
     assert len(content.getvalue()) < 20_000
-    with pytest.raises(ValueError, match="bytes that unpack to 300000000, in column query"):
+    with pytest.raises(ValueError, match="far more memory to unpack than a file of its size should"):
         unpacked_table(content)
 
 
@@ -152,12 +151,3 @@ def test_ids_of_a_file_that_was_written_again_are_not_read(tmp_path: Path) -> No
     path.write_text("xxyyyy\nzz\n")
     with pytest.raises(VqbenchError, match=r"ids\.txt: has changed since it was opened"):
         list(ids)
-
-
-def test_a_footer_of_endless_lists_is_not_parsed_to_its_end() -> None:
-    """Each a list of empty structs under a number that means nothing: a byte each in the file, an object here."""
-    lists = b"".join(b"\x19\xfc" + b"\xa0\x8d\x06" + b"\0" * 100_000 for _ in range(15))
-    footer = lists + b"\0"
-    file = io.BytesIO(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
-    with pytest.raises(ValueError, match="a footer of more than 1,000,000 values"):
-        parts_of(file)

@@ -122,8 +122,8 @@ def _sweep(good: Path, bad: Path, drawn: bool) -> str:
     for dataset in results.meta["datasets"]:
         recommend(results, dataset=dataset, target=0.9)
     compare(read_results(good), results)
-    summary.summary(bad)
-    engines.print_engines(bad)
+    summary.summary(results)
+    engines.print_engines(results)
     page = write_report(results).read_text("utf-8")
     if page.count("<script") != 1 or any(unicodedata.category(x) == "Cc" for x in set(page) - {"\n", "\t"}):
         return "wrong: a page with more than our script, or with controls"

@@ -59,11 +59,11 @@ class Bench:
 
     def planned(self, *more: str) -> Any:
         """The command as a plan: made once, since Hydra takes longer than the sweep."""
-        from vqbench.experiment.config.compose import composed, plain
+        from vqbench.experiment.config.compose import compose_jobs
         from vqbench.experiment.plan import make_plan
 
-        config, given = composed([*COMMAND, *self.more, *more, f"out={self.out}"])
-        return make_plan(plain(config), given)
+        job = compose_jobs([*COMMAND, *self.more, *more, f"out={self.out}"]).jobs[0]
+        return make_plan(job.plain(), job.settings)
 
     def prepare(self) -> None:
         """Run once without faults, and keep what it wrote; ``steps`` then are its steps on files, by kind."""

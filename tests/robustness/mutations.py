@@ -15,8 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pyarrow as pa
-from test_arrow_folder import lists, save
-from test_readers import WRITERS, write_hdf5, write_parquet
+from writers import WRITERS, lists, save, write_hdf5, write_parquet
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]

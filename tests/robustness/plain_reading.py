@@ -122,10 +122,10 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
         return
     with h5py.File(path, "r") as file:
         yield "queries", found.queries_qd[:], file["test"][:]
-        if found.given is not None:
-            yield "neighbors", found.given.neighbours_qk[:], file["neighbors"][:]
-            if found.given.distances_qk is not None:
-                yield "distances", found.given.distances_qk[:], file["distances"][:]
+        if found.stated_neighbours is not None:
+            yield "neighbors", found.stated_neighbours.neighbours_qk[:], file["neighbors"][:]
+            if found.stated_neighbours.distances_qk is not None:
+                yield "distances", found.stated_neighbours.distances_qk[:], file["distances"][:]
 
 
 def _csv_readings(text: str) -> Iterator[np.ndarray]:

@@ -47,7 +47,7 @@ def test_the_judge_sees_a_misreading(tmp_path: Path, monkeypatch: pytest.MonkeyP
     fuzz = pytest.importorskip("fuzz")
     from vqbench.datasets.base import Source
 
-    monkeypatch.setattr(fuzz, "_memory", lambda name, reset=False: 0.0)  # no counters are reset in this process
+    monkeypatch.setattr(fuzz, "_memory", lambda pid, name, reset=False: 0.0)  # no counters are reset in this process
     path = tmp_path / "x.npy"
     path.write_bytes(fuzz.good_files()[".npy"]["x.npy"])
     right = fuzz.source_of(path)
@@ -73,8 +73,8 @@ def test_the_same_seed_makes_the_same_damage() -> None:
 def test_damaged_files_of_every_format(half: tuple[str, ...]) -> None:
     """2,000 of each, and every beginning of every small file."""
     command = [sys.executable, str(_HERE / "fuzz.py"), "--mutations", "2000", "--cuts", "--format", *half]
-    found = {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(_HERE.parent), str(_HERE)])}
-    done = subprocess.run(command, env={**os.environ, **found}, capture_output=True, text=True, timeout=600)
+    environment = {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_HERE.parent / "helpers")}
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("refused") == len(half)
 

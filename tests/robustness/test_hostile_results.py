@@ -105,8 +105,8 @@ def test_screens_and_reports(hostile: tuple[Sequence[str], Path], capfd: pytest.
     from vqbench.cli.screens.engines import print_engines
     from vqbench.cli.screens.summary import summary
 
-    summary(folder)
-    print_engines(folder)
+    summary(read_results(folder))
+    print_engines(read_results(folder))
     out, err = capfd.readouterr()
     assert _plain(out + err)
     for name in names[:2]:

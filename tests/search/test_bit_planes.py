@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqbench.api import code_topk
-from vqbench.experiment.plan import named_variant
+from vqbench.experiment.config.variants import named_variant
 from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.kernels.choice import working
 from vqbench.quantizers.base import TwoValued
 from vqbench.search.bit_planes import Planes
 from vqbench.search.scorers import Inner
-from vqbench.search.similarity import CodeArray, CodeRows, meet
+from vqbench.search.similarity import CodeArray, CodeRows, code_search
 
 pytestmark = pytest.mark.skipif(
     find_spec("numba") is None, reason="numba is not installed: pip install 'vqbench[fast]'"
@@ -78,17 +78,18 @@ def test_shipped_variants_are_met_by_planes_within_the_bound(name: str) -> None:
     variant = named_variant(name, "test", ())
     codec = variant.fit(x_nd, 0)
     with working(kernels="numba"):
-        sides = meet(codec, y_qd, CodeArray(codec.encode(x_nd)), variant.similarity)
-        assert isinstance(sides.measure, Inner)
-        prepared_qw = sides.measure.prepare(sides.queries_qd)
-        planes = sides.rows.planes(prepared_qw)
+        search = code_search(codec, y_qd, CodeArray(codec.encode(x_nd)), variant.similarity)
+        rows, scorer = search.rows, search.scorer
+        assert isinstance(scorer, Inner)
+        assert isinstance(rows, CodeRows)
+        planes = rows.planes(scorer.prepare(search.queries_qd))
         assert planes is not None
-        short = sides.rows.two_valued(0, 500)
-        assert short is not None
+        bits = rows.two_valued(0, 500)
+        assert bits is not None
         found_qn = np.empty((20, 500), np.float32)
-        planes.products(short, 0, 20, found_qn)
-    exact_qn = sides.queries_qd @ sides.rows.block(0, 500).T
-    assert np.abs(found_qn - exact_qn).max() < sides.measure.error(sides.rows.d)
+        planes.products(bits, 0, 20, found_qn)
+    exact_qn = search.queries_qd @ rows.block(0, 500).T
+    assert np.abs(found_qn - exact_qn).max() < scorer.error(rows.d)
 
 
 @settings(max_examples=20, deadline=None)
@@ -127,8 +128,9 @@ def test_rows_whose_terms_cancel_are_multiplied(low: float) -> None:
     found = []
     for kernels in ("numpy", "numba"):
         with working(kernels=kernels):
-            sides = meet(codec, query_qd, CodeArray(codes_nb), "estimate")
-            assert (sides.rows.short is None) == (low > 1e6)
+            rows = code_search(codec, query_qd, CodeArray(codes_nb), "estimate").rows
+            assert isinstance(rows, CodeRows)
+            assert (rows.bits_view is None) == (low > 1e6)
             hits = code_topk(codec, query_qd, codes_nb, 10, similarity="estimate")
             found.append((hits.ids_qk.tolist(), hits.scores_qk.tolist()))
     assert found[0] == found[1]

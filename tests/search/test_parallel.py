@@ -19,8 +19,8 @@ import yaml
 import vqbench
 from vqbench.cli.main import main
 from vqbench.errors import VqbenchError
-from vqbench.experiment.config.compose import names
-from vqbench.experiment.config.targets import build, conf_folder
+from vqbench.experiment.config.folders import config_files
+from vqbench.experiment.config.targets import build
 from vqbench.numerics.arrays import processors
 from vqbench.quantizers.binary import Binary
 from vqbench.search.parallel import base, dask
@@ -152,13 +152,12 @@ class Deadly(Cosine):
         return True
 
 
-def _on(pool: Pool, path: Path, measure: Cosine) -> tuple[Sharded, Hits]:
+def _on(pool: Pool, path: Path, scorer: Cosine) -> tuple[Sharded, Hits]:
     """A search on the pool, and what the whole search gives."""
     pool.pickling().register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
     rows = Vectors(np.lib.format.open_memmap(path, mode="r"), normalize=True)
-    own = np.arange(30)
-    there = Sharded(rows, measure, own, spread=pool)
-    return there, Search(rows, Cosine(), own).top(rows.block(0, 30), 12)
+    whole = Search(rows.block(0, 30), rows, Cosine(), np.arange(30))
+    return Sharded(**{**vars(whole), "scorer": scorer}, spread=pool), whole.top(12)
 
 
 @pytest.fixture(params=MANY)
@@ -172,7 +171,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
 @pytest.mark.slow
 def test_a_killed_worker_costs_a_retry_not_the_result(pool: Pool, corpus: Path) -> None:
     search, wanted = _on(pool, corpus, Deadly(flag="killed", driver=os.getpid()))
-    hits = search.top(search.rows.block(0, 30), 12)
+    hits = search.top(12)
     assert Path("killed").exists()
     for name in ("ids_qk", "scores_qk", "dropped_ties_q"):
         np.testing.assert_array_equal(getattr(hits, name), getattr(wanted, name))
@@ -182,7 +181,7 @@ def test_a_killed_worker_costs_a_retry_not_the_result(pool: Pool, corpus: Path) 
 def test_workers_that_always_die_are_given_up(pool: Pool, corpus: Path) -> None:
     search, _ = _on(pool, corpus, Deadly(flag=os.devnull, driver=os.getpid()))
     with pytest.raises(VqbenchError, match=rf"parallel={pool.name}: workers died 3 times .*parallel.shards.*block_mb"):
-        search.top(search.rows.block(0, 30), 12)
+        search.top(12)
 
 
 @pytest.mark.slow
@@ -192,7 +191,7 @@ def test_a_worker_that_cannot_see_the_file_says_so(pool: Pool, corpus: Path) -> 
     unseen = replace(search, rows=_Far(place))
     corpus.rename("elsewhere.npy")
     with pytest.raises(VqbenchError, match=r"mine.npy: a worker on \S+ cannot read it .*disk that all workers share"):
-        unseen.top(search.rows.block(0, 30), 12)
+        unseen.top(12)
 
 
 @dataclass(frozen=True)
@@ -248,9 +247,9 @@ def test_a_missing_extra_is_named(name: str, missing: int, monkeypatch: pytest.M
         MANY[name]().open()
 
 
-@pytest.mark.parametrize("name", names(conf_folder(), "parallel"))
+@pytest.mark.parametrize("name", config_files("parallel"))
 def test_each_config_lists_what_its_class_takes(name: str) -> None:
-    node: dict[str, Any] = yaml.safe_load((conf_folder() / "parallel" / f"{name}.yaml").read_text())
+    node: dict[str, Any] = yaml.safe_load(config_files("parallel")[name].read_text())
     spec = build(node, "parallel", "parallel")
     assert vars(spec) == {key: None for key in node if key != "_target_"}
 
@@ -268,7 +267,8 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
         (["parallel.workers=2"], "parallel.workers: Threads has no such key"),
         (["parallel=dask", "parallel.adress=x"], "parallel.adress: Dask has no such key; did you mean address?"),
         (["parallel=dask", "parallel.address=tcp://a:1", "parallel.workers=2"], "brings its own workers"),
-        (["-m", "hydra/launcher=submitit_slum"], "pip install 'vqbench[slurm]'"),
+        (["-m", "hydra/launcher=submitit_slum"], "no such launcher; did you mean submitit_slurm"),
+        (["-m", "hydra/launcher=submitit_slurm"], "pip install 'vqbench[slurm]'"),
     ],
 )
 def test_one_line_for_a_mistake(overrides: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,14 @@ from vqbench.search.topk import Search
 from vqbench.storage.vectors import Vectors
 
 
+def _scores(x_nd: np.ndarray, query_d: np.ndarray) -> np.ndarray:
+    return Cosine().scores(x_nd, query_d[None, :], np.zeros(len(x_nd), np.int64))
+
+
 def test_zero_rows_score_zero() -> None:
     x_nd = np.array([[0, 0], [1, 1], [-1, -1], [0, 0], [1, -1]], dtype=np.float32)
     queries_qd = np.array([[1, 1], [0, 0]], dtype=np.float32)
-    hits = Search(Vectors(x_nd, normalize=False), Cosine()).top(queries_qd, 3)
+    hits = Search(queries_qd, Vectors(x_nd, normalize=False), Cosine()).top(3)
     assert hits.ids_qk.tolist() == [[1, 0, 3], [0, 1, 2]]
     assert hits.scores_qk.tolist() == [[1, 0, 0], [0, 0, 0]]
     assert hits.dropped_ties_q.tolist() == [1, 2]
@@ -23,7 +27,7 @@ def test_zero_rows_score_zero() -> None:
 
 def test_pairs_are_scored_exactly(tied_rows: np.ndarray) -> None:
     query_f, row_f = np.repeat([0, 2, 3], 40), np.tile(np.arange(40), 3)
-    found = Search(Vectors(tied_rows, normalize=False), Cosine()).pairs(tied_rows, query_f, row_f)
+    found = Search(tied_rows, Vectors(tied_rows, normalize=False), Cosine()).pairs(query_f, row_f)
     wanted = oracles.cosines(tied_rows[[0, 2, 3]], tied_rows[:40]).ravel()
     assert found.tolist() == wanted.tolist()
 
@@ -33,28 +37,28 @@ def test_products_stay_within_the_stated_error(gaussian: np.ndarray) -> None:
     rng = np.random.default_rng(6)
     for d in (3, 50, 700):
         x_nd = (rng.standard_normal((300, d)) + 1).astype(np.float32)
-        measure = Cosine()
-        prepared_nd = measure.prepare(x_nd)
+        scorer = Cosine()
+        prepared_nd = scorer.prepare(x_nd)
         products = prepared_nd[:20] @ prepared_nd.T
-        scores = np.array([measure.pairs(x_nd, query) for query in x_nd[:20]])
-        assert np.abs(products - scores).max() <= measure.error(d) <= 1e-4
+        scores = np.array([_scores(x_nd, query) for query in x_nd[:20]])
+        assert np.abs(products - scores).max() <= scorer.error(d) <= 1e-4
 
 
 def test_no_negative_zero() -> None:
     """A cosine of -1e-13 rounds to zero, and is written as 0."""
-    scores = Cosine().pairs(np.array([[-1e-13, 1.0], [1e-13, 1.0]]), np.array([1.0, 0.0]))
+    scores = _scores(np.array([[-1e-13, 1.0], [1e-13, 1.0]]), np.array([1.0, 0.0]))
     assert scores.tolist() == [0, 0]
     assert not np.signbit(scores).any()
 
 
 def test_at_least_finds_rows_whose_product_was_rounded_down(gaussian: np.ndarray) -> None:
     """Every score as its own threshold: about half of the float32 products lie below it."""
-    search, query_q = Search(Vectors(gaussian, normalize=False), Cosine()), np.zeros(1, dtype=np.int64)
-    scores = search.measure.pairs(gaussian, gaussian[0])
-    products = search.measure.prepare(gaussian) @ search.measure.prepare(gaussian[:1])[0]
+    search, query_q = Search(gaussian[:1], Vectors(gaussian, normalize=False), Cosine()), np.zeros(1, dtype=np.int64)
+    scores = _scores(gaussian, gaussian[0])
+    products = search.scorer.prepare(gaussian) @ search.scorer.prepare(gaussian[:1])[0]
     assert (products < scores).sum() > 50
     for row, score in enumerate(scores[:150]):
-        _, found, _ = search.at_least(gaussian[:1], query_q, np.array([score]))
+        _, found, _ = search.at_least(query_q, np.array([score]))
         assert row in found.tolist()
         assert len(found) == (scores >= score).sum()
 
@@ -72,7 +76,7 @@ def test_short_rows_are_told_apart_by_their_inner_products() -> None:
     for scale in (1.0, 2.0**-20, 2.0**-30):
         short_nd, short_qd = x_nd * scale, queries_qd * scale
         reach = float(np.linalg.norm(short_nd, axis=1).max() * np.linalg.norm(short_qd, axis=1).max())
-        hits = Search(_Rows(short_nd), Inner(reach)).top(short_qd, 20)
+        hits = Search(short_qd, _Rows(short_nd), Inner(reach)).top(20)
         assert hits.ids_qk.tolist() == wanted.tolist()
         assert not hits.dropped_ties_q.any()
 

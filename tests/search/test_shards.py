@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import processors
-from vqbench.search.scorers import Cosine, Hamming, Measure
-from vqbench.search.shards import Best, Common, Part, Sharded, shard_top
-from vqbench.search.similarity import CodeArray, hamming_sides
+from vqbench.search.scorers import Cosine, Hamming
+from vqbench.search.shards import Shard, Sharded, shard_best
+from vqbench.search.similarity import CodeArray, CodeRows, hamming_search
 from vqbench.search.topk import Hits, Search
+from vqbench.search.topk_merge import Best
 from vqbench.storage.mapped import Mapped
 from vqbench.storage.vectors import Vectors
 
@@ -67,17 +68,24 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(x_nd, queries, exclude_q, priority_n, draw(st.integers(1, n - leave_out)), Loop(cuts, order))
 
 
-def _sharded(case: Case, measure: Measure) -> Sharded:
-    rows = Vectors(case.x_nd, normalize=False)
-    return Sharded(rows, measure, case.exclude_q, case.priority_n, spread=case.loop)
+def _search(case: Case, bits: bool) -> Search:
+    """The whole search, of the rows or of their signs."""
+    d, rows, scorer = case.x_nd.shape[1], case.x_nd, Cosine()
+    if bits:
+        rows, scorer = np.packbits(case.x_nd > 0, axis=1), Hamming(d)
+    seen = CodeRows(CodeArray(rows), np.asarray, d) if bits else Vectors(rows, normalize=False)
+    return Search(rows[case.queries], seen, scorer, case.exclude_q, case.priority_n)
 
 
-@given(cases(), st.sampled_from([Cosine(), Hamming()]))
-def test_any_cut_and_any_order_give_the_naive_result(case: Case, measure: Measure) -> None:
-    queries_qd = case.x_nd[case.queries]
-    hits = _sharded(case, measure).top(queries_qd, case.k)
-    score = oracles.hamming if isinstance(measure, Hamming) else oracles.cosines
-    for query, scores_n in enumerate(score(queries_qd, case.x_nd)):
+def _sharded(case: Case, bits: bool) -> Sharded:
+    return Sharded(**vars(_search(case, bits)), spread=case.loop)
+
+
+@given(cases(), st.booleans())
+def test_any_cut_and_any_order_give_the_naive_result(case: Case, bits: bool) -> None:
+    hits = _sharded(case, bits).top(case.k)
+    score = oracles.hamming if bits else oracles.cosines
+    for query, scores_n in enumerate(score(case.x_nd[case.queries], case.x_nd)):
         exclude = -1 if case.exclude_q is None else int(case.exclude_q[query])
         ids, scores, dropped = oracles.top(scores_n, case.k, exclude=exclude, priority_n=case.priority_n)
         assert hits.ids_qk[query].tolist() == ids
@@ -88,19 +96,18 @@ def test_any_cut_and_any_order_give_the_naive_result(case: Case, measure: Measur
 @settings(max_examples=50)
 @given(cases(), st.integers(-4, 0))
 def test_all_rows_at_a_score_or_above(case: Case, least: int) -> None:
-    queries_qd = case.x_nd[case.queries]
-    part = np.unique(np.arange(len(queries_qd)) // 2 * 2)
-    found = _sharded(case, Hamming()).at_least(queries_qd, part, np.full(len(queries_qd), float(least)))
-    whole = Search(Vectors(case.x_nd, normalize=False), Hamming(), case.exclude_q, case.priority_n)
-    wanted = whole.at_least(queries_qd, part, np.full(len(queries_qd), float(least)))
+    part = np.unique(np.arange(len(case.queries)) // 2 * 2)
+    found, wanted = (
+        search.at_least(part, np.full(len(case.queries), float(least)))
+        for search in (_sharded(case, True), _search(case, True))
+    )
     for mine, theirs in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
 def _bests(case: Case) -> list[Best]:
-    sharded = _sharded(case, Hamming())
-    common = Common(case.x_nd[case.queries], case.exclude_q, {"measure": Hamming(), "block_mb": 64}, k=case.k)
-    return [sharded._placed(*shard_top(common, part), case.k) for part in sharded._parts()]
+    sharded = _sharded(case, True)
+    return [shard_best((sharded._common(), case.k), shard) for shard in sharded._shards()]
 
 
 def _same(left: Best, right: Best) -> None:
@@ -127,17 +134,15 @@ def test_the_merge_is_associative_and_commutative(case: Case, data: st.DataObjec
 def test_ties_are_counted_across_shards_by_hand() -> None:
     """Six rows of one score in three shards, k = 2: four are dropped, whichever shard they lie in."""
     x_nd = np.ones((6, 3), dtype=np.float32)
-    sharded = Sharded(Vectors(x_nd, normalize=False), Cosine(), priority_n=np.array([5, 4, 3, 2, 1, 0]),
-                      spread=Loop((1, 4)))  # fmt: skip
-    hits = sharded.top(x_nd[:1], 2)
+    rows, priority_n = Vectors(x_nd, normalize=False), np.array([5, 4, 3, 2, 1, 0])
+    hits = Sharded(x_nd[:1], rows, Cosine(), priority_n=priority_n, spread=Loop((1, 4))).top(2)
     assert hits.ids_qk.tolist() == [[5, 4]]
     assert hits.dropped_ties_q.tolist() == [4]
 
 
 def test_a_worse_shard_with_ties_of_its_own_drops_nothing() -> None:
     x_nd = np.array([[1, 1], [1, 1], [1, -1], [1, -1], [1, -1]], dtype=np.float32)
-    sharded = Sharded(Vectors(x_nd, normalize=False), Hamming(), spread=Loop((2,), (1, 0)))
-    hits = sharded.top(x_nd[:1], 2)
+    hits = Sharded(x_nd[:1], Vectors(x_nd, normalize=False), Cosine(), spread=Loop((2,), (1, 0))).top(2)
     assert hits.ids_qk.tolist() == [[0, 1]]
     assert hits.dropped_ties_q.tolist() == [0]
 
@@ -145,38 +150,11 @@ def test_a_worse_shard_with_ties_of_its_own_drops_nothing() -> None:
 @pytest.mark.parametrize("copy", [False, True])
 def test_codes_in_memory_travel_as_their_slice(copy: bool) -> None:
     codes_nb = np.random.default_rng(1).integers(0, 256, size=(4000, 4), dtype=np.uint8)
-    sides = hamming_sides(codes_nb[:20], CodeArray(codes_nb.copy() if copy else codes_nb), 30)
-    whole = Search(sides.rows, sides.measure).top(sides.queries_qd, 50)
-    sharded = Sharded(sides.rows, sides.measure, spread=_Plain((1000, 1001, 3000)))
-    _hits_equal(sharded.top(sides.queries_qd, 50), whole)
-    sent: Any = sharded._parts()[1].rows
+    whole = hamming_search(codes_nb[:20], CodeArray(codes_nb.copy() if copy else codes_nb), 30)
+    sharded = Sharded(**vars(whole), spread=Loop((1000, 1001, 3000)))
+    _hits_equal(sharded.top(50), whole.top(50))
+    sent: Any = sharded._shards()[1].rows
     assert len(sent.codes.codes_nb) == sent.n == 1
-
-
-class _Plain(Loop):
-    """Without pickling, as some views are closures."""
-
-    def map(self, function, common, pieces) -> Iterator:
-        return (function(common, piece) for piece in pieces)
-
-
-class _Indivisible:
-    """Rows as others may write them, without ``span``."""
-
-    def __init__(self, x_nd: np.ndarray):
-        self.x_nd, (self.n, self.d) = x_nd, x_nd.shape
-
-    def block(self, start: int, stop: int) -> np.ndarray:
-        return self.x_nd[start:stop]
-
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return self.x_nd[rows]
-
-
-def test_rows_that_cannot_be_divided_are_searched_in_spans(gaussian: np.ndarray) -> None:
-    own, rows = np.arange(10), _Indivisible(gaussian)
-    whole = Search(rows, Cosine(), own).top(gaussian[:10], 7)
-    _hits_equal(Sharded(rows, Cosine(), own, spread=Loop((3, 250))).top(gaussian[:10], 7), whole)
 
 
 def _hits_equal(left: Hits, right: Hits) -> None:
@@ -253,7 +231,7 @@ def test_a_part_holds_no_more_than_its_rows(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x_nd)
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", mode="r")
     for array, most in ((x_nd, 100 * 32 * 4 + 1000), (mapped, 1000)):
-        assert len(pickle.dumps(Part(0, Vectors(array, normalize=True).span(0, 100), None))) < most
+        assert len(pickle.dumps(Shard(0, Vectors(array, normalize=True).span(0, 100), None))) < most
 
 
 def test_processors_heed_what_a_worker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,16 +116,16 @@ def test_a_file_gets_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
 def test_files_of_the_dead_are_removed_and_those_of_the_living_are_not(tmp_path: Path) -> None:
-    dead, own = tmp_path / f"{locks.PASSING}dead.csv", tmp_path / "metrics.csv"
+    dead, own = tmp_path / f"{locks.TEMPORARY}dead.csv", tmp_path / "metrics.csv"
     dead.write_text("half")
     own.write_text("whole")
 
     def write(path: Path) -> None:
-        locks.remove_dead(tmp_path)
-        assert names(tmp_path) == {path.name, f"{locks.PASSING}1.claim", own.name}
+        locks.sweep(tmp_path)
+        assert names(tmp_path) == {path.name, f"{locks.TEMPORARY}1.claim", own.name}
         write_text(path, "new")
 
-    with locks.claimed(tmp_path / f"{locks.PASSING}1.claim") as ours:
+    with locks.claimed(tmp_path / f"{locks.TEMPORARY}1.claim") as ours:
         assert ours
         write_atomically(own, write)
     assert names(tmp_path) == {own.name}
@@ -166,9 +166,9 @@ def test_where_there_are_no_locks_that_is_said(
     given = [*SMALL, "out=x"]
     assert main(given) == 0
     assert "x: files cannot be locked here; let one run at a time write into it" in capsys.readouterr().err
-    (tmp_path / "x" / f"{locks.PASSING}1.csv").write_text("")
+    (tmp_path / "x" / f"{locks.TEMPORARY}1.csv").write_text("")
     assert main(given) == 0
-    assert (tmp_path / "x" / f"{locks.PASSING}1.csv").exists()
+    assert (tmp_path / "x" / f"{locks.TEMPORARY}1.csv").exists()
     assert "1 cell was finished before" in capsys.readouterr().out
 
 

@@ -64,18 +64,6 @@ def test_text_that_is_no_utf8(tmp_path: Path) -> None:
             PackedIds.lines(tmp_path / "ids.txt")
 
 
-def test_ids_that_were_put_away_in_batches() -> None:
-    writer = PackedIds.writer(5)
-    writer.add(["a\n", ""])
-    writer.add(["é", "\r", "z"])
-    found = writer.ids()
-    path = found._path
-    assert found == ["a\n", "", "é", "\r", "z"]
-    assert path.is_file()
-    del writer, found
-    assert not path.exists()
-
-
 @given(rows=st.lists(st.integers(0, 99), max_size=30), dense=st.sampled_from([0, 8, 100]))
 def test_picked_ids(rows: list[int], dense: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -156,12 +144,12 @@ def test_a_sum_of_what_is_not_finite(special: list[float]) -> None:
 
 def test_lists_by_id_of_rows_that_tie(tied_rows: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a sort of all rows, with ids whose order is not that of the rows, and few pairs at a time."""
-    monkeypatch.setattr("vqbench.search.tie_order.PAIRS", 50)
+    monkeypatch.setattr("vqbench.search.topk.PAIRS", 50)
     names = [str(row * 7919 % 120) for row in range(120)]
     queries_qd, own = tied_rows[:9], np.arange(9)
-    found = top_by_id(Search(Vectors(tied_rows, normalize=True), Cosine(), own), queries_qd, 8, names)
+    found = top_by_id(Search(queries_qd, Vectors(tied_rows, normalize=True), Cosine(), own), 8, names)
     for query in range(9):
-        cosines = Cosine().pairs(unit_rows(tied_rows), queries_qd[query])
+        cosines = Cosine().scores(unit_rows(tied_rows), queries_qd, np.full(120, query))
         rows = sorted((row for row in range(120) if row != query), key=lambda row: (-cosines[row], names[row]))
         assert found.ids_qk[query].tolist() == rows[:8]
         assert found.scores_qk[query].tolist() == cosines[rows[:8]].tolist()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqbench.storage import locks, scratch
+from vqbench.storage import locks
 from vqbench.storage.scratch import Scratch, Temporary
 
 _KILLED = """
@@ -30,7 +30,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    scratch._clear.cache_clear()
+    locks.sweep_once.cache_clear()
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_is_not
     living = Temporary(".ids")
     subprocess.run([sys.executable, "-c", _KILLED, folder], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert sorted(path.suffix for path in folder.iterdir()) == [".ids", ".rows"]
-    scratch._clear.cache_clear()
+    locks.sweep_once.cache_clear()
     another = Temporary(".more")
     assert {*folder.iterdir()} == {living.path, another.path}
 
@@ -66,16 +66,15 @@ def test_where_there_are_no_locks_nothing_is_taken_for_a_dead_process_s(
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     living = Temporary(".ids")
-    scratch._clear.cache_clear()
+    locks.sweep_once.cache_clear()
     another = Temporary(".more")
-    locks.remove_dead(folder)
     assert {*folder.iterdir()} == {living.path, another.path}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
 def test_a_link_is_no_scratch_file(folder: Path) -> None:
     (folder / "mine").write_text("mine")
-    (folder / f"{locks.PASSING}x.rows").symlink_to(folder / "mine")
+    (folder / f"{locks.TEMPORARY}x.rows").symlink_to(folder / "mine")
     Temporary(".rows")
     assert (folder / "mine").read_text() == "mine"
-    assert (folder / f"{locks.PASSING}x.rows").is_symlink()
+    assert (folder / f"{locks.TEMPORARY}x.rows").is_symlink()

@@ -1,18 +1,17 @@
-"""Which setting to use: the cheapest whose lower bound meets a target. A pure function of a results folder.
+"""Which setting to use: the cheapest whose lower bound reaches a target. A pure function of a results folder.
 
 A setting is a variant with an oversample factor. It qualifies if the lower end of the 95 % interval of its mean
 over queries reaches the target; a mean that does so by luck is not enough. Its cost is memory: the bytes of a code
-plus its share of what is stored once. The float vectors that rescoring reads lie on disk unless they are said to be
+and its share of what is stored once. The float vectors that rescoring reads stay on disk unless they are said to be
 in memory, where no rescored setting can save any: the floats alone are as large as float search.
 
-The choice is the best of many, so its bound is also given as it is after Bonferroni's correction for the number of
-settings that could have been chosen.
+The choice is the best of many, so its bound is also given after Bonferroni's correction for the number of settings
+that could have been chosen.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vqbench.errors import VqbenchError
@@ -24,60 +23,47 @@ from vqbench.results.measured_settings import FLOAT32, Floats, Setting, measured
 
 @dataclass(frozen=True, kw_only=True)
 class Undecided:
-    """A setting whose mean meets the target and whose lower bound does not.
-
-    queries: about how many it would take to tell, if its mean and spread stay; None where no number would do.
-    """
+    """A setting whose mean reaches the target and whose lower bound does not."""
 
     setting: Setting
-    queries: int | None
+    queries: int | None  #: about how many would decide, if mean and spread stay; None where no number would
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """The answer for one dataset, metric, k and target.
-
-    n: so many vectors are to be stored; measured_n: so many were searched. queries: the least that a setting was
-    measured with. chosen: None where nothing smaller than float32 qualifies. runner_up: the next that qualifies with
-    another variant. cheaper: the best of the settings that take fewer bytes than the chosen one; dearer: the cheapest
-    of those that take more and keep more. undecided: cheapest first. tried: how many settings could have been chosen;
-    too_large: how many that keep fewer bits than float32 could not, for their bytes.
-    corrected_low: the chosen one's lower bound, corrected for that. closest: the best lower bound there is.
-    fallback: float search itself, if it was measured. least_queries: with fewer, a setting that never loses anything
-    cannot be shown to meet the target (rule of three). failed: variants without a result.
-    """
+    """The answer for one dataset, metric, k and target."""
 
     dataset: str
     metric: str
     k: int
     target: float
-    n: int
-    measured_n: int
+    n: int  #: vectors that are to be stored
+    measured_n: int  #: vectors that were searched
     d: int
-    floats: Floats
+    floats: Floats  #: where the float vectors are that rescoring reads
     max_bytes: float | None
-    queries: int
-    chosen: Setting | None
-    runner_up: Setting | None
-    cheaper: Setting | None
-    dearer: Setting | None
-    undecided: tuple[Undecided, ...]
-    tried: int
-    too_large: int
-    corrected_low: float | None
-    closest: Setting | None
-    fallback: Setting | None
-    least_queries: int
-    failed: tuple[str, ...]
+    queries: int  #: the least that a setting was measured with
+    chosen: Setting | None  #: None where nothing smaller than float32 qualifies
+    runner_up: Setting | None  #: the next that qualifies with another variant
+    step_down: Setting | None  #: the best of the settings that take fewer bytes than the chosen one
+    step_up: Setting | None  #: the cheapest of the settings that take more bytes and keep more
+    undecided: tuple[Undecided, ...]  #: cheapest first
+    tried: int  #: how many settings could have been chosen
+    too_large: int  #: how many that store fewer bits than float32 could not, for their bytes
+    corrected_low: float | None  #: the chosen one's lower bound, corrected for the number of settings
+    closest: Setting | None  #: the one with the best lower bound
+    fallback: Setting | None  #: float search itself, if it was measured
+    least_queries: int  #: with fewer, even a setting that never loses anything cannot be shown to reach the target
+    failed: tuple[str, ...]  #: variants without a result
 
     @property
     def survives(self) -> bool:
-        """Does the choice still meet the target after the correction?"""
+        """Whether the choice still reaches the target after the correction."""
         return self.corrected_low is not None and self.corrected_low >= self.target
 
     @property
     def too_few_queries(self) -> bool:
-        """Are these too few to show even that a setting that never loses anything meets the target?"""
+        """Whether even a setting that never loses anything could not be shown to reach the target."""
         return self.queries < self.least_queries
 
 
@@ -92,38 +78,57 @@ def recommend(
     floats: Floats = "disk",
     max_bytes: float | None = None,
 ) -> Recommendation:
-    """The cheapest setting of ``dataset`` whose lower bound meets ``target``.
+    """Find the cheapest setting of ``dataset`` whose lower bound reaches ``target``.
 
-    k: 10 where it was measured, else the largest. n: how many vectors will be stored; the corpus's size by default.
-    max_bytes: settings with more bytes of memory for a vector are left out.
-    Raises VqbenchError where the folder lacks dataset, metric or k, or a number makes no sense.
+    Args:
+        results: what was measured.
+        dataset: one of its datasets.
+        target: the metric's value that must be kept.
+        k: 10 where it was measured, else the largest.
+        metric: one of which more is better.
+        n: how many vectors will be stored; by default the corpus's size.
+        floats: where the float vectors are that rescoring reads.
+        max_bytes: leave out settings with more bytes of memory per vector.
+
+    Raises:
+        VqbenchError: the folder lacks dataset, metric or k, or a number makes no sense.
     """
     lowest, highest = _range(results, metric)
     if not lowest < target < highest:
         raise VqbenchError(_no_target(target, metric, lowest, highest))
     if max_bytes is not None and not max_bytes > 0:
         raise VqbenchError(f"max_bytes (--max-bytes) = {max_bytes:g}: must be more than 0, or left out")
-    about = _about(results, dataset)
+    if dataset not in results.meta["datasets"]:
+        raise VqbenchError(
+            f"dataset = {dataset}: {results.folder} has none of that name; it has {', '.join(results.meta['datasets'])}"
+        )
+    about = results.meta["datasets"][dataset]
     n = int(about["n"]) if n is None else n
     if n < 1:
         raise VqbenchError(f"n = {n}: needs at least 1 vector")
     if floats not in ("disk", "ram"):
         raise VqbenchError(f"floats = {floats}: is one of disk, ram")
     k = shown_k(results, dataset, metric) if k is None else k
-    found = settings_of(results, dataset=dataset, metric=metric, k=k)
-    if not found:
-        raise VqbenchError(_nothing(results, dataset, metric, k))
+    measured = settings_of(results, dataset=dataset, metric=metric, k=k)
+    if not measured:
+        raise VqbenchError(_not_measured(results, dataset, metric, k))
 
-    def order(s: Setting) -> tuple:
-        return (_level(s, n, floats), s.oversample, -_known(s.ci_low), s.ram(n, floats), s.variant)
+    def size(s: Setting) -> int:
+        """Memory per vector in whole bytes: what a few thresholds add, stored once, decides nothing."""
+        return round(s.ram(n, floats))
 
+    measured.sort(key=lambda s: (size(s), s.oversample, -_known(s.ci_low), s.ram(n, floats), s.variant))
     full = FLOAT32 * int(about["d"])
-    small = [s for s in found if s.ram(n, floats) < full and s.vector_bytes < full]
-    small = sorted((s for s in small if max_bytes is None or s.ram(n, floats) <= max_bytes), key=order)
-    fit = [s for s in small if s.ci_low >= target]
-    chosen = fit[0] if fit else None
+    small = [
+        s
+        for s in measured
+        if s.ram(n, floats) < full and s.vector_bytes < full and (max_bytes is None or s.ram(n, floats) <= max_bytes)
+    ]
+    qualified = [s for s in small if s.ci_low >= target]
+    chosen = next(iter(qualified), None)
+    smaller = [s for s in small if chosen and size(s) < size(chosen)]
+    better = [s for s in small if chosen and size(s) > size(chosen) and s.value > chosen.value]
     cells = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["status"] == "failed")]
-    exact = sorted((s for s in found if s.vector_bytes >= full and not s.oversample), key=order)
     return Recommendation(
         dataset=dataset,
         metric=metric,
@@ -134,30 +139,30 @@ def recommend(
         d=int(about["d"]),
         floats=floats,
         max_bytes=max_bytes,
-        queries=min(s.queries for s in small or found),
+        queries=min(s.queries for s in small or measured),
         chosen=chosen,
-        runner_up=next((s for s in fit if chosen and s.variant != chosen.variant), None),
-        cheaper=_cheaper(small, chosen, n, floats),
-        dearer=_dearer(small, chosen, n, floats),
+        runner_up=next((s for s in qualified if chosen and s.variant != chosen.variant), None),
+        step_down=max(smaller, key=lambda s: s.value, default=None),
+        step_up=max((s for s in better if size(s) == size(better[0])), key=lambda s: s.value, default=None),
         undecided=tuple(
-            Undecided(setting=s, queries=_needed(s, target)) for s in small if s.value >= target and s not in fit
+            Undecided(setting=s, queries=_needed(s, target)) for s in small if s.value >= target and s not in qualified
         ),
         tried=len(small),
-        too_large=sum(s.vector_bytes < full for s in found) - len(small),
+        too_large=sum(s.vector_bytes < full for s in measured) - len(small),
         corrected_low=None if chosen is None else corrected(chosen, len(small)),
         closest=max(small, key=lambda s: _known(s.ci_low), default=None),
-        fallback=exact[0] if exact else None,
+        fallback=next((s for s in measured if s.vector_bytes >= full and not s.oversample), None),
         least_queries=math.ceil(3 * (highest - lowest) / (highest - target) * (1 - 1e-12)),
         failed=tuple(cells["variant"].unique()),
     )
 
 
 def corrected(setting: Setting, tried: int) -> float:
-    """The lower bound after Bonferroni's correction for ``tried`` settings.
+    """Correct the lower bound for ``tried`` settings (Bonferroni).
 
-    The half width grows by the ratio of the normal quantiles; of Student's, which is far more, where few seeds tell
+    The half width grows by the ratio of the normal quantiles; of Student's, which is far more, where few seeds show
     how much a seed matters. Where no query lost anything the bound is the rule of three, -ln(.05) / n rounded, and
-    grows by the ratio of the logarithms. Of skewed losses the tail is heavier than either: take it as a guide.
+    grows by the ratio of the logarithms. Skewed losses have a heavier tail than either: take it as a guide.
     """
     tail = 1 - CONFIDENCE
     wider = normal_quantile(tail / 2 / tried) / normal_quantile(tail / 2)
@@ -167,29 +172,6 @@ def corrected(setting: Setting, tried: int) -> float:
     if setting.ci_high <= setting.value:
         wider = math.log(tail / tried) / math.log(tail)
     return setting.value - wider * (setting.value - setting.ci_low)
-
-
-def _cheaper(small: Sequence[Setting], chosen: Setting | None, n: int, floats: Floats) -> Setting | None:
-    """The best of the settings with fewer bytes; among equals the first in order."""
-    if chosen is None:
-        return None
-    least = _level(chosen, n, floats)
-    return max((s for s in small if _level(s, n, floats) < least), key=lambda s: s.value, default=None)
-
-
-def _dearer(small: Sequence[Setting], chosen: Setting | None, n: int, floats: Floats) -> Setting | None:
-    """The best of the next size at which any setting keeps more."""
-    if chosen is None:
-        return None
-    most = _level(chosen, n, floats)
-    better = [s for s in small if _level(s, n, floats) > most and s.value > chosen.value]
-    size = min((_level(s, n, floats) for s in better), default=0)
-    return max((s for s in better if _level(s, n, floats) == size), key=lambda s: s.value, default=None)
-
-
-def _level(setting: Setting, n: int, floats: Floats) -> int:
-    """Memory for a vector in whole bytes: what a few thresholds add, stored once, decides nothing."""
-    return round(setting.ram(n, floats))
 
 
 def _known(bound: float) -> float:
@@ -208,29 +190,20 @@ def _needed(setting: Setting, target: float) -> int | None:
     return math.ceil(setting.queries * ((setting.value - setting.ci_low) / room) ** power)
 
 
-def _about(results: Results, dataset: str) -> dict:
-    if dataset not in results.meta["datasets"]:
-        raise VqbenchError(
-            f"dataset = {dataset}: {results.folder} has none of that name; it has {', '.join(results.meta['datasets'])}"
-        )
-    return results.meta["datasets"][dataset]
-
-
 def _no_target(target: float, metric: str, lowest: float, highest: float) -> str:
-    """What is wrong with a target that no setting could be shown to meet, or that every one would."""
-    told = f"target (--recall) = {target:g}: {metric} needs one between {lowest:g} and {highest:g}"
+    """What is wrong with a target that no setting could be shown to reach, or that every one would."""
+    wrong = f"target (--keep) = {target:g}: {metric} needs one between {lowest:g} and {highest:g}"
     if highest < target <= 100 * highest and lowest < target / 100 < highest:
-        return f"{told}: did you mean {target / 100:g}?"
+        return f"{wrong}: did you mean {target / 100:g}?"
     if target == highest:
-        return f"{told}: no sample of queries can show that nothing is ever lost: as in 0.99"
-    return f"{told}, as in 0.95"
+        return f"{wrong}: no sample of queries can show that nothing is ever lost: as in 0.99"
+    return f"{wrong}, as in 0.95"
 
 
 def _range(results: Results, metric: str) -> tuple[float, float]:
     """Lowest and highest value of a metric of which more is better."""
-    base = metric.removesuffix("_kept")
-    described = results.meta["metrics"]
-    usable = [name for name, one in described.items() if one["higher_is_better"]]
+    base, described = metric.removesuffix("_kept"), results.meta["metrics"]
+    usable = [name for name, about in described.items() if about["higher_is_better"]]
     if base not in described:
         raise VqbenchError(f"metric = {metric}: {results.folder} did not measure it; it has {', '.join(usable)}")
     if base not in usable:
@@ -240,9 +213,7 @@ def _range(results: Results, metric: str) -> tuple[float, float]:
     return float(described[metric]["lowest"]), float(described[metric]["highest"])
 
 
-def _nothing(results: Results, dataset: str, metric: str, k: int) -> str:
-    ks = measured_ks(results, dataset, metric)
-    if ks:
-        measured = ", ".join(map(str, ks))
-        return f"k = {k}: {dataset} was measured at k = {measured}: choose one of them, or run it again with 'k=[{k}]'"
+def _not_measured(results: Results, dataset: str, metric: str, k: int) -> str:
+    if ks := ", ".join(map(str, measured_ks(results, dataset, metric))):
+        return f"k = {k}: {dataset} was measured at k = {ks}: choose one of them, or run it again with 'k=[{k}]'"
     return f"{results.folder}: holds no {metric} of {dataset}: run it again with metric=[{metric}]"

@@ -1,4 +1,4 @@
-"""The screen: a console on which foreign text does no harm, and progress bars."""
+"""The screen: a console on which text from files does no harm, and progress bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 100
 
 
 class _Plain(Console):
-    """A console on which names and ids, which come from files, move no cursor and ring no bell."""
+    """A console that prints control characters of names and ids as escapes."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -30,7 +30,7 @@ class _Plain(Console):
 
 
 class _Trimmed:
-    """A text stream without the blanks that tables are padded with, which files and other programs need not carry."""
+    """A text stream that drops the blanks at the ends of lines, with which tables are padded."""
 
     def __init__(self, stream: IO[str]):
         self._stream = stream
@@ -44,17 +44,17 @@ class _Trimmed:
 
 
 def console() -> Console:
-    """Standard output; where it is no terminal, as wide as COLUMNS says, or else 100. Rich respects NO_COLOR."""
-    found = _Plain(highlight=False)
-    told = os.environ.get("COLUMNS", "")
-    width = int(told) if told.isdecimal() and int(told) > 0 else WIDTH
-    return (
-        found if found.is_terminal else _Plain(highlight=False, width=width, file=cast(IO[str], _Trimmed(sys.stdout)))
-    )
+    """Return standard output; if it is no terminal, as wide as COLUMNS says, or else 100. Rich respects NO_COLOR."""
+    screen = _Plain(highlight=False)
+    if screen.is_terminal:
+        return screen
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) > 0 else WIDTH
+    return _Plain(highlight=False, width=width, file=cast(IO[str], _Trimmed(sys.stdout)))
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error; without a terminal it stays silent."""
+    """Return a progress bar on standard error; without a terminal it stays silent."""
     screen = _Plain(stderr=True)
     return Progress(
         SpinnerColumn(),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vqbench.cli.console import progress_bar
-from vqbench.cli.screens.summary import closing, no_result, summary
+from vqbench.cli.screens.summary import closing, no_result, print_answers, summary
 from vqbench.results.assemble import TABLES_CLAIM, assemble
 from vqbench.results.folder import Results, holds_results, read_results
 from vqbench.results.records import MEANWHILE, RunRecord
@@ -40,13 +40,14 @@ def finish(runs: Sequence[RunRecord]) -> int:
         try:
             written += _drawn(results, runs[0].meta["config"])
         finally:  # without figures, too
-            summary(results.folder)
+            summary(results)
         if len(results.backends):
             from vqbench.cli.screens.engines import print_engines
 
-            print_engines(results.folder)
+            print_engines(results)
         reused = [cell.reason for cell in cells if cell.status == "reused"]
         closing(out, before=reused.count(""), meanwhile=reused.count(MEANWHILE), written=written)
+        print_answers(results)
     return int(bool(failed))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from vqbench.datasets.judgements import Judgement, Qrels
 from vqbench.datasets.row_checks import Dropped
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.numerics.arrays import Floats, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import draw_keys, drawn
 from vqbench.storage.vectors import Vectors
@@ -24,22 +24,25 @@ OnBadRows = Literal["refuse", "drop"]
 
 @dataclass(frozen=True)
 class Source:
-    """What was read: rows as they came, ids where there are any, queries and relevance likewise.
+    """What was read, before any check."""
 
-    corpus_nd: ``(n, d)`` of any real dtype, an array or rows that lie in a file. judgements: (query id,
-    document id, gain). groups: which queries belong together, one name for each row of the queries, or of the
-    corpus where its rows are the queries. given: the queries' nearest rows as the file states them. origin names the
-    place for messages; files those of what has a file of its own: ids, queries, query_ids, qrels, groups.
-    """
-
+    #: Names the place in messages.
     origin: str
+    #: Rows ``(n, d)`` of any real dtype, an array or rows that lie in a file.
     corpus_nd: Table
+    #: An id for each row.
     ids: Sequence[str] | None = None
+    #: Queries ``(q, d)``.
     queries_qd: Table | None = None
+    #: An id for each query.
     query_ids: Sequence[str] | None = None
+    #: Query id, document id and gain of each judgement.
     judgements: Sequence[Judgement] | None = None
+    #: The group of each query, or of each corpus row where its rows are the queries.
     groups: Sequence[str] | None = None
-    given: Given | None = None
+    #: The queries' nearest rows as the file states them.
+    stated_neighbours: StatedNeighbours | None = None
+    #: Files of the parts that have one of their own: ids, queries, query_ids, qrels, groups.
     files: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, part: str) -> str:
@@ -49,12 +52,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(ABC):
-    """A frozen description of vectors; ``load`` reads them.
+    """A frozen description of vectors; ``load`` reads them."""
 
-    rows: how many corpus rows are searched, the first in an order drawn by key and rows_seed, so that the
-    smaller of two subsamples lies within the larger; None for all. The queries are the same whatever ``rows`` is.
-    """
-
+    #: How many corpus rows are searched; None for all. They are drawn by key and ``rows_seed``, so that the smaller of
+    #: two subsamples lies within the larger. The queries are the same whatever this number is.
     rows: int | None = None
     rows_seed: int = 0
 
@@ -70,29 +71,29 @@ class Dataset(ABC):
 
 @dataclass(frozen=True)
 class Data:
-    """A corpus and its queries, checked, ready to be searched.
-
-    keys_n: a 64-bit key per corpus row for order-free draws. exclude_q: the corpus row that is
-    the query itself, or -1. fingerprint: SHA-256 of every value and id, and of the draw where ``rows``
-    leaves some out; whole: the same without the draw, equal for all subsamples of a corpus. groups_q: the name of
-    each query's group, where queries are not drawn one by one. given: the nearest rows that a file states for them.
-    dropped: rows of the ``corpus`` and the ``queries`` that were left out. twins: how many queries are equal to a
-    corpus row that is not left out of their results.
-    """
+    """A corpus and its queries, checked, ready to be searched."""
 
     name: str
     corpus: Vectors
     ids: Sequence[str]
+    #: A 64-bit key for each corpus row: draws by key do not depend on the order of rows.
     keys_n: Keys
     queries_qd: Floats
     query_ids: Sequence[str]
+    #: The corpus row that is the query itself, or -1.
     exclude_q: Ints | None
     qrels: Qrels | None
+    #: SHA-256 of every value and id, and of the draw where ``rows`` leaves some out.
     fingerprint: str
+    #: The same without the draw: equal for all subsamples of a corpus.
     whole: str
+    #: The group of each query, where queries are drawn by group.
     groups_q: Sequence[str] | None = None
-    given: Given | None = None
+    #: What the file says of the queries' nearest rows.
+    stated_neighbours: StatedNeighbours | None = None
+    #: Rows of the ``corpus`` and the ``queries`` that were left out.
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    #: How many queries are equal to a corpus row that is not left out of their results.
     twins: int = 0
 
     @property

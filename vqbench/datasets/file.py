@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqbench.datasets.base import Dataset, Source
+from vqbench.datasets.formats import read
 from vqbench.datasets.readers import qrels
 from vqbench.datasets.readers.arrow_folder import is_folder
 from vqbench.datasets.readers.base import Wanted
-from vqbench.datasets.readers.formats import read
 from vqbench.errors import VqbenchError
 from vqbench.storage.ids import PackedIds
 from vqbench.text import expanded
@@ -23,25 +23,32 @@ _FOLDER = Path(__file__).parents[1] / "data"
 
 @dataclass(frozen=True, kw_only=True)
 class File(Dataset):
-    """A corpus file and, optionally, its ids, its own queries and their relevance judgements.
+    """Vectors from a file of any format, with their ids, queries and judgements where these are given.
 
-    path, queries: files with an ending of ``vqbench.datasets.readers.formats.READERS``, or folders of Hugging Face
-    ``datasets``. ``key`` names the array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors where
-    there are several, ``id_column`` the column with the ids (Parquet, CSV, folders; else the one called id). An HDF5
-    file brings its queries along (``test``), and what it says of their nearest rows. ids, query_ids: text files, one
-    id a line. groups: a text file too, the group of each query a line (of each row where rows are the queries):
-    intervals then count groups, not queries. qrels: TREC format, ``query 0 document gain`` a line. A path that starts
-    with ``bundled:`` lies in the package.
+    A path that starts with ``bundled:`` lies in the package.
+
+    Example:
+        >>> File(path="clip/embeddings.npy", ids="clip/titles.txt").title
+        'clip'
     """
 
+    #: A file with an ending of a reader in ``vqbench.datasets.readers``, or a folder of Hugging Face ``datasets``.
     path: str
+    #: What tables and figures call it; None: the file's name.
     name: str | None = None
+    #: A text file with one id per line, in the order of the rows.
     ids: str | None = None
+    #: The array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors, where there are several.
     key: str | None = None
+    #: The column with the ids (Parquet, CSV, folders); None: the one called id.
     id_column: str | None = None
+    #: A file or folder with the queries; None: what the file brings along (``test`` of HDF5), else corpus rows.
     queries: str | None = None
+    #: A text file with one query id per line.
     query_ids: str | None = None
+    #: A file of judgements in TREC's format, ``query 0 document gain`` per line.
     qrels: str | None = None
+    #: A text file with the group of each query per line; intervals then count groups, not queries.
     groups: str | None = None
 
     @property
@@ -50,10 +57,11 @@ class File(Dataset):
         return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
     def load(self) -> Source:
-        corpus = read(_vectors(self.path), Wanted(key=self.key, id_column=self.id_column))
+        wanted = Wanted(key=self.key, id_column=self.id_column)
+        corpus = read(_resolved(self.path, folders=True), wanted)
         queries_qd, query_ids = corpus.queries_qd, None
         if self.queries is not None:
-            own = read(_vectors(self.queries), Wanted(key=self.key, id_column=self.id_column, queries=True))
+            own = read(_resolved(self.queries, folders=True), replace(wanted, queries=True))
             queries_qd, query_ids = own.rows_nd, own.ids
         if self.query_ids is not None:
             count = None if queries_qd is None else len(queries_qd)
@@ -66,38 +74,27 @@ class File(Dataset):
             query_ids=query_ids,
             judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
-            given=corpus.given if self.queries is None else None,
+            stated_neighbours=corpus.stated_neighbours if self.queries is None else None,
             files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
         )
 
 
-def _vectors(path: str) -> Path:
-    """A file with vectors, or a folder that Hugging Face ``datasets`` saved."""
-    found = expanded(path)
-    if found.is_dir() and not is_folder(found):
-        raise VqbenchError(
-            f"{path}: is a folder: name the file in it; only one that Hugging Face datasets saved (save_to_disk) "
-            "is read as a whole"
-        )
-    return found if found.is_dir() else _resolved(path)
-
-
 def _lines(path: str, count: int | None, of: str) -> PackedIds:
     """The lines of a file of ids, as many as there are rows, if there are any."""
-    found = PackedIds.lines(_resolved(path))
-    if count is not None and len(found) != count:
-        raise VqbenchError(
-            f"{path}: {len(found):,} ids for {count:,} {of}: give one id a line, in the order of the rows"
-        )
-    return found
+    ids = PackedIds.lines(_resolved(path))
+    if count is not None and len(ids) != count:
+        raise VqbenchError(f"{path}: {len(ids):,} ids for {count:,} {of}: give one id a line, in the order of the rows")
+    return ids
 
 
-def _resolved(path: str) -> Path:
-    found = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else expanded(path)
-    if found.is_dir():
-        raise VqbenchError(f"{path}: is a folder: name the file in it")
-    if not found.is_file():
+def _resolved(path: str, *, folders: bool = False) -> Path:
+    """A file that is there; with ``folders`` also a folder that Hugging Face ``datasets`` saved."""
+    place = _FOLDER / path.removeprefix(BUNDLED) if path.startswith(BUNDLED) else expanded(path)
+    if place.is_dir() and not (folders and is_folder(place)):
+        more = "; only one that Hugging Face datasets saved (save_to_disk) is read as a whole" if folders else ""
+        raise VqbenchError(f"{path}: is a folder: name the file in it{more}")
+    if not place.is_dir() and not place.is_file():
         raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
-    if found.stat().st_size == 0:
+    if place.stat().st_size == 0:
         raise VqbenchError(f"{path}: the file is empty; write it again, or name another one")
-    return found
+    return place

@@ -20,14 +20,15 @@ _SHOWN = 3  # ids in a message
 
 @dataclass(frozen=True)
 class Qrels:
-    """Relevance judgements as flat arrays sorted by query: query number, corpus row, gain > 0.
+    """Relevance judgements as flat arrays, sorted by query."""
 
-    about: what meta.json says of them; its ``sentence`` is empty where every query is measured by every judgement.
-    """
-
+    #: Number of the query.
     query_f: Ints
+    #: Corpus row.
     row_f: Ints
+    #: Gain, above 0.
     gain_f: Floats
+    #: What meta.json says of them; its ``sentence`` is empty where every query has a judgement.
     about: Mapping[str, Any]
 
 
@@ -54,35 +55,35 @@ def select(
     known = set(positions(all_query_ids, judged))
     wanted = [each for each in judgements if each[2] > 0 and (each[0] in known or not known)]
     documents = list(dict.fromkeys(document for _, document, _ in wanted))
-    all_row_at = positions(all_ids, documents)
-    missing = [document for document in documents if document not in all_row_at]
+    known_rows = positions(all_ids, documents)
+    missing = [document for document in documents if document not in known_rows]
     if missing or not known:
-        told = _no_match(judged, known, documents, missing, all_query_ids, all_ids, files or {})
-        raise VqbenchError(f"{place}: {told}")
+        problem = _no_match(judged, known, documents, missing, all_query_ids, all_ids, files or {})
+        raise VqbenchError(f"{place}: {problem}")
     if not wanted:
         raise VqbenchError(
             f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less: "
             "a relevant one has a gain above 0; mend them, or leave dataset.qrels out"
         )
-    query_at, row_at = {i: at for at, i in enumerate(query_ids)}, positions(ids, documents)
-    found = {
-        (query_at[query], row_at[document]): gain
+    query_of, row_of = {i: query for query, i in enumerate(query_ids)}, positions(ids, documents)
+    gains = {
+        (query_of[query], row_of[document]): gain
         for query, document, gain in wanted
-        if query in query_at and document in row_at
+        if query in query_of and document in row_of
     }
     if exclude_q is not None:
-        found = {(query, row): gain for (query, row), gain in found.items() if exclude_q[query] != row}
-    if not found and len(ids) < len(all_ids):
+        gains = {(query, row): gain for (query, row), gain in gains.items() if exclude_q[query] != row}
+    if not gains and len(ids) < len(all_ids):
         return None
-    if not found:
+    if not gains:
         raise VqbenchError(
-            f"{place}: no query of the {len(query_at):,} that were drawn has a relevant document to find: "
+            f"{place}: no query of the {len(query_of):,} that were drawn has a relevant document to find: "
             "raise n_queries, or leave dataset.qrels out"
         )
-    pairs = sorted(found)
+    pairs = sorted(gains)
     query_f = np.array([query for query, _ in pairs])
-    about = _about(judgements, query_at, measured=len(np.unique(query_f)), unknown=len(judged - known))
-    return Qrels(query_f, np.array([row for _, row in pairs]), np.array([found[pair] for pair in pairs]), about)
+    about = _about(judgements, query_of, measured=len(np.unique(query_f)), unknown=len(judged - known))
+    return Qrels(query_f, np.array([row for _, row in pairs]), np.array([gains[pair] for pair in pairs]), about)
 
 
 def _no_match(
@@ -95,15 +96,15 @@ def _no_match(
     files: Mapping[str, str],
 ) -> str:
     """Which ids of the judgements are not the dataset's, queries' or documents' or both; how to make them agree."""
-    told, kinds = list[str](), list[str]()
+    problems, kinds = list[str](), list[str]()
     if not known:
-        told.append(
+        problems.append(
             f"none of the {len(judged):,} judged queries ({_some(judged)}) is a query of this dataset "
             f"({_some(all_query_ids)})"
         )
         kinds.append("ids" if all_query_ids is all_ids else "query_ids")
     if missing:
-        told.append(
+        problems.append(
             f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are no rows of the corpus "
             f"({_some(all_ids)})"
         )
@@ -118,7 +119,7 @@ def _no_match(
     if part:
         ways.append("give the whole corpus (dataset.rows=N draws a part of it, with its judgements)")
         ways.append("remove those lines")
-    return f"{'; '.join(told)}: {', or '.join(ways) if part else ', and '.join(ways)}"
+    return f"{'; '.join(problems)}: {', or '.join(ways) if part else ', and '.join(ways)}"
 
 
 def _some(ids: Sequence[str] | set[str]) -> str:
@@ -126,9 +127,9 @@ def _some(ids: Sequence[str] | set[str]) -> str:
     return ", ".join(shortened(repr(i)) for i in first) + (", ..." if len(ids) > _SHOWN else "")
 
 
-def _about(judgements: Sequence[Judgement], query_at: Mapping[str, int], *, measured: int, unknown: int) -> dict:
+def _about(judgements: Sequence[Judgement], query_of: Mapping[str, int], *, measured: int, unknown: int) -> dict:
     negative = sum(gain < 0 for _, _, gain in judgements)
-    queries, judged = len(query_at), len({query for query, _, _ in judgements if query in query_at})
+    queries, judged = len(query_of), len({query for query, _, _ in judgements if query in query_of})
     said = []
     if measured < queries:
         said.append(

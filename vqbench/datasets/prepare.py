@@ -13,7 +13,7 @@ import numpy as np
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.datasets.judgements import select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats, Ints, Keys, block_rows, blocks, row_norms
 from vqbench.numerics.draws import drawn, named
@@ -36,7 +36,7 @@ class _Asked:
     all_ids: Sequence[str]
     picked: Ints
     exclude_q: Ints | None
-    given: Given | None = None
+    stated_neighbours: StatedNeighbours | None = None
     twins: int = 0
 
     @property
@@ -122,7 +122,7 @@ def prepare(
         fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole,
         whole=whole,
         groups_q=groups_q,
-        given=_comparable(asked.given, partly=partly, dropped=good.kept is not None, own=exclude_q),
+        stated_neighbours=_comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},
         twins=asked.twins,
     )
@@ -159,12 +159,12 @@ def _own_queries(
     picked = drawn(checked.keys_n, _count(n_queries, checked.vectors.n), seed, "queries")
     named_both = source.ids is not None and source.query_ids is not None
     exclude_q = _own_rows(named(checked.of(all_ids), picked), ids) if named_both else None
-    given = source.given
-    if given is not None:
+    stated = source.stated_neighbours
+    if stated is not None:
         in_file = picked if checked.kept is None else checked.kept[picked]
-        given = given.of(in_file, row_norms(checked.vectors.take_raw(picked)))
+        stated = stated.of(in_file, row_norms(checked.vectors.take_raw(picked)))
     twins = _twins(corpus.vectors, checked.vectors, picked) if exclude_q is None else 0
-    return _Asked(checked, all_ids, picked, exclude_q, given, twins)
+    return _Asked(checked, all_ids, picked, exclude_q, stated, twins)
 
 
 def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
@@ -172,23 +172,23 @@ def _twins(corpus: Vectors, queries: Vectors, picked: Ints) -> int:
     if 4 * corpus.n * corpus.d > _QUICK:
         return 0
     queries_qd = np.ascontiguousarray(queries.take_raw(picked), np.float32)
-    wanted, found = [row.tobytes() for row in queries_qd], set[bytes]()
+    wanted, twins = [row.tobytes() for row in queries_qd], set[bytes]()
     for start, stop in blocks(corpus.n, block_rows(corpus.d, _TEXTS)):
         x_nd = np.ascontiguousarray(corpus.raw(start, stop), np.float32)
-        found |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
-    return sum(row in found for row in wanted)
+        twins |= {row.tobytes() for row in x_nd[np.isin(x_nd[:, 0], queries_qd[:, 0])]}
+    return sum(row in twins for row in wanted)
 
 
-def _comparable(given: Given | None, *, partly: bool, dropped: bool, own: Ints | None) -> Given | None:
+def _comparable(asked: _Asked, *, partly: bool, dropped: bool, own: Ints | None) -> StatedNeighbours | None:
     """The nearest rows that a file states, and whether they can be those of our search."""
-    obstacle = ""
+    stated, obstacle = asked.stated_neighbours, ""
     if dropped:
         obstacle = "rows of the corpus were left out, so that its row numbers mean others"
     elif partly:
         obstacle = "rows leaves some rows out"
     elif own is not None:
         obstacle = "here a query is left out of its own result"
-    return replace(given, obstacle=obstacle) if given is not None and obstacle else given
+    return replace(stated, obstacle=obstacle) if stated is not None and obstacle else stated
 
 
 def _whole(
@@ -242,16 +242,16 @@ def _moved(exclude_q: Ints | None, searched: Ints, n: int) -> Ints | None:
     """Where the queries' own rows stand among those searched: -1 where they are not, None if all are not."""
     if exclude_q is None:
         return None
-    at_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
-    at_n[searched] = np.arange(len(searched))
-    moved_q = at_n[exclude_q]
+    place_n = np.full(n + 1, -1, dtype=np.int64)  # the last entry answers for the queries without an own row, -1
+    place_n[searched] = np.arange(len(searched))
+    moved_q = place_n[exclude_q]
     return moved_q if (moved_q >= 0).any() else None
 
 
 def _own_rows(query_ids: Sequence[str], ids: Sequence[str]) -> Ints | None:
     """The corpus row that has the query's own id, or -1; None where no query is a corpus row."""
-    row_at = positions(ids, query_ids)
-    exclude_q = np.array([row_at.get(i, -1) for i in query_ids], dtype=np.int64)
+    row_of = positions(ids, query_ids)
+    exclude_q = np.array([row_of.get(i, -1) for i in query_ids], dtype=np.int64)
     return exclude_q if (exclude_q >= 0).any() else None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Bools, Ints, Keys, Table, block_rows, blocks
+from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import content_keys, id_keys, named
 from vqbench.storage.ids import PickedIds
 from vqbench.storage.vectors import Vectors
@@ -22,16 +22,16 @@ _SHOWN = 5  # bad rows named in a message
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows that can be searched: a key for each, SHA-256 of their float32 values.
-
-    dropped: the numbers of those that were left out since they cannot, kept of all others; empty and None where
-    all can.
-    """
+    """Rows that can be searched."""
 
     vectors: Vectors
+    #: A 64-bit key for each row.
     keys_n: Keys
+    #: SHA-256 of their float32 values.
     digest: str
+    #: The numbers of the rows that were left out, since they cannot be searched.
     dropped: Ints
+    #: The numbers of all others; None where no row was left out.
     kept: Ints | None = None
 
     def of(self, all_ids: Sequence[str]) -> Sequence[str]:
@@ -71,19 +71,18 @@ def checked_rows(
     _check_shape(array_nd, place)
     vectors = Vectors(array_nd, normalize=normalize)
     keys_n = np.empty(vectors.n if ids is None else 0, dtype=np.uint64)
-    digest, not_finite, zero, dropped, filled = hashlib.sha256(), _Bad(), _Bad(), [np.zeros(0, np.int64)], 0
+    digest, filled = hashlib.sha256(), 0
+    not_finite, zero = list[Ints](), list[Ints]()
     with ThreadPoolExecutor(1) as pool:  # hashes a block while the next one is read
         hashed = pool.submit(digest.update, b"")
         for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
             with np.errstate(over="ignore", invalid="ignore"):
                 x_nd = vectors.raw(start, stop)
             finite_n, some_n = np.all(np.isfinite(x_nd), axis=1), np.any(x_nd, axis=1)
-            not_finite.note(start, ~finite_n)
-            zero.note(start, ~some_n)
-            good_n = np.logical_and(finite_n, some_n)
-            if drop and not good_n.all():
-                dropped.append(start + np.flatnonzero(~good_n))
-                x_nd = x_nd[good_n]
+            not_finite.append(start + np.flatnonzero(~finite_n))
+            zero.append(start + np.flatnonzero(~some_n))
+            if drop and len(not_finite[-1]) + len(zero[-1]):
+                x_nd = x_nd[np.logical_and(finite_n, some_n)]
             hashed.result()
             hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
             if ids is None:
@@ -91,29 +90,29 @@ def checked_rows(
             filled += len(x_nd)
     hashed.result()
     if not drop:
-        _refuse(not_finite, zero, place)
+        _refuse(np.concatenate(not_finite), np.concatenate(zero), place)
     if not filled:
         raise VqbenchError(
             f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
             "left; make the vectors again"
         )
     keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place, ids_file)
-    if filled == vectors.n:
-        return Checked(vectors, keys_n, digest.hexdigest(), dropped[0])
-    left_out = np.concatenate(dropped)
-    kept = np.delete(np.arange(vectors.n), left_out)
+    dropped = np.sort(np.concatenate([*not_finite, *zero]))
+    if not len(dropped):
+        return Checked(vectors, keys_n, digest.hexdigest(), dropped)
+    kept = np.delete(np.arange(vectors.n), dropped)
     keys_n = keys_n if ids is None else keys_n[kept]
-    return Checked(vectors.only(kept), keys_n, digest.hexdigest(), left_out, kept)
+    return Checked(vectors.only(kept), keys_n, digest.hexdigest(), dropped, kept)
 
 
-def _refuse(not_finite: _Bad, zero: _Bad, place: str) -> None:
+def _refuse(not_finite: Ints, zero: Ints, place: str) -> None:
     """Raise VqbenchError where there are rows of either kind, naming both: they are mended together."""
     bad, rules = list[str](), list[str]()
-    if not_finite.count:
-        bad.append(f"{not_finite} NaN, infinite or beyond float32")
+    if len(not_finite):
+        bad.append(f"{_rows_are(not_finite)} NaN, infinite or beyond float32")
         rules.append("every component must be a finite float32")
-    if zero.count:
-        bad.append(f"{zero} all zero")
+    if len(zero):
+        bad.append(f"{_rows_are(zero)} all zero")
         rules.append("a zero vector has no cosine")
     if bad:
         raise VqbenchError(
@@ -122,23 +121,12 @@ def _refuse(not_finite: _Bad, zero: _Bad, place: str) -> None:
         )
 
 
-class _Bad:
-    """Rows that are refused: how many, and the first of them by number."""
-
-    def __init__(self) -> None:
-        self.count, self._first = 0, list[int]()
-
-    def note(self, start: int, bad_n: Bools) -> None:
-        rows = np.flatnonzero(bad_n)
-        self.count += len(rows)
-        self._first += (start + rows[: _SHOWN - len(self._first)]).tolist()
-
-    def __str__(self) -> str:
-        """ "row 7 is" or "rows 1, 2, 3, 4, 5 and 12 more are"."""
-        if self.count == 1:
-            return f"row {self._first[0]} is"
-        more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
-        return f"rows {', '.join(map(str, self._first))}{more} are"
+def _rows_are(bad: Ints) -> str:
+    """ "row 7 is" or "rows 1, 2, 3, 4, 5 and 12 more are"."""
+    if len(bad) == 1:
+        return f"row {bad[0]} is"
+    more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    return f"rows {', '.join(map(str, bad[:_SHOWN]))}{more} are"
 
 
 def _check_shape(array_nd: Table, place: str) -> None:

@@ -15,9 +15,11 @@ from vqbench.numerics.arrays import Floats
 class Synthetic(Dataset):
     """A Gaussian mixture: ``centre + spread * noise``, dimension i scaled by ``(i + 1) ** -decay``.
 
-    offset: how long the vector is that all rows share, in units of the rows' root mean square
-    length; it points in a random direction, or with ``even`` is the same in each dimension. queries are
-    fresh draws from the same mixture. Nothing is written to disk.
+    Queries are fresh draws from the same mixture. Nothing is written to disk.
+
+    Example:
+        >>> Synthetic(n=50, d=8, queries=7).load().corpus_nd.shape
+        (50, 8)
     """
 
     n: int = 10_000
@@ -26,7 +28,9 @@ class Synthetic(Dataset):
     clusters: int = 100
     spread: float = 0.5
     decay: float = 0.0
+    #: Length of the vector that all rows share, in units of the rows' root mean square length.
     offset: float = 0.0
+    #: Whether that vector is the same in each dimension; else its direction is random.
     even: bool = False
     seed: int = 0
     name: str = "synthetic"

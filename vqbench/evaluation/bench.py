@@ -49,7 +49,7 @@ def open_bench(
         row = int(drawn(data.keys_n, 1, 0, "example")[0])
     elif (row := positions(data.ids, [example]).get(example, -1)) < 0:
         raise VqbenchError(f"example = {example!r}: {data.name} has no such id")
-    search = Search(data.corpus, Cosine(), data.exclude_q, data.priority(0), settings.block_mb)
+    search = Search(data.queries_qd, data.corpus, Cosine(), data.exclude_q, data.priority(0), settings.block_mb)
     if spread is not None:
         search = Sharded(**vars(search), spread=spread)
     truth = find_truth(data, max(settings.k), search=search, cache=cache)

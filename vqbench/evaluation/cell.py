@@ -53,12 +53,12 @@ def evaluate_variant(
     clock.lap("search")
     hits = deep.hits
     query_f = np.repeat(np.arange(len(hits.ids_qk)), depth)
-    true_qm = bench.search.pairs(data.queries_qd, query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
+    true_qm = bench.search.pairs(query_f, hits.ids_qk.ravel()).reshape(hits.ids_qk.shape)
     clock.lap("rescore")
     query_metrics = [metric for metric in settings.metrics if isinstance(metric, QueryMetric)]
     last_q, bound_f = np.full(len(hits.ids_qk), np.nan), None
     if any(metric.listed for metric in query_metrics):
-        last_q = boundary_means(deep.search, deep.queries_qd, hits, bench.search, data.queries_qd)
+        last_q = boundary_means(deep.search, hits, bench.search)
     if variant.similarity == "estimate" and any(metric.bounded for metric in query_metrics):
         bound_f = _bounds(bench, codec, encoded.codes)
     tables = MetricTables(data)

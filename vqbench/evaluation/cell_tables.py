@@ -73,11 +73,8 @@ class MetricTables:
 
     def metrics(self) -> pd.DataFrame:
         """Return the rows of metrics.csv, without the labels of the cell."""
-        for (row, _), ends in zip(
-            self._means, stats.mean_intervals([sample for _, sample in self._means]), strict=True
-        ):
-            row["ci_low"], row["ci_high"] = ends
-        for (row, _), found in zip(self._ratios, stats.ratio_intervals([s for _, s in self._ratios]), strict=True):
+        asked = [*self._means, *self._ratios]
+        for (row, _), found in zip(asked, stats.intervals([sample for _, sample in asked]), strict=True):
             row["value"], row["ci_low"], row["ci_high"] = found
         return pd.DataFrame(self._rows)
 

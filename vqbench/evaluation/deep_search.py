@@ -11,19 +11,18 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.placement import place, ranks, rescored, returned_scores
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import View
-from vqbench.numerics.arrays import Floats, Ints, Numbers
+from vqbench.numerics.arrays import Floats, Ints
 from vqbench.quantizers.base import Codec, Similarity
-from vqbench.search.similarity import CodeBlocks, meet
+from vqbench.search.similarity import CodeBlocks, code_search
 from vqbench.search.tie_order import sorted_by_id, top_by_id
 from vqbench.search.topk import Hits, Search
 
 
 @dataclass(frozen=True)
 class DeepSearch:
-    """What was searched, for whom, and what was found."""
+    """What was searched, and what was found."""
 
     search: Search
-    queries_qd: Numbers  #: as ``search`` takes them
     hits: Hits
 
     @classmethod
@@ -36,13 +35,13 @@ class DeepSearch:
             like: the float search, whose exclusions, order of ties and workers are kept.
             depth: how many rows to list for each query.
         """
-        sides = meet(codec, queries_qd, codes, similarity)
-        search = replace(like, rows=sides.rows, measure=sides.measure)
-        return cls(search, sides.queries_qd, search.top(sides.queries_qd, depth))
+        found = code_search(codec, queries_qd, codes, similarity)
+        search = replace(like, queries_qd=found.queries_qd, rows=found.rows, scorer=found.scorer)
+        return cls(search, search.top(depth))
 
     def scores(self, query_f: Ints, row_f: Ints) -> Floats:
-        """Score (query, row) pairs exactly; ``query_f`` is sorted."""
-        return self.search.pairs(self.queries_qd, query_f, row_f)
+        """Score (query, row) pairs exactly."""
+        return self.search.pairs(query_f, row_f)
 
     def lists(self, queries: Sequence[int], k: int, ids: Sequence[str]) -> Hits:
         """Return the best ``k`` of some queries, equal scores in the order of their ids.
@@ -52,9 +51,7 @@ class DeepSearch:
         chosen = np.array(queries, dtype=np.int64)
         rows_qm, scores_qm, dropped_q = (x_q[chosen] for x_q in vars(self.hits).values())
         if rows_qm.shape[1] < k or ((scores_qm[:, -1] == scores_qm[:, k - 1]) & (dropped_q > 0)).any():
-            own_q = self.search.exclude_q
-            search = replace(self.search, exclude_q=None if own_q is None else own_q[chosen])
-            return top_by_id(search, self.queries_qd[chosen], k, ids)
+            return top_by_id(self.search.only(chosen), k, ids)
         found = [sorted_by_id(*each, ids) for each in zip(rows_qm, scores_qm, strict=True)]
         rows_qk, scores_qk = (np.array([each[:k] for each in side]) for side in zip(*found, strict=True))
         return Hits(rows_qk, scores_qk, dropped_q)

@@ -12,8 +12,8 @@ import numpy as np
 from vqbench.metrics.base import RowMetric
 from vqbench.numerics.arrays import Codes, Floats, Ints, block_rows, blocks
 from vqbench.numerics.exact_sum import ExactSum
-from vqbench.numerics.kernels.choice import in_order
 from vqbench.numerics.packing import unpack_bits
+from vqbench.numerics.thread_pool import map_in_order
 from vqbench.quantizers.base import Codec, decode_checked, encode_checked
 from vqbench.search.similarity import CodeArray, CodeBlocks
 from vqbench.storage.scratch import Scratch, has_room
@@ -87,7 +87,7 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
 
-    for start, (block_nb, values, ones) in in_order(encode, blocks(corpus.n, block_rows(corpus.d, _BLOCK))):
+    for start, (block_nb, values, ones) in map_in_order(encode, blocks(corpus.n, block_rows(corpus.d, _BLOCK))):
         if kept_nb is not None:
             kept_nb[start : start + len(block_nb)] = block_nb
         elif scratch is not None:

@@ -1,6 +1,6 @@
 """A real engine beside the prediction: what it returns, what the same codes return here, and where they differ.
 
-The engine gets the rows in an order drawn by key, so that its way of breaking ties, mostly by place, is a draw too.
+The engine gets the rows in an order drawn by key. Engines mostly break ties by position, so that becomes a draw too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Pairing:
     """A setting of an engine, and the variant that predicts what it finds."""
 
     engine: Backend
-    predicted: str
+    predicted: str  #: the variant's name
     variant: Variant
 
 
@@ -111,16 +111,16 @@ def run_engine(bench: Bench, pairing: Pairing, seed: int, k: int) -> Returned:
         engine = pairing.engine.build(data.corpus.only(order_n), rng, Path(folder))
         built = time.perf_counter()
         try:
-            places_qk = engine.search(data.queries_qd, k + (own is not None))
-            searched = time.perf_counter()
-            held = engine.held()
+            queries_qd = np.ascontiguousarray(data.queries_qd, dtype=np.float32)
+            places_qk = np.asarray(engine.search(queries_qd, k + (own is not None)), dtype=np.int64)
         finally:
             engine.close()
+        seconds = {"build": built - started, "search": time.perf_counter() - built}
     _check(places_qk, len(data.queries_qd), data.corpus.n, pairing.engine.engine)
     rows_qk = np.where(places_qk == NONE, NONE, order_n[places_qk])
     if own is not None:
         rows_qk = without_own(rows_qk, own)
-    return Returned(rows_qk, held, {"build": built - started, "search": searched - built})
+    return Returned(rows_qk, engine.held, seconds)
 
 
 def without_own(rows_qk: Ints, own_q: Ints) -> Ints:
@@ -188,8 +188,8 @@ def agreement(deep: DeepSearch, rows_qk: Ints) -> tuple[Floats, float]:
 def _difference(bench: Bench, difference_q: Floats) -> dict[str, float]:
     """Obtained - predicted, paired by query, with its 95 % interval."""
     groups = None if bench.data.groups_q is None else Groups.of(bench.data.groups_q)
-    (found,) = differences([difference_q[None, :]], reach=1, groups=groups)
-    return {"difference": found.mean, "ci_low": found.low, "ci_high": found.high}
+    (paired,) = differences([difference_q[None, :]], reach=1, groups=groups)
+    return {"difference": paired.mean, "ci_low": paired.low, "ci_high": paired.high}
 
 
 def _bytes(predicted: float, held: Sequence[Held], n: int) -> dict[str, float]:

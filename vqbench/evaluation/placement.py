@@ -8,7 +8,7 @@ import numpy as np
 
 from vqbench.metrics.base import BELOW, Placement, tie_means
 from vqbench.numerics.arrays import Floats, Ints
-from vqbench.search.topk import PAIRS, Hits, Search
+from vqbench.search.topk import Hits, Search
 
 
 def _spans(query_f: Ints, q: int) -> Iterator[slice]:
@@ -57,18 +57,15 @@ def rescored(best_qm: Floats, query_f: Ints, true_f: Floats, rank_f: Ints) -> Pl
     return _reached(rank_f < best_qm.shape[1], *_counts(-best_qm, query_f, -true_f))
 
 
-def boundary_means(coded: Search, coded_qd: Floats, hits: Hits, true: Search, true_qd: Floats) -> Floats:
+def boundary_means(coded: Search, hits: Hits, true: Search) -> Floats:
     """The mean true score of all rows that tie with the last one listed, ``(q,)``; NaN where all are listed."""
     means_q = np.full(len(hits.ids_qk), np.nan)
-    cut_off = np.flatnonzero(hits.dropped_ties_q)
     last_q = hits.scores_qk[:, -1]
-    # As many queries at a time as keep the number of pairs bounded.
-    size = np.cumsum(hits.dropped_ties_q[cut_off] + hits.ids_qk.shape[1])
-    for part in np.split(cut_off, np.flatnonzero(np.diff(size // PAIRS)) + 1):
-        query_f, row_f, score_f = coded.at_least(coded_qd, part, last_q)
+    for part in hits.with_dropped_ties():
+        query_f, row_f, score_f = coded.at_least(part, last_q)
         tied_f = score_f == last_q[query_f]
         query_f, row_f = query_f[tied_f], row_f[tied_f]
-        true_f = true.pairs(true_qd, query_f, row_f)
+        true_f = true.pairs(query_f, row_f)
         sums_q, counts_q = np.bincount(query_f, true_f, len(means_q)), np.bincount(query_f, minlength=len(means_q))
         means_q[part] = sums_q[part] / counts_q[part]
     return means_q

@@ -48,7 +48,7 @@ def take_samples(
             named(data.query_ids, query_f),
             index=rank_f,
             other=named(data.ids, row_f),
-            value=bench.search.pairs(data.queries_qd, query_f, row_f),
+            value=bench.search.pairs(query_f, row_f),
             code=deep.scores(query_f, row_f),
         ),
     ]
@@ -60,7 +60,7 @@ def take_samples(
         frames += _lists(bench, "nearest", [data.ids[bench.example]], example_1d, alone.lists([0], k, data.ids))
     if k and worst:
         names, queries_qd = named(data.query_ids, np.array(worst)), data.queries_qd[worst]
-        true = DeepSearch(bench.search, data.queries_qd, bench.truth.hits).lists(worst, k, data.ids)
+        true = DeepSearch(bench.search, bench.truth.hits).lists(worst, k, data.ids)
         frames += _lists(bench, "worst", names, queries_qd, deep.lists(worst, k, data.ids))
         frames += [each.assign(code=np.nan) for each in _lists(bench, "worst_float", names, queries_qd, true)]
     return pd.concat(frames, ignore_index=True)
@@ -69,7 +69,8 @@ def take_samples(
 def _lists(bench: Bench, kind: str, names: Sequence[str], queries_qd: Floats, hits: Hits) -> list[pd.DataFrame]:
     """The listed rows of each query, with float cosine and code score."""
     q, k = hits.ids_qk.shape
-    cosine_qk = bench.search.pairs(queries_qd, np.repeat(np.arange(q), k), hits.ids_qk.ravel()).reshape(q, k)
+    search = replace(bench.search, queries_qd=queries_qd)
+    cosine_qk = search.pairs(np.repeat(np.arange(q), k), hits.ids_qk.ravel()).reshape(q, k)
     return [
         _frame(kind, name, index=np.arange(1, k + 1), other=named(bench.data.ids, ids_k), value=cosine_k, code=scores_k)
         for name, ids_k, cosine_k, scores_k in zip(names, hits.ids_qk, cosine_qk, hits.scores_qk, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vqbench.datasets.base import Data
-from vqbench.datasets.stated_neighbours import Given
+from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.evaluation.bench import Bench
 from vqbench.numerics.arrays import Bools, Ints, block_rows, blocks, row_norms
 from vqbench.search.scorers import Cosine
@@ -40,7 +40,7 @@ def agreement(data: Data, opened: Callable[[], Bench | Exception]) -> dict[str, 
     Returns:
         What meta.json says of it; None where the file states no neighbours, or there is no search.
     """
-    given = data.given
+    given = data.stated_neighbours
     if given is None:
         return None
     obstacle, off = (given.obstacle, 0.0) if given.obstacle else _ranks_otherwise(data.corpus, given)
@@ -53,7 +53,7 @@ def agreement(data: Data, opened: Callable[[], Bench | Exception]) -> dict[str, 
     return {"checked": True, "distance": given.distance, "tolerance": tolerance, **_compared(given, bench, tolerance)}
 
 
-def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
+def _ranks_otherwise(corpus: Vectors, given: StatedNeighbours) -> tuple[str, float]:
     """Why the file's distance ranks otherwise than cosine, or nothing and how far lengths lie from 1."""
     if given.distance in _COSINE:
         return "", 0.0
@@ -71,12 +71,12 @@ def _ranks_otherwise(corpus: Vectors, given: Given) -> tuple[str, float]:
     return "", off
 
 
-def _compared(given: Given, bench: Bench, tolerance: float) -> dict[str, Any]:
-    data, best_qk = bench.data, bench.truth.hits.scores_qk
+def _compared(given: StatedNeighbours, bench: Bench, tolerance: float) -> dict[str, Any]:
+    best_qk = bench.truth.hits.scores_qk
     k = min(given.neighbours_qk.shape[1], best_qk.shape[1])
     rows_qk = np.asarray(given.neighbours_qk[:], dtype=np.int64)[:, :k]
     query_f = np.repeat(np.arange(len(rows_qk)), k)
-    true_qk = bench.search.pairs(data.queries_qd, query_f, rows_qk.ravel()).reshape(rows_qk.shape)
+    true_qk = bench.search.pairs(query_f, rows_qk.ravel()).reshape(rows_qk.shape)
     right_qk = (true_qk >= best_qk[:, k - 1 : k] - tolerance) & _first_of_each(rows_qk)
     wrong_q = np.flatnonzero(~right_qk.all(axis=1))
     numbers_q = given.at_q if given.at_q is not None else np.arange(len(rows_qk))

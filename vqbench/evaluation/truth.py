@@ -19,7 +19,6 @@ from vqbench.numerics.arrays import SCORE_DECIMALS, Floats, Ints
 from vqbench.search.scorers import Cosine
 from vqbench.search.topk import Hits, Search
 from vqbench.storage.atomic import write_atomically
-from vqbench.storage.locks import remove_dead
 
 #: Part of every cache key: raise it when truth would come out differently for the same data.
 ARITHMETIC = 3
@@ -53,9 +52,9 @@ def find_truth(data: Data, k: int, *, search: Search, cache: Path | None, cache_
     path = None if cache is None else cache / f"truth-{_key(data, k)}.npz"
     stored: dict[str, Any] | None = _read(path)
     if stored is None:
-        hits = search.top(data.queries_qd, k)
+        hits = search.top(k)
         tied = np.flatnonzero(hits.dropped_ties_q)
-        query_f, row_f, _ = search.at_least(data.queries_qd, tied, hits.scores_qk[:, -1])
+        query_f, row_f, _ = search.at_least(tied, hits.scores_qk[:, -1])
         stored = dict[str, Any](zip(_ARRAYS, (*vars(hits).values(), query_f, row_f), strict=True))
         if path is not None:
             _write(path, stored, cache_mb)
@@ -77,7 +76,7 @@ def _with_documents(data: Data, hits: Hits, tied_query_f: Ints, tied_row_f: Ints
     if data.exclude_q is not None:  # a query's own row may be judged, but it is never found
         kept_f = data.exclude_q[query_f] != row_f
         query_f, row_f, gain_f = query_f[kept_f], row_f[kept_f], gain_f[kept_f]
-    true_f = search.pairs(data.queries_qd, query_f, row_f)
+    true_f = search.pairs(query_f, row_f)
     assert search.priority_n is not None
     order_f = np.lexsort((search.priority_n[row_f], -true_f, query_f))
     query_f, row_f, true_f = query_f[order_f], row_f[order_f], true_f[order_f]
@@ -103,10 +102,9 @@ def _read(path: Path | None) -> dict[str, np.ndarray] | None:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], cache_mb: float) -> None:
-    """Write it whole; drop the files unused for longest beyond the size cap, and what dead processes left."""
+    """Write it whole; drop the files unused for longest beyond the size cap."""
     with contextlib.suppress(OSError, VqbenchError):  # a cache that cannot be written costs time, not results
         write_atomically(path, lambda file: np.savez(file, **arrays))  # pyright: ignore[reportArgumentType]
-        remove_dead(path.parent)
         files = sorted(path.parent.glob("truth-*.npz"), key=lambda f: f.stat().st_mtime, reverse=True)
         total = 0.0
         for file in files:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vqbench.results.records import CellName, CellRecord, RunRecord
 from vqbench.storage.atomic import faults, make_folder, write_atomically, write_text
-from vqbench.storage.locks import PASSING, available, claimed, remove_dead
+from vqbench.storage.locks import TEMPORARY, available, claimed
 
 _HOME = Path("results", ".sweeps")
 
@@ -39,7 +39,7 @@ def _remove_if_empty() -> None:
 
 
 def _claim(folder: Path) -> Path:
-    return folder.with_name(f"{PASSING}{folder.name}.claim")
+    return folder.with_name(f"{TEMPORARY}{folder.name}.claim")
 
 
 def _clear_dead() -> None:
@@ -47,7 +47,6 @@ def _clear_dead() -> None:
         with claimed(_claim(folder)) as dead:
             if dead:
                 shutil.rmtree(folder, ignore_errors=True)
-    remove_dead(_HOME)
 
 
 def save_note(folder: Path, job: int, run: RunRecord) -> None:

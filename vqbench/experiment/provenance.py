@@ -1,7 +1,8 @@
-"""Where numbers come from: data, settings, versions, machine. The content of meta.json."""
+"""Where numbers come from: data, variants, settings, versions, machine. The content of meta.json."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 import subprocess
@@ -16,7 +17,7 @@ from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
 from vqbench.metrics.base import Metric
 from vqbench.numerics.draws import drawn, named
-from vqbench.numerics.kernels.choice import threads
+from vqbench.numerics.thread_pool import threads
 from vqbench.results.columns import SCHEMA
 from vqbench.version import __version__
 
@@ -24,7 +25,15 @@ _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "hy
 
 
 def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
-    """Everything that one needs to know about how a results folder was made."""
+    """Describe how a results folder was made.
+
+    Args:
+        plan: what was run.
+        prepared: its datasets, as they were evaluated.
+
+    Returns:
+        The content of meta.json.
+    """
     config = {key: value for key, value in plan.config.items() if key not in ("out", "cache")}
     return {
         "schema": SCHEMA,
@@ -35,6 +44,7 @@ def describe(plan: Plan, prepared: Mapping[str, Data]) -> dict[str, Any]:
         "compared": {"baseline": plan.options.baseline, "margin": plan.options.margin},
         "datasets": {name: _dataset(plan, name, data) for name, data in prepared.items()},
         "metrics": {metric.name: _metric(metric) for metric in plan.settings.metrics},
+        **{kind: {name: vars(x) for name, x in origins.items()} for kind, origins in plan.origins.items()},
         "versions": {"vqbench": __version__, "python": platform.python_version(), **_versions(plan)},
         "machine": {
             "cpu": cpu(),
@@ -53,6 +63,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         ids = "\n".join(named(data.ids, drawn(data.keys_n, count, seed, "calibration")))
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
+        "node": (plan.config.get("datasets") or {name: plan.config["dataset"]})[name],
         "sha256": data.fingerprint,
         "sha256_whole": data.whole,
         "rows_seed": plan.datasets[name].rows_seed,
@@ -78,30 +89,26 @@ def _metric(metric: Metric) -> dict[str, Any]:
 
 
 def _versions(plan: Plan) -> dict[str, str]:
-    """Those of the packages that every run uses, and of what computes a variant's codes."""
+    """The versions of the packages that every run uses, and of those that compute a variant's codes."""
     libraries = [library.partition(" ") for spec in plan.variants.values() for library in spec.libraries]
-    found = {name: number for name, _, number in libraries}
+    versions = {name: number for name, _, number in libraries}
     for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def cpu() -> str:
-    """The processor's name; Linux tells it only in /proc/cpuinfo."""
-    try:
+    """Return the processor's name, which Linux has only in /proc/cpuinfo."""
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()
 
 
 def commit() -> str | None:
-    """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
+    """Return the checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None

@@ -15,12 +15,13 @@ from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.cell import evaluate_variant
-from vqbench.evaluation.doctor.checkup import examine
+from vqbench.evaluation.doctor.checkup import checkup
 from vqbench.evaluation.engine_run import evaluate_engine
 from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
 from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
+from vqbench.experiment.config.variants import named_variant
 from vqbench.experiment.plan import Plan
 from vqbench.numerics.kernels.choice import working
 from vqbench.results.folder import check_not_later
@@ -28,7 +29,7 @@ from vqbench.results.records import CellName, CellRecord, RunRecord
 from vqbench.search.shards import Spread
 from vqbench.storage.atomic import check_writable, faults
 from vqbench.storage.ids import positions
-from vqbench.storage.locks import available, remove_dead
+from vqbench.storage.locks import available
 from vqbench.text import check_no_links, did_you_mean
 
 _NAMED = 100_000  # ids that a mistyped one is compared with
@@ -65,7 +66,7 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
 
 
 def _open_folder(out: Path, progress: Progress) -> None:
-    """Make the folder, or refuse it; remove what runs that died in it left behind."""
+    """Make the folder, or refuse it."""
     check_not_later(out)
     check_writable(out)
     check_no_links(out)
@@ -74,8 +75,6 @@ def _open_folder(out: Path, progress: Progress) -> None:
             progress.console.print(
                 f"vqbench: {out}: files cannot be locked here; let one run at a time write into it", soft_wrap=True
             )
-    for folder in (out, out / "figures", *(out / "cells").glob("*/")):
-        remove_dead(folder)
 
 
 def prepared(plan: Plan) -> dict[str, Data]:
@@ -104,7 +103,11 @@ def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]
     """What makes the dataset easy or hard to quantize, as it stands in meta.json."""
     task = progress.add_task(f"{name}: doctor", total=1)
     try:
-        findings = examine(data, lambda words: progress.update(task, description=f"{name}: doctor, {words}"))
+        findings = checkup(
+            data,
+            partial(named_variant, place="doctor"),
+            lambda words: progress.update(task, description=f"{name}: doctor, {words}"),
+        )
     except (MemoryError, OSError) as error:
         raise VqbenchError(
             f"doctor of {name}: {reason_of(error)}; all cells are finished: leave it out with doctor=false"

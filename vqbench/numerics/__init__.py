@@ -1,4 +1,4 @@
 """Exact, thread-independent arithmetic on rows of numbers.
 
-Floor 2. May import and the loose modules of ``vqbench``.
+Floor 2. May import the loose modules of ``vqbench``.
 """

@@ -40,9 +40,9 @@ class Stored(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
     def __len__(self) -> int: ...
     def __getitem__(self, picked: slice | Ints, /) -> NDArray[Any]: ...
-    def span(self, start: int, stop: int) -> Stored: ...
+    def span(self, start: int, stop: int) -> Stored: ...  # rows of their own, not yet read
     @property
-    def lasting(self) -> bool: ...
+    def lasting(self) -> bool: ...  # does the file stay where it is until this process ends?
 
 
 #: Rows as they come, of any dtype: an array, or what a reader made of a file.
@@ -61,7 +61,7 @@ class Rows(Protocol):
 
 
 def row_dots(x_nd: Floats, y: Floats) -> Floats:
-    """Dot products in float64 of each row of ``x_nd`` with ``y``: ``(d,)``, or ``(n, d)`` row by row.
+    """Return dot products in float64 of each row of ``x_nd`` with ``y``: ``(d,)``, or ``(n, d)`` row by row.
 
     Each result depends on its own two rows only: not on the block they stand in, nor on threads,
     as BLAS results do. That is what makes equal vectors tie.
@@ -78,12 +78,16 @@ def row_dots(x_nd: Floats, y: Floats) -> Floats:
 
 
 def row_norms(x_nd: Floats) -> Floats:
-    """Euclidean norms ``(n,)`` in float64, row by row."""
+    """Return Euclidean norms ``(n,)`` in float64, row by row."""
     return np.sqrt(row_dots(x_nd, x_nd))
 
 
 def unit_rows(x_nd: Floats) -> Floats:
-    """Rows divided by their float64 norm and rounded to float32; a zero row stays zero."""
+    """Return rows divided by their float64 norm and rounded to float32; a zero row stays zero.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
     x_nd = np.asarray(x_nd)
     unit_nd = np.empty(x_nd.shape, dtype=np.float32)
     # A few rows at a time: their float64 copies then stay in the processor's cache.
@@ -95,26 +99,26 @@ def unit_rows(x_nd: Floats) -> Floats:
 
 
 def as_float32(x_nd: NDArray[np.generic]) -> Floats:
-    """Any numeric rows as C-ordered native float32; -0.0 becomes 0.0, so that equal rows have equal bytes."""
+    """Return any numeric rows as C-ordered native float32; -0.0 becomes 0.0, so that equal rows have equal bytes."""
     return np.ascontiguousarray(x_nd, dtype=np.float32) + np.float32(0)
 
 
 def processors() -> int:
-    """How many processors this process may use.
+    """Return how many processors this process may use.
 
     OMP_NUM_THREADS counts too: it is how joblib, Dask and Ray tell a worker that others share the machine.
     """
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(here, int(told)) if told.isdecimal() and int(told) > 0 else here
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(here, int(limit)) if limit.isdecimal() and int(limit) > 0 else here
 
 
 def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
-    """``(start, stop)`` pairs that cover ``range(n)`` in steps of ``size``."""
+    """Yield ``(start, stop)`` pairs that cover ``range(n)`` in steps of ``size``."""
     for start in range(0, n, size):
         yield start, min(start + size, n)
 
 
 def block_rows(d: int, most: int) -> int:
-    """How many rows of ``d`` numbers are read at a time, at most ``most``: memory stays bounded if they are wide."""
+    """Return how many rows of ``d`` numbers to read at a time, at most ``most``: wide rows must fit into memory."""
     return max(1, min(most, _BLOCK // max(1, d)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,7 +13,7 @@ _AT_ONCE = 1 << 15  # keys that are made at a time
 
 
 def mixed(keys_n: Keys, seed: int) -> Keys:
-    """Keys scrambled by a seed (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
+    """Return keys scrambled by a seed (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
     mixed_n = np.empty(len(keys_n), dtype=np.uint64)
     added = np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
     for start, stop in blocks(len(keys_n), _AT_ONCE):  # no copies of all keys on the way
@@ -26,40 +25,43 @@ def mixed(keys_n: Keys, seed: int) -> Keys:
 
 
 def id_keys(ids: Sequence[str]) -> Keys:
-    """A 64-bit key for each id, the same wherever the row stands."""
+    """Return a 64-bit key for each id, the same wherever the row stands."""
     return _keys(len(ids), (i.encode() for i in ids))
 
 
 def content_keys(x_nd: Floats) -> Keys:
-    """A 64-bit key for each float32 row, from its bytes."""
+    """Return a 64-bit key for each float32 row, from its bytes."""
     rows = np.ascontiguousarray(x_nd, dtype="<f4")
     return _keys(len(rows), (row.data for row in rows))
 
 
-def _keys(n: int, contents: Iterator[bytes | memoryview]) -> Keys:
-    keys_n = np.empty(n, dtype=np.uint64)
-    for start, stop in blocks(n, _AT_ONCE):
-        digests = (hashlib.blake2b(x, digest_size=8).digest() for x in itertools.islice(contents, stop - start))
-        keys_n[start:stop] = np.frombuffer(b"".join(digests), dtype="<u8")
-    return keys_n
+def _keys(n: int, contents: Iterable[bytes | memoryview]) -> Keys:
+    digests = (hashlib.blake2b(content, digest_size=8).digest() for content in contents)
+    return np.fromiter((int.from_bytes(digest, "little") for digest in digests), np.uint64, count=n)
 
 
 def named(ids: Sequence[str], rows: Ints) -> list[str]:
-    """The ids of some rows."""
+    """Return the ids of some rows."""
     return [ids[int(row)] for row in rows]
 
 
 def draw_keys(keys_n: Keys, seed: int, purpose: str) -> Keys:
-    """What a draw goes by: keys, seed and purpose alone.
+    """Return the keys whose order is the order of a draw; they depend on keys, seed and purpose alone.
 
-    The purpose keeps draws apart: queries must not be just the rows that calibrate.
+    The purpose keeps draws apart: queries must not be the same rows as the calibration sample.
     """
     salted = int.from_bytes(hashlib.blake2b(f"{purpose} {seed}".encode(), digest_size=8).digest(), "little")
     return mixed(keys_n, salted)
 
 
 def drawn(keys_n: Keys, count: int, seed: int, purpose: str) -> Ints:
-    """``count`` positions drawn by key, seed and purpose alone, in an order that does not depend on row order."""
+    """Draw ``count`` positions by key, seed and purpose alone, in an order that does not depend on row order.
+
+    >>> ids = ["a", "b", "c", "d"]
+    >>> first = [ids[i] for i in drawn(id_keys(ids), 2, seed=0, purpose="queries")]
+    >>> first == [ids[::-1][i] for i in drawn(id_keys(ids[::-1]), 2, seed=0, purpose="queries")]
+    True
+    """
     mixed_n = draw_keys(keys_n, seed, purpose)
     if count >= len(mixed_n):
         return np.argsort(mixed_n, kind="stable")

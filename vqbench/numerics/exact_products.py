@@ -18,17 +18,22 @@ _BLOCK = 1024  # rows whose float64 copy stays in a second-level cache
 
 
 def on_grid(matrix_dm: Floats) -> Floats:
-    """A matrix rounded for ``exact_product``: float32, within 2**-23 of its longest column's norm."""
+    """Round a matrix for ``exact_product``: float32, within 2**-23 of its longest column's norm."""
     matrix_dm = np.asarray(matrix_dm, dtype=np.float64)
     unit = 2.0 ** (_exponents(row_norms(matrix_dm.T)).max() - _COLUMN_BITS)
     return (np.rint(matrix_dm / unit) * unit).astype(np.float32)
 
 
 def exact_product(x_nd: Floats, matrix_dm: Floats) -> Floats:
-    """``x_nd @ matrix_dm`` in float64, ``(n, m)``, bit for bit the same row by row.
+    """Return ``x_nd @ matrix_dm`` in float64, ``(n, m)``, bit for bit the same row by row.
 
-    Rows are rounded to within 2**-29 of their norm, finer than float32 holds a unit row;
-    matrix_dm: a result of ``on_grid``, or its transpose where that has no longer columns.
+    Rows are rounded to within 2**-29 of their norm, finer than float32 holds a unit row.
+
+    >>> exact_product(np.array([[1.0, 2.0]]), on_grid(np.eye(2))).tolist()
+    [[1.0, 2.0]]
+
+    Args:
+        matrix_dm: a result of ``on_grid``, or its transpose where that has no longer columns.
     """
     matrix_dm = np.asarray(matrix_dm, dtype=np.float64)
     product_nm = np.empty((len(x_nd), matrix_dm.shape[1]))
@@ -38,7 +43,7 @@ def exact_product(x_nd: Floats, matrix_dm: Floats) -> Floats:
 
 
 def rows_on_grid(x_nd: Floats) -> Floats:
-    """Rows ``(n, d)`` float64 as ``exact_product`` rounds them, each by its own norm."""
+    """Return rows ``(n, d)`` float64 as ``exact_product`` rounds them, each by its own norm."""
     rows_nd = np.array(x_nd, dtype=np.float64)
     unit_n1 = np.exp2(_exponents(row_norms(rows_nd)) - _ROW_BITS)[:, None]
     rows_nd /= unit_n1

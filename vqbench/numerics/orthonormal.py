@@ -16,7 +16,7 @@ _SHRUNK = 1 - 2.0**-30
 
 
 def haar(d: int, rng: np.random.Generator) -> Floats:
-    """A random orthogonal matrix ``(d, d)`` float64, uniform over all of them.
+    """Draw a random orthogonal matrix ``(d, d)`` float64, uniform over all of them.
 
     QR of a Gaussian matrix, the signs of R's diagonal moved into Q: without that the law is not
     uniform (Mezzadri, How to generate random matrices from the classical compact groups, Notices of
@@ -27,11 +27,11 @@ def haar(d: int, rng: np.random.Generator) -> Floats:
 
 
 def principal_axes(sample_nd: Floats, mean_d: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Eigenvalues ``(d,)`` and eigenvectors ``(d, d)`` float64 of the second moments about ``mean_d``, largest first.
+    """Return eigenvalues ``(d,)`` and eigenvectors ``(d, d)`` of the second moments about ``mean_d``, largest first.
 
-    The component of largest magnitude of an eigenvector is positive. Directions in which the sample does
+    All are float64. An eigenvector's component of largest magnitude is positive. Directions in which the sample does
     not vary (all but n - 1 of them where d > n) have eigenvalue 0 and no axes of their own: LAPACK's choice
-    would hang on rounding errors, so a random one is made from ``rng``.
+    would depend on rounding errors, so random ones are drawn from ``rng``.
     """
     n, d = sample_nd.shape
     moments_dd = np.zeros((d, d))
@@ -48,7 +48,7 @@ def principal_axes(sample_nd: Floats, mean_d: Floats, rng: np.random.Generator) 
 
 
 def completed(frame_dr: Floats, m: int, rng: np.random.Generator) -> Floats:
-    """Orthonormal columns ``(d, r)`` and random ones orthogonal to them: ``(d, m)``."""
+    """Return orthonormal columns ``(d, r)`` and random ones orthogonal to them: ``(d, m)``."""
     d, r = frame_dr.shape
     if r == m:
         return frame_dr
@@ -58,7 +58,7 @@ def completed(frame_dr: Floats, m: int, rng: np.random.Generator) -> Floats:
 
 
 def on_unit_grid(matrix_dm: Floats) -> Floats:
-    """Unit columns for ``exact_product``, float32, each number within 2**-23.
+    """Round unit columns for ``exact_product``, float32, each number within 2**-23.
 
     They are shrunk by 2**-30 first: a column that came out a rounding error longer than 1 would make
     the whole grid twice as coarse.

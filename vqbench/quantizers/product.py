@@ -12,7 +12,8 @@ from vqbench.errors import NotApplicableError, VqbenchError
 from vqbench.numerics.arrays import Codes, Floats, Ints, blocks, row_dots, row_norms
 from vqbench.numerics.draws import content_keys, drawn
 from vqbench.numerics.exact_products import exact_product, on_grid, rows_on_grid
-from vqbench.numerics.kernels.choice import compiled, threads
+from vqbench.numerics.kernels.choice import compiled
+from vqbench.numerics.thread_pool import threads
 from vqbench.quantizers.base import Codec, Quantizer
 from vqbench.quantizers.parts.layout import BlockCodec, Layout
 from vqbench.quantizers.parts.spec import Count, Limits

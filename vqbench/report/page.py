@@ -22,7 +22,6 @@ from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
 from vqbench.results.measured_settings import FLOAT32, ledger_of, measured_ks, settings_of
 from vqbench.storage.atomic import write_atomically, write_text
-from vqbench.storage.locks import remove_dead
 from vqbench.text import share, signed
 
 NAME = "report.html"
@@ -47,7 +46,6 @@ def write_report(*several: Results, out: Path | None = None) -> Path:
     if out.is_dir():
         raise VqbenchError(f"--out {out}: is a folder: name a file in it, as in {out / NAME}")
     page = render(several)
-    remove_dead(out.parent)
     write_atomically(out, lambda path: write_text(path, page))
     return out
 

@@ -16,10 +16,10 @@ from vqbench.results.per_query import over_seeds
 from vqbench.results.records import CellRecord, RunRecord, metrics_table
 from vqbench.results.significance import chosen_baseline, comparisons
 from vqbench.storage.atomic import faults
-from vqbench.storage.locks import PASSING
+from vqbench.storage.locks import TEMPORARY
 
 #: Held by whoever writes the tables of a results folder, or draws what is made from them.
-TABLES_CLAIM = f"{PASSING}tables.claim"
+TABLES_CLAIM = f"{TEMPORARY}tables.claim"
 _ENGINE = ["dataset", "backend", "seed"]
 #: The tables that are joined from those of the cells, with the columns in front.
 _VARIANT_TABLES: dict[str, list[str]] = {

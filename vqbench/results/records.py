@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vqbench.results.columns import METRICS, SCHEMA
-from vqbench.storage.locks import PASSING
+from vqbench.storage.locks import TEMPORARY
 from vqbench.text import slug
 
 MEANWHILE = "finished by another run meanwhile"
@@ -40,7 +40,7 @@ class CellName:
     @property
     def claim(self) -> Path:
         """The file in a results folder that is locked by whoever evaluates the cell."""
-        return self.path.with_name(f"{PASSING}{self.key[:16]}.claim")
+        return self.path.with_name(f"{TEMPORARY}{self.key[:16]}.claim")
 
 
 @dataclass(frozen=True)

@@ -24,20 +24,25 @@ _NOISE = 1e-4  # of the range of a query's numbers: what lies closer together is
 
 @dataclass(frozen=True)
 class Planes:
-    """Queries as the compiled module ``kernels`` takes them. planes_qpw: uint64; step_q and asked_qr: float64."""
+    """Queries as the compiled module ``kernels`` takes them."""
 
-    kernels: Any
+    kernels: Any  #: the compiled module ``vqbench.numerics.kernels.planes``
     d: int
-    planes_qpw: Words
-    step_q: Floats
-    asked_qr: Floats
+    planes_qpw: Words  #: bit p of each query's levels, packed
+    step_q: Floats  #: between two levels, float64
+    terms_qr: Floats  #: what is multiplied with the terms of the rows and added, float64
 
     @classmethod
     def of(cls, prepared_qw: Floats, shift_d: Floats, n: int) -> Planes | None:
-        """Prepared queries as planes, or None where they lie on no such grid, or numpy is to do the work.
+        """Return prepared queries as planes, or None where they lie on no such grid, or numpy is to do the work.
 
-        shift_d: what was taken from each before; n: rows to meet. How far a query may lie off its grid is of
-        the order of the rounding of one float32 product, and a tenth of what ``Inner.error`` allows for d of them.
+        How far a query may lie off its grid is of the order of the rounding of one float32 product, and a tenth of
+        what ``Inner.error`` allows for d of them.
+
+        Args:
+            prepared_qw: what ``Scorer.prepare`` makes of the queries.
+            shift_d: what was taken from each query before.
+            n: how many rows they are compared with.
         """
         d = len(shift_d)
         kernels = compiled("planes", _SLOWER * n * prepared_qw.size)
@@ -51,9 +56,8 @@ class Planes:
             return None
         bits = [as_words(pack_bits((level_qd.astype(np.uint8) >> p) & 1 == 1)) for p in range(kernels.PLANES)]
         sum_q = d * low_q + step_q * level_qd.sum(axis=1)
-        ones_q = np.ones(len(value_qd))
-        asked_qr = np.column_stack([sum_q, low_q, prepared_qw[:, d:].astype(np.float64), ones_q])
-        return cls(kernels, d, np.ascontiguousarray(np.stack(bits, axis=1)), step_q, asked_qr)
+        terms_qr = np.column_stack([sum_q, low_q, prepared_qw[:, d:].astype(np.float64), np.ones(len(value_qd))])
+        return cls(kernels, d, np.ascontiguousarray(np.stack(bits, axis=1)), step_q, terms_qr)
 
     def products(self, rows: TwoValued, first: int, last: int, out_qb: Floats) -> None:
         """Fill ``out_qb`` with the products of queries ``first`` to ``last`` and the rows."""
@@ -61,21 +65,18 @@ class Planes:
         words_bw = as_words(bits_nb)
         ones_n = np.bitwise_count(words_bw).sum(axis=1, dtype=np.float64)
         shifted_n = rows.low_n * rows.shift_d.sum(dtype=np.float64) + rows.width_n * self._shifts(bits_nb, rows.shift_d)
-        kept_rb = np.vstack([rows.low_n, rows.width_n * ones_n, rows.rest_en, -shifted_n])
-        some = slice(first, last)
-        self.kernels.products(
-            self.planes_qpw[some], self.step_q[some], self.asked_qr[some], words_bw, rows.width_n, kept_rb, out_qb
-        )
+        terms_rb = np.vstack([rows.low_n, rows.width_n * ones_n, rows.rest_en, -shifted_n])
+        planes_qpw, step_q, terms_qr = (each[first:last] for each in (self.planes_qpw, self.step_q, self.terms_qr))
+        self.kernels.products(planes_qpw, step_q, terms_qr, words_bw, rows.width_n, terms_rb, out_qb)
 
     def _shifts(self, bits_nb: Codes, shift_d: Floats) -> Floats:
         """The product of each row's bits with the shift: a table has the sums of eight, by place and value."""
-        sums_n = np.zeros(len(bits_nb))
-        if shift_d.any():
-            padded_b8 = np.zeros((bits_nb.shape[1], 8))
-            padded_b8.reshape(-1)[: self.d] = shift_d
-            of_byte_v8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
-            self.kernels.byte_sums(bits_nb, padded_b8 @ of_byte_v8.T.astype(np.float64), sums_n)
-        return sums_n
+        if not shift_d.any():
+            return np.zeros(len(bits_nb))
+        padded_b8 = np.zeros((bits_nb.shape[1], 8))
+        padded_b8.reshape(-1)[: self.d] = shift_d
+        of_byte_v8 = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+        return (padded_b8 @ of_byte_v8.T.astype(np.float64))[np.arange(len(padded_b8)), bits_nb].sum(axis=1)
 
 
 def _grid(value_qd: Floats) -> tuple[Floats, Floats, Floats]:

@@ -4,86 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from vqbench.numerics.arrays import Floats, Ints, Numbers, Rows, blocks
-from vqbench.numerics.kernels.choice import shared
 from vqbench.numerics.packing import Words, as_words, only_bits
-from vqbench.search.scorers import PackedHamming
+from vqbench.numerics.thread_pool import share_blocks
+from vqbench.search.topk_merge import Best
 
 _BLOCK = 8192  # codes that a thread takes at a time
-_SHIFT = np.uint64(40)  # as in ``vqbench.numerics.kernels.hamming``
+
+#: What the kernel changes in place: keys ``(q, room)``, rows, counts ``(q,)``, the key of the k-th best, dropped ties.
+Lists = tuple[Words, Ints, Ints, Words, Ints]
 
 
 @dataclass(frozen=True)
-class Bits:
-    """The compiled module, and both sides. own_q: a row that a query may not find, or -1."""
+class PackedBits:
+    """Queries and rows of packed bits, of which the first ``bits`` count."""
 
-    kernels: Any
-    rows: Rows
-    measure: PackedHamming
+    kernels: Any  #: the compiled module ``vqbench.numerics.kernels.hamming``
     queries_qb: Numbers
-    own_q: Ints
+    rows: Rows
+    bits: int
+    own_q: Ints  #: a row that a query may not find, or -1
 
-    def words(self, codes_nb: Numbers) -> Words:
-        """The bits that count, zeros after them ``(n, w)``."""
-        return as_words(only_bits(codes_nb, self.measure.bits))
+    def best(self, k: int, priority_n: Ints | None) -> Best:
+        """Return the k best rows of each query; a score is minus the distance."""
+        queries_qw, q, room = self._words(self.queries_qb), len(self.queries_qb), 2 * k + 64
 
+        def empty() -> Lists:
+            keys_qc, rows_qc = np.full((q, room), self.kernels.NONE), np.full((q, room), -1, np.int64)
+            return keys_qc, rows_qc, np.zeros(q, np.int64), np.full(q, self.kernels.NONE), np.zeros(q, np.int64)
 
-def top(bits: Bits, k: int, priority_n: Ints | None) -> tuple[Ints, Floats, Ints]:
-    """Rows ``(q, k)``, scores (minus the distance), and how many rows are as near as the last, but left out."""
-    queries_qw, own_q, q, kernels = bits.words(bits.queries_qb), bits.own_q, len(bits.queries_qb), bits.kernels
+        def step(lists: Lists, start: int, stop: int) -> None:
+            words_bw = self._words(self.rows.block(start, stop))
+            priority_b = np.arange(start, stop) if priority_n is None else priority_n[start:stop]
+            self.kernels.top(queries_qw, words_bw, start, self.own_q, priority_b, k, *lists)
 
-    def empty() -> tuple[Words, Ints, Ints, Words, Ints]:
-        room = 2 * k + 64
-        return (
-            np.full((q, room), kernels.NONE),
-            np.full((q, room), -1, np.int64),
-            np.zeros(q, np.int64),
-            np.full(q, kernels.NONE),
-            np.zeros(q, np.int64),
+        states = share_blocks(self.rows.n, _BLOCK, empty, step)
+        return reduce(Best.plus, (self._sorted(lists, k) for lists in states))
+
+    def _sorted(self, lists: Lists, k: int) -> Best:
+        """The lists of one thread in order."""
+        self.kernels.finish(k, *lists)
+        keys_qc, rows_qc, count_q, _, dropped_q = lists
+        keys_qc[np.arange(keys_qc.shape[1]) >= count_q[:, None]] = self.kernels.NONE
+        order_qk = np.argsort(keys_qc, axis=1)[:, :k]
+        keys_qk = np.take_along_axis(keys_qc, order_qk, axis=1)
+        distance_qk, priority_qk = np.divmod(keys_qk, np.uint64(1) << self.kernels.SHIFT)
+        none_qk = keys_qk == self.kernels.NONE
+        return Best(
+            np.where(none_qk, -1, np.take_along_axis(rows_qc, order_qk, axis=1)),
+            np.where(none_qk, -np.inf, -distance_qk.astype(np.float64)),
+            np.where(none_qk, -1, priority_qk.astype(np.int64)),
+            dropped_q,
         )
 
-    def step(lists: tuple[Words, Ints, Ints, Words, Ints], start: int, stop: int) -> None:
-        words_bw = bits.words(bits.rows.block(start, stop))
-        priority_b = np.arange(start, stop) if priority_n is None else priority_n[start:stop]
-        kernels.top(queries_qw, words_bw, start, own_q, priority_b, k, *lists)
+    def reaching(self, floor_q: Floats, most: int) -> Iterator[tuple[Ints, Ints]]:
+        """Yield flat (query, row) pairs whose product ``bits - 2 * distance`` reaches the query's floor.
 
-    states = shared(bits.rows.n, _BLOCK, empty, step)
-    for lists in states:
-        kernels.finish(k, *lists)
-        lists[0][np.arange(lists[0].shape[1]) >= lists[2][:, None]] = kernels.NONE
-    return _merged(states, k)
+        At most about ``most`` come at a time.
+        """
+        queries_qw = self._words(self.queries_qb)
+        bound_q = np.maximum((self.bits - floor_q) // 2, 0).astype(np.uint64)
+        query_m, column_m = np.empty(most, np.int64), np.empty(most, np.int64)
+        for start, stop in blocks(self.rows.n, _BLOCK):
+            words_bw = self._words(self.rows.block(start, stop))
+            tile = query = 0
+            while tile * self.kernels.TILE < len(words_bw):
+                tile, query, count = self.kernels.within(queries_qw, words_bw, bound_q, tile, query, query_m, column_m)
+                query_f, row_f = query_m[:count], column_m[:count] + start
+                others = self.own_q[query_f] != row_f
+                yield query_f[others], row_f[others]
 
-
-def _merged(states: list[tuple[Words, Ints, Ints, Words, Ints]], k: int) -> tuple[Ints, Floats, Ints]:
-    """The k best of all threads; ties that a thread left out count where they are as near as the last."""
-    keys_qc = np.concatenate([lists[0] for lists in states], axis=1)
-    rows_qc = np.concatenate([lists[1] for lists in states], axis=1)
-    order_qc = np.argsort(keys_qc, axis=1)
-    keys_qc, rows_qc = np.take_along_axis(keys_qc, order_qc, axis=1), np.take_along_axis(rows_qc, order_qc, axis=1)
-    distance_qc = keys_qc >> _SHIFT
-    last_q = distance_qc[:, k - 1]
-    dropped_q = (distance_qc[:, k:] == last_q[:, None]).sum(axis=1)
-    for _, _, _, worst_q, ties_q in states:
-        dropped_q += np.where(worst_q >> _SHIFT == last_q, ties_q, 0)
-    return rows_qc[:, :k].copy(), -distance_qc[:, :k].astype(np.float64), dropped_q
-
-
-def within(bits: Bits, distance_q: Floats, most: int) -> Iterator[tuple[Ints, Ints]]:
-    """Flat (query, row) pairs at most ``distance_q`` apart, sorted by query, at most about ``most`` at a time."""
-    queries_qw, own_q, kernels = bits.words(bits.queries_qb), bits.own_q, bits.kernels
-    bound_q = np.maximum(distance_q, 0).astype(np.uint64)
-    at_q, at_b = np.empty(most, np.int64), np.empty(most, np.int64)
-    for start, stop in blocks(bits.rows.n, _BLOCK):
-        words_bw = bits.words(bits.rows.block(start, stop))
-        tile = query = 0
-        while tile * kernels.TILE < len(words_bw):
-            tile, query, count = kernels.within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b)
-            query_f, row_f = at_q[:count], at_b[:count] + start
-            order_f = np.argsort(query_f, kind="stable")
-            query_f, row_f = query_f[order_f], row_f[order_f]
-            others = own_q[query_f] != row_f
-            yield query_f[others], row_f[others]
+    def _words(self, codes_nb: Numbers) -> Words:
+        """The bits that count, zeros after them ``(n, w)``."""
+        return as_words(only_bits(codes_nb, self.bits))

@@ -7,17 +7,18 @@ alone, not of block size, thread count or row order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
-from vqbench.numerics.kernels.choice import compiled, threads
-from vqbench.search import hamming
-from vqbench.search.candidates import Products, nominate, reaching
-from vqbench.search.scorers import Measure, PackedHamming
+from vqbench.numerics.arrays import Floats, Ints, Numbers, Rows, blocks
+from vqbench.numerics.kernels.choice import compiled
+from vqbench.numerics.thread_pool import threads
+from vqbench.search.candidates import Products
+from vqbench.search.hamming import PackedBits
+from vqbench.search.scorers import Hamming, Scorer
 from vqbench.search.topk_merge import Best
 
 _QUERIES = 1024  # queries whose scores against one block are held at a time
@@ -29,130 +30,128 @@ PAIRS = 1 << 21  # (query, row) pairs that are held at a time
 
 @dataclass(frozen=True)
 class Hits:
-    """The k best rows of each query: score descending, equal scores by ``priority``.
+    """The k best rows of each query: score descending, equal scores by priority."""
 
-    ids_qk: row numbers, int64; scores_qk: float64; dropped_ties_q: how many rows of the whole
-    corpus score exactly as the last one listed and are not listed.
-    """
+    ids_qk: Ints  #: row numbers, int64; -1 where a query finds fewer rows
+    scores_qk: Floats  #: float64
+    dropped_ties_q: Ints  #: how many rows of the whole corpus score exactly as the last one listed and are not listed
 
-    ids_qk: Ints
-    scores_qk: Floats
-    dropped_ties_q: Ints
+    def with_dropped_ties(self) -> Iterator[Ints]:
+        """Yield the queries that dropped ties, as many at a time as keep the number of tied pairs bounded."""
+        queries = np.flatnonzero(self.dropped_ties_q)
+        size = np.cumsum(self.dropped_ties_q[queries] + self.ids_qk.shape[1])
+        return filter(len, np.split(queries, np.flatnonzero(np.diff(size // PAIRS)) + 1))
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search: the rows, how they are scored, and what is left out.
+    """One search: queries and rows, how they are scored, and what is left out.
 
-    exclude_q: a row that is not to be found by that query, or -1. priority_n: unique numbers
-    that order equal scores, smaller first (default: the row number).
+    >>> from vqbench.search.scorers import Hamming
+    >>> from vqbench.search.similarity import CodeArray, CodeRows
+    >>> codes_nb = np.array([[0b1100_0000], [0b1110_0000], [0b0000_0000]], np.uint8)
+    >>> hits = Search(codes_nb[:1], CodeRows(CodeArray(codes_nb), np.asarray, 4), Hamming(4)).top(2)
+    >>> hits.ids_qk.tolist(), hits.scores_qk.tolist()
+    ([[0, 1]], [[0.0, -1.0]])
     """
 
+    queries_qd: Numbers  #: as rows are, so that the scorer can compare them
     rows: Rows
-    measure: Measure
-    exclude_q: Ints | None = None
-    priority_n: Ints | None = None
-    block_mb: float = 64
+    scorer: Scorer
+    exclude_q: Ints | None = None  #: a row that a query may not find, or -1
+    priority_n: Ints | None = None  #: unique numbers that order equal scores, smaller first; None: the row number
+    block_mb: float = 64  #: MiB of products that are held at a time
 
-    def top(self, queries_qd: Floats, k: int) -> Hits:
-        """The ``k`` best rows of each query; ``k`` at most the number of rows it may find."""
-        parts = [
-            self._only(slice(*span))._top(queries_qd[slice(*span)], k) for span in blocks(len(queries_qd), _TOGETHER)
-        ]
-        if not parts:
-            return Hits(*Best.empty(0, k).found)
-        return Hits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    def top(self, k: int) -> Hits:
+        """Return the ``k`` best rows of each query."""
+        best = self.best(k)
+        return Hits(best.ids_qk, best.scores_qk, best.dropped_q)
 
-    def _only(self, span: slice) -> Search:
-        """The same search for some of the queries."""
-        return self if self.exclude_q is None else replace(self, exclude_q=self.exclude_q[span])
+    def best(self, k: int) -> Best:
+        """Return the same with the priorities, so that it can be merged with the best of other rows."""
+        spans = blocks(len(self.queries_qd), _TOGETHER)
+        parts = [self.only(slice(*span))._best(k) for span in spans] or [Best.empty(0, k)]
+        return Best(*(np.concatenate(each) for each in zip(*(vars(part).values() for part in parts), strict=True)))
 
-    def _top(self, queries_qd: Floats, k: int) -> tuple[Ints, Floats, Ints]:
-        """Rows, scores and dropped ties of queries whose lists fit into memory together."""
-        everyone = np.arange(len(queries_qd))
-        if (bits := self._packed(queries_qd, everyone)) is not None:
-            return hamming.top(bits, k, self.priority_n)
-        query_f, row_f, product_f, floor_q, crowded = nominate(self._products(queries_qd, everyone), k)
-        best = Best.empty(len(queries_qd), k)
-        for start, stop in _whole_queries(query_f, PAIRS):
-            score_f = self.measure.from_products(product_f[start:stop], self.rows.d)
-            best = self._merge(best, queries_qd, query_f[start:stop], row_f[start:stop], score_f)
-        for part in np.array_split(crowded, max(1, len(crowded) // _QUERIES)):
-            if len(part):
-                best = self._stream(best, queries_qd, part, floor_q)
-        return best.found
+    def only(self, part: Ints | slice) -> Search:
+        """Return the same search for some of the queries."""
+        exclude_q = None if self.exclude_q is None else self.exclude_q[part]
+        return replace(self, queries_qd=self.queries_qd[part], exclude_q=exclude_q)
 
-    def at_least(self, queries_qd: Floats, part: Ints, scores_q: Floats) -> tuple[Ints, Ints, Floats]:
-        """Every row that scores ``scores_q`` or more, for the queries in ``part``.
+    def at_least(self, part: Ints, scores_q: Floats) -> tuple[Ints, Ints, Floats]:
+        """Find every row that scores ``scores_q`` or more, for the queries in ``part``, which is sorted.
 
-        Returns flat arrays (query, row, exact score), sorted by query, then score and priority.
+        Returns:
+            Flat arrays (query, row, exact score), sorted by query, then score and priority.
         """
-        floor_q = self.measure.least_product(scores_q, self.rows.d)
         none = np.zeros(0, np.int64)
-        found: list[tuple[Ints, Ints, Floats]] = [(none, none, np.zeros(0))]
-        for query_f, row_f in self._above(queries_qd, part, floor_q):
-            score_f = self.pairs(queries_qd, query_f, row_f)
-            keep_f = score_f >= scores_q[query_f]
-            found.append((query_f[keep_f], row_f[keep_f], score_f[keep_f]))
-        query_f, row_f, score_f = (np.concatenate(each) for each in zip(*found, strict=True))
-        order_f = np.lexsort((self._priority(row_f), -score_f, query_f))
-        return query_f[order_f], row_f[order_f], score_f[order_f]
+        pieces = [(none, none, np.zeros(0)), *(self.only(part)._at_least(scores_q[part]) if len(part) else ())]
+        query_f, row_f, score_f = (np.concatenate(each) for each in zip(*pieces, strict=True))
+        order_f = np.lexsort((self.priority(row_f), -score_f, query_f))
+        return part[query_f[order_f]], row_f[order_f], score_f[order_f]
 
-    def pairs(self, queries_qd: Floats, query_f: Ints, row_f: Ints) -> Floats:
-        """Exact scores of (query, row) pairs; ``query_f`` is sorted. Threads share the pairs."""
+    def pairs(self, query_f: Ints, row_f: Ints) -> Floats:
+        """Return exact scores of (query, row) pairs. Threads share the pairs."""
         score_f = np.empty(len(query_f))
 
         def score(span: tuple[int, int]) -> None:
             some = slice(*span)
-            touched, at_m = np.unique(query_f[some], return_inverse=True)
-            score_f[some] = self.measure.scores(self.rows.take(row_f[some]), queries_qd[touched], at_m)
+            queries, query_m = np.unique(query_f[some], return_inverse=True)
+            score_f[some] = self.scorer.scores(self.rows.take(row_f[some]), self.queries_qd[queries], query_m)
 
         size = min(max(1, _TAKEN // max(1, self.rows.d)), 1 + len(query_f) // threads())
         with ThreadPoolExecutor(threads()) as pool:
             list(pool.map(score, blocks(len(query_f), size)))
         return score_f
 
-    def _priority(self, row_f: Ints) -> Ints:
-        return row_f if self.priority_n is None else self.priority_n[row_f]
+    def priority(self, rows: Ints) -> Ints:
+        """Return what orders these rows where their scores are equal."""
+        return rows if self.priority_n is None else self.priority_n[rows]
 
-    def _block_rows(self) -> int:
-        most = max(256, int(self.block_mb * 2**20 / (4 * _QUERIES)))
-        return min(most, max(1024, _NUMBERS // self.rows.d))
+    def _best(self, k: int) -> Best:
+        """Of queries whose lists fit into memory together."""
+        finder = self._finder()
+        if isinstance(finder, PackedBits):
+            return finder.best(k, self.priority_n)
+        candidates, best = finder.candidates(k), Best.empty(len(self.queries_qd), k)
+        for start, stop in _whole_queries(candidates.query_f, PAIRS):
+            query_f, row_f = candidates.query_f[start:stop], candidates.row_f[start:stop]
+            score_f = self.scorer.from_products(candidates.product_f[start:stop], self.rows.d)
+            score_f = self.pairs(query_f, row_f) if score_f is None else score_f
+            best = best.with_rows(query_f, row_f, score_f, self.priority(row_f))
+        return self._stream(best, candidates.crowded, candidates.floor_q) if len(candidates.crowded) else best
 
-    def _products(self, queries_qd: Floats, part: Ints) -> Products:
-        own_q = None if self.exclude_q is None else self.exclude_q[part]
-        prepared_qd = self.measure.prepare(queries_qd[part])
-        planes = getattr(self.rows, "planes", lambda queries_qd: None)(prepared_qd)
-        return Products(self.rows, self.measure, prepared_qd, own_q, self._block_rows(), _QUERIES, planes)
-
-    def _packed(self, queries_qd: Floats, part: Ints) -> hamming.Bits | None:
-        """Both sides of a search of packed bits, where compiled kernels can do it."""
-        if not isinstance(self.measure, PackedHamming):
-            return None
-        kernels = compiled("hamming", 1e-11 * self.rows.n * len(part) * (self.measure.bits + 100))
-        if kernels is None:
-            return None
-        own_q = np.full(len(part), -1) if self.exclude_q is None else self.exclude_q[part]
-        return hamming.Bits(kernels, self.rows, self.measure, queries_qd[part], own_q.astype(np.int64))
-
-    def _above(self, queries_qd: Floats, part: Ints, floor_q: Floats) -> Iterator[tuple[Ints, Ints]]:
-        """Flat pairs, sorted by query, of the queries in ``part`` and rows whose product reaches the query's floor."""
-        if (bits := self._packed(queries_qd, part)) is not None:
-            found = hamming.within(bits, (bits.measure.bits - floor_q[part]) // 2, PAIRS)
-        else:
-            found = reaching(self._products(queries_qd, part), floor_q[part], PAIRS)
-        for query_f, row_f in found:
-            yield part[query_f], row_f
-
-    def _stream(self, best: Best, queries_qd: Floats, part: Ints, floor_q: Floats) -> Best:
-        """The same for queries with more candidates near the boundary than a list holds."""
-        for query_f, row_f in self._above(queries_qd, part, floor_q):
-            best = self._merge(best, queries_qd, query_f, row_f)
+    def _stream(self, best: Best, crowded: Ints, floor_q: Floats) -> Best:
+        """Add the rows of queries with more candidates near the boundary than a list holds."""
+        search = self.only(crowded)
+        for query_f, row_f in search._finder().reaching(floor_q[crowded], PAIRS):
+            best = best.with_rows(crowded[query_f], row_f, search.pairs(query_f, row_f), self.priority(row_f))
         return best
 
-    def _merge(self, best: Best, queries_qd: Floats, query_f: Ints, row_f: Ints, score_f: Floats | None = None) -> Best:
-        score_f = self.pairs(queries_qd, query_f, row_f) if score_f is None else score_f
-        return best.with_rows(query_f, row_f, score_f, self._priority(row_f))
+    def _at_least(self, scores_q: Floats) -> Iterable[tuple[Ints, Ints, Floats]]:
+        """Flat arrays (query, row, score) of rows that reach their query's score, in pieces."""
+        for query_f, row_f in self._finder().reaching(self.scorer.least_product(scores_q, self.rows.d), PAIRS):
+            score_f = self.pairs(query_f, row_f)
+            kept_f = score_f >= scores_q[query_f]
+            yield query_f[kept_f], row_f[kept_f], score_f[kept_f]
+
+    def _finder(self) -> PackedBits | Products:
+        """What finds rows fast: counts of bits where compiled kernels can do it, else products."""
+        if isinstance(self.scorer, Hamming):
+            bits, q = self.scorer.bits, len(self.queries_qd)
+            kernels = compiled("hamming", 1e-11 * self.rows.n * q * (bits + 100))
+            if kernels is not None:
+                own_q = np.full(q, -1) if self.exclude_q is None else self.exclude_q
+                return PackedBits(kernels, self.queries_qd, self.rows, bits, own_q.astype(np.int64))
+        prepared_qd = self.scorer.prepare(self.queries_qd)
+        planes = getattr(self.rows, "planes", lambda prepared_qd: None)(prepared_qd)
+        return Products(self.rows, self.scorer, prepared_qd, self.exclude_q, self.block_rows, _QUERIES, planes)
+
+    @property
+    def block_rows(self) -> int:
+        """Rows that are read at a time."""
+        most = max(256, int(self.block_mb * 2**20 / (4 * _QUERIES)))
+        return min(most, max(1024, _NUMBERS // self.rows.d))
 
 
 def _whole_queries(query_f: Ints, most: int) -> Iterator[tuple[int, int]]:

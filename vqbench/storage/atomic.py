@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import PASSING, remove, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep, sweep_once, take
 
 Write = Callable[[Path], object]
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
+_ROOM = "make room on that disk, then give the same command again"
+_ELSEWHERE = "choose another place, with out=DIR or --out FILE"
+#: What to do about an error of the operating system.
+_REMEDIES = {
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then give the same command again",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR), _ELSEWHERE),
+}
 
 
 def write_atomically(path: Path, write: Write) -> None:
@@ -65,8 +71,9 @@ def _filled(path: Path, write: Write) -> Iterator[Path]:
 
 def _temporary(path: Path) -> tuple[Path, int]:
     """A new file beside ``path``, with its ending, which tells some writers the format; and its handle."""
+    sweep_once(path.parent)
     while True:
-        temporary = path.with_name(f"{PASSING}{os.urandom(8).hex()}{path.suffix}")
+        temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}{path.suffix}")
         with contextlib.suppress(FileExistsError):
             handle = take(temporary, os.O_CREAT | os.O_EXCL)
             if handle is not None:  # else it was taken for a dead process's, before it was locked
@@ -105,23 +112,19 @@ def faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise VqbenchError(f"{path}: cannot be written ({error.strerror or error}): {_remedy(error)}") from error
-
-
-def _remedy(error: OSError) -> str:
-    if error.errno in _NO_ROOM:
-        return "make room on that disk, then give the same command again"
-    if error.errno in _NOT_ALLOWED:
-        return "choose another place, with out=DIR or --out FILE"
-    if error.errno == errno.EFBIG:
-        return "raise the limit on the size of files (ulimit -f), then give the same command again"
-    return "see to that disk, then give the same command again"
+        remedy = _REMEDIES.get(error.errno or 0, "check that disk, then give the same command again")
+        raise VqbenchError(f"{path}: cannot be written ({error.strerror or error}): {remedy}") from error
 
 
 def check_writable(folder: Path) -> None:
-    """Raise VqbenchError unless files can be made in ``folder``, which is made."""
+    """Make the folder, and remove what dead processes left in it and below it.
+
+    Raises VqbenchError where no files can be made in it.
+    """
     with faults(folder):
         make_folder(folder)
+        for path in folder.rglob(f"{TEMPORARY}*"):
+            sweep(path.parent)
         with tempfile.TemporaryFile(dir=folder):
             pass
 

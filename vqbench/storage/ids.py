@@ -10,6 +10,7 @@ import codecs
 import os
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import overload
 
@@ -19,7 +20,6 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, blocks
 from vqbench.numerics.draws import named
 from vqbench.storage.raw_rows import stamp_of
-from vqbench.storage.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
 _MANY = 1 << 14  # ids at a time
@@ -34,16 +34,16 @@ class _Ids(Sequence[str]):
         """Ids ``start`` to ``stop``."""
 
     @overload
-    def __getitem__(self, at: int) -> str: ...
+    def __getitem__(self, key: int) -> str: ...
     @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            start, stop, step = at.indices(len(self))
+    def __getitem__(self, key: slice) -> list[str]: ...
+    def __getitem__(self, key: int | slice) -> str | list[str]:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
             return self.some(start, max(start, stop)) if step == 1 else [self[i] for i in range(start, stop, step)]
-        row = int(at) + (len(self) if at < 0 else 0)
+        row = int(key) + (len(self) if key < 0 else 0)
         if not 0 <= row < len(self):
-            raise IndexError(f"id {at} of {len(self)}")
+            raise IndexError(f"id {key} of {len(self)}")
         return self.some(row, row + 1)[0]
 
     def __iter__(self) -> Iterator[str]:
@@ -98,13 +98,13 @@ class PackedIds(_Ids):
     def __init__(
         self, path: Path, starts: Ints, *, strip: str = "", owner: object = None, stamp: tuple[int, int] | None = None
     ):
-        self._path, self._starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
+        self._path, self.starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self.starts) - 1
 
     def some(self, start: int, stop: int) -> list[str]:
-        edges = self._starts[start : stop + 1]
+        edges = self.starts[start : stop + 1]
         if stop <= start:
             return []
         with open(self._path, "rb", buffering=0) as file:
@@ -112,12 +112,12 @@ class PackedIds(_Ids):
                 raise self._changed()
             file.seek(int(edges[0]))
             content = file.read(int(edges[-1] - edges[0]))
-        at = (edges - edges[0]).tolist()
+        offsets = (edges - edges[0]).tolist()
         try:
-            found = [content[a:b].decode() for a, b in zip(at, at[1:], strict=False)]
+            ids = [content[a:b].decode() for a, b in pairwise(offsets)]
         except UnicodeDecodeError:
             raise self._changed() from None
-        return [i.rstrip(self._strip) for i in found] if self._strip else found
+        return [i.rstrip(self._strip) for i in ids] if self._strip else ids
 
     def _changed(self) -> VqbenchError:
         return VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile")
@@ -134,7 +134,7 @@ class PackedIds(_Ids):
             # Editors may begin a file with a mark that it is UTF-8, which is no part of the first id.
             begun = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
             file.seek(begun)
-            found = [np.array([begun], np.int64)]
+            starts = [np.array([begun], np.int64)]
             while chunk := file.read(_READ):
                 try:
                     decoder.decode(chunk)
@@ -146,48 +146,25 @@ class PackedIds(_Ids):
                 bytes_b = np.frombuffer(bytes([last]) + chunk, np.uint8)
                 before_b, here_b = bytes_b[:-1], bytes_b[1:]
                 begins_b = (before_b == 10) | ((before_b == 13) & (here_b != 10))
-                found.append(begun + np.flatnonzero(begins_b))
+                starts.append(begun + np.flatnonzero(begins_b))
                 begun, last = begun + len(chunk), chunk[-1]
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise _not_text(path, error) from None
-        return cls(path, np.concatenate([*found, np.array([begun])]), strip="\r\n", stamp=stamp)
-
-    @staticmethod
-    def writer(n: int) -> _Writer:
-        """Where ``n`` ids can be put that come one batch after the other."""
-        return _Writer(n)
+        return cls(path, np.concatenate([*starts, np.array([begun])]), strip="\r\n", stamp=stamp)
 
 
 def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
     return VqbenchError(f"{path}: is not UTF-8 text ({error}): give one id a line")
 
 
-class _Writer:
-    """Puts ids into a temporary file that is removed when nothing refers to them any more."""
-
-    def __init__(self, n: int):
-        self._kept, self._starts, self._count = Temporary(".ids"), np.zeros(n + 1, np.int64), 0
-
-    def add(self, ids: Sequence[str]) -> None:
-        encoded = [i.encode() for i in ids]
-        ends = self._starts[self._count] + np.cumsum([len(i) for i in encoded], dtype=np.int64)
-        self._starts[self._count + 1 : self._count + 1 + len(ids)] = ends
-        self._kept.write(b"".join(encoded))
-        self._count += len(ids)
-
-    def ids(self) -> PackedIds:
-        self._kept.file.close()
-        return PackedIds(self._kept.path, self._starts[: self._count + 1], owner=self._kept)
-
-
 def positions(ids: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
     """The row of each wanted id that is among ``ids``; one pass, without an index of all."""
     wanted = set(wanted)
-    found: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     if wanted:
         for row, i in enumerate(ids):
             if i in wanted:
-                found.setdefault(i, row)
-    return found
+                row_of.setdefault(i, row)
+    return row_of

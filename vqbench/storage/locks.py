@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-#: Begins the name of every file that is there only for a while.
-PASSING = ".vqbench-"
+#: Begins the name of every file that is there only for a while: claims, files that are being written, scratch files.
+TEMPORARY = ".vqbench-"
 _NONE_HERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
@@ -68,7 +69,7 @@ def _named(handle: int, path: Path) -> bool:
 
 def available(folder: Path) -> bool:
     """Whether files in ``folder``, which must be writable, can be locked: a second handle must be kept out."""
-    probe = folder / f"{PASSING}{os.urandom(8).hex()}"
+    probe = folder / f"{TEMPORARY}{os.urandom(8).hex()}"
     with claimed(probe):
         second = take(probe)
         if second is not None:
@@ -82,6 +83,7 @@ def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
 
     Raises OSError where it cannot be made.
     """
+    sweep_once(path.parent)
     handle = take(path, os.O_CREAT, wait=wait)
     if handle is None:
         yield False
@@ -102,23 +104,24 @@ def remove(path: Path, handle: int | None) -> None:
         os.close(handle)
 
 
-def remove_dead(folder: Path) -> None:
-    """Remove the passing files in ``folder`` that nobody holds: their processes have ended.
+def sweep(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes have ended.
 
-    None where locks keep nobody out: any of them may be a living process's. A link was made by somebody else.
+    Nothing is removed where locks keep nobody out: any file may be a living
+    process's. A link was made by somebody else.
     """
-    for path in folder.glob(f"{PASSING}*"):
-        with contextlib.suppress(OSError):
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             handle = take(path) if path.is_file() and not path.is_symlink() else None
             if handle is None:
                 continue
-            try:
-                second = take(path)
-            except OSError:
-                os.close(handle)
-                raise
+            held.callback(os.close, handle)
+            second = take(path)
             if second is not None:
-                os.close(second)
-                os.close(handle)
+                held.callback(os.close, second)
                 return
-            remove(path, handle)
+            os.unlink(path)
+
+
+#: The same, once in a process: called wherever a temporary file is made.
+sweep_once = functools.cache(sweep)

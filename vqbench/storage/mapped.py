@@ -77,12 +77,12 @@ class Mapped:
 
 def _whole(array: NDArray[Any]) -> np.memmap | None:
     """The memory map of a file that ``array`` is a view of; None for a copy-on-write map, which may differ from it."""
-    found: Any = array
-    while isinstance(found, np.ndarray) and not isinstance(found.base, mmap.mmap):
-        found = found.base
-    if not isinstance(found, np.memmap) or found.filename is None or found.mode == "c":
+    base: Any = array
+    while isinstance(base, np.ndarray) and not isinstance(base.base, mmap.mmap):
+        base = base.base
+    if not isinstance(base, np.memmap) or base.filename is None or base.mode == "c":
         return None
-    return found
+    return base
 
 
 def _probe(array: NDArray[Any]) -> str:

@@ -1,55 +1,50 @@
-"""A Parquet file of ours, or of anyone who says so, unpacked into a table that is bounded before it is made."""
+"""A Parquet table of a results folder, which may come from anyone, unpacked by the limited child."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
-from vqbench.datasets.readers.footer import parts_of
+from vqbench.storage.limited import call
+from vqbench.storage.scratch import Temporary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FREE, _FACTOR = 1 << 28, 1000  # bytes, and times its size, that a table may unpack to: constant columns pack well
-_WIDE = 8  # bytes of a number
+    from vqbench.storage.limited_child import Job
+
+_FREE, _FACTOR = 1 << 26, 1000  # bytes, and times its size, that a table may unpack to: constant columns pack well
 
 
 def unpacked_table(file: BinaryIO) -> pa.Table:
-    """All columns; texts that stand once in the file, and often in the table, are counted before they are repeated.
+    """Read all columns of a Parquet file.
 
-    Raises ValueError where the table would be far larger than its file; pyarrow's own errors where it is damaged.
+    Raises:
+        ValueError: it is damaged, or would become far larger than its file.
     """
+    import pyarrow as pa
+
+    scratch = Temporary(".parquet")
+    size = file.seek(0, 2)
+    file.seek(0)
+    shutil.copyfileobj(file, scratch.file)
+    call("vqbench.storage.parquet:unpack", scratch, size, ("pyarrow.parquet",))
+    with scratch.path.open("rb") as unpacked:
+        unpacked.seek(size)
+        return pa.ipc.open_stream(pa.py_buffer(unpacked.read())).read_all()
+
+
+def unpack(job: Job) -> None:
+    """Add the table, as an Arrow stream, behind the Parquet file that the scratch file begins with."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    size = file.seek(0, 2)
-    most = max(_FREE, _FACTOR * size)
-    found = parts_of(file)
-    claimed = max(sum(part.unpacked for part in found), sum(part.numbers for part in found) * _WIDE)
-    if claimed > most:
-        raise ValueError(f"{size} bytes that unpack to {claimed}")
-    texts = [field.name for field in pq.read_schema(file) if _is_text(field.type)]
-    with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as opened:
-        table = opened.read()
-    for name in texts:
-        column = table.column(name)
-        if pa.types.is_dictionary(column.type):
-            long = sum(_bytes(chunk) for chunk in column.chunks)
-            if long > most:
-                raise ValueError(f"{size} bytes that unpack to {long}, in column {name}")
-            at = table.schema.get_field_index(name)
-            table = table.set_column(at, name, column.cast(column.type.value_type))
-    return table
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow.types as t
-
-    return t.is_string(kind) or t.is_large_string(kind) or t.is_binary(kind) or t.is_large_binary(kind)
-
-
-def _bytes(chunk: pa.DictionaryArray) -> int:
-    """How long all texts are, each as often as it stands there."""
-    import pyarrow.compute as pc
-
-    lengths = pc.binary_length(chunk.dictionary).cast("int64")
-    return pc.sum(lengths.take(chunk.indices)).as_py() or 0
+    with open(job.scratch.name, "rb") as packed:
+        content = pa.BufferReader(packed.read(job.size))
+    most = max(_FREE, _FACTOR * job.size)
+    job.declare(most)
+    table = pq.ParquetFile(content, page_checksum_verification=True).read(use_threads=False).unify_dictionaries()
+    if table.nbytes > most:
+        raise ValueError(f"{job.size} bytes that unpack to {table.nbytes}")
+    with pa.ipc.new_stream(job.scratch, table.schema) as stream:
+        stream.write_table(table)

@@ -25,19 +25,18 @@ _SPAN = 1 << 22  # bytes that are read at a time to pick rows from
 
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
-    """``shape`` rows of ``dtype`` from byte ``offset`` on: each is ``lead`` (the same bytes in all), then d numbers.
-
-    Indexed with a slice or an integer array it gives an array, as a two-dimensional array does. ``stamp``: size
-    and time of the file when it was opened (``stamp_of``): a file that has changed since is refused.
-    owner: kept alive with the rows, such as the scratch file that they lie in; not sent along to other processes.
-    """
+    """Rows of numbers in a file. A slice or an integer array as index gives an array, as of a two-dimensional array."""
 
     path: Path
+    #: Byte where the first row begins.
     offset: int
     shape: tuple[int, int]
     dtype: np.dtype[Any]
+    #: Bytes that stand before the numbers of each row, the same in all.
     lead: bytes = b""
+    #: Size and time of the file when it was opened (``stamp_of``): a file that has changed since is refused.
     stamp: tuple[int, int] | None = None
+    #: Kept alive with the rows, such as the scratch file that they lie in; not sent along to other processes.
     owner: object = field(default=None, compare=False, repr=False)
 
     ndim = 2
@@ -85,14 +84,14 @@ class RawRows:
 
     def _fill(self, file: FileIO, view: memoryview, start: int) -> None:
         """Bytes from row ``start`` on, until ``view`` is full."""
-        at = self.offset + start * self.stride
+        offset = self.offset + start * self.stride
         while view:
-            got = _read_at(file, view, at)
+            got = _read_at(file, view, offset)
             if not got:
                 raise VqbenchError(
                     f"{self.path}: ends before row {start} or soon after it: it was cut off; copy or download it again"
                 )
-            view, at = view[got:], at + got
+            view, offset = view[got:], offset + got
 
     def _gather(self, file: FileIO, rows: Ints) -> NDArray[Any]:
         """Rows in any order, repeated ones too: in the order of the file, neighbours in one read."""
@@ -122,12 +121,12 @@ class RawRows:
         lead = len(self.lead)
         wrong = (bytes_ms[:, :lead] != np.frombuffer(self.lead, np.uint8)).any(axis=1) if lead else np.zeros(0)
         if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            row = rows + at if isinstance(rows, int) else int(rows[at])
-            found, wanted = (int.from_bytes(x, "little", signed=True) for x in (bytes_ms[at, :lead], self.lead))
+            wrong_row = int(np.flatnonzero(wrong)[0])
+            row = rows + wrong_row if isinstance(rows, int) else int(rows[wrong_row])
+            here, first = (int.from_bytes(x, "little", signed=True) for x in (bytes_ms[wrong_row, :lead], self.lead))
             raise VqbenchError(
-                f"{self.path}: row {row} (byte {self.offset + row * self.stride}): {found} dimensions, the first row "
-                f"has {wanted}: all rows must have the same number; write the file again"
+                f"{self.path}: row {row} (byte {self.offset + row * self.stride}): {here} dimensions, the first row "
+                f"has {first}: all rows must have the same number; write the file again"
             )
         if not len(bytes_ms):
             return np.empty((0, self.shape[1]), self.dtype)
@@ -135,11 +134,11 @@ class RawRows:
         return np.ndarray((len(bytes_ms), self.shape[1]), self.dtype, bytes_ms, lead, strides)
 
 
-def _read_at(file: FileIO, view: memoryview, at: int) -> int:
-    """Fill ``view`` from byte ``at`` on; how many bytes there were."""
+def _read_at(file: FileIO, view: memoryview, offset: int) -> int:
+    """Fill ``view`` from byte ``offset`` on; how many bytes there were."""
     if hasattr(os, "preadv"):
-        return os.preadv(file.fileno(), [view], at)
-    file.seek(at)  # Windows
+        return os.preadv(file.fileno(), [view], offset)
+    file.seek(offset)  # Windows
     return file.readinto(view) or 0
 
 

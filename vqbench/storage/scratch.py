@@ -7,7 +7,6 @@ nothing refers to them any more, or when the process ends. What a killed process
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.errors import VqbenchError
-from vqbench.storage.locks import PASSING, remove, remove_dead, take
+from vqbench.storage.locks import TEMPORARY, remove, sweep_once, take
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _SPARE = 1 << 28  # bytes of the disk that are left free
@@ -33,7 +32,7 @@ class Temporary:
     """
 
     def __init__(self, suffix: str):
-        _clear(tempfile.gettempdir())
+        sweep_once(Path(tempfile.gettempdir()))
         self.path, handle, lock = _made(suffix)
         self.file = os.fdopen(handle, "wb")
         weakref.finalize(self, _remove, self.path, self.file, lock, os.getpid())
@@ -56,13 +55,7 @@ class Scratch:
 
     def __init__(self, d: int, dtype: np.dtype[Any], expected: int):
         """expected: bytes that will be written, which must fit."""
-        folder = Path(tempfile.gettempdir())
-        if not has_room(expected):
-            free = shutil.disk_usage(folder).free
-            raise VqbenchError(
-                f"{folder}: {expected / 1e9:.1f} GB are needed for a while, {max(0, free - _SPARE) / 1e9:.1f} GB "
-                "are free: name a folder with more room in the environment variable TMPDIR"
-            )
+        check_room(expected)
         self._kept, self._d, self._dtype, self._n = Temporary(".rows"), d, dtype, 0
 
     def __enter__(self) -> Scratch:
@@ -91,6 +84,16 @@ class Scratch:
         )
 
 
+def check_room(expected: int) -> None:
+    """Raise VqbenchError unless the temporary folder can hold so many bytes more."""
+    if not has_room(expected):
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        raise VqbenchError(
+            f"{tempfile.gettempdir()}: a scratch file needs {expected / 1e9:.1f} GB, {max(0, free - _SPARE) / 1e9:.1f} "
+            "GB are free: name a folder with more room in the environment variable TMPDIR"
+        )
+
+
 def has_room(expected: int) -> bool:
     """Whether the temporary folder can hold so many bytes more."""
     return expected + _SPARE <= shutil.disk_usage(tempfile.gettempdir()).free
@@ -99,18 +102,12 @@ def has_room(expected: int) -> bool:
 def _made(suffix: str) -> tuple[Path, int, int]:
     """A new file, the handle that it is written by and the one that holds its lock."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=PASSING, suffix=suffix)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=suffix)
         with contextlib.suppress(FileNotFoundError):
             lock = take(Path(name))
             if lock is not None:
                 return Path(name), handle, lock
         os.close(handle)  # it was taken for a dead process's, before it was locked
-
-
-@functools.cache
-def _clear(folder: str) -> None:
-    """Once in a process: remove what killed ones left."""
-    remove_dead(Path(folder))
 
 
 def _remove(path: Path, file: BinaryIO, lock: int, process: int) -> None:

@@ -1,1 +1,1 @@
-"""How overlap changes with the size of the corpus, and what it may be at a size that was not measured."""
+"""Forecast how overlap changes with the size of the corpus, from nested subsamples of it."""

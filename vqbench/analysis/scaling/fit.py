@@ -1,11 +1,11 @@
 """A line through noise against log10(n / k) whose slope may drift, and how far it can be trusted.
 
-The law (``vqbench.analysis.scaling.law``) turns an overlap into a noise r that depends on n / k alone. How r grows depends on
-the data: for normal scores like sqrt(log(n / k)), on a surface of dimension d like (n / k)^(2 / d), and within one
-cluster otherwise than between clusters. So no curve is imposed: r is a straight line in log10(n / k) whose slope does
-a random walk, which is the smoothing spline of Wahba (JRSS B 40, 1978) seen as a Gaussian process (Rasmussen and
-Williams, Gaussian Processes for Machine Learning, 2006, 6.3). Close to the sizes measured the fit follows them; beyond,
-it goes on straight, and its uncertainty grows with the distance to the power 3/2.
+The law (``vqbench.analysis.scaling.law``) turns an overlap into a noise r that depends on n / k alone. How r grows
+depends on the data: for normal scores like sqrt(log(n / k)), on a surface of dimension d like (n / k)^(2 / d), and
+differently within one cluster than between clusters. So no curve is assumed: r is a straight line in log10(n / k) whose
+slope does a random walk, which is the smoothing spline of Wahba (JRSS B 40, 1978) seen as a Gaussian process (Rasmussen
+and Williams, Gaussian Processes for Machine Learning, 2006, 6.3). Near the measured sizes the fit follows them. Beyond
+them it continues straight, and its uncertainty grows with the distance to the power 3/2.
 """
 
 from __future__ import annotations
@@ -36,17 +36,13 @@ _ROUNDING = 1e-8
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Mean overlaps of one variant at nested sizes, by the same queries.
+    """Mean overlaps of one variant at nested sizes, by the same queries."""
 
-    n_m, k_m: corpus rows and ranks of each of the m points. value_m: the means. means_rm: the same means of r
-    resamples of the queries, jointly, from which the covariance of the points is taken. oversample: as in metrics.csv.
-    """
-
-    n_m: Ints
-    k_m: Ints
-    value_m: Floats
-    means_rm: Floats
-    oversample: int
+    n_m: Ints  #: corpus rows of each of the m points
+    k_m: Ints  #: ranks
+    value_m: Floats  #: the means
+    means_rm: Floats  #: the same means of r resamples of the queries, jointly: they give the points' covariance
+    oversample: int  #: as in metrics.csv
 
 
 @dataclass(frozen=True)
@@ -61,15 +57,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted curve. unit: the noise at the largest size of the k that is asked for. drift: as ``DRIFT``."""
+    """A fitted curve."""
 
     curve: Curve
     k: int
-    unit: float
-    drift: float
+    unit: float  #: the noise at the largest size of this k
+    drift: float  #: as ``DRIFT``
 
     def predict(self, n: Floats) -> Prediction:
-        """The overlap@k of a corpus of ``n`` rows, over the population of queries."""
+        """Predict the overlap@k of a corpus of ``n`` rows, over the population of queries."""
         x = np.log10(np.asarray(n, dtype=float) / self.k)
         own = np.full(len(x), self.k)
         x_m, y_m, noise_mm = _points(self.curve, self.unit)
@@ -104,8 +100,8 @@ def fit_curve(curve: Curve, k: int) -> Fit:
         return float(y_m @ cho_solve((factor, lower), y_m) / 2 + np.log(np.diag(factor)).sum())
 
     bounds = (np.log(DRIFT), np.log(_MOST_DRIFT))
-    found = minimize_scalar(surprise, bounds=bounds, method="bounded", options={"xatol": 1e-3})
-    drift = DRIFT if surprise(bounds[0]) <= found.fun else float(np.exp(found.x))
+    least = minimize_scalar(surprise, bounds=bounds, method="bounded", options={"xatol": 1e-3})
+    drift = DRIFT if surprise(bounds[0]) <= least.fun else float(np.exp(least.x))
     return Fit(curve, k, unit, drift)
 
 

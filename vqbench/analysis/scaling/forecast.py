@@ -21,18 +21,15 @@ _WIDE = 0.3
 
 @dataclass(frozen=True)
 class Forecast:
-    """A predicted overlap@k with its 95 % interval.
+    """A predicted overlap@k with its 95 % interval."""
 
-    kind: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound: that of the largest
-    size, if the noise at most doubles with each decade (then value is NaN and high is 1); ``none`` where nothing can
-    be said. trust: in plain words.
-    """
-
+    #: ``fitted``; ``bound`` where too few queries lose anything for more than a lower bound: that of the largest size,
+    #: if the noise at most doubles with each decade (value is NaN, high is 1); ``none`` where nothing can be said.
     kind: str
     value: float
     low: float
     high: float
-    trust: str
+    trust: str  #: whether to trust it, in plain words
 
 
 @dataclass(frozen=True)
@@ -53,50 +50,42 @@ class Course:
         return self.points.oversample
 
     def forecast(self, n: int) -> Forecast:
-        """The overlap@k at ``n`` rows."""
-        if self.fit is None:
-            return self._bound(n)
-        found = self.fit.predict(np.array([n]))
-        value, low, high = (float(x[0]) for x in (found.value, found.low, found.high))
-        return Forecast("fitted", value, low, high, self._trust(n, high - low))
-
-    def _trust(self, n: int, width: float) -> str:
-        assert self.fit is not None
+        """Predict the overlap@k at ``n`` rows."""
         times = n / self.group.largest
+        if self.fit is None:
+            return self._bound(n, times)
+        predicted = self.fit.predict(np.array([n]))
+        value, low, high = (float(x[0]) for x in (predicted.value, predicted.low, predicted.high))
         if times <= 1:
-            return "yes: measured"
-        doubts = []
-        if times > REACH:
-            doubts.append(f"x{_times(times)}")
-        if self.fit.drift > _BENT * DRIFT:
-            doubts.append("it bends")
-        if width > _WIDE:
-            doubts.append("too wide")
-        return f"no: {', '.join(doubts)}" if doubts else f"yes: x{_times(times)}"
+            return Forecast("fitted", value, low, high, "yes: measured")
+        doubts = {
+            _times(times): times > REACH,
+            "it bends": self.fit.drift > _BENT * DRIFT,
+            "too wide": high - low > _WIDE,
+        }
+        said = ", ".join(doubt for doubt, holds in doubts.items() if holds)
+        return Forecast("fitted", value, low, high, f"no: {said}" if said else f"yes: {_times(times)}")
 
-    def _bound(self, n: int) -> Forecast:
-        """At the largest size hardly a query loses: a bound; else there are too few points, and nothing can be said."""
+    def _bound(self, n: int, times: float) -> Forecast:
+        """A bound where hardly a query loses at the largest size; else there are too few points to say anything."""
         last = self.points.at(self.k).iloc[-1]
         deep = last["n"] >= DEPTH * self.k * max(1, self.oversample)
-        if deep and last["n"] == self.group.largest and last["value"] > _HARDLY:
-            noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
-            decades = max(0.0, np.log10(n / last["n"]))
-            low = float(overlap_of(np.array([noise * 2**decades]), self.oversample)[0])
-            far = n > REACH * self.group.largest
-            trust = f"no: x{_times(n / self.group.largest)}" if far else "a bound: few lose"
-            return Forecast("bound", np.nan, low, 1.0, trust)
-        few = len(self.points.usable(self.k))
-        return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
+        if not (deep and last["n"] == self.group.largest and last["value"] > _HARDLY):
+            few = len(self.points.usable(self.k))
+            return Forecast("none", np.nan, np.nan, np.nan, f"no: {few} of {_POINTS} points")
+        noise = float(noise_of(np.array([last["ci_low"]]), self.oversample)[0])
+        low = float(overlap_of(np.array([noise * 2 ** max(0.0, np.log10(times))]), self.oversample)[0])
+        return Forecast("bound", np.nan, low, 1.0, f"no: {_times(times)}" if times > REACH else "a bound: few lose")
 
 
 def courses(results: Results, k: int, group: Nested | None = None) -> list[Course]:
     """Every variant and factor of every nested group that has overlap@k, fitted where the points allow it."""
-    found = []
-    for one in nested(results) if group is None else [group]:
-        for part in points(results, one).values():
-            if len(part.at(k)):
-                found.append(Course(one, part, k, _fitted(part, k)))
-    return found
+    return [
+        Course(one, part, k, _fitted(part, k))
+        for one in (nested(results) if group is None else [group])
+        for part in points(results, one).values()
+        if len(part.at(k))
+    ]
 
 
 def _fitted(part: Points, k: int) -> Fit | None:
@@ -109,4 +98,4 @@ def _fitted(part: Points, k: int) -> Fit | None:
 
 def _times(factor: float) -> str:
     """Two digits: x1.9, x7.6, x76, x1,300."""
-    return f"{factor:.2g}" if factor < 100 else f"{round(factor, 1 - len(str(int(factor))) + 1):,.0f}"
+    return f"x{factor:.2g}" if factor < 100 else f"x{round(factor, 1 - len(str(int(factor))) + 1):,.0f}"

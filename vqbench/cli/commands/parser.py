@@ -1,4 +1,4 @@
-"""Arguments of the commands beside the sweep."""
+"""The parser of the commands' arguments."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from vqbench.errors import VqbenchError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are errors of ours: one line, exit status 2."""
+    """An argument parser that raises VqbenchError with one line, instead of printing its usage."""
 
     def error(self, message: str) -> NoReturn:
-        command = self.prog.removeprefix("vqbench ")
-        kinds = {"invalid float value": "must be a number, not", "invalid int value": "must be a whole number, not"}
-        for words, ours in kinds.items():
-            message = message.replace(f"{words}:", ours)
+        """Raise VqbenchError with argparse's message, in plainer words."""
+        for kind, ours in (("float", "a number"), ("int", "a whole number")):
+            message = message.replace(f"invalid {kind} value:", f"must be {ours}, not")
         if message.startswith("unrecognized arguments: "):
-            first = message.removeprefix("unrecognized arguments: ").split()[0]
-            named = f"--{first.lstrip('-').partition('=')[0]}"
-            close = difflib.get_close_matches(named, self._option_string_actions, n=1) if first != named[2:] else []
-            what = "is no option" if first.startswith("-") else "is one argument too many"
-            message = f"{first}: {what}{f'; did you mean {close[0]}?' if close else ''}"
+            word = message.split()[2]
+            option = word.partition("=")[0]
+            close = difflib.get_close_matches(option, self._option_string_actions, n=1) if word.startswith("-") else []
+            what = "is no option" if word.startswith("-") else "is one argument too many"
+            message = f"{word}: {what}{f'; did you mean {close[0]}?' if close else ''}"
+        command = f"{self.prog.removeprefix('vqbench ')}: " if self.prog != "vqbench" else ""
         joint = " " if message.endswith("?") else "; "
-        raise VqbenchError(f"{command}: {message.removeprefix('argument ')}{joint}see vqbench {command} --help")
+        raise VqbenchError(f"{command}{message.removeprefix('argument ')}{joint}see {self.prog} --help")
 
 
 def whole(text: str) -> int:
-    """10_000_000, 10,000,000 or 1e7, and at least 1."""
+    """Read 10_000_000, 10,000,000 or 1e7 as a whole number of at least 1."""
     try:
         number = float(text.replace(",", ""))
-        found = int(number)
+        if number == int(number) >= 1:
+            return int(number)
     except (ValueError, OverflowError):
-        number, found = 0.5, 0
-    if number != found or found < 1:
-        raise argparse.ArgumentTypeError(f"{text}: needs a whole number of at least 1, as in 10_000_000")
-    return found
+        pass
+    raise argparse.ArgumentTypeError(f"{text}: needs a whole number of at least 1, as in 10_000_000")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -16,7 +16,8 @@ from vqbench.analysis.recommend import Recommendation
 from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import FLOAT32, ledger_of
+from vqbench.results.measured_settings import FLOAT32, Setting, ledger_of
+from vqbench.text import share
 
 _PLACES = {"ram": "memory", "disk": "disk"}
 _LISTED = 3  # undecided settings that are named
@@ -24,59 +25,68 @@ _NAME = 25  # columns that names may take whole
 _FRAME = 4  # columns of a panel's border and padding
 
 
-def show(results: Results, rec: Recommendation, screen: Console, shipped: Sequence[str] | None = None) -> None:
-    """One panel: the answer, its bytes, what else there is, what to know, how to run it.
+def show(results: Results, rec: Recommendation, screen: Console, shipped: Collection[str] | None = None) -> None:
+    """Print one panel: the answer, its bytes, what else there is, what to know, how to run it.
 
-    shipped: the variants that vqbench knows by name; another one's command names its YAML.
+    Args:
+        shipped: the variants that vqbench knows by name; another one's command names its YAML.
     """
     parts: list[RenderableType] = [f"[bold]{escape(recommend_text.answer(rec))}[/bold]"]
     if rec.chosen is not None:
-        parts += ["", _bytes(results, rec)]
+        parts += ["", _bytes(results, rec, rec.chosen)]
     if options := recommend_text.options(rec):
         parts += ["", *_options(rec, options, screen)]
     cases = recommend_text.open_cases(rec)
     if cases and rec.chosen is not None:
         parts.append(f"Undecided, and cheaper: {escape('. '.join(cases[:_LISTED]))}.")
-    known = recommend_text.notes(rec)
-    parts += ["", *map(escape, known)] if known else []
+    if known := recommend_text.notes(rec):
+        parts += ["", *map(escape, known)]
     if rec.chosen is not None:
-        parts += ["", *_how(results, rec, shipped)]
+        line, yaml = command_of(results.meta, rec.chosen, rec.k, shipped), yaml_of(results.meta, rec.chosen.variant)
+        parts += ["", f"[bold]To measure it again:[/bold] {escape(line)}"]
+        if yaml is not None:
+            where = f" (as mine/quantizer/{yaml.partition(':')[0]}.yaml)" if "plugins=[mine]" in line else ""
+            parts += [f"[bold]Its YAML[/bold]{where}[bold]:[/bold]", escape(yaml)]
     title = f"{rec.dataset}: {recommend_text.axis(rec)} of at least {rec.target:g}, {rec.n:,} vectors"
     screen.print(Panel(Group(*parts), title=f"[bold]{escape(title)}[/bold]", title_align="left", box=box.ROUNDED))
 
 
-def _bytes(results: Results, rec: Recommendation) -> Table:
+def _bytes(results: Results, rec: Recommendation, chosen: Setting) -> Table:
     """The ledger of the choice for ``n`` vectors, against float32."""
-    assert rec.chosen is not None
     table = _table("bytes", "for each", f"for {rec.n:,}", "where")
-    lines = ledger_of(results, rec.chosen, rec.floats)
+    lines = ledger_of(results, chosen, rec.floats)
     for line in sorted(lines, key=lambda line: line.place == "disk"):
         each = f"{line.each:,.4g} B" if line.each else "once"
         table.add_row(escape(line.item), each, recommend_text.human(line.total(rec.n)), _PLACES[line.place])
     table.add_section()
-    total = rec.chosen.ram(rec.n, rec.floats)
-    full = FLOAT32 * rec.d
-    table.add_row("memory in all", f"{total:,.1f} B", recommend_text.human(total * rec.n), f"{full / total:.1f}x less")
-    table.add_row("float32 in memory", f"{full:,} B", recommend_text.human(full * rec.n), "")
+    memory, on_disk = chosen.ram(rec.n, rec.floats), chosen.oversample and rec.floats == "disk"
+    sums = {
+        "memory": (memory, f"{recommend_text.times_less(rec, chosen)} less memory"),
+        **({"memory and disk": (memory + chosen.float_bytes, "")} if on_disk else {}),
+        "float32 in memory": (FLOAT32 * rec.d, ""),
+    }
+    for item, (size, note) in sums.items():
+        table.add_row(item, f"{size:,.1f}".removesuffix(".0") + " B", recommend_text.human(size * rec.n), note)
     return table
 
 
-def _options(rec: Recommendation, options: list, screen: Console) -> list[RenderableType]:
+def _options(rec: Recommendation, options: Sequence[tuple[str, Setting]], screen: Console) -> list[RenderableType]:
     """The table of settings, less what the screen has no room for, and a word on that."""
-    of, versus, interval = recommend_text.axis(rec), "against the choice", "95 % interval"
-    headings = ["", "setting", "bytes", of, interval, *([versus] if rec.chosen else [])]
+    of, size, interval, versus = recommend_text.axis(rec), "bytes/\nvector", "95 % CI", "against choice"
+    headings = ["", "setting", "rescored", size, of, interval, *([versus] if rec.chosen else [])]
 
     def make(left_out: list[str]) -> Table:
         kept = [heading for heading in headings if heading not in left_out]
         table = _table(*kept)
-        table.columns[1].no_wrap = max(len(setting.name) for _, setting in options) <= _NAME  # roles wrap first
+        table.columns[1].no_wrap = max(len(setting.variant) for _, setting in options) <= _NAME  # roles wrap first
         for role, setting in options:
             cells = {
                 "": role,
-                "setting": escape(setting.name),
-                "bytes": f"{setting.ram(rec.n, rec.floats):,.0f}",
-                of: recommend_text.share(setting.value),
-                interval: recommend_text.interval(setting),
+                "setting": escape(setting.variant),
+                "rescored": recommend_text.rescored(setting.oversample),
+                size: f"{setting.ram(rec.n, rec.floats):,.0f}",
+                of: share(setting.value),
+                interval: "" if role == "reference" else recommend_text.interval(setting),
                 versus: "" if setting is rec.chosen else recommend_text.versus(rec, setting),
             }
             table.add_row(*(cells[heading] for heading in kept))
@@ -87,7 +97,7 @@ def _options(rec: Recommendation, options: list, screen: Console) -> list[Render
 
 
 def _table(*headings: str) -> Table:
-    """Numbers stay whole, words go on in the next line."""
+    """Numbers stay whole, words continue in the next line."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for at, heading in enumerate(headings):
         words = heading in ("", "setting", "where") or at == 0
@@ -95,38 +105,21 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _how(results: Results, rec: Recommendation, shipped: Sequence[str] | None) -> list[RenderableType]:
-    """The command and the YAML of the choice."""
-    assert rec.chosen is not None
-    yaml = yaml_of(results.meta, rec.chosen.variant)
-    line = command_of(results.meta, rec.chosen, rec.k, shipped)
-    parts: list[RenderableType] = [f"[bold]To measure it again:[/bold] {escape(line)}"]
-    if yaml is not None:
-        where = f" (as mine/quantizer/{yaml.partition(':')[0]}.yaml)" if "plugins=[mine]" in line else ""
-        parts += [f"[bold]Its YAML[/bold]{where}[bold]:[/bold]", escape(yaml)]
-    return parts
-
-
-def as_json(results: Results, rec: Recommendation, shipped: Sequence[str] | None = None) -> Mapping[str, Any]:
+def as_json(results: Results, rec: Recommendation, shipped: Collection[str] | None = None) -> Mapping[str, Any]:
     """Everything on the screen as plain data; numbers that are not known are null."""
-    plain = {key: value for key, value in vars(rec).items() if not hasattr(value, "variant") and key != "undecided"}
-    settings = ("chosen", "runner_up", "cheaper", "dearer", "closest", "fallback")
-    plain |= {name: recommend_text.described(rec, getattr(rec, name)) for name in settings}
-    plain["undecided"] = [
-        {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
-    ]
-    plain |= {"survives": rec.survives, "too_few_queries": rec.too_few_queries}
-    plain |= {
+    settings = ("chosen", "runner_up", "step_down", "step_up", "closest", "fallback")
+    lines = [] if rec.chosen is None else ledger_of(results, rec.chosen, rec.floats)
+    return {
+        **vars(rec),
+        **{name: recommend_text.described(rec, getattr(rec, name)) for name in settings},
+        "undecided": [
+            {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
+        ],
+        "survives": rec.survives,
+        "too_few_queries": rec.too_few_queries,
         "answer": recommend_text.answer(rec),
         "notes": recommend_text.notes(rec),
-        "ledger": [],
-        "command": None,
-        "yaml": None,
+        "ledger": [{**vars(line), "total": line.total(rec.n)} for line in lines],
+        "command": rec.chosen and command_of(results.meta, rec.chosen, rec.k, shipped),
+        "yaml": rec.chosen and yaml_of(results.meta, rec.chosen.variant),
     }
-    if rec.chosen is not None:
-        plain["ledger"] = [
-            {**vars(line), "total": line.total(rec.n)} for line in ledger_of(results, rec.chosen, rec.floats)
-        ]
-        plain["command"] = command_of(results.meta, rec.chosen, rec.k, shipped)
-        plain["yaml"] = yaml_of(results.meta, rec.chosen.variant)
-    return plain

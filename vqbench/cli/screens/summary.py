@@ -1,80 +1,94 @@
-"""What a person sees in the terminal: progress, and the table at the end."""
+"""The end of a run: the table of each dataset, what its columns mean, notes, and the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from vqbench.analysis.recommend import recommend
-from vqbench.analysis.recommend_text import answer
+from vqbench.analysis.recommend_text import answer, rescored
 from vqbench.cli.console import console
-from vqbench.cli.screens.fit_width import fitted, left_out_of
+from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
-from vqbench.results.columns import ALL_SEEDS
-from vqbench.results.folder import Results, read_results
-from vqbench.text import shortened
+from vqbench.results.columns import ALL_SEEDS, BETTER, EQUIVALENT, UNCLEAR, WORSE
+from vqbench.results.folder import Results
+from vqbench.results.measured_settings import shown_k
+from vqbench.text import percent, share, shortened, signed
 
 #: A comparison's verdict in one sign.
 MARKS = {
-    "better": "\N{BLACK UP-POINTING TRIANGLE}",
-    "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
-    "equivalent": "=",
-    "unclear": "?",
+    BETTER: "\N{BLACK UP-POINTING TRIANGLE}",
+    WORSE: "\N{BLACK DOWN-POINTING TRIANGLE}",
+    EQUIVALENT: "=",
+    UNCLEAR: "?",
 }
 TARGET = 0.95  # what the answer under the table is for; ``vqbench recommend`` takes any
 _ANSWERS = 3  # for so many datasets there is one
 CLIPPED = 0.01  # a larger share of clipped components is worth a note
+_NOTE = "[bold]note[/bold]"
+#: Columns in the order in which a narrow screen loses them.
+_EXPENDABLE = ("ndcg_kept", "half_lost", "ratio", "interval", "letters")
 
 
-def summary(out: Path) -> None:
-    """Print the table of a results folder, and what was not evaluated or is doubtful."""
-    results, screen = read_results(out), console()
-    with_result = set(results.pooled["dataset"])  # one whose cells all failed has no table
-    datasets = [name for name in results.meta["datasets"] if name in with_result]  # in the order they were given
+def summary(results: Results) -> None:
+    """Print the table of each dataset, and what was not evaluated or is doubtful."""
+    screen, datasets = console(), _datasets(results)
     for dataset in datasets:
-        _print_table(results, dataset, screen, last=dataset == datasets[-1])
-    for dataset in datasets if len(datasets) <= _ANSWERS else []:
-        _print_answer(results, dataset, screen)
+        _print_table(results, dataset, screen, legend=dataset == datasets[-1])
     for dataset in datasets:
         print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
-    lost = results.metrics[results.metrics["status"].isin(["skipped", "failed"])]
-    for dataset in datasets:
         _print_notes(results.meta["datasets"][dataset], dataset, screen)
-    for row in lost.to_dict("records"):
-        lost = f"{row['dataset']}, {row['variant']}: {runnable(row['reason'])}"
-        screen.print(f"[bold]{row['status']}[/bold]: {escape(lost)}")
-    clipped = results.metrics[(results.metrics["metric"] == "clipped") & (results.metrics["value"] > CLIPPED)]
-    clipped = clipped.drop_duplicates(["dataset", "variant"])
-    for row in clipped.to_dict("records"):
+    metrics = results.metrics
+    for row in metrics[metrics["status"].isin(["skipped", "failed"])].to_dict("records"):
+        reason = f"{row['dataset']}, {row['variant']}: {runnable(row['reason'])}"
+        screen.print(f"[bold]{row['status']}[/bold]: {escape(reason)}")
+    clipped = metrics[(metrics["metric"] == "clipped") & (metrics["value"] > CLIPPED)]
+    for row in clipped.drop_duplicates(["dataset", "variant"]).to_dict("records"):
         screen.print(
-            f"[bold]note[/bold]: {escape(row['dataset'] + ', ' + row['variant'])}: {_percent(row['value'])} of all "
-            "components lie outside the code's range and were clipped (some codes do so on purpose) or wrapped"
+            f"{_NOTE}: {escape(row['dataset'] + ', ' + row['variant'])}: {percent(row['value'])} of all components lie "
+            "outside the code's range and were clipped (some codes do so on purpose) or wrapped"
         )
+
+
+def print_answers(results: Results) -> None:
+    """Print the cheapest setting that keeps most of float search, a sentence for each dataset."""
+    screen, datasets = console(), _datasets(results)
+    for dataset in datasets if len(datasets) <= _ANSWERS else []:
+        try:
+            best = recommend(results, dataset=dataset, target=TARGET)
+        except VqbenchError:  # overlap was not measured, or nothing has a result
+            continue
+        of = f" ({escape(dataset)})" if len(datasets) > 1 else ""
+        head = f"To keep {100 * TARGET:g} % of float's top {best.k}{of}:"
+        screen.print(f"\n[bold]{head}[/bold] {escape(answer(best))}")
+
+
+def _datasets(results: Results) -> list[str]:
+    """Those that have a result, in the order in which they were given."""
+    with_result = set(results.pooled["dataset"])
+    return [name for name in results.meta["datasets"] if name in with_result]
 
 
 def closing(out: Path, *, before: int, meanwhile: int, written: Collection[str]) -> None:
     """Say where everything lies: what this run has written, not what another one left there.
 
-    before, meanwhile: how many cells were finished before this run, and by another one while it went on.
+    Args:
+        before: how many cells were finished before this run.
+        meanwhile: how many another run finished while this one went on.
+        written: any of report.html, figures, tables.
     """
-    told = [f"{_cells(before)} finished before"] if before else []
-    told += [f"{_cells(meanwhile)} finished meanwhile by another run"] if meanwhile else []
-    cells = f" ({', '.join(told)})" if told else ""
+    reused = {"finished before": before, "finished meanwhile by another run": meanwhile}
+    counts = [f"{n} cell{'s were' if n > 1 else ' was'} {words}" for words, n in reused.items() if n]
+    cells = f" ({', '.join(counts)})" if counts else ""
     parts = [name for name in ("report.html", "figures", "tables") if name in written]
-    console().print(f"Written to [bold]{escape(str(out))}[/bold]{cells}: {', '.join(parts)}.")
-
-
-def _cells(count: int) -> str:
-    return "1 cell was" if count == 1 else f"{count} cells were"
+    console().print(f"\nWritten to [bold]{escape(str(out))}[/bold]{cells}: {', '.join(parts)}.")
 
 
 def no_result(out: Path, reasons: Mapping[str, str]) -> None:
@@ -87,21 +101,18 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """Whom judgements leave out; queries that find themselves; how nearest rows that the file states compare with ours:
-    loud if badly.
-    """
-    note = "[bold]note[/bold]"
+    """Queries without judgements; queries that find themselves; how the nearest rows that a file states compare."""
     if (judged := about.get("judgements")) and judged["sentence"]:
-        screen.print(f"{note}: {escape(dataset + ': ' + judged['sentence'])}")
+        screen.print(f"{_NOTE}: {escape(dataset + ': ' + judged['sentence'])}")
     if twins := about.get("twins"):
         screen.print(
-            f"{note}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
+            f"{_NOTE}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
             "and find it first: if they are such rows, name them (dataset.ids=FILE dataset.query_ids=FILE) or use "
             "queries=self"
         )
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
-        head = note if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
+        head = _NOTE if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
         screen.print(f"{head}: {escape(dataset + ': ' + stated['sentence'])}")
 
 
@@ -111,141 +122,135 @@ def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen
         first, count = shortened(", ".join(map(str, some["first_ids"])), 300), some["rows"]
         more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
         screen.print(
-            f"[bold]note[/bold]: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left "
-            f"out: {escape(first)}{more}"
+            f"{_NOTE}: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left out: "
+            f"{escape(first)}{more}"
         )
 
 
-def _print_answer(results: Results, dataset: str, screen: Console) -> None:
-    """The cheapest setting that keeps most of float search, in a sentence."""
-    try:
-        found = recommend(results, dataset=dataset, target=TARGET)
-    except VqbenchError:  # overlap was not measured, or nothing has a result
-        return
-    of = f" ({escape(dataset)})" if results.metrics["dataset"].nunique() > 1 else ""
-    screen.print(f"[bold]To keep {100 * TARGET:g} % of float's top {found.k}{of}:[/bold] {escape(answer(found))}")
-
-
-def _print_table(results: Results, dataset: str, screen: Console, *, last: bool) -> None:
+def _print_table(results: Results, dataset: str, screen: Console, *, legend: bool) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
-    metrics = results.pooled
-    metrics = metrics[metrics["dataset"] == dataset]
-    about = results.meta["datasets"][dataset]
-    ks = metrics["k"].dropna().astype(int).unique()
-    k = 10 if 10 in ks else int(max(ks, default=0))
-    factor = int(metrics["oversample"].max()) if len(metrics) else 0
-    shown = _shown(results, metrics, dataset, k, factor)
-    baseline, margin = _baseline(results.comparisons, dataset)
-    queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
-    seeds = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
-    many = seeds["seed"].nunique()
-    title = f"{escape(dataset)}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
-    title += f" in {about['groups']:,} groups" if about.get("groups") else ""
-    title += f", mean of {many} seeds" if many > 1 else ""
-    columns = [
-        ("bytes", "bytes", "{:,.0f}".format),
-        ("ratio", "ratio", "{:.1f}x".format),
-        (f"overlap@{k}", "overlap", _share),
-        ("95 % CI", "interval", str),
-        ("\N{ALMOST EQUAL TO}", "letters", str),
-        (f"vs {escape(baseline)}", "against", str),
-        ("NDCG kept", "ndcg_kept", _share),
-        ("worst", "worst", _percent),
-        ("rescored", "rescored", _share),
-    ]
-    columns = [column for column in columns if column[1] in shown]
-    keys = [key for _, key, _ in columns]
+    k = shown_k(results, dataset) or shown_k(results, dataset, "ndcg_kept")
+    rows, factor, baseline, margin = _rows(results, dataset, k)
+    columns = {
+        "bytes": ("bytes/\nvector", "{:,.0f}".format),
+        "ratio": ("ratio", "{:,.1f}x".format),
+        "overlap": (f"overlap@{k}", share),
+        "interval": ("95 % CI", str),
+        "letters": ("\N{ALMOST EQUAL TO}", str),
+        "against": (f"vs {escape(baseline)}", str),
+        "ndcg_kept": ("NDCG\nkept", share),
+        "half_lost": (">half\nlost", percent),
+        "rescored": (f"rescored\n{rescored(factor)}", share),
+    }
+    columns = {name: column for name, column in columns.items() if name in rows}
 
     def make(left_out: list[str]) -> Table:
-        return _table(shown, [column for column in columns if column[1] not in left_out], title)
+        table = titled(_title(results, dataset))
+        table.add_column("variant", overflow="fold", min_width=16)
+        shown = {name: column for name, column in columns.items() if name not in left_out}
+        for heading, _ in shown.values():
+            table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
+        for row in rows.to_dict("records"):
+            table.add_row(escape(row["variant"]), *(form(row[name]) for name, (_, form) in shown.items()))
+        return table
 
-    expendable = [key for key in ("worst", "interval", "ratio", "letters") if key in keys]
-    table, left_out = fitted(make, expendable, screen)
+    table, left_out = fitted(make, [name for name in _EXPENDABLE if name in columns], screen)
     screen.print(table)
-    if last:
-        screen.print(_caption([key for key in keys if key not in left_out], k, factor, margin))
+    if legend:
+        screen.print(_legend([name for name in columns if name not in left_out], k, factor, margin))
         if left_out:
-            headings = {key: heading for heading, key, _ in columns}
-            screen.print(left_out_of([headings[key] for key in left_out]))
+            screen.print(left_out_of([columns[name][0].replace("\n", " ") for name in left_out]))
 
 
-def _table(shown: pd.DataFrame, columns: list[tuple[str, str, Callable[..., str]]], title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("variant", overflow="fold", min_width=16)
-    for heading, _, _ in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in shown.to_dict("records"):
-        table.add_row(escape(row["variant"]), *(form(row[key]) for _, key, form in columns))
-    return table
+def _title(results: Results, dataset: str) -> str:
+    about = results.meta["datasets"][dataset]
+    queries = "corpus rows as queries" if about["queries_are"].startswith("corpus") else "queries"
+    title = f"{escape(dataset)}: {about['n']:,} x {about['d']}, {about['queries']:,} {queries}"
+    title += f" in {about['groups']:,} groups" if about.get("groups") else ""
+    each = results.metrics[(results.metrics["dataset"] == dataset) & (results.metrics["seed"] != ALL_SEEDS)]
+    seeds = each["seed"].nunique()
+    return f"{title}, mean of {seeds} seeds" if seeds > 1 else title
 
 
-def _caption(shown: list[str], k: int, factor: int, margin: float) -> str:
+def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table:
     """What the columns mean, for those that are there."""
+    ratio = "; ratio: float32's bytes to these" if "ratio" in shown else ""
     words = {
-        "bytes": "bytes: a vector's code",
-        "ratio": "ratio: to float32, with all that the codes need, but not the floats that rescoring reads",
-        "overlap": f"overlap@{k}: share of float's top {k} that is found (CI: confidence interval)",
-        "letters": "\N{ALMOST EQUAL TO}: variants that share a letter cannot be told apart (paired by query, all "
-        "pairs, Holm, 5 %)",
-        "against": f"vs: difference of overlap@{k}, {MARKS['better']} better, {MARKS['worse']} worse (Holm, 5 %), "
-        f"{MARKS['equivalent']} proven to be within {margin:g}, {MARKS['unclear']} too few queries to tell",
-        "ndcg_kept": "NDCG kept: relative to float search",
-        "worst": f"worst: queries that lose more than half of their top {k}",
-        "rescored": f"rescored: overlap@{k} once float re-ranks the code's top {k * factor}",
+        "bytes": ("bytes/vector", f"code, side values and a share of codebooks{ratio}"),
+        "overlap": (
+            f"overlap@{k}",
+            f"share of float search's top {k} that is found (recall@{k} in ANN benchmarks)",
+        ),
+        "letters": (
+            "\N{ALMOST EQUAL TO}",
+            "variants that share a letter cannot be told apart (paired test, Holm, 5 %)",
+        ),
+        "against": (
+            "vs",
+            f"difference of overlap@{k}: {MARKS[BETTER]} better, {MARKS[WORSE]} worse (Holm, 5 %), "
+            f"{MARKS[EQUIVALENT]} within {margin:g}, {MARKS[UNCLEAR]} too few queries to tell",
+        ),
+        "ndcg_kept": ("NDCG kept", "share of float search's NDCG"),
+        "half_lost": (">half lost", f"share of queries that lose more than half of their top {k}"),
+        "rescored": (
+            f"rescored \N{MULTIPLICATION SIGN}{factor}",
+            f"overlap@{k} once float32 vectors (not in bytes/vector) re-rank {k * factor} codes",
+        ),
     }
-    return "; ".join(words[name] for name in words if name in shown)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for name, line in words.items():
+        if name in shown:
+            grid.add_row(*line)
+    return grid
 
 
-def _shown(results: Results, metrics: pd.DataFrame, dataset: str, k: int, factor: int) -> pd.DataFrame:
-    """One row a variant: most bytes first, best overlap first."""
-    at_k = metrics[metrics["k"] == k]
-    alone = at_k[at_k["oversample"] == 0]
-    own = metrics[["variant"]].drop_duplicates().set_index("variant")
-    own = own.join(alone.pivot(index="variant", columns="metric", values="value"))
-    own = own[[name for name in ("overlap", "ndcg_kept", "worst") if name in own]]
-    overlap = at_k[at_k["metric"] == "overlap"].set_index("variant")
-    if "overlap" in own:
-        interval = overlap[overlap["oversample"] == 0].reindex(own.index)[["ci_low", "ci_high"]]
-        own["interval"] = [f"{_share(low)}-{_share(high)}" for low, high in interval.to_numpy()]
-        _add_comparisons(own, results.comparisons, dataset, k)
-    if factor and len(overlap):
-        own["rescored"] = overlap[overlap["oversample"] == factor]["value"]
-    ledger = results.ledger[results.ledger["dataset"] == dataset]
+def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, str, float]:
+    """One row a variant, most bytes first, best overlap first.
+
+    Returns:
+        The rows; the largest oversample factor; the name of the baseline and the margin of equivalence.
+    """
+    metrics, ledger = (x[x["dataset"] == dataset] for x in (results.pooled, results.ledger))
+    factor, at_k = int(metrics["oversample"].max()), metrics[metrics["k"] == k]
+    rows = metrics[["variant"]].drop_duplicates().set_index("variant")
     totals = ledger[ledger["scope"] == "total"].pivot(index="variant", columns="item", values="bytes")
-    own = own.join(totals.rename(columns={"bytes_per_vector": "bytes", "ratio_float32": "ratio"}), on="variant")
-    best = [name for name in ("overlap", "rescored") if name in own][:1]
-    return own.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
+    rows[["bytes", "ratio"]] = totals[["bytes_per_vector", "ratio_float32"]].reindex(rows.index)
+    alone = at_k[at_k["oversample"] == 0].pivot(index="variant", columns="metric")
+    for name, metric in (("overlap", "overlap"), ("ndcg_kept", "ndcg_kept"), ("half_lost", "worst")):
+        if ("value", metric) in alone:
+            rows[name] = alone["value", metric]
+    overlap = at_k[at_k["metric"] == "overlap"].set_index(["oversample", "variant"])["value"]
+    if factor and factor in overlap:
+        rows["rescored"] = overlap[factor]
+    if "overlap" in rows:
+        bounds = alone[[("ci_low", "overlap"), ("ci_high", "overlap")]].reindex(rows.index).to_numpy()
+        exact = (rows["overlap"] == 1) & (rows["ratio"] <= 1)  # float32 itself, or wider
+        rows["interval"] = [
+            "reference" if same else f"{share(low)}-{share(high)}"
+            for same, (low, high) in zip(exact, bounds, strict=True)
+        ]
+    baseline, margin = _add_comparisons(rows, results.comparisons, dataset, k)
+    best = [name for name in ("overlap", "rescored") if name in rows][:1]
+    rows = rows.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
+    return rows, factor, baseline, margin
 
 
-def _add_comparisons(own: pd.DataFrame, comparisons: pd.DataFrame, dataset: str, k: int) -> None:
-    """Letters; and differences, unless the baseline is what overlap itself compares with."""
-    if comparisons.empty or len(own) < 2:
-        return
-    same = (comparisons["dataset"] == dataset) & (comparisons["metric"] == "overlap") & (comparisons["k"] == k)
-    rows = comparisons[same & (comparisons["oversample"] == 0)].set_index("variant").reindex(own.index)
-    if rows["letters"].fillna("").any():
-        own["letters"] = rows["letters"].fillna("")
-    baseline = next(iter(rows["baseline"].dropna()), "")
-    baseline, _ = _baseline(comparisons, dataset)
-    if baseline in own.index and own.loc[baseline, "overlap"] < 1:
-        own["against"] = [_against(row) for row in rows.to_dict("records")]
-
-
-def _baseline(comparisons: pd.DataFrame, dataset: str) -> tuple[str, float]:
-    """Its name and the margin of equivalence; nothing where there are no comparisons."""
-    rows = comparisons[comparisons["dataset"] == dataset] if len(comparisons) else comparisons
-    return ("", 0.0) if rows.empty else (str(rows["baseline"].iloc[0]), float(rows["margin"].iloc[0]))
-
-
-def _against(row: dict) -> str:
-    if row["verdict"] not in MARKS:
-        return "-"
-    return f"{row['difference']:+.3f} {MARKS[row['verdict']]}".replace("-", "\N{MINUS SIGN}")
-
-
-def _share(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
-
-
-def _percent(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
+def _add_comparisons(rows: pd.DataFrame, compared: pd.DataFrame, dataset: str, k: int) -> tuple[str, float]:
+    """Add letters; and differences, unless the baseline is what overlap itself compares with. Its name and margin."""
+    if compared.empty or not (compared["dataset"] == dataset).any():
+        return "", 0.0
+    compared = compared[compared["dataset"] == dataset]
+    baseline, margin = compared[["baseline", "margin"]].iloc[0]
+    same = (compared["metric"] == "overlap") & (compared["k"] == k) & (compared["oversample"] == 0)
+    if "overlap" in rows and len(rows) > 1:
+        compared = compared[same].set_index("variant").reindex(rows.index)
+        if compared["letters"].fillna("").any():
+            rows["letters"] = compared["letters"].fillna("")
+        if baseline in rows.index and rows.loc[baseline, "overlap"] < 1:
+            rows["against"] = [
+                f"{signed(difference)} {MARKS[verdict]}" if verdict in MARKS else "-"
+                for difference, verdict in zip(compared["difference"], compared["verdict"], strict=True)
+            ]
+    return baseline, float(margin)

@@ -11,6 +11,8 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _TYPES = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}
+ENDINGS = tuple(_TYPES)
+NEEDS = ("needs a header and then numbers", "write it again")
 _HEAD = 8
 
 
@@ -25,7 +27,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         raise refusal(
             path,
             place="header",
-            found=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            problem=f"{n} rows, {d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"needs two uint32 of at least 1, and here a file of {needed} bytes; this one has {stat.st_size}",
             remedy="the file was cut off or is of another type: copy or download it again, or check its ending",
         )

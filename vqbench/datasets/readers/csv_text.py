@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
+ENDINGS = (".csv",)
+NEEDS = ("needs UTF-8 text with commas between numbers", "write it again")
 _LINE = 1 << 24  # characters of a line at most
 _WIDEST = 1 << 17  # fields of a line at most
 
@@ -25,36 +27,28 @@ def read(path: Path, wanted: Wanted) -> Content:
     whole numbers beside numbers that are not. What could as well be a slip in a number is refused.
     """
     check_whole(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return _content(path, csv.reader(_lines(path, file), strict=True), wanted.id_column)
-    except (csv.Error, UnicodeError) as error:
-        raise refusal(
-            path,
-            found=f"cannot be read as .csv ({error})",
-            rule="needs UTF-8 text with commas between numbers",
-            remedy="write it again",
-        ) from None
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return _content(path, csv.reader(_lines(path, file), strict=True), wanted.id_column)
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:
     """Lines, none of which is longer than a row of numbers can be, or holds what is no text."""
-    at = 0
+    number = 0
     while line := file.readline(_LINE):
-        at += 1
+        number += 1
         if len(line) == _LINE:
             raise refusal(
                 path,
-                place=f"line {at}",
-                found=f"{_LINE} characters and more",
+                place=f"line {number}",
+                problem=f"{_LINE} characters and more",
                 rule="a line is one row",
                 remedy="write it again with line ends",
             )
         if "\0" in line:
             raise refusal(
                 path,
-                place=f"line {at}",
-                found="a NUL character",
+                place=f"line {number}",
+                problem="a NUL character",
                 rule="needs text",
                 remedy="write it again: it was damaged, or is of another type",
             )
@@ -67,7 +61,7 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
         raise refusal(
             path,
             place="row 1",
-            found=f"{len(first):,} fields",
+            problem=f"{len(first):,} fields",
             rule=f"a row has up to {_WIDEST:,}",
             remedy="write one row for each vector, or save them as .npy",
         )
@@ -76,7 +70,7 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
         raise refusal(
             path,
             place="row 1",
-            found=f"the first column is called {name!r}",
+            problem=f"the first column is called {name!r}",
             rule=f"dataset.id_column = {id_column}",
             remedy="name the first column, which is where ids stand, or leave id_column out",
         )
@@ -87,12 +81,12 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
     second = next(lines, []) if header else first
     with_ids = named or not _is_number(second[0] if second else "")
     ids, numbers = list[str](), array("d")
-    for at, fields in enumerate(chain([second], lines), start=1 + header):
+    for number, fields in enumerate(chain([second], lines), start=1 + header):
         if len(fields) != len(first):
             raise refusal(
                 path,
-                place=f"row {at}",
-                found=f"{len(fields)} fields, the first row has {len(first)}",
+                place=f"row {number}",
+                problem=f"{len(fields)} fields, the first row has {len(first)}",
                 rule="all rows must have the same number",
                 remedy="mend that row (1 is the first, be it a header)",
             )
@@ -102,8 +96,8 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
             field = next(i for i in range(with_ids, len(fields)) if not _is_number(fields[i]))
             raise refusal(
                 path,
-                place=f"row {at}, field {field + 1}",
-                found=repr(fields[field][:40]),
+                place=f"row {number}, field {field + 1}",
+                problem=repr(fields[field][:40]),
                 rule="every field must be a number, except a header and ids in the first column",
                 remedy="mend that row (1 is the first, be it a header)",
             ) from None
@@ -112,14 +106,14 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
         raise refusal(
             path,
             place=f"row {1 + header}, field 1",
-            found=repr(ids[0][:40]),
+            problem=repr(ids[0][:40]),
             rule="the first column holds numbers but for this one",
             remedy="mend it, or call the column id if its fields are ids",
         )
     if not numbers:
         raise refusal(
             path,
-            found="a header, and no row of numbers",
+            problem="a header, and no row of numbers",
             rule="needs at least one",
             remedy="write one row for each vector",
         )
@@ -132,12 +126,12 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
 def _check_commas(path: Path, first: list[str]) -> None:
     if len(first) > 1:
         return
-    found = next((mark for mark in ";\t " if mark in "".join(first).strip()), None)
-    told = f"no comma, but {found!r} between the fields" if found else "one field"
+    mark = next((mark for mark in ";\t " if mark in "".join(first).strip()), None)
+    problem = f"no comma, but {mark!r} between the fields" if mark else "one field"
     raise refusal(
         path,
         place="row 1",
-        found=told,
+        problem=problem,
         rule="needs commas between numbers, and points for decimals",
         remedy="write it again, as numpy.savetxt(file, x, delimiter=',') does",
     )

@@ -10,6 +10,8 @@ import numpy as np
 
 from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
+ENDINGS = (".json",)
+NEEDS = ("needs one object of id to list of numbers, in UTF-8", "write it again")
 _RULE = "needs an object of id to list of numbers"
 
 
@@ -20,7 +22,7 @@ def read(path: Path, wanted: Wanted) -> Content:
     if not isinstance(content, dict) or not content:
         raise refusal(
             path,
-            found="an empty object" if content == {} else f"{type(content).__name__} at the top",
+            problem="an empty object" if content == {} else f"{type(content).__name__} at the top",
             rule=_RULE,
             remedy="write {id: [numbers], ...}",
         )
@@ -32,7 +34,7 @@ def read(path: Path, wanted: Wanted) -> Content:
             raise refusal(
                 path,
                 place=f"id {name[:80]!r}",
-                found=json.dumps(wrong[0])[:40],
+                problem=json.dumps(wrong[0])[:40],
                 rule="the value must be a list of numbers",
                 remedy="mend or remove that id",
             )
@@ -41,7 +43,7 @@ def read(path: Path, wanted: Wanted) -> Content:
             raise refusal(
                 path,
                 place=f"id {name[:80]!r}",
-                found=f"{len(row)} numbers, the first id has {width}",
+                problem=f"{len(row)} numbers, the first id has {width}",
                 rule="all must have the same number, at least one",
                 remedy="mend or remove that id",
             )
@@ -50,19 +52,22 @@ def read(path: Path, wanted: Wanted) -> Content:
 
 def _parsed(path: Path) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        content = dict(pairs)
+        if len(content) < len(pairs):
             seen = set[str]()
             twice = next(name for name, _ in pairs if name in seen or seen.add(name))
             raise refusal(
-                path, found=f"id {twice[:80]!r} stands twice", rule="ids must be unique", remedy="remove or rename one"
+                path,
+                problem=f"id {twice[:80]!r} stands twice",
+                rule="ids must be unique",
+                remedy="remove or rename one",
             )
-        return found
+        return content
 
     def no_constant(literal: str) -> float:
         raise refusal(
             path,
-            found=f"the literal {literal}",
+            problem=f"the literal {literal}",
             rule="every component must be a finite number",
             remedy="remove those rows: JSON has no such number",
         )
@@ -70,15 +75,7 @@ def _parsed(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except RecursionError:
-        found = "lists or objects in one another, hundreds deep"
-    except ValueError as error:
-        found = str(error)
-    raise refusal(
-        path,
-        found=f"is not valid JSON ({found})",
-        rule=_RULE,
-        remedy="write it again, or copy or download it again if it was cut off",
-    )
+        raise ValueError("lists or objects in one another, hundreds deep") from None
 
 
 def _check_id(path: Path, name: str) -> None:
@@ -88,7 +85,7 @@ def _check_id(path: Path, name: str) -> None:
         raise refusal(
             path,
             place=f"id {name[:80]!r}",
-            found="half of a surrogate pair",
+            problem="half of a surrogate pair",
             rule="ids must be text that UTF-8 can hold",
             remedy="mend that id",
         ) from None
@@ -107,7 +104,7 @@ def _numbers(path: Path, content: dict[str, list[float]]) -> np.ndarray:
     raise refusal(
         path,
         place=f"id {name[:80]!r}",
-        found="a number that no float can represent",
+        problem="a number that no float can represent",
         rule="every component must be a finite number",
         remedy="mend or remove that id",
     )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.numerics.arrays import blocks
 from vqbench.storage.raw_rows import RawRows, stamp_of
 from vqbench.storage.scratch import Scratch
 
+ENDINGS = (".npy",)
+NEEDS = ("needs one plain array of numbers", "save it with numpy.save")
 _HEADER = 10_000  # characters of a header at most, as numpy's own limit
 _BLOCK = 1 << 24  # bytes of columns that are turned at a time
 
@@ -25,13 +30,15 @@ def read(path: Path, wanted: Wanted) -> Content:
         offset, stat = file.tell(), os.fstat(file.fileno())
     needed = offset + math.prod(shape) * dtype.itemsize
     if needed != stat.st_size:
-        kind = EOFError if needed > stat.st_size else ValueError
-        raise kind(f"{shape} of {dtype} make a file of {needed} bytes, this one has {stat.st_size}")
+        raise ValueError(f"{shape} of {dtype} make a file of {needed} bytes, this one has {stat.st_size}")
     n, d = shape
-    if by_column and n > 1 and d > 1:
-        columns = RawRows(path=path, offset=offset, shape=(d, n), dtype=dtype, stamp=stamp_of(stat))
-        return Content(rows_nd=turned(columns))
-    return Content(rows_nd=RawRows(path=path, offset=offset, shape=(n, d), dtype=dtype, stamp=stamp_of(stat)))
+    place = {"path": path, "offset": offset, "dtype": dtype, "stamp": stamp_of(stat)}
+    if not by_column or n == 1 or d == 1:
+        return Content(rows_nd=RawRows(**place, shape=(n, d)))
+    with Scratch(d, dtype, n * d * dtype.itemsize) as scratch:
+        for block_nd in turned(RawRows(**place, shape=(d, n))):
+            scratch.write(block_nd)
+    return Content(rows_nd=scratch.rows())
 
 
 def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int], bool, np.dtype[Any]]:
@@ -57,7 +64,7 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
         raise refusal(
             path,
             place=place,
-            found=f"dtype {dtype}",
+            problem=f"dtype {dtype}",
             rule="vectors must be real numbers (float or integer)",
             remedy="convert them, as in x.astype('float32')",
         )
@@ -65,26 +72,20 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
         raise refusal(
             path,
             place=place,
-            found=f"shape {shape}",
+            problem=f"shape {shape}",
             rule="needs (n, d), at least one row and dimension",
             remedy="save one row for each vector",
         )
     return (shape[0], shape[1]), by_column, dtype
 
 
-def turned(columns: RawRows) -> RawRows:
-    """Columns ``(d, n)`` as rows ``(n, d)`` in a scratch file."""
+def turned(columns: RawRows) -> Iterator[NDArray[Any]]:
+    """Columns ``(d, n)`` as rows ``(n, d)``, a block at a time."""
     d, n = columns.shape
-    size, item = max(1, _BLOCK // (d * columns.dtype.itemsize)), columns.dtype.itemsize
-    scratch = Scratch(d, columns.dtype, n * d * item)
-    with scratch:
-        for start, stop in blocks(n, size):
-            block_dn = np.empty((d, stop - start), columns.dtype)
-            for column in range(d):
-                at = columns.offset + (column * n + start) * item
-                part = RawRows(
-                    path=columns.path, offset=at, shape=(1, stop - start), dtype=columns.dtype, stamp=columns.stamp
-                )
-                block_dn[column] = part[0:1][0]
-            scratch.write(block_dn.T)
-    return scratch.rows()
+    item = columns.dtype.itemsize
+    for start, stop in blocks(n, max(1, _BLOCK // (d * item))):
+        block_dn = np.empty((d, stop - start), columns.dtype)
+        for column in range(d):
+            offset = columns.offset + (column * n + start) * item
+            block_dn[column] = replace(columns, offset=offset, shape=(1, stop - start))[0:1][0]
+        yield block_dn.T

@@ -1,12 +1,7 @@
-"""``.npz``: arrays that numpy saved into one zip file, compressed or not. Pickled objects are never loaded.
-
-A member is unpacked piece by piece and counted on the way: what its directory entry says of its size is not
-trusted.
-"""
+"""``.npz``: arrays that numpy saved into one zip file, compressed or not. Pickled objects are never loaded."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,15 +12,16 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.npy import header, turned
-from vqbench.datasets.readers.unpack import most, too_large, unpacked
-from vqbench.storage.raw_rows import RawRows
+from vqbench.datasets.unpacking import Sheet
 
+ENDINGS = (".npz",)
+NEEDS = ("needs plain arrays of numbers", "save them with numpy.savez")
 _BEGINS = b"PK\x03\x04"
 _BLOCK = 1 << 22  # bytes that are unpacked at a time
 
 
-def read(path: Path, wanted: Wanted) -> Content:
-    """The array that ``key`` names, or the only one."""
+def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
+    """Read the array that ``key`` names, or the only one."""
     with open(path, "rb") as file:
         if file.read(len(_BEGINS)) != _BEGINS:  # zip files are looked for from the end, whatever stands before them
             raise ValueError("it does not begin as numpy's files do")
@@ -36,21 +32,16 @@ def read(path: Path, wanted: Wanted) -> Content:
             raise refusal(
                 path,
                 place=place,
-                found="encrypted or compressed in another way than numpy does",
-                rule="needs plain arrays of numbers",
-                remedy="save them with numpy.savez",
+                problem="encrypted or compressed in another way than numpy does",
+                rule=NEEDS[0],
+                remedy=NEEDS[1],
             )
         with archive.open(member) as opened:
             file = cast(BinaryIO, opened)
             shape, by_column, dtype = header(path, file, place)
-            claimed, packed = math.prod(shape) * dtype.itemsize, min(member.compress_size, path.stat().st_size)
-            if claimed > most(packed):
-                raise refusal(path, place=place, **too_large(claimed, packed))
             n, d = shape[::-1] if by_column else shape
-            rows_nd = unpacked(n, _blocks(file, n, d, dtype))
-    if not by_column:
-        return Content(rows_nd=rows_nd)
-    return Content(rows_nd=turned(rows_nd) if isinstance(rows_nd, RawRows) else np.asarray(rows_nd[:]).T)
+            rows_nd = sheet.table(n, _blocks(file, n, d, dtype))
+    return Content(rows_nd=sheet.table(d, turned(rows_nd)) if by_column else rows_nd)
 
 
 def _name(member: ZipInfo) -> str:
@@ -59,22 +50,14 @@ def _name(member: ZipInfo) -> str:
 
 def _member(path: Path, archive: ZipFile, key: str | None) -> ZipInfo:
     names = [_name(member) for member in archive.infolist()]
-    found = [member for member in archive.infolist() if key is None or _name(member) == key]
-    if key is not None and not found:
-        raise refusal(
-            path,
-            found=f"has no array {key!r}",
-            rule=f"only {', '.join(names) or 'nothing'}",
-            remedy="choose one of them with dataset.key=NAME",
-        )
-    if len(found) != 1:
-        raise refusal(
-            path,
-            found=f"holds {', '.join(names) or 'nothing'}",
-            rule="needs one array of that name",
-            remedy="choose one with dataset.key=NAME",
-        )
-    return found[0]
+    members = [member for member in archive.infolist() if key in (None, _name(member))]
+    if len(members) == 1:
+        return members[0]
+    held = ", ".join(names) or "nothing"
+    problem, rule = f"holds {held}", "needs one array of that name"
+    if key is not None and not members:
+        problem, rule = f"has no array {key!r}", f"only {held}"
+    raise refusal(path, problem=problem, rule=rule, remedy="choose one with dataset.key=NAME")
 
 
 def _blocks(file: BinaryIO, n: int, d: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:

@@ -19,7 +19,7 @@ def read(path: Path) -> list[Judgement]:
 
     A gain is a whole or decimal number; one below 0 is no mistake: it marks a document that is worse than useless.
     """
-    found: dict[tuple[str, str], tuple[float, int]] = {}
+    judged: dict[tuple[str, str], tuple[float, int]] = {}
     for number, line in enumerate(PackedIds.lines(path), start=1):
         text = line.removeprefix("\ufeff") if number == 1 else line
         fields = [field for field in _SPACE.split(text) if field]
@@ -27,16 +27,16 @@ def read(path: Path) -> list[Judgement]:
             remedy = "write a 0 as the second column" if len(fields) == 3 else "mend or remove the line"
             if len(fields) > 4:
                 remedy = f"it has {len(fields)} columns, not 4: ids must not hold blanks, there and here"
-            raise refusal(path, place=f"line {number}", found=repr(text[:80]), rule=_RULE, remedy=remedy)
+            raise refusal(path, place=f"line {number}", problem=repr(text[:80]), rule=_RULE, remedy=remedy)
         pair, gain = (fields[0], fields[2]), float(fields[3])
-        if pair in found:
-            before, at = found[pair]
+        if pair in judged:
+            before, line_before = judged[pair]
             raise refusal(
                 path,
                 place=f"line {number}",
-                found=f"query {pair[0]!r} judges document {pair[1]!r} as {gain:g}, line {at} as {before:g}",
+                problem=f"query {pair[0]!r} judges document {pair[1]!r} as {gain:g}, line {line_before} as {before:g}",
                 rule="a pair has one judgement",
                 remedy="remove one of them",
             )
-        found[pair] = gain, number
-    return [(query, document, gain) for (query, document), (gain, _) in found.items()]
+        judged[pair] = gain, number
+    return [(query, document, gain) for (query, document), (gain, _) in judged.items()]

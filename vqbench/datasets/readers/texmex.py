@@ -11,6 +11,8 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.storage.raw_rows import RawRows, stamp_of
 
 _TYPES = {".fvecs": "<f4", ".bvecs": "u1"}
+ENDINGS = tuple(_TYPES)
+NEEDS = ("needs rows of one dimension", "write it again")
 _HEAD = 4
 
 
@@ -25,7 +27,7 @@ def read(path: Path, wanted: Wanted) -> Content:
         raise refusal(
             path,
             place="row 0",
-            found=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
+            problem=f"{d} dimensions" if len(head) == _HEAD else f"{len(head)} bytes",
             rule=f"each row begins with its dimension, a little-endian int32, and this file has {size} bytes",
             remedy="check that the file is what its name says",
         )
@@ -33,7 +35,7 @@ def read(path: Path, wanted: Wanted) -> Content:
     if left:
         raise refusal(
             path,
-            found=f"{size} bytes",
+            problem=f"{size} bytes",
             rule=f"rows of {d} dimensions have {stride} bytes, {left} are left over",
             remedy="the file was cut off, or its rows differ in width: copy or download it again, or write it again",
         )

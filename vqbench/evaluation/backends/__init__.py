@@ -1,1 +1,1 @@
-"""Real engines that search the same codes, one a module."""
+"""Real engines that search the same vectors, one a module; a module and a YAML under conf/backend add one."""

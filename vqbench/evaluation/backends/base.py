@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -16,69 +16,70 @@ from vqbench.errors import NotApplicableError
 from vqbench.numerics.arrays import Floats, Ints, Rows, blocks
 
 Place = Literal["disk", "memory"]
-#: What stands in a list of ids where the engine returned fewer than asked for.
+#: Stands in a list of rows where the engine returned fewer than asked for.
 NONE = -1
 _BLOCK = 8192
 
 
 @dataclass(frozen=True)
 class Held:
-    """Bytes that an engine reports. codes: whether these are the codes themselves, which a ledger counts too."""
+    """Bytes that an engine reports. The items of one place add up to all that lies there."""
 
     item: str
     place: Place
     bytes: int
-    codes: bool = False
+    codes: bool = False  #: whether these are the codes themselves, which a ledger counts too
 
 
-class Engine(ABC):
+@dataclass(frozen=True)
+class Engine:
     """An engine with the vectors in it, ready to be searched."""
 
-    @abstractmethod
-    def search(self, queries_qd: Floats, k: int) -> Ints:
-        """The places ``(q, k)`` int64, in the order in which rows were handed over, of what the engine returns.
-
-        Best first; NONE where it returns fewer. queries_qd: float32. Raises NotApplicableError where the engine
-        refuses ``k``.
-        """
-
-    @abstractmethod
-    def held(self) -> tuple[Held, ...]:
-        """What it holds, in bytes, once everything is flushed. The items of one place add up to all that lies there."""
-
-    def close(self) -> None:  # noqa: B027  # nothing to do where nothing stays open
-        """Let go of files."""
+    #: Maps float32 queries ``(q, d)`` and k to rows ``(q, k)`` int64, best first, counted in the order in which they
+    #: were loaded; NONE where the engine returns fewer. Raises NotApplicableError where the engine refuses ``k``.
+    search: Callable[[Floats, int], Ints]
+    held: tuple[Held, ...]  #: once everything is written
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend(ABC):
     """A setting of an engine, without state. ``build`` loads vectors into it.
 
-    engine: what people call it. package: the distribution whose version counts. module: what is imported.
-    extra: what to install where it is missing. repeats: whether the same rows, setting and generator give the
-    same codes in every run; False where the engine draws random numbers that it does not let one seed.
+    A subclass names the engine in its header, as ``class Mine(Backend, engine=..., package=..., module=...)``.
     """
 
-    engine: ClassVar[str]
-    package: ClassVar[str]
-    module: ClassVar[str]
-    extra: ClassVar[str] = "backends"
+    engine: ClassVar[str]  #: what people call it
+    package: ClassVar[str]  #: the distribution whose version counts
+    module: ClassVar[str]  #: what is imported
+    extra: ClassVar[str] = "backends"  #: what to install where it is missing
+
+    def __init_subclass__(cls, *, engine: str, package: str, module: str) -> None:
+        cls.engine, cls.package, cls.module = engine, package, module
 
     @property
     def repeats(self) -> bool:
-        """See above."""
+        """Whether the same rows, setting and generator give the same codes in every run.
+
+        False where the engine draws random numbers and takes no seed.
+        """
         return True
 
     @abstractmethod
     def build(self, corpus: Rows, rng: np.random.Generator, folder: Path) -> Engine:
-        """Load the rows in their order and let the engine learn, code and flush.
+        """Load the rows in their order and let the engine learn, encode and write.
 
-        rng: where the engine takes seeds. folder: an empty one, for engines that write files.
-        Raises NotApplicableError where the engine is not installed or refuses the setting for these rows.
+        Args:
+            corpus: float32 rows.
+            rng: for engines that take seeds.
+            folder: an empty one, for engines that write files.
+
+        Raises:
+            NotApplicableError: the engine is not installed, or refuses the setting for these rows.
         """
 
     def load(self) -> Any:
-        """The engine's module. Raises NotApplicableError with the extra's name where it is not installed."""
+        """Import the engine's module. Raises NotApplicableError with the extra's name where it is not installed."""
         try:
             return import_module(self.module)
         except ImportError:
@@ -93,10 +94,16 @@ class Backend(ABC):
             return ""
 
 
-def parts(corpus: Rows) -> Iterator[tuple[int, Floats]]:
-    """The rows block by block, each with the place of its first row."""
+def row_blocks(corpus: Rows) -> Iterator[tuple[int, Floats]]:
+    """Yield the rows block by block, each with the number of its first row."""
     for start, stop in blocks(corpus.n, _BLOCK):
         yield start, np.ascontiguousarray(corpus.block(start, stop), dtype=np.float32)
+
+
+def padded(lists: Iterable[Sequence[int] | Ints], k: int) -> Ints:
+    """Lists of at most ``k`` rows as ``(q, k)`` int64, NONE where a list is shorter."""
+    wide = [np.pad(np.asarray(rows, dtype=np.int64), (0, k - len(rows)), constant_values=NONE) for rows in lists]
+    return np.array(wide, dtype=np.int64).reshape(-1, k)
 
 
 def sign_bits(x_nd: Floats) -> np.ndarray:

@@ -7,38 +7,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from vqbench.errors import NotApplicableError
-from vqbench.evaluation.backends.base import NONE, Backend, Engine, Held, parts
+from vqbench.evaluation.backends.base import Backend, Engine, Held, padded, row_blocks
 from vqbench.numerics.arrays import Floats, Ints, Rows
 
 _ENCODINGS = {"1": "OneBit", "1.5": "OneAndHalfBits", "2": "TwoBits"}
 _QUERIES = {"binary": "Binary", "4": "Scalar4Bits", "8": "Scalar8Bits"}
 _TURBO = {"1": "Bits1", "1.5": "Bits1_5", "2": "Bits2", "4": "Bits4", "8": "Bits8"}
-_RATIOS = {4: "X4", 8: "X8", 16: "X16", 32: "X32", 64: "X64"}
+#: What is counted of a segment's files. The log and preallocated pages (tens of MB, mostly empty) are left out.
+_FILES = {
+    "quantized.data": "vector_storage/quantized.data",
+    "matrix.dat: float vectors": "vector_storage/matrix.dat",
+    "id tracker": "id_tracker.*",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Qdrant(Backend):
+class Qdrant(Backend, engine="Qdrant", package="qdrant-edge-py", module="qdrant_edge"):
     """Cosine, one of Qdrant's quantizations, nothing rescored.
 
-    quantile: of scalar. bits: of binary (1, 1.5, 2) and turbo (also 4, 8). query: how binary codes meet the query, as
-    bits or in 4 or 8 bits. ratio: of product, float32's bytes to the code's. All but binary learn from a random sample
-    of larger segments (scalar: of 5,000 rows) and take no seed.
+    All but binary learn from a random sample of larger segments (scalar: of 5,000 rows) and take no seed.
+
+    >>> Qdrant(quantization="binary").repeats
+    True
     """
 
     quantization: Literal["scalar", "binary", "product", "turbo"]
-    quantile: float | None = None
-    bits: Literal["1", "1.5", "2", "4", "8"] = "1"
-    query: Literal["binary", "4", "8"] = "binary"
-    ratio: Literal[4, 8, 16, 32, 64] = 32
-
-    engine: ClassVar[str] = "Qdrant"
-    package: ClassVar[str] = "qdrant-edge-py"
-    module: ClassVar[str] = "qdrant_edge"
+    quantile: float | None = None  #: of scalar
+    bits: Literal["1", "1.5", "2", "4", "8"] = "1"  #: of binary (1, 1.5, 2) and turbo
+    query: Literal["binary", "4", "8"] = "binary"  #: how binary codes score the query: as bits, or in 4 or 8 bits
+    ratio: Literal[4, 8, 16, 32, 64] = 32  #: of product: float32's bytes to the code's
 
     @property
     def repeats(self) -> bool:
@@ -47,15 +49,18 @@ class Qdrant(Backend):
     def build(self, corpus: Rows, rng: np.random.Generator, folder: Path) -> Engine:
         qdrant = self.load()
         shard = qdrant.EdgeShard.create(str(folder), self._config(qdrant, corpus.d))
-        for start, x_nd in parts(corpus):
-            points = [qdrant.Point(start + at, x_d.tolist()) for at, x_d in enumerate(x_nd)]
+        for start, x_nd in row_blocks(corpus):
+            points = [qdrant.Point(row, x_d.tolist()) for row, x_d in enumerate(x_nd, start)]
             shard.update(qdrant.UpdateOperation.upsert_points(points))
         shard.optimize()
         shard.flush()
-        sizes = [path.stat().st_size for path in folder.glob("segments/*/vector_storage/quantized.data")]
-        if not any(sizes) or shard.info().indexed_vectors_count != corpus.n:
+        held = tuple(
+            Held(item, "disk", sum(path.stat().st_size for path in folder.glob(f"segments/*/{files}")), codes)
+            for (item, files), codes in zip(_FILES.items(), (True, False, False), strict=True)
+        )
+        if not held[0].bytes or shard.info().indexed_vectors_count != corpus.n:
             raise NotApplicableError(f"Qdrant quantizes no segment of {corpus.n} vectors: give it more rows")
-        return QdrantEngine(qdrant, shard, folder)
+        return Engine(lambda queries_qd, k: _search(qdrant, shard, queries_qd, k), held, shard.close)
 
     def _config(self, qdrant: Any, d: int) -> Any:
         """One segment, quantized however few vectors it has."""
@@ -66,7 +71,7 @@ class Qdrant(Backend):
             query = getattr(qdrant.BinaryQuantizationQueryEncoding, _QUERIES[self.query])
             how = qdrant.BinaryQuantizationConfig(encoding=encoding, query_encoding=query)
         elif self.quantization == "product":
-            how = qdrant.ProductQuantizationConfig(getattr(qdrant.CompressionRatio, _RATIOS[self.ratio]))
+            how = qdrant.ProductQuantizationConfig(getattr(qdrant.CompressionRatio, f"X{self.ratio}"))
         else:
             how = qdrant.TurboQuantQuantizationConfig(bits=getattr(qdrant.TurboQuantBitSize, _TURBO[self.bits]))
         return qdrant.EdgeConfig(
@@ -76,37 +81,9 @@ class Qdrant(Backend):
         )
 
 
-@dataclass(frozen=True)
-class QdrantEngine(Engine):
-    """An open shard."""
-
-    qdrant: Any
-    shard: Any
-    folder: Path
-
-    def search(self, queries_qd: Floats, k: int) -> Ints:
-        asked = self.qdrant.QuantizationSearchParams(rescore=False)
-        params = self.qdrant.SearchParams(exact=False, quantization=asked)
-        ids_qk = np.full((len(queries_qd), k), NONE, dtype=np.int64)
-        for query, x_d in enumerate(np.asarray(queries_qd, dtype=np.float32)):
-            nearest = self.qdrant.Query.Nearest(x_d.tolist())
-            found = self.shard.query(self.qdrant.QueryRequest(limit=k, query=nearest, params=params))
-            ids_qk[query, : len(found)] = [point.id for point in found]
-        return ids_qk
-
-    def held(self) -> tuple[Held, ...]:
-        """Vectors and ids. The log and pages laid out in advance (tens of MB, mostly empty) are left out."""
-        at = {
-            "quantized": "vector_storage/quantized.data",
-            "floats": "vector_storage/matrix.dat",
-            "ids": "id_tracker.*",
-        }
-        sizes = {name: sum(p.stat().st_size for p in self.folder.glob(f"segments/*/{at[name]}")) for name in at}
-        return (
-            Held("quantized.data", "disk", sizes["quantized"], codes=True),
-            Held("matrix.dat: float vectors", "disk", sizes["floats"]),
-            Held("id tracker", "disk", sizes["ids"]),
-        )
-
-    def close(self) -> None:
-        self.shard.close()
+def _search(qdrant: Any, shard: Any, queries_qd: Floats, k: int) -> Ints:
+    params = qdrant.SearchParams(exact=False, quantization=qdrant.QuantizationSearchParams(rescore=False))
+    requests = (
+        qdrant.QueryRequest(limit=k, query=qdrant.Query.Nearest(x_d.tolist()), params=params) for x_d in queries_qd
+    )
+    return padded(([point.id for point in shard.query(request)] for request in requests), k)

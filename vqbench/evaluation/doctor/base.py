@@ -1,10 +1,10 @@
-"""What a check finds, and how large a difference has to be before it is worth a word."""
+"""What a check reports, and how large a difference must be to be reported."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,57 +16,58 @@ from vqbench.numerics.stats import intervals as stats
 Level = Literal["fine", "note", "warning"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
-#: Significant digits of stored values: so few that the order of a sum, which may change with threads, cannot show.
+#: Significant digits of stored values: few enough that the order of a sum, which depends on threads, does not show.
 DIGITS = 6
-#: Points of overlap@10 from which a difference is a note, and from which it is a warning.
+#: A difference of overlap@10 is a note from the first on, and a warning from the second on.
 NOTE, WARNING = 0.02, 0.10
-#: Standard errors that a difference must exceed. A dozen pairs are compared, so two would cry wolf.
+#: A difference must exceed this many standard errors. About a dozen pairs are compared; 2 would give false alarms.
 ERRORS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
-    """One line of a diagnosis.
+    """What one check found.
 
-    check: the short name of the check. value: its number; shown: the same in words, with its unit.
-    sentence: what it means for codes. variants: names under conf/quantizer that are worth trying because of it.
+    Raises:
+        VqbenchError: ``value`` is not finite.
+
+    >>> Finding(0.01, "1 %", "Rows point in all directions.").level
+    'fine'
     """
 
-    check: str
-    title: str
+    check: str = field(default="", kw_only=True)  #: the short name of the check
+    title: str = field(default="", kw_only=True)  #: the check's name for people
     value: float
-    shown: str
-    level: Level
-    sentence: str
-    variants: tuple[str, ...] = ()
+    shown: str  #: the value in words, with its unit
+    sentence: str  #: what it means for codes
+    level: Level = "fine"
+    variants: tuple[str, ...] = ()  #: names under conf/quantizer that are worth trying because of it
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise VqbenchError(f"{self.check}: level = {self.level!r}: must be one of {', '.join(LEVELS)}")
         if not math.isfinite(self.value):
             raise VqbenchError(f"{self.check}: value = {self.value}: must be a finite number")
 
     def plain(self) -> dict[str, Any]:
-        """For JSON: the same bytes on every run."""
+        """Return plain data for JSON, the same bytes on every run."""
         return {**vars(self), "value": rounded(self.value), "variants": list(self.variants)}
 
 
 def rounded(value: float) -> float:
-    """``value`` with ``DIGITS`` significant digits; no negative zero."""
+    """Round to ``DIGITS`` significant digits, without a negative zero."""
     return float(f"{value:.{DIGITS - 1}e}") + 0.0
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean overlap@10 of two settings on the same queries, and the standard error of their difference."""
+    """Mean overlap@10 of two variants on the same queries."""
 
     before: float
     after: float
-    error: float
+    error: float  #: standard error of their difference
 
     @classmethod
     def between(cls, before_q: Floats, after_q: Floats) -> Gain:
-        """From the overlap of each query, ``(q,)``, under either setting."""
+        """Compare the overlaps of each query ``(q,)`` under either variant."""
         differences_q = np.asarray(after_q, dtype=np.float64) - before_q
         centre, q = stats.mean(differences_q), len(differences_q)
         error = math.sqrt(math.fsum((differences_q - centre) ** 2) / max(q - 1, 1) / q)
@@ -78,10 +79,16 @@ class Gain:
 
     @property
     def level(self) -> Level:
-        """How much the better setting is worth; ``fine`` where it may be chance."""
-        if self.difference <= ERRORS * self.error or self.difference < NOTE:
-            return "fine"
-        return "warning" if self.difference >= WARNING else "note"
+        """How much the second variant gains; ``fine`` where it may be chance."""
+        return "fine" if self.difference <= ERRORS * self.error else graded(self.difference, NOTE, WARNING)
+
+    def __str__(self) -> str:
+        return f"{points(self.after)} of the top 10 instead of {points(self.before)}"
+
+
+def better(gains: Mapping[str, Gain]) -> tuple[str, ...]:
+    """The names of the variants that gain enough to be reported."""
+    return tuple(name for name, gain in gains.items() if gain.level != "fine")
 
 
 def highest(levels: Iterable[Level]) -> Level:
@@ -95,16 +102,16 @@ def graded(value: float, note: float, warning: float) -> Level:
 
 
 def share(value: float) -> str:
-    """A share in words: ``12 %``, ``0.3 %``."""
+    """Write a share with two digits: ``12 %``, ``0.3 %``."""
     percent = 100 * value
     return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.2g} %"
 
 
 def number(value: float) -> str:
-    """Three digits, and no exponent where none is needed: ``0.0123``, ``65,536``."""
+    """Write three digits, without an exponent where none is needed: ``0.0123``, ``65,536``."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def points(value: float) -> str:
-    """An overlap as the tables print it, with two decimals."""
-    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.00"
+    """Write an overlap with two decimals: ``.87``, ``1.00``."""
+    return f"{value:.2f}".removeprefix("0")

@@ -6,102 +6,78 @@ import math
 
 import numpy as np
 
-from vqbench.evaluation.doctor.base import Finding, highest, number, points, share
-from vqbench.evaluation.doctor.sample import Subject
+from vqbench.evaluation.doctor.base import Finding, better, highest, number, points, share
+from vqbench.evaluation.doctor.sample import OFFSET_STEPS, Sample
 
 _UNIT = 0.01  # norms so near to 1 are those of unit rows in float16 or better
 _SPREAD = 1.05  # longest to shortest
 _TINY = 1e-3  # of the median norm: what is left of such a row's direction may be rounding
 _HEAVY = 0.3  # excess kurtosis; that of a Gaussian is 0, of a Laplace distribution 3
-_SCALE = 127  # steps of offset int8 per unit, which covers [-1, 1]
 
 
-def norms(subject: Subject) -> Finding:
-    """How long rows are as they come."""
-    whole, median = subject.whole, float(np.median(subject.norms_m))
-    spread = whole.longest / whole.shortest
-    ends = dict.fromkeys(number(norm) for norm in (whole.shortest, whole.longest))
-    title, shown = "Length of rows", " to ".join(ends)
-    if whole.shortest < _TINY * median:
+def norms(sample: Sample) -> Finding:
+    """Measure how long rows are as they come."""
+    shortest, longest = sample.whole.shortest, sample.whole.longest
+    median, value = sample.median_norm, longest / shortest
+    shown = " to ".join(dict.fromkeys(map(number, (shortest, longest))))
+    if shortest < _TINY * median:
         text = (
-            f"The shortest row has {whole.shortest / median:.1g} of the median length: its direction may be nothing "
-            "but rounding, yet it is ranked like any other. Look at such rows."
+            f"The shortest row has {shortest / median:.1g} of the median length. Its direction may be nothing but "
+            "rounding, yet it is ranked like any other: look at such rows."
         )
-        return Finding(check="norms", title=title, value=spread, shown=shown, level="warning", sentence=text)
-    unit = max(abs(whole.shortest - 1), abs(whole.longest - 1)) <= _UNIT
-    if unit or spread <= _SPREAD:
-        text = "All rows are of length 1." if unit else "All rows are equally long, so nothing hangs on their length."
-        return Finding(check="norms", title=title, value=spread, shown=shown, level="fine", sentence=text)
+        return Finding(value, shown, text, "warning")
+    if max(abs(shortest - 1), abs(longest - 1)) <= _UNIT:
+        return Finding(value, shown, "All rows have length 1.")
+    if value <= _SPREAD:
+        return Finding(value, shown, "All rows have about the same length, so nothing depends on it.")
     text = (
-        "Rows are scaled to length 1 first, as cosine engines do; an engine that ranks by inner product or "
-        "Euclidean distance without scaling ranks otherwise than these numbers say."
-        if subject.normalized
-        else "Rows are quantized at these lengths: ranges must cover the longest row, and the shortest gets few steps. "
-        "With normalize=true all rows get the same."
+        "Rows are scaled to length 1 first, as cosine engines do. An engine that ranks by inner product or Euclidean "
+        "distance without scaling gives another ranking."
+        if sample.normalized
+        else "Rows are quantized at these lengths. Ranges must cover the longest row, so the shortest row gets few "
+        "steps; with normalize=true all rows get the same."
     )
-    return Finding(check="norms", title=title, value=spread, shown=shown, level="note", sentence=text)
+    return Finding(value, shown, text, "note")
 
 
-def value_range(subject: Subject) -> Finding:
-    """How much of the range of offset int8, [-1, 1] in 255 codes, these numbers use, and leave."""
-    whole = subject.whole
-    low, high = (min(max(end, -1.0), 1.0) for end in (whole.low, whole.high))
-    used = math.floor((high + 1) * _SCALE) - math.floor((low + 1) * _SCALE) + 1
+def value_range(sample: Sample) -> Finding:
+    """Measure how much of the range of offset_int8, [-1, 1] in 255 codes, these numbers use and exceed."""
+    whole = sample.whole
+    ends = float(whole.low_d.min()), float(whole.high_d.max())
+    low, high = (min(max(end, -1.0), 1.0) for end in ends)
+    used = math.floor((high + 1) * OFFSET_STEPS) - math.floor((low + 1) * OFFSET_STEPS) + 1
     beyond = whole.beyond / (whole.n * whole.d)
-    gains = {name: subject.gain("offset_int8", name) for name in ("int8_minmax", "int8_minmax_global")}
-    best = gains["int8_minmax"]
-    variants = [name for name, gain in gains.items() if gain.level != "fine"]
-    ends = f"numbers from {number(whole.low)} to {number(whole.high)}"
-    shown = f"{used} of 255 codes used, {ends}"
-    trial = f"({points(best.after)} of the top 10 instead of {points(best.before)})"
-    if beyond:
-        shown = f"{share(beyond)} beyond [-1, 1], {ends}"
-        text = f"offset_int8 cuts off what lies beyond [-1, 1]: a range learned from the data finds more {trial}."
+    gains = {name: sample.gain("offset_int8", name) for name in ("int8_minmax", "int8_minmax_global")}
+    variants, gain = better(gains), gains["int8_minmax"]
+    overlap = f"({points(gain.after)} of the top 10, offset_int8 {points(gain.before)})"
+    if beyond and variants:
+        text = f"offset_int8 clips numbers beyond [-1, 1]. A range learned from the data finds more {overlap}."
+    elif beyond:
+        text = f"offset_int8 clips numbers beyond [-1, 1], without harm on the sample {overlap}."
     elif variants:
-        text = f"offset_int8 spreads its codes over [-1, 1] and leaves many unused; a learned range finds more {trial}."
+        text = f"offset_int8 spreads its codes over [-1, 1], so many are unused. A learned range finds more {overlap}."
     else:
-        text = f"A learned range finds no more than offset_int8's fixed one, [-1, 1] {trial}."
-    if beyond and not variants:
-        found = f"{points(best.before)} of the top 10, a learned range {points(best.after)}"
-        text = f"Some numbers lie beyond [-1, 1], where offset_int8 cuts them off, without harm on the sample: {found}."
-    level = highest([gain.level for gain in gains.values()])
-    return Finding(
-        check="range",
-        title="Range of numbers",
-        value=beyond if beyond else used / 255,
-        shown=shown,
-        level=level,
-        sentence=text,
-        variants=tuple(variants),
-    )
+        text = f"A range learned from the data finds no more than the fixed range [-1, 1] {overlap}."
+    of_codes = f"{share(beyond)} beyond [-1, 1]" if beyond else f"{used} of 255 codes used"
+    shown = f"{of_codes}, numbers from {' to '.join(map(number, ends))}"
+    return Finding(beyond or used / 255, shown, text, highest(gain.level for gain in gains.values()), variants)
 
 
-def tails(subject: Subject) -> Finding:
-    """Rare large numbers, for which a min-max range gives its steps away."""
-    varying_d = subject.varying_d
-    z_md = (subject.rows64_md - subject.mean_d)[:, varying_d] / np.sqrt(subject.variance_d[varying_d])
+def tails(sample: Sample) -> Finding:
+    """Measure rare large numbers, on which a min-max range wastes its steps."""
+    varying_d = sample.varying_d
+    z_md = (sample.rows64_md - sample.mean_d)[:, varying_d] / np.sqrt(sample.variance_d[varying_d])
     squares_md = z_md * z_md  # a power of 4 would take ten times as long
-    kurtosis = float((squares_md * squares_md).mean() - 3) if varying_d.any() else 0.0
+    value = float((squares_md * squares_md).mean() - 3) if varying_d.any() else 0.0
     farthest = float(np.abs(z_md).max(initial=0))
-    shown = f"excess kurtosis {kurtosis:.2f}, farthest number {farthest:.1f} standard deviations out"
-    if kurtosis < _HEAVY:
-        text = (
-            "Numbers are spread like a Gaussian's or more evenly: a range from the least to the largest wastes little."
-        )
-        return Finding(check="tails", title="Heavy tails", value=kurtosis, shown=shown, level="fine", sentence=text)
-    four, eight = subject.gain("int4_minmax", "int4_quantile"), subject.gain("int8_minmax", "int8_quantile")
-    variants = [name for name, gain in (("int4_quantile", four), ("int8_quantile", eight)) if gain.level != "fine"]
+    shown = f"excess kurtosis {value:.2f}, farthest number {farthest:.1f} standard deviations out"
+    if value < _HEAVY:
+        text = "Numbers are spread like a Gaussian's or more evenly, so a min-max range wastes little."
+        return Finding(value, shown, text)
+    gains = {f"int{bits}_quantile": sample.gain(f"int{bits}_minmax", f"int{bits}_quantile") for bits in (4, 8)}
+    four, eight = gains.values()
     text = (
-        "A few large numbers stretch a range from the least to the largest. Clipped to the middle 99 %, 4 bits find "
-        f"{points(four.after)} of the top 10 instead of {points(four.before)}, "
-        f"8 bits {points(eight.after)} instead of {points(eight.before)}."
+        f"A few large numbers stretch a min-max range. Clipped to the middle 99 %, 4 bits find {four}; "
+        f"8 bits find {points(eight.after)} instead of {points(eight.before)}."
     )
-    return Finding(
-        check="tails",
-        title="Heavy tails",
-        value=kurtosis,
-        shown=shown,
-        level=highest([four.level, eight.level]),
-        sentence=text,
-        variants=tuple(variants),
-    )
+    return Finding(value, shown, text, highest([four.level, eight.level]), better(gains))

@@ -1,102 +1,81 @@
-"""Checks of how the dimensions share the variance and the length among them."""
+"""Checks of how the variance and the length are distributed over the dimensions."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vqbench.evaluation.doctor.base import Finding, Gain, graded, highest, points, share
-from vqbench.evaluation.doctor.sample import Subject
+from vqbench.evaluation.doctor.base import Finding, better, graded, highest, points, share
+from vqbench.evaluation.doctor.sample import Sample
 
 _EVEN = 0.7  # of the dimensions, counted by their variance
 _LOUD = 0.05  # share of the squared length in a hundredth of the dimensions
 _MANY_DEAD = 0.1  # share of constant dimensions
 
 
-def scales(subject: Subject) -> Finding:
-    """How evenly dimensions vary: participation ratio of their variances, as a share of all dimensions."""
-    variance_d = subject.variance_d
+def scales(sample: Sample) -> Finding:
+    """Measure how evenly dimensions vary: the participation ratio of their variances, as a share of all dimensions."""
+    variance_d = sample.variance_d
     total = float(variance_d.sum())
-    value = total**2 / (float((variance_d**2).sum()) * subject.whole.d) if total > 0 else 1.0
-    title, shown = "Evenness of scales", f"as if {share(value)} of the dimensions varied"
+    value = total**2 / (float((variance_d**2).sum()) * sample.whole.d) if total > 0 else 1.0
+    shown = f"as if {share(value)} of the dimensions varied"
     if value >= _EVEN:
-        text = "Dimensions vary alike: a rotation has nothing to even out."
-        return Finding(check="scales", title=title, value=value, shown=shown, level="fine", sentence=text)
-    plain = max(("binary_zero", "binary_mean_dimension"), key=lambda name: float(subject.overlap(name).mean()))
-    gain = subject.gain(plain, "binary_hadamard")
+        return Finding(value, shown, "Dimensions vary alike, so a rotation has nothing to even out.")
+    old = max(("binary_zero", "binary_mean_dimension"), key=lambda name: float(sample.overlap(name).mean()))
+    gain = sample.gain(old, "binary_hadamard")
     if gain.level == "fine":
         text = (
-            f"Few dimensions carry most of the variance, but sign bits do not find more after a rotation "
-            f"({points(gain.after)} against {points(gain.before)} of the top 10)."
+            "Few dimensions carry most of the variance, but sign bits do not find more after a rotation "
+            f"({points(gain.after)} of the top 10, before {points(gain.before)})."
         )
-        return Finding(check="scales", title=title, value=value, shown=shown, level="note", sentence=text)
+        return Finding(value, shown, text, "note")
     text = (
-        "Few dimensions carry most of the variance, and codes spend as many bits on every other one. After a random "
-        f"rotation sign bits find {points(gain.after)} of the top 10 instead of {points(gain.before)}."
+        "Few dimensions carry most of the variance, and codes spend as many bits on each of the others. After a random "
+        f"rotation sign bits find {gain}."
     )
-    variants = ["binary_hadamard"]
-    if subject.gain("binary_zero_decoded", "rabitq1_hadamard").level != "fine":
-        variants.append("rabitq1_hadamard")
-    variants.append("scalar4_hadamard")  # untried, since its ranges take long to fit: it gained wherever 1 bit did
-    return Finding(
-        check="scales", title=title, value=value, shown=shown, level=gain.level, sentence=text, variants=tuple(variants)
-    )
+    estimates = better({"rabitq1_hadamard": sample.gain("binary_zero_decoded", "rabitq1_hadamard")})
+    # scalar4_hadamard is not tried, since its ranges take long to fit: it gained wherever 1 bit did.
+    return Finding(value, shown, text, gain.level, ("binary_hadamard", *estimates, "scalar4_hadamard"))
 
 
-def outliers(subject: Subject) -> Finding:
-    """Share of the squared length in the largest hundredth of the dimensions."""
-    squares_d = np.sort((subject.rows64_md**2).mean(axis=0))[::-1]
-    few = max(1, round(len(squares_d) / 100))
+def outliers(sample: Sample) -> Finding:
+    """Measure the share of the squared length in the largest hundredth of the dimensions."""
+    squares_d = np.sort((sample.rows64_md**2).mean(axis=0))[::-1]
+    d = len(squares_d)
+    few = max(1, round(d / 100))
     value = float(squares_d[:few].sum() / squares_d.sum())
-    even = few / len(squares_d)
-    title = "Outlier dimensions"
-    shown = f"{share(value)} of the squared length in {few} of {len(squares_d)} dimensions"
-    if value < max(_LOUD, 3 * even):
-        text = "No few dimensions dominate: one range may serve all."
-        return Finding(check="outliers", title=title, value=value, shown=shown, level="fine", sentence=text)
-    coarse, fine = subject.gain("int4_vector", "int4_minmax"), subject.gain("int8_minmax_global", "int8_minmax")
-    variants = [name for name, gain in (("int4_minmax", coarse), ("int8_minmax", fine)) if gain.level != "fine"]
-    told = [f"{_words(gain)} at {bits} bits" for gain, bits in ((coarse, 4), (fine, 8)) if gain.level != "fine"]
-    text = (
-        "A few dimensions are much larger than the rest and set the range where all share one: a range for each "
-        f"dimension finds {' and '.join(told)}."
-    )
-    if not told:
-        text = (
-            "A few dimensions are larger than the rest, but a range for each does not find more "
-            f"({points(coarse.after)} of the top 10 at 4 bits, {points(coarse.before)} with a range for each vector)."
+    shown = f"{share(value)} of the squared length in {few} of {d} dimensions"
+    if value < max(_LOUD, 3 * few / d):
+        return Finding(value, shown, "No few dimensions dominate, so one range may serve all of them.")
+    pairs = {"int4_minmax": "int4_vector", "int8_minmax": "int8_minmax_global"}
+    gains = {name: sample.gain(old, name) for name, old in pairs.items()}
+    text = "A few dimensions are much larger than the rest and set the range where all share one."
+    if variants := better(gains):
+        found = " and ".join(f"{gains[name]} at {name[3]} bits" for name in variants)
+        text += f" A range for each dimension finds {found}."
+    else:
+        coarse = gains["int4_minmax"]
+        text += (
+            f" Still, a range for each dimension does not find more ({points(coarse.after)} of the top 10 at 4 bits; "
+            f"a range for each vector {points(coarse.before)})."
         )
-    return Finding(
-        check="outliers",
-        title=title,
-        value=value,
-        shown=shown,
-        level=highest([coarse.level, fine.level]),
-        sentence=text,
-        variants=tuple(variants),
-    )
+    return Finding(value, shown, text, highest(gain.level for gain in gains.values()), variants)
 
 
-def _words(gain: Gain) -> str:
-    return f"{points(gain.after)} of the top 10 instead of {points(gain.before)}"
-
-
-def constant(subject: Subject) -> Finding:
-    """Dimensions that hold one number in all rows."""
-    whole = subject.whole
-    dead = int((whole.low_d == whole.high_d).sum())
-    shown = f"{dead} of {whole.d}"
+def constant(sample: Sample) -> Finding:
+    """Count the dimensions that hold one number in all rows."""
+    low_d, high_d, d = sample.whole.low_d, sample.whole.high_d, sample.whole.d
+    dead_d = low_d == high_d
+    dead = int(dead_d.sum())
     text = "Every dimension varies."
     if dead:
         text = (
             f"{dead} of the dimensions hold the same number in every row. They tell no two rows apart, but take "
-            f"{share(dead / whole.d)} of a code's bytes. "
+            f"{share(dead / d)} of a code's bytes. "
             + (
-                "As they are not 0 they count in each row's length, so cosines change without them."
-                if whole.high_d[whole.low_d == whole.high_d].any()
+                "They are not 0 and count in each row's length, so cosines change without them."
+                if high_d[dead_d].any()
                 else "Leave them out before quantizing."
             )
         )
-    level = graded(dead / whole.d, 1 / whole.d, _MANY_DEAD)  # a note from the first on: what is fine has no advice
-    return Finding(
-        check="constant", title="Constant dimensions", value=float(dead), shown=shown, level=level, sentence=text
-    )
+    level = graded(dead / d, 1 / d, _MANY_DEAD)  # a note from the first on: what is fine has no advice
+    return Finding(float(dead), f"{dead} of {d}", text, level)

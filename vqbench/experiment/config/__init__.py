@@ -1,1 +1,1 @@
-"""Where configs lie, and the check of every node before any work."""
+"""Configs: where they lie, how they are composed, and the check of every node before any work."""

@@ -1,4 +1,4 @@
-"""References in a config, ``${key}``: to other keys, and bounded, since they come from files of others too."""
+"""References in a config, ``${key}``: only to other keys, and bounded, since files of others hold them too."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from vqbench.errors import VqbenchError
 from vqbench.experiment.config.targets import values
 from vqbench.text import shortened
 
-#: Characters and values that all references together may stand for.
+#: Characters that all references together may stand for.
 MOST_REFERRED = 1 << 20
 NOTHING: Any = object()
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}", re.A)
 
 
 def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> None:
-    """Raise VqbenchError unless each reference is to a key that refers no further.
+    """Raise VqbenchError unless each reference names a key whose value holds no further reference.
 
-    Resolvers are refused, ``oc.env`` first of all: what it yields would end up in results. A chain of references
-    is, since it can double with each link. ``written_out``: keys whose values must be no reference at all.
+    Resolvers such as ``oc.env`` are rejected, since what they yield would end up in results. Chains of references
+    are rejected, since each link can double the size.
+
+    Args:
+        tree: the composed config.
+        written_out: keys whose values must be no reference at all.
     """
     total = 0
     for place, value in values(tree):
@@ -28,33 +32,24 @@ def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> N
             continue
         if "${" in _REFERENCE.sub("", value):
             raise VqbenchError(
-                f"{place} = {shortened(value)}: may refer to another key, as in ${{seed}}, and to nothing else "
-                "(no oc.env, no resolver): let your shell put in what comes from the environment"
+                f"{place} = {shortened(value)}: may refer to another key, as in ${{seed}}, and to nothing else; "
+                "let your shell insert what comes from the environment"
             )
         if place.partition("[")[0] in written_out:
             raise VqbenchError(f"{place} = {shortened(value)}: must be written out, without ${{...}}")
         for key in _REFERENCE.findall(value):
-            total += _referred(tree, key, place)
+            target = at(tree, key)
+            if target is NOTHING:
+                raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}; name it from the top: ${{dataset.n}}")
+            if "${" in (text := str(target)):
+                raise VqbenchError(f"{place} = ${{{key}}}: its target holds a reference itself; name the last key")
+            total += len(text)
             if total > MOST_REFERRED:
-                raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all: write out less")
-
-
-def _referred(tree: Any, key: str, place: str) -> int:
-    """How much a reference stands for, in values and characters."""
-    target, size = at(tree, key), 0
-    if target is NOTHING:
-        raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}: name it from the top, as in ${{dataset.n}}")
-    for _, value in values(target):
-        if isinstance(value, str) and "${" in value:
-            raise VqbenchError(f"{place} = ${{{key}}}: what it refers to refers on: name the last key itself")
-        size += 1 + len(str(value))
-        if size > MOST_REFERRED:
-            break
-    return size
+                raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all; write out less")
 
 
 def at(tree: Any, key: str) -> Any:
-    """What stands at a dotted key."""
+    """Return what stands at a dotted key; ``NOTHING`` where there is no such key."""
     for part in key.split("."):
         if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
             tree = tree[int(part)]

@@ -1,1 +1,1 @@
-"""Compiled loops, each beside the numpy code that gives the same bits."""
+"""Compiled loops (numba), each beside the numpy code that gives the same; ``choice`` says which of them works."""

@@ -1,4 +1,4 @@
-"""Compiled: the nearest centroid of each row, as ``vqbench.quantizers.product.nearest`` finds it."""
+"""Compiled: the nearest centroid of each row, as ``vqbench.quantizers.product`` finds it."""
 
 # pyright: reportMissingImports=false
 
@@ -12,10 +12,10 @@ GROUP = 8  # dimensions that are added up at a time; rows and centroids are padd
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _add_groups(rows_wt, centroids_kw, c, sum_t):
-    """All dimensions but the last group's, where there are more."""
+def _add_products(rows_wt, centroids_kw, c, sum_t):
+    """``sum_t`` = the products of a tile of rows with one centroid."""
     sum_t[:] = 0
-    for j in range(0, len(rows_wt) - GROUP, GROUP):
+    for j in range(0, len(rows_wt), GROUP):
         c0, c1, c2, c3 = centroids_kw[c, j], centroids_kw[c, j + 1], centroids_kw[c, j + 2], centroids_kw[c, j + 3]
         c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
         c7 = centroids_kw[c, j + 7]
@@ -33,37 +33,15 @@ def _add_groups(rows_wt, centroids_kw, c, sum_t):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _race(rows_wt, centroids_kw, halves_k, best_t, second_t, index_t, sum_t):
+def _best_two(rows_wt, centroids_kw, halves_k, best_t, second_t, index_t, sum_t):
     """float32: for a tile of rows the greatest ``x . c - |c|^2 / 2``, the next greatest, and where the first was."""
-    w = len(rows_wt)
-    last_gt = rows_wt[w - GROUP :]
     best_t[:] = -np.inf
     second_t[:] = -np.inf
-    sum_t[:] = 0
     for c in range(len(centroids_kw)):
         half, number = halves_k[c], np.int32(c)
-        if w > GROUP:
-            _add_groups(rows_wt, centroids_kw, c, sum_t)
-        j = w - GROUP
-        c0, c1, c2, c3 = centroids_kw[c, j], centroids_kw[c, j + 1], centroids_kw[c, j + 2], centroids_kw[c, j + 3]
-        c4, c5, c6 = centroids_kw[c, j + 4], centroids_kw[c, j + 5], centroids_kw[c, j + 6]
-        c7 = centroids_kw[c, j + 7]
+        _add_products(rows_wt, centroids_kw, c, sum_t)
         for t in range(TILE):
-            score = (
-                sum_t[t]
-                - half
-                + (
-                    c0 * last_gt[0, t]
-                    + c1 * last_gt[1, t]
-                    + c2 * last_gt[2, t]
-                    + c3 * last_gt[3, t]
-                    + c4 * last_gt[4, t]
-                    + c5 * last_gt[5, t]
-                    + c6 * last_gt[6, t]
-                    + c7 * last_gt[7, t]
-                )
-            )
-            best = best_t[t]
+            score, best = sum_t[t] - half, best_t[t]
             loser = best if score > best else score
             second_t[t] = loser if loser > second_t[t] else second_t[t]
             index_t[t] = number if score > best else index_t[t]
@@ -73,23 +51,24 @@ def _race(rows_wt, centroids_kw, halves_k, best_t, second_t, index_t, sum_t):
 @njit(cache=True, nogil=True)
 def _exactly(rows_nw, i, centroids_kw, halves_k):
     """The same for one row in float64, where the sums are not rounded: the first of the greatest."""
-    at, best = 0, -np.inf
+    index, best = 0, -np.inf
     for c in range(len(centroids_kw)):
         score = 0.0
         for j in range(rows_nw.shape[1]):
             score += np.float64(rows_nw[i, j]) * np.float64(centroids_kw[c, j])
         score -= halves_k[c]
         if score > best:
-            at, best = c, score
-    return at
+            index, best = c, score
+    return index
 
 
 @njit(cache=True, nogil=True)
 def nearest(rows_nw, centroids_kw, halves_k, doubt, index_n):
     """``index_n`` = the centroid of the greatest score, the first of equals.
 
-    rows_nw, centroids_kw: float32 on the grids of ``vqbench.numerics.exact_products``; halves_k: float64. doubt: what two scores
-    in float32 may be off together; where the two best are no farther apart, float64 decides, which is exact.
+    rows_nw, centroids_kw: float32 on the grids of ``vqbench.numerics.exact_products``; halves_k: float64.
+    doubt: what two scores in float32 may be off together; where the two best are no farther apart, float64 decides,
+    which is exact.
     """
     n, w = rows_nw.shape
     k, padded = len(centroids_kw), -(-w // GROUP) * GROUP
@@ -105,7 +84,7 @@ def nearest(rows_nw, centroids_kw, halves_k, doubt, index_n):
         for j in range(w):
             for t in range(count):
                 rows_wt[j, t] = rows_nw[start + t, j]
-        _race(rows_wt, padded_kw, halves32_k, best_t, second_t, index_t, sum_t)
+        _best_two(rows_wt, padded_kw, halves32_k, best_t, second_t, index_t, sum_t)
         for t in range(count):
             if best_t[t] - second_t[t] > doubt:
                 index_n[start + t] = index_t[t]

@@ -1,4 +1,4 @@
-"""Compiled: what levels of a uniform grid stand for, in one pass, rounded as ``vqbench.quantizers.parts.grid.Grid.values`` rounds."""
+"""Compiled: the values of levels on a uniform grid, in one pass, to the bit as ``Grid.values`` in numpy."""
 
 # pyright: reportMissingImports=false
 

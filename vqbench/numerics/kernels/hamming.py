@@ -8,9 +8,7 @@ import numpy as np
 from numba import njit
 
 from vqbench.numerics.kernels.bits import TILE, popcount, transpose
-from vqbench.numerics.kernels.kth import kth_smallest
 
-CHUNK = 16  # distances of a tile that are compared with the bound at a time
 SHIFT = np.uint64(40)  # a key is distance << SHIFT | priority
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -20,8 +18,7 @@ def _distances(queries_qw, i, tile_wt, bound, distance_t):
     """Distances of query ``i`` to a tile of an even number of words; returns whether any is at most ``bound``."""
     w = queries_qw.shape[1]
     distance_t[:] = 0
-    last = (w - 2) // 4 * 4  # the last two or four words also compare
-    for j in range(0, last, 4):
+    for j in range(0, w - w % 4, 4):
         a, b, c, d = queries_qw[i, j], queries_qw[i, j + 1], queries_qw[i, j + 2], queries_qw[i, j + 3]
         for t in range(TILE):
             distance_t[t] += (
@@ -30,42 +27,21 @@ def _distances(queries_qw, i, tile_wt, bound, distance_t):
                 + popcount(tile_wt[j + 2, t] ^ c)
                 + popcount(tile_wt[j + 3, t] ^ d)
             )
-    reached = np.uint64(0)
-    a, b = queries_qw[i, last], queries_qw[i, last + 1]
-    if w - last == 2:
+    if w % 4:
+        a, b = queries_qw[i, w - 2], queries_qw[i, w - 1]
         for t in range(TILE):
-            distance = distance_t[t] + popcount(tile_wt[last, t] ^ a) + popcount(tile_wt[last + 1, t] ^ b)
-            distance_t[t] = distance
-            reached |= np.uint64(distance <= bound)
-    else:
-        c, d = queries_qw[i, last + 2], queries_qw[i, last + 3]
-        for t in range(TILE):
-            distance = (
-                distance_t[t]
-                + popcount(tile_wt[last, t] ^ a)
-                + popcount(tile_wt[last + 1, t] ^ b)
-                + popcount(tile_wt[last + 2, t] ^ c)
-                + popcount(tile_wt[last + 3, t] ^ d)
-            )
-            distance_t[t] = distance
-            reached |= np.uint64(distance <= bound)
-    return reached > 0
-
-
-@njit(cache=True, nogil=True)
-def _any_within(distance_t, chunk, bound):
-    """Whether any distance of a chunk is at most ``bound``; unsigned indices save the check for negative ones."""
+            distance_t[t] += popcount(tile_wt[w - 2, t] ^ a) + popcount(tile_wt[w - 1, t] ^ b)
     reached = np.uint64(0)
-    for t in range(chunk, chunk + np.uint64(CHUNK)):
+    for t in range(TILE):
         reached |= np.uint64(distance_t[t] <= bound)
-    return reached != 0
+    return reached > 0
 
 
 @njit(cache=True, nogil=True)
 def _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i):
     """Keep the k smallest keys; count those dropped at the distance of the k-th."""
     count = count_q[i]
-    worst = kth_smallest(keys_qc[i, :count].copy(), k)
+    worst = np.partition(keys_qc[i, :count], k - 1)[k - 1]
     if worst >> SHIFT != worst_q[i] >> SHIFT:
         ties_q[i] = 0  # what was dropped before lies farther away
     kept = 0
@@ -100,24 +76,21 @@ def top(queries_qw, words_bw, first, own_q, priority_b, k, keys_qc, rows_qc, cou
             bound = worst_q[i] >> SHIFT
             if not _distances(queries_qw, i, tile_wt, bound, distance_t):
                 continue
-            for chunk in range(0, stop - start, CHUNK):
-                if not _any_within(distance_t, np.uint64(chunk), bound):
+            for t in range(stop - start):
+                distance = distance_t[t]
+                if distance > bound or first + start + t == own_q[i]:
                     continue
-                for t in range(chunk, min(chunk + CHUNK, stop - start)):
-                    distance = distance_t[t]
-                    if distance > bound or first + start + t == own_q[i]:
-                        continue
-                    key = (distance << SHIFT) | np.uint64(priority_b[start + t])
-                    if key > worst_q[i]:
-                        ties_q[i] += 1
-                        continue
-                    count = count_q[i]
-                    keys_qc[i, count] = key
-                    rows_qc[i, count] = first + start + t
-                    count_q[i] = count + 1
-                    if count + 1 == room:
-                        _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
-                        bound = worst_q[i] >> SHIFT
+                key = (distance << SHIFT) | np.uint64(priority_b[start + t])
+                if key > worst_q[i]:
+                    ties_q[i] += 1
+                    continue
+                count = count_q[i]
+                keys_qc[i, count] = key
+                rows_qc[i, count] = first + start + t
+                count_q[i] = count + 1
+                if count + 1 == room:
+                    _squeeze(k, keys_qc, rows_qc, count_q, worst_q, ties_q, i)
+                    bound = worst_q[i] >> SHIFT
 
 
 @njit(cache=True, nogil=True)
@@ -129,13 +102,13 @@ def finish(k, keys_qc, rows_qc, count_q, worst_q, ties_q):
 
 
 @njit(cache=True, nogil=True)
-def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
+def within(queries_qw, words_bw, bound_q, tile, query, query_m, column_m):
     """Codes at most ``bound_q`` away, from a tile and query on, as long as there is room.
 
-    Returns (tile, query, how many were found): where to go on; a tile past the end when all is done.
+    Returns (tile, query, how many were written): where to go on; a tile past the end when all is done.
     """
     q, w = queries_qw.shape
-    b, found = len(words_bw), 0
+    b, written = len(words_bw), 0
     tile_wt = np.zeros((w, TILE), np.uint64)
     distance_t = np.zeros(TILE, np.uint64)
     while tile * TILE < b:
@@ -143,17 +116,17 @@ def within(queries_qw, words_bw, bound_q, tile, query, at_q, at_b):
         stop = min(start + TILE, b)
         transpose(words_bw, start, stop, tile_wt)
         while query < q:
-            if found + TILE > len(at_q):
-                return tile, query, found
+            if written + TILE > len(query_m):
+                return tile, query, written
             if _distances(queries_qw, query, tile_wt, bound_q[query], distance_t):
                 for t in range(stop - start):
                     if distance_t[t] <= bound_q[query]:
-                        at_q[found] = query
-                        at_b[found] = start + t
-                        found += 1
+                        query_m[written] = query
+                        column_m[written] = start + t
+                        written += 1
             query += 1
         tile, query = tile + 1, 0
-    return tile, query, found
+    return tile, query, written
 
 
 def warm() -> None:

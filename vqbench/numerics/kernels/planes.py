@@ -36,41 +36,28 @@ def _counts(planes_qpw, i, tile_wt, count_t):
 
 
 @njit(cache=True, nogil=True)
-def products(planes_qpw, step_q, asked_qr, words_bw, width_b, kept_rb, out_qb):
-    """``out_qb[i, j] = step_q[i] width_b[j] S + sum over r of asked_qr[i, r] kept_rb[r, j]``, rounded once.
+def products(planes_qpw, step_q, terms_qr, words_bw, width_b, terms_rb, out_qb):
+    """``out_qb[i, j] = step_q[i] width_b[j] S + sum over r of terms_qr[i, r] terms_rb[r, j]``, rounded once.
 
     S: the product of the bits of code j with the whole numbers of query i, whose bit p is plane p: there are four
     planes. The number of words must be even. out_qb: float32 or float64.
     """
-    (q, r), (b, w) = asked_qr.shape, words_bw.shape
+    (q, r), (b, w) = terms_qr.shape, words_bw.shape
     tile_wt, count_t, sum_t = np.zeros((w, TILE), np.uint64), np.zeros(TILE, np.uint64), np.empty(TILE)
     for start in range(0, b, TILE):
         stop = min(start + TILE, b)
         transpose(words_bw, start, stop, tile_wt)
-        first, size = (
-            np.uint64(start),
-            np.uint64(stop - start),
-        )  # a signed and an unsigned number would add up to a float
+        # A signed and an unsigned number would add up to a float.
+        first, size = np.uint64(start), np.uint64(stop - start)
         for i in range(q):
             _counts(planes_qpw, i, tile_wt, count_t)
             for t in range(size):
                 sum_t[t] = step_q[i] * width_b[first + t] * np.float64(np.int64(count_t[t]))
-            for at in range(r):
+            for term in range(r):
                 for t in range(size):
-                    sum_t[t] += asked_qr[i, at] * kept_rb[at, first + t]
+                    sum_t[t] += terms_qr[i, term] * terms_rb[term, first + t]
             for t in range(size):
                 out_qb[i, first + t] = sum_t[t]
-
-
-@njit(cache=True, nogil=True)
-def byte_sums(codes_nb, table_bv, out_n):
-    """``out_n[i]`` = the sum over bytes of what the table has for byte b and its value."""
-    n, b = codes_nb.shape
-    for i in range(n):
-        total = 0.0
-        for j in range(b):
-            total += table_bv[j, codes_nb[i, j]]
-        out_n[i] = total
 
 
 def warm() -> None:
@@ -78,4 +65,3 @@ def warm() -> None:
     number = np.ones((1, 1))
     planes_qpw, words_bw = np.ones((1, PLANES, 2), np.uint64), np.ones((1, 2), np.uint64)
     products(planes_qpw, number[0], number, words_bw, number[0], number, np.empty((1, 1), np.float32))
-    byte_sums(np.zeros((1, 1), np.uint8), np.zeros((1, 256)), number[0])

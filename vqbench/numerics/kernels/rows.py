@@ -22,9 +22,10 @@ def _dot(x_d, y_d, sum_l):
     """The sum of x * y, added up as ``vqbench.search.exact_dots.lane_dots`` says."""
     sum_l[:] = 0
     rest = len(x_d) % LANES
-    for start in range(0, len(x_d) - rest, LANES):
+    whole = len(x_d) - rest
+    for start in range(0, whole, LANES):
         _add(sum_l, x_d[start : start + LANES], y_d[start : start + LANES])
-    x_r, y_r = x_d[len(x_d) - rest :], y_d[len(x_d) - rest :]
+    x_r, y_r = x_d[whole:], y_d[whole:]
     for lane in range(rest):
         sum_l[lane] += np.float64(x_r[lane]) * np.float64(y_r[lane])
     half = LANES // 2
@@ -36,11 +37,11 @@ def _dot(x_d, y_d, sum_l):
 
 
 @njit(cache=True, nogil=True)
-def dots(x_md, y_qd, at_m, out_m):
-    """``out_m[i]`` = the dot product of row i with row ``at_m[i]`` of ``y_qd``."""
+def dots(x_md, y_qd, query_m, out_m):
+    """``out_m[i]`` = the dot product of row i with row ``query_m[i]`` of ``y_qd``."""
     sum_l = np.empty(LANES)
     for i in range(len(x_md)):
-        out_m[i] = _dot(x_md[i], y_qd[at_m[i]], sum_l)
+        out_m[i] = _dot(x_md[i], y_qd[query_m[i]], sum_l)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
@@ -53,33 +54,9 @@ def squares(x_md, out_m):
         out_m[i] = total
 
 
-@njit(cache=True, nogil=True)
-def dots_and_squares(x_md, y_qd, at_m, dots_m, squares_m):
-    """Both at once, while the row is at hand."""
-    sum_l = np.empty(LANES)
-    for i in range(len(x_md)):
-        dots_m[i] = _dot(x_md[i], y_qd[at_m[i]], sum_l)
-        squares_m[i] = _dot(x_md[i], x_md[i], sum_l)
-
-
-@njit(cache=True, nogil=True)
-def plus_minus(packed_nb, size_n, out_nd):
-    """``size_n[i]`` where a bit of row i is set, its negative where it is not; the first bit is the highest."""
-    n, d = out_nd.shape
-    for i in range(n):
-        size = size_n[i]
-        for byte in range(d // 8):
-            bits, at = packed_nb[i, byte], np.uint64(byte) * np.uint64(8)
-            for j in range(np.uint64(8)):
-                out_nd[i, at + j] = size if bits & (np.uint8(128) >> np.uint8(j)) else -size
-        for j in range(d - d % 8, d):
-            out_nd[i, j] = size if packed_nb[i, j // 8] & (np.uint8(128) >> np.uint8(j % 8)) else -size
-
-
 def warm() -> None:
     """Compile, or load what was compiled before, for float32; rows in float64 follow when they come."""
-    at_m, out_m = np.zeros(2, np.int64), np.zeros(2)
+    query_m, out_m = np.zeros(2, np.int64), np.zeros(2)
     x_md = np.ones((2, 9), np.float32)
-    dots_and_squares(x_md, x_md, at_m, out_m, out_m)
+    dots(x_md, x_md, query_m, out_m)
     squares(x_md, out_m)
-    plus_minus(np.ones((2, 2), np.uint8), x_md[:, 0].copy(), x_md[:, :])

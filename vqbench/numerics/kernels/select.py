@@ -7,21 +7,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from vqbench.numerics.kernels.kth import kth_smallest
-
 _CHUNK = 64  # products that are compared with the floor at a time
 
 
 @njit(cache=True, nogil=True)
-def _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, spare_c, i):
+def _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, i):
     """Raise a query's floor to the k-th largest product kept, less the slack, and drop what lies below it.
 
     A query that keeps more than ``limit`` even so is given up: its floor becomes infinite.
     """
     count = count_q[i]
-    for c in range(count):
-        spare_c[c] = scores_qc[i, c]
-    floor = kth_smallest(spare_c[:count], count - k + 1) - slack
+    floor = np.partition(scores_qc[i, :count], count - k)[count - k] - slack
     if floor > floor_q[i]:
         floor_q[i] = floor
     kept = 0
@@ -55,7 +51,6 @@ def collect(products_qb, scale_b, first, k, slack, limit, floor_q, scores_qc, ro
     count_q: the lists, changed in place. A given-up query has the floor +inf.
     """
     (q, b), room = products_qb.shape, scores_qc.shape[1]
-    spare_c = np.empty(room, scores_qc.dtype)
     for i in range(q):
         floor = floor_q[i]
         if floor == np.inf:
@@ -72,23 +67,23 @@ def collect(products_qb, scale_b, first, k, slack, limit, floor_q, scores_qc, ro
                     rows_qc[i, count] = first + j
                     count_q[i] = count + 1
                     if count + 1 == room:
-                        _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, spare_c, i)
+                        _squeeze(k, slack, limit, floor_q, scores_qc, rows_qc, count_q, i)
                         floor = floor_q[i]
             if floor == np.inf:
                 break
 
 
 @njit(cache=True, nogil=True)
-def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
+def above(products_qb, scale_b, floor_q, from_query, query_m, column_m):
     """Where products reach their query's floor, query by query from ``from_query`` on, as long as there is room.
 
-    Returns (next query, how many were found); a query is only begun where all its products would fit.
+    Returns (next query, how many were written); a query is only begun where all its products would fit.
     """
     q, b = products_qb.shape
-    found = 0
+    written = 0
     for i in range(from_query, q):
-        if found + b > len(at_q):
-            return i, found
+        if written + b > len(query_m):
+            return i, written
         floor = floor_q[i]
         for chunk in range(-(-b // _CHUNK)):
             start, stop = chunk * _CHUNK, min(chunk * _CHUNK + _CHUNK, b)
@@ -96,10 +91,10 @@ def above(products_qb, scale_b, floor_q, from_query, at_q, at_b):
                 continue
             for j in range(start, stop):
                 if products_qb[i, j] * scale_b[j] >= floor:
-                    at_q[found] = i
-                    at_b[found] = j
-                    found += 1
-    return q, found
+                    query_m[written] = i
+                    column_m[written] = j
+                    written += 1
+    return q, written
 
 
 def warm() -> None:

@@ -1,1 +1,1 @@
-"""Intervals, paired differences and corrections: numbers in, numbers out."""
+"""Intervals, paired differences and corrections for many comparisons: numbers in, numbers out."""

@@ -5,48 +5,40 @@ scipy.stats takes half a second and 50 MB to import, which is more than most of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 from scipy import special
-
-from vqbench.numerics.arrays import Floats
 
 CONFIDENCE = 0.95  # of intervals, where nothing else is said
 
 
 def t_quantile(p: float, free: float) -> float:
-    """The value below which Student's t with ``free`` degrees of freedom lies with probability ``p``."""
+    """Return the value below which Student's t with ``free`` degrees of freedom lies with probability ``p``."""
     return float(special.stdtrit(free, p))
 
 
-def t_quantiles(p: Sequence[float], free: float) -> Floats:
-    """The same for several probabilities."""
-    return np.asarray(special.stdtrit(free, np.asarray(p)), dtype=np.float64)
-
-
 def t_below(t: float, free: float) -> float:
-    """Probability that Student's t lies below ``t``."""
+    """Return the probability that Student's t lies below ``t``."""
     return float(special.stdtr(free, t))
 
 
 def normal_quantile(p: float) -> float:
-    """The value below which a standard normal number lies with probability ``p``."""
+    """Return the value below which a standard normal number lies with probability ``p``."""
     return float(special.ndtri(p))
 
 
 def normal_below(z: float) -> float:
-    """Probability that a standard normal number lies below ``z``."""
+    """Return the probability that a standard normal number lies below ``z``."""
     return float(special.ndtr(z))
 
 
 def mid_binomial(count: int, n: int, share: float) -> float:
-    """P(X < count) + P(X = count) / 2 of a binomial: its distribution function, half the last step taken."""
+    """Return P(X < count) + P(X = count) / 2 of a binomial: its distribution function, half the last step taken."""
     return float(special.bdtr(count - 1, n, share) + special.bdtr(count, n, share)) / 2
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where ``function``, monotone on [low, high] with signs that differ at the ends, is 0: halved to the last bit.
+    """Find where ``function``, monotone on [low, high] with signs that differ at the ends, is 0, to the last bit.
 
     ``scipy.optimize`` would need fewer steps, but takes longer to import than a run spends here.
     """

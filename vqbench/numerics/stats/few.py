@@ -14,24 +14,24 @@ _FEW = 15  # so many values that differ, and a bootstrap has enough to draw from
 
 
 def rule_of_three(n: int) -> float:
-    """The share of all queries that can differ where none of ``n`` does (95 %, one-sided)."""
+    """Return the share of all queries that can differ where none of ``n`` does (95 %, one-sided)."""
     return min(1.0, 3 / n)
 
 
-def is_few(away_q: Floats) -> bool:
-    """Do only few values, and at most half of them, differ?"""
-    count = int(np.count_nonzero(away_q))
-    return bool(np.isfinite(away_q).all()) and count < _FEW and 2 * count <= len(away_q)
+def is_few(distance_q: Floats) -> bool:
+    """Tell whether only few values, and at most half of them, are not 0."""
+    count = int(np.count_nonzero(distance_q))
+    return bool(np.isfinite(distance_q).all()) and count < _FEW and 2 * count <= len(distance_q)
 
 
-def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of the mean of values of which some, but few, are not 0, and none is more than ``reach``.
+def few_interval(distance_q: Floats, reach: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the interval of the mean of values of which some, but few, are not 0, and none is more than ``reach``.
 
     The mean is a share times a size. The share's interval is binomial, mid-P (Lancaster, JASA 56, 1961);
     the size's is Student's on a log scale, with a relative deviation of 1 assumed where only one is seen;
     their half widths, as logs, add in squares (Zou and Donner, Statistics in Medicine 27, 2008).
     """
-    n, sizes = len(away_q), np.sort(away_q[away_q != 0])
+    n, sizes = len(distance_q), np.sort(distance_q[distance_q != 0])
     count, size = len(sizes), math.fsum(sizes) / len(sizes)
     low, high = mid_p(count, n, confidence)
     scatter = math.fsum((sizes / size - 1) ** 2) / (count - 1) if count > 1 else 1.0
@@ -43,7 +43,7 @@ def few_interval(away_q: Floats, reach: float, confidence: float = CONFIDENCE) -
 
 @lru_cache(maxsize=1024)
 def mid_p(count: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Mid-P interval of a share, ``count`` of ``n`` with 0 < count < n: half the tail's first term counts."""
+    """Return the mid-P interval of a share, ``count`` of ``n``, 0 < count < n: half the tail's first term counts."""
     tail = (1 - confidence) / 2
     low = root(lambda share: 1 - mid_binomial(count, n, share) - tail, 0, count / n)
     high = root(lambda share: mid_binomial(count, n, share) - tail, count / n, 1)

@@ -1,6 +1,6 @@
 """Means and intervals over queries.
 
-Three cases, since no one method holds for all of them (tests/test_coverage.py shows how often each holds
+Three cases, since no one method holds for all of them (tests/statistics/test_coverage.py shows how often each holds
 the true mean): many queries differ: a studentised bootstrap, which follows skewed losses where
 Student's interval does not; few do: an interval for their share, joined with one for how much they
 lose; none does: the rule of three. Queries that come in groups count by group (``groups.py``).
@@ -9,16 +9,16 @@ lose; none does: the rule of three. Queries that come in groups count by group (
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from vqbench.numerics.arrays import Floats
-from vqbench.numerics.stats.distributions import CONFIDENCE, t_quantile, t_quantiles
+from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.stats.distributions import CONFIDENCE, t_quantile
 from vqbench.numerics.stats.few import few_interval, is_few, rule_of_three
-from vqbench.numerics.stats.groups import Groups
+from vqbench.numerics.stats.groups import Groups, groups_of
 
 _RESAMPLES = 2000
 _SEED = 20240607
@@ -28,146 +28,147 @@ _GRID_BITS = 30  # numbers so rounded, times counts, add up without rounding: no
 
 @dataclass(frozen=True)
 class Sample:
-    """Values ``(q,)`` of one metric, which lie between ``lowest`` and ``highest``, and the groups of its queries."""
+    """Values of one metric, whose mean is asked for.
+
+    >>> intervals([Sample(np.full(300, 1.0), lowest=0, highest=1)])
+    [(1.0, 0.99, 1.0)]
+    """
 
     values_q: Floats
-    lowest: float
+    lowest: float  #: no value of the metric is less
     highest: float
-    groups: Groups | None = None
+    groups: Groups | None = None  #: of the queries
+
+    @property
+    def errors(self) -> tuple[Floats, Groups | None]:
+        """What the mean's interval is that of."""
+        return self.values_q, self.groups
+
+    def around(self, low: float, high: float) -> tuple[float, float, float]:
+        """Return the mean and its interval, from that of ``errors``."""
+        return mean(self.values_q), max(self.lowest, low), min(self.highest, high)
+
+    def rare(self, confidence: float) -> tuple[float, float, float] | None:
+        """Return the mean and its interval where none or only few values differ; None where many do."""
+        values_q, lowest, highest = self.values_q, self.lowest, self.highest
+        groups, centre = groups_of(self.groups, len(values_q)), mean(values_q)
+        if groups.count < 2 or len(values_q) < 2:
+            return centre, math.nan, math.nan
+        if np.ptp(values_q) == 0:
+            share = rule_of_three(groups.count)
+            low = lowest if math.isinf(lowest) else centre - share * (centre - lowest)
+            high = highest if math.isinf(highest) else centre + share * (highest - centre)
+            return centre, low, high
+        reach = (highest - lowest) * groups.largest
+        for end, sign in ((highest, -1), (lowest, 1)):
+            distance = groups.scaled_sums(np.abs(values_q - end))
+            if is_few(distance):
+                return self.around(*sorted(end + sign * x for x in few_interval(distance, reach, confidence)))
+        return None
 
 
 @dataclass(frozen=True)
 class RatioSample:
-    """Paired values ``(q,)`` the ratio of whose means is asked for; no two can differ by more than ``reach``."""
+    """Paired values, the ratio of whose means is asked for; NaN where the mean of the base is 0.
+
+    >>> intervals([RatioSample(np.full(300, 0.5), np.full(300, 0.5))])
+    [(1.0, 0.98, 1.02)]
+    """
 
     values_q: Floats
     base_q: Floats
-    reach: float = 1
-    groups: Groups | None = None
+    reach: float = 1  #: no two values can differ by more
+    groups: Groups | None = None  #: of the queries
+
+    @property
+    def ratio(self) -> float:
+        """The ratio of the means."""
+        return mean(self.values_q) / mean(self.base_q)
+
+    @property
+    def errors(self) -> tuple[Floats, Groups | None]:
+        """What the ratio's error is the mean of, linearised (Cochran, Sampling Techniques, 3rd ed., section 6.3)."""
+        return (self.values_q - self.ratio * self.base_q) / mean(self.base_q), self.groups
+
+    def around(self, low: float, high: float) -> tuple[float, float, float]:
+        """Return the ratio and its interval, from that of ``errors``."""
+        return self.ratio, self.ratio + low, self.ratio + high
+
+    def rare(self, confidence: float) -> tuple[float, float, float] | None:
+        """Return the ratio and its interval where none or only few queries lose; None where many differ."""
+        groups, base = groups_of(self.groups, len(self.values_q)), mean(self.base_q)
+        if groups.count < 2 or base == 0:
+            return math.nan, math.nan, math.nan
+        lost_q = self.base_q - self.values_q
+        if not lost_q.any():
+            half = rule_of_three(groups.count) * self.reach / base
+            return self.around(-half, half)
+        lost = groups.scaled_sums(lost_q)
+        if (lost_q >= 0).all() and is_few(lost):
+            low, high = few_interval(lost, self.reach * groups.largest, confidence)
+            return self.ratio, 1 - high / base, 1 - low / base
+        return None
 
 
 def mean(values_q: Floats) -> float:
-    """The mean, independent of the order of the values; NaN where there are none."""
+    """Return the mean, independent of the order of the values; NaN where there are none."""
     return math.fsum(values_q) / len(values_q) if len(values_q) else math.nan
 
 
 def mean_interval(
     values_q: Floats, *, lowest: float, highest: float, groups: Groups | None = None, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """Interval of the mean over queries, within the metric's range; NaN for fewer than two queries or groups.
+    """Return the interval of the mean over queries, in the metric's range; NaN for fewer than two queries or groups.
 
     Where all n values are the same the sample says nothing about spread, but at most 3 / n of all
     queries can differ (rule of three: Hanley and Lippman-Hand, JAMA 249(13), 1983); the
     interval then reaches as far as such a share of worst or best values could move the mean.
     """
-    return mean_intervals([Sample(values_q, lowest, highest, groups)], confidence)[0]
+    return intervals([Sample(values_q, lowest, highest, groups)], confidence)[0][1:]
 
 
-def mean_intervals(samples: Sequence[Sample], confidence: float = CONFIDENCE) -> list[tuple[float, float]]:
-    """``mean_interval`` of each sample, the same numbers; those of one size share their resamples' sums."""
-    found = [_unusual(sample, confidence) for sample in samples]
-    left = [at for at, ends in enumerate(found) if ends is None]
-    usual_ends = usual([(samples[at].values_q, samples[at].groups) for at in left], confidence)
-    for at, (low, high) in zip(left, usual_ends, strict=True):
-        found[at] = max(samples[at].lowest, low), min(samples[at].highest, high)
-    return [ends for ends in found if ends is not None]
+def intervals(
+    samples: Sequence[Sample | RatioSample], confidence: float = CONFIDENCE
+) -> list[tuple[float, float, float]]:
+    """Return mean or ratio of each sample, and the ends of its interval.
 
-
-def _unusual(sample: Sample, confidence: float) -> tuple[float, float] | None:
-    """The interval where none or only few values differ; None where many do."""
-    values_q, lowest, highest, groups = sample.values_q, sample.lowest, sample.highest, sample.groups
-    units, centre = len(values_q) if groups is None else groups.count, mean(values_q)
-    if units < 2 or len(values_q) < 2:
-        return math.nan, math.nan
-    if np.ptp(values_q) == 0:
-        share = rule_of_three(units)
-        low = lowest if math.isinf(lowest) else centre - share * (centre - lowest)
-        high = highest if math.isinf(highest) else centre + share * (highest - centre)
-        return low, high
-    away = summed(np.abs(values_q - highest), groups)
-    if is_few(away):
-        low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
-        return max(lowest, highest - high), highest - low
-    away = summed(np.abs(values_q - lowest), groups)
-    if is_few(away):
-        low, high = few_interval(away, _reach(highest - lowest, groups), confidence)
-        return lowest + low, min(highest, lowest + high)
-    return None
-
-
-def ratio_interval(
-    values_q: Floats, base_q: Floats, *, reach: float = 1, groups: Groups | None = None
-) -> tuple[float, float, float]:
-    """Ratio of the means of paired values, with its 95 % interval.
-
-    Linearised (Cochran, Sampling Techniques, 3rd ed., section 6.3): the ratio's error is the mean
-    of (value - ratio * base) / mean(base), of which the studentised bootstrap gives the interval.
-    Where few queries lose and none gains, the interval of their losses; where none differs, the rule of
-    three: at most a share of 3 / n could, by ``reach`` each. NaN where the base is 0.
+    Many at once are faster than one by one, and the same numbers: those of one size share their resamples' sums.
     """
-    return ratio_intervals([RatioSample(values_q, base_q, reach, groups)])[0]
+    rare = [each.rare(confidence) for each in samples]
+    errors = [each.errors for each, ends in zip(samples, rare, strict=True) if ends is None]
+    usual = iter(usual_intervals(errors, (confidence,)))
+    return [each.around(*next(usual)[0]) if ends is None else ends for each, ends in zip(samples, rare, strict=True)]
 
 
-def ratio_intervals(samples: Sequence[RatioSample]) -> list[tuple[float, float, float]]:
-    """``ratio_interval`` of each sample, the same numbers; those of one size share their resamples' sums."""
-    found = [_unusual_ratio(sample) for sample in samples]
-    left = [at for at, ends in enumerate(found) if ends is None]
-    ratios, errors = [], []
-    for sample in (samples[at] for at in left):
-        base = mean(sample.base_q)
-        ratios.append(mean(sample.values_q) / base)
-        errors.append(((sample.values_q - ratios[-1] * sample.base_q) / base, sample.groups))
-    for at, ratio, (low, high) in zip(left, ratios, usual(errors, CONFIDENCE), strict=True):
-        found[at] = ratio, ratio + low, ratio + high
-    return [ends for ends in found if ends is not None]
+def stacked(columns: Sequence[Floats]) -> Iterator[tuple[Ints, Floats]]:
+    """Yield columns of one size together: their positions ``(m,)``, and the columns ``(n, m)``."""
+    sizes = np.array([len(column) for column in columns], dtype=np.int64)
+    for size in np.unique(sizes):
+        positions = np.flatnonzero(sizes == size)
+        yield positions, np.stack([columns[i] for i in positions.tolist()], axis=1)
 
 
-def _unusual_ratio(sample: RatioSample) -> tuple[float, float, float] | None:
-    """Ratio and interval where none or only few lose; None where many differ."""
-    values_q, base_q, reach, groups = sample.values_q, sample.base_q, sample.reach, sample.groups
-    units, base = len(values_q) if groups is None else groups.count, mean(base_q)
-    if units < 2 or base == 0:
-        return math.nan, math.nan, math.nan
-    ratio = mean(values_q) / base
-    lost_q = base_q - values_q
-    if not lost_q.any():
-        half = rule_of_three(units) * reach / base
-        return ratio, ratio - half, ratio + half
-    lost = summed(lost_q, groups)
-    if (lost_q >= 0).all() and is_few(lost):
-        low, high = few_interval(lost, _reach(reach, groups))
-        return ratio, 1 - high / base, 1 - low / base
-    return None
+def usual_intervals(
+    samples: Sequence[tuple[Floats, Groups | None]], confidences: tuple[float, ...]
+) -> list[list[tuple[float, float]]]:
+    """Return the intervals of each mean where many values differ, one for each confidence.
+
+    A studentised bootstrap; for groups of different sizes Student's over the jackknife.
+    """
+    groups = [groups_of(each, len(values_q)) for values_q, each in samples]
+    units = [each.pseudo_values(values_q) for (values_q, _), each in zip(samples, groups, strict=True)]
+    equal = [i for i, each in enumerate(groups) if each.equal]
+    ends = [
+        [] if g.equal else [_student(u, level) for level in confidences] for g, u in zip(groups, units, strict=True)
+    ]
+    for positions, units_nm in stacked([units[i] for i in equal]):
+        low_cm, high_cm = studentised(units_nm, confidences)
+        for column, i in enumerate(positions.tolist()):
+            ends[equal[i]] = list(zip(low_cm[:, column].tolist(), high_cm[:, column].tolist(), strict=True))
+    return ends
 
 
-def summed(values_q: Floats, groups: Groups | None) -> Floats:
-    """The values that are drawn independently: those of queries, or of their groups."""
-    return values_q if groups is None else groups.scaled_sums(values_q)
-
-
-def independent(values_q: Floats, groups: Groups | None) -> Floats:
-    """Values drawn independently, whose mean is the mean over queries and whose spread is that of its error."""
-    return values_q if groups is None else groups.pseudo_values(values_q)
-
-
-def usual(samples: Sequence[tuple[Floats, Groups | None]], confidence: float) -> list[tuple[float, float]]:
-    """Intervals where many differ: studentised bootstrap; of groups of different sizes Student's over the jackknife."""
-    found = [(math.nan, math.nan)] * len(samples)
-    alike: dict[int, list[tuple[int, Floats]]] = {}
-    for at, (values_q, groups) in enumerate(samples):
-        units = independent(values_q, groups)
-        if groups is None or groups.equal:
-            alike.setdefault(len(units), []).append((at, units))
-        else:
-            found[at] = student(units, confidence)
-    for same in alike.values():
-        low_cm, high_cm = studentised_columns(np.stack([units for _, units in same], axis=1), (confidence,))
-        for (at, _), low, high in zip(same, low_cm[0].tolist(), high_cm[0].tolist(), strict=True):
-            found[at] = low, high
-    return found
-
-
-def student(values_q: Floats, confidence: float) -> tuple[float, float]:
+def _student(values_q: Floats, confidence: float) -> tuple[float, float]:
     """Student's interval of the mean."""
     n, centre = len(values_q), mean(values_q)
     error = math.sqrt(math.fsum((values_q - centre) ** 2) / (n - 1) / n)
@@ -175,40 +176,31 @@ def student(values_q: Floats, confidence: float) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _reach(reach: float, groups: Groups | None) -> float:
-    """How far one such value can lie from none."""
-    return reach if groups is None else reach * groups.largest
+def studentised(values_nm: Floats, confidences: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """Return studentised bootstrap intervals of each column's mean: low and high ends ``(confidences, m)``.
 
-
-def studentised(values_q: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Studentised bootstrap interval of the mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, 12.5).
-
-    The same resamples for every sample of this size, values sorted first, so that the interval depends on the
-    values alone. Student's interval where there are too few values to resample.
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5. The same resamples for every sample of
+    this size, values sorted first, so that the interval depends on the values alone. Student's interval where there
+    are too few values to resample.
     """
-    low, high = studentised_columns(values_q[:, None], (confidence,))
-    return float(low[0, 0]), float(high[0, 0])
-
-
-def studentised_columns(values_nm: Floats, confidences: tuple[float, ...]) -> tuple[Floats, Floats]:
-    """The same of each column; low and high ends ``(confidences, m)``."""
     n, m = values_nm.shape
     if m > _COLUMNS:
-        parts = [studentised_columns(values_nm[:, at : at + _COLUMNS], confidences) for at in range(0, m, _COLUMNS)]
+        spans = [slice(start, start + _COLUMNS) for start in range(0, m, _COLUMNS)]
+        parts = [studentised(values_nm[:, span], confidences) for span in spans]
         low_parts, high_parts = zip(*parts, strict=True)
         return np.concatenate(low_parts, axis=1), np.concatenate(high_parts, axis=1)
     centre_m = np.array([mean(column) for column in values_nm.T])
     spread_m = np.array([math.sqrt(math.fsum(column) / (n - 1) / n) for column in (values_nm - centre_m).T ** 2])
     tails = [tail for confidence in confidences for tail in ((1 - confidence) / 2, (1 + confidence) / 2)]
-    found_em = np.repeat(t_quantiles(tails, n - 1)[:, None], m, axis=1)
+    t_em = np.repeat(np.array([[t_quantile(tail, n - 1)] for tail in tails]), m, axis=1)
     if n >= 10 and m:
         drawn_em = np.quantile(
             _bootstrapped(np.sort(values_nm, axis=0) - centre_m), tails, axis=0, method="inverted_cdf"
         )
-        for at in range(0, len(tails), 2):
-            usable_m = np.isfinite(drawn_em[at : at + 2]).all(axis=0)
-            found_em[at : at + 2, usable_m] = drawn_em[at : at + 2, usable_m]
-    return centre_m - found_em[1::2] * spread_m, centre_m - found_em[0::2] * spread_m
+        for i in range(0, len(tails), 2):
+            usable_m = np.isfinite(drawn_em[i : i + 2]).all(axis=0)
+            t_em[i : i + 2, usable_m] = drawn_em[i : i + 2, usable_m]
+    return centre_m - t_em[1::2] * spread_m, centre_m - t_em[0::2] * spread_m
 
 
 def _bootstrapped(sorted_nm: Floats) -> Floats:
@@ -226,7 +218,7 @@ def _bootstrapped(sorted_nm: Floats) -> Floats:
 
 @lru_cache(maxsize=4)
 def resamples(n: int) -> tuple[Floats, ...]:
-    """How often each of ``n`` values is drawn, a row a resample, in parts of bounded size."""
+    """Return how often each of ``n`` values is drawn, a row for each resample, in parts of bounded size."""
     rng = np.random.default_rng(_SEED)
     parts = np.array_split(np.arange(_RESAMPLES), max(1, _RESAMPLES * n // 2**22))
     return tuple(rng.multinomial(n, np.full(n, 1 / n), size=len(part)).astype(np.float64) for part in parts)

@@ -11,43 +11,39 @@ import numpy as np
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.distributions import CONFIDENCE, root, t_quantile
 from vqbench.numerics.stats.few import few_interval, is_few, rule_of_three
-from vqbench.numerics.stats.groups import Groups
-from vqbench.numerics.stats.intervals import (
-    independent,
-    mean,
-    mean_interval,
-    studentised_columns,
-    summed,
-)
+from vqbench.numerics.stats.groups import Groups, groups_of
+from vqbench.numerics.stats.intervals import mean, mean_interval, stacked, usual_intervals
 from vqbench.numerics.stats.permutation import sign_flip
-from vqbench.numerics.stats.seeds import SeedSpread
+from vqbench.numerics.stats.seeds import SeedSpread, over_seeds
 
-POWER = 0.8
+_POWER = 0.8
 #: Of one sign it takes 6 that differ for p < 5 % (2 / 2^6); so many must be expected to see 6 four times in five.
 _LOSERS = 7.91
 _TOST = 0.90  # two one-sided tests at 5 % each (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)
+_LEVELS = (CONFIDENCE, _TOST)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean difference, its 95 % interval, and the 90 % one that two one-sided tests ask for.
+    """The mean difference of two settings, and how sure it is.
 
-    p: two-sided, that there is none. detectable: the smallest true difference that a sample like this one finds
-    (p < 5 %) four times in five.
+    >>> better = differences([np.array([[0.2, 0.1, 0.1, 0.3, 0.2, 0.1, 0.2]])], reach=1)[0]
+    >>> round(better.mean, 3), better.low > 0, better.p
+    (0.171, True, 0.015625)
     """
 
     mean: float
-    low: float
+    low: float  #: of the 95 % interval
     high: float
-    inner_low: float
-    inner_high: float
-    p: float
-    detectable: float
-    n: int
+    low90: float  #: of the 90 % interval, which two one-sided tests ask for
+    high90: float
+    p: float  #: two-sided, that there is no difference
+    detectable: float  #: the smallest true difference that such a sample finds (p < 5 %) four times in five
+    n: int  #: queries
 
     def within(self, margin: float) -> bool:
-        """Is it proven to be smaller than ``margin``, in either direction?"""
-        return -margin < self.inner_low and self.inner_high < margin
+        """Tell whether the difference is proven to be smaller than ``margin``, in either direction."""
+        return -margin < self.low90 and self.high90 < margin
 
 
 def differences(
@@ -57,73 +53,72 @@ def differences(
     groups: Groups | None = None,
     seeds: SeedSpread | None = None,
 ) -> list[Difference]:
-    """What each column ``(seeds, queries)`` of differences, none beyond +-``reach``, says of the mean difference.
-
-    reach: of all columns, or one for each. Columns share their resamples, so many at once are faster than one by one.
+    """Return what each column of differences says of the mean difference.
 
     Intervals as in ``intervals.py``: a studentised bootstrap; where few queries differ, the intervals of gains and
     of losses joined; the rule of three where none does. p by sign flips; with several seeds also by Student's t over
     queries and over seeds, joined as in ``seeds.py``; the larger of the two counts.
-    Queries where a value is undefined (NaN) are left out. seeds: what seeds add to the variance, where the columns
-    cannot tell because the two sides ran with different ones.
+    Queries where a value is undefined (NaN) are left out. Columns share their resamples, so many at once are faster
+    than one by one.
+
+    Args:
+        columns: ``(seeds, queries)`` each.
+        reach: no difference is beyond +-reach; one for all columns, or one for each.
+        groups: of the queries.
+        seeds: what seeds add to the variance, where the columns cannot tell because the two sides ran with different
+            ones.
     """
-    parts = [_Part.of(d_sq, groups, seeds) for d_sq in columns]
-    reaches = [float(reach)] * len(parts) if isinstance(reach, float | int) else list(reach)
-    found: list[Difference | None] = [None] * len(parts)
-    for same in _alike(parts):
-        units_nm = np.stack([parts[at].units for at in same], axis=1)
-        p_m = sign_flip(units_nm)
-        low_cm, high_cm = _intervals([parts[at] for at in same], units_nm, np.array([reaches[at] for at in same]))
-        for place, at in enumerate(same):
-            ends = list(zip(low_cm[:, place].tolist(), high_cm[:, place].tolist(), strict=True))
-            found[at] = _joined(parts[at], ends, float(p_m[place]), reaches[at])
-    return [each for each in found if each is not None]
+    prepared = [_Column.of(d_sq, groups, seeds) for d_sq in columns]
+    reaches = [float(reach)] * len(prepared) if isinstance(reach, float | int) else list(reach)
+    rare = [column.rare_intervals(reach) for column, reach in zip(prepared, reaches, strict=True)]
+    left = [(column.d_q, column.groups) for column, ends in zip(prepared, rare, strict=True) if ends is None]
+    usual = iter(usual_intervals(left, _LEVELS))
+    ends = [next(usual) if each is None else each for each in rare]
+    p_m = _sign_flips(prepared, two_sided=True)
+    return [
+        column.difference(each, p, reach) for column, each, p, reach in zip(prepared, ends, p_m, reaches, strict=True)
+    ]
 
 
 def p_values(
     columns: Sequence[Floats], *, groups: Groups | None = None, two_sided: bool = True, seeds: SeedSpread | None = None
 ) -> Floats:
-    """The ``p`` of each column alone; one-sided: that the mean is not below 0."""
-    parts = [_Part.of(d_sq, groups, seeds) for d_sq in columns]
-    p_m = np.ones(len(parts))
-    for at in _alike(parts):
-        p_m[at] = sign_flip(np.stack([parts[i].units for i in at], axis=1), two_sided=two_sided)
-    return np.array([part.p(float(p), two_sided) for part, p in zip(parts, p_m, strict=True)])
+    """Return the ``p`` of each column alone; one-sided: that the mean is not below 0."""
+    prepared = [_Column.of(d_sq, groups, seeds) for d_sq in columns]
+    p_m = _sign_flips(prepared, two_sided)
+    return np.array([column.p(p, two_sided) for column, p in zip(prepared, p_m, strict=True)])
 
 
-def _alike(parts: Sequence[_Part]) -> list[list[int]]:
-    """Which samples have the same size: they share their resamples."""
-    sizes = [len(part.units) for part in parts]
-    return [[at for at, other in enumerate(sizes) if other == size] for size in sorted(set(sizes))]
+def _sign_flips(columns: Sequence[_Column], two_sided: bool) -> list[float]:
+    p_m = np.ones(len(columns))
+    for positions, units_nm in stacked([column.units for column in columns]):
+        p_m[positions] = sign_flip(units_nm, two_sided=two_sided)
+    return p_m.tolist()
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One column, made ready. d_q: over seeds. units: what is drawn independently, summing to the same mean."""
+class _Column:
+    """One column of differences, made ready."""
 
-    d_q: Floats
-    units: Floats
-    groups: Groups | None
+    d_q: Floats  #: means over seeds
+    units: Floats  #: what is drawn independently, with the same mean
+    groups: Groups
     seeds: SeedSpread
 
     @classmethod
-    def of(cls, d_sq: Floats, groups: Groups | None, seeds: SeedSpread | None) -> _Part:
+    def of(cls, d_sq: Floats, groups: Groups | None, seeds: SeedSpread | None) -> _Column:
         known_q = np.asarray(np.isfinite(d_sq).all(axis=0))
+        groups = groups_of(groups, len(known_q))
         if not known_q.all():
-            d_sq = d_sq[:, known_q]
-            groups = None if groups is None else groups.only(known_q)
-        d_q = np.where(np.ptp(d_sq, axis=0) == 0, d_sq[0], d_sq.mean(axis=0)) if len(d_sq) > 1 else d_sq[0]
-        return cls(d_q, summed(d_q, groups), groups, seeds or SeedSpread.of(d_sq, groups))
-
-    def around(self) -> Floats:
-        """Independent values whose spread is that of the mean."""
-        return independent(self.d_q, self.groups)
+            d_sq, groups = d_sq[:, known_q], groups.only(known_q)
+        d_q = over_seeds(d_sq)
+        return cls(d_q, groups.scaled_sums(d_q), groups, seeds or SeedSpread.of(d_sq, groups))
 
     @property
     def error(self) -> float:
         """Standard error of the mean over queries."""
-        around, n = self.around(), len(self.units)
-        return math.sqrt(math.fsum((around - mean(around)) ** 2) / (n - 1) / n) if n > 1 else math.nan
+        spread, n = self.groups.pseudo_values(self.d_q), len(self.units)
+        return math.sqrt(math.fsum((spread - mean(spread)) ** 2) / (n - 1) / n) if n > 1 else math.nan
 
     def p(self, flipped: float, two_sided: bool = True) -> float:
         """p over queries and seeds, from that of sign flips over queries."""
@@ -131,70 +126,61 @@ class _Part:
             return math.nan
         if self.seeds.variance == 0:
             return flipped
-        both = _with_seeds(abs(mean(self.d_q)), self.error, len(self.units) - 1, self.seeds)
+        both = self._p_with_seeds(abs(mean(self.d_q)))
         return max(flipped, both if two_sided else both / 2 if mean(self.d_q) < 0 else 1 - both / 2)
 
+    def rare_intervals(self, reach: float) -> list[tuple[float, float]] | None:
+        """Ends at each level where few or none differ, or groups have several sizes; None where the usual ones hold."""
+        if len(self.units) < 2:
+            return [(math.nan, math.nan) for _ in _LEVELS]
+        few = is_few(self.units)
+        if few and self.units.any():
+            return [self._few_interval(reach, level) for level in _LEVELS]
+        if not few and np.ptp(self.d_q) > 0 and self.groups.equal:
+            return None
+        return [
+            mean_interval(self.d_q, lowest=-reach, highest=reach, groups=self.groups, confidence=level)
+            for level in _LEVELS
+        ]
 
-def _intervals(parts: Sequence[_Part], units_nm: Floats, reach_m: Floats) -> tuple[Floats, Floats]:
-    """Ends at 95 and 90 %, ``(2, m)``."""
-    low_cm, high_cm = np.full((2, 2, len(parts)), np.nan)
-    if len(units_nm) < 2:
-        return low_cm, high_cm
-    usual = [
-        at
-        for at, part in enumerate(parts)
-        if np.ptp(part.d_q) > 0 and not is_few(units_nm[:, at]) and (part.groups is None or part.groups.equal)
-    ]
-    around = [parts[at].around() for at in usual]
-    levels = (CONFIDENCE, _TOST)
-    if usual:
-        low_cm[:, usual], high_cm[:, usual] = studentised_columns(np.stack(around, axis=1), levels)
-    for at in sorted(set(range(len(parts))) - set(usual)):
-        for row, level in enumerate(levels):
-            low_cm[row, at], high_cm[row, at] = _unusual(parts[at], units_nm[:, at], float(reach_m[at]), level)
-    return np.maximum(low_cm, -reach_m), np.minimum(high_cm, reach_m)
+    def _few_interval(self, reach: float, level: float) -> tuple[float, float]:
+        """The intervals of gains and of losses joined."""
+        # Of a side that was not seen: a share of 3 / n at most, assumed to be no larger than what was seen.
+        unseen = rule_of_three(len(self.units)) * float(np.abs(self.units).max())
+        (gain, gain_low, gain_high), (loss, loss_low, loss_high) = (
+            (mean(side), *few_interval(side, reach * self.groups.largest, level)) if side.any() else (0.0, 0.0, unseen)
+            for side in (np.maximum(self.units, 0), np.maximum(-self.units, 0))
+        )
+        low = gain - loss - math.hypot(gain - gain_low, loss_high - loss)
+        return low, gain - loss + math.hypot(gain_high - gain, loss - loss_low)
 
+    def difference(self, ends: Sequence[tuple[float, float]], p: float, reach: float) -> Difference:
+        """What the column says, from its ends at each level over queries, and its p of sign flips."""
+        centre, n = mean(self.d_q), len(self.units)
+        (low, high), (low90, high90) = (
+            self.seeds.widened(centre, max(low, -reach), min(high, reach), level)
+            for (low, high), level in zip(ends, _LEVELS, strict=True)
+        )
+        if n < 2:
+            return Difference(centre, low, high, low90, high90, math.nan, math.nan, len(self.d_q))
+        detectable = max(
+            self._half_width((1 + CONFIDENCE) / 2) + self._half_width(_POWER),
+            (high - low) / 2,
+        )
+        if not self.d_q.any() or is_few(self.units):  # where few differ, t says too little
+            size = float(np.abs(self.units[self.units != 0]).mean()) if self.d_q.any() else reach
+            detectable = max(detectable, size * min(1.0, _LOSERS / n))
+        return Difference(centre, low, high, low90, high90, self.p(p), detectable, len(self.d_q))
 
-def _unusual(part: _Part, units: Floats, reach: float, level: float) -> tuple[float, float]:
-    if not units.any() or not is_few(units):
-        return mean_interval(part.d_q, lowest=-reach, highest=reach, groups=part.groups, confidence=level)
-    largest = reach if part.groups is None else reach * part.groups.largest
-    # Of a side that was not seen: a share of 3 / n at most, assumed to be no larger than what was seen.
-    unseen = rule_of_three(len(units)) * float(np.abs(units).max())
-    (gain, gain_low, gain_high), (loss, loss_low, loss_high) = (
-        (mean(side), *few_interval(side, largest, level)) if side.any() else (0.0, 0.0, unseen)
-        for side in (np.maximum(units, 0), np.maximum(-units, 0))
-    )
-    low = gain - loss - math.hypot(gain - gain_low, loss_high - loss)
-    return low, gain - loss + math.hypot(gain_high - gain, loss - loss_low)
+    def _half_width(self, quantile: float) -> float:
+        """Student's half width over queries and the one over seeds, joined as their squares."""
+        over_queries = t_quantile(quantile, len(self.units) - 1) * self.error
+        return math.hypot(over_queries, self.seeds.half_width(2 * quantile - 1))
 
+    def _p_with_seeds(self, centre: float) -> float:
+        """p for which the half width over queries and seeds is just ``centre``, so that p and interval agree."""
 
-def _joined(part: _Part, ends: Sequence[tuple[float, float]], p: float, reach: float) -> Difference:
-    centre, n = mean(part.d_q), len(part.units)
-    (low, high), (inner_low, inner_high) = (
-        part.seeds.widened(centre, low, high, level)
-        for (low, high), level in zip(ends, (CONFIDENCE, _TOST), strict=True)
-    )
-    if n < 2:
-        return Difference(centre, low, high, inner_low, inner_high, math.nan, math.nan, len(part.d_q))
-    error = part.error
-    reached = _both(error, n - 1, part.seeds, (1 + CONFIDENCE) / 2) + _both(error, n - 1, part.seeds, POWER)
-    least = (high - low) / 2
-    if not part.d_q.any() or is_few(part.units):  # where few differ, t says too little
-        size = float(np.abs(part.units[part.units != 0]).mean()) if part.d_q.any() else reach
-        least = max(least, size * min(1.0, _LOSERS / n))
-    return Difference(centre, low, high, inner_low, inner_high, part.p(p), max(reached, least), len(part.d_q))
+        def beyond(p: float) -> float:
+            return self._half_width(1 - p / 2) - centre
 
-
-def _both(error: float, free: int, seeds: SeedSpread, quantile: float) -> float:
-    """Student's half width over queries and the one over seeds, joined as their squares."""
-    return math.hypot(t_quantile(quantile, free) * error, seeds.half_width(2 * quantile - 1))
-
-
-def _with_seeds(centre: float, error: float, free: int, seeds: SeedSpread) -> float:
-    """p for which the half width over queries and seeds is just ``centre``, so that p and interval agree."""
-
-    def beyond(p: float) -> float:
-        return _both(error, free, seeds, 1 - p / 2) - centre
-
-    return 1.0 if centre == 0 else root(beyond, 1e-15, 1.0) if beyond(1e-15) > 0 else 0.0
+        return 1.0 if centre == 0 else root(beyond, 1e-15, 1.0) if beyond(1e-15) > 0 else 0.0

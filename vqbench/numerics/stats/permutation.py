@@ -1,7 +1,7 @@
 """Sign-flip permutation test of paired differences (Fisher, The Design of Experiments, 1935, section 21).
 
-If two settings are alike, each query's difference could as well have had the other sign. So many assignments of
-signs, all of them where few differences are not 0, say how often chance alone moves the mean as far as was seen.
+If two settings are alike, each query's difference could as well have had the other sign. So random assignments of
+signs (all of them where few differences are not 0) tell how often chance alone moves the mean as far as was seen.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ _PART = 512
 
 
 def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
-    """p of each column of differences ``(n, m)``: that their mean is 0 (two-sided) or not below 0.
+    """Return p of each column of differences ``(n, m)``: that their mean is 0 (two-sided) or not below 0.
 
     The same signs are tried for every sample of this size. Where d is symmetric around 0 the test is exact.
     Where none of the draws goes as far, Student's p stands in, since a corrected p may need more than 1 / 10,000.
     Sums count as equal within what rounding to the grid can do to them: half a unit for each difference, on both sides.
     """
     scale_m = np.abs(d_nm).max(axis=0, initial=0)
-    whole_nm = np.rint(d_nm / np.where(scale_m == 0, 1, scale_m) * 2.0 ** _bits(len(d_nm)))
+    grid = 2.0 ** min(_GRID_BITS, 52 - len(d_nm).bit_length())  # leaves room for the sum of all
+    whole_nm = np.rint(d_nm / np.where(scale_m == 0, 1, scale_m) * grid)
     if two_sided:  # d and -d are the same question
         whole_nm *= np.where(whole_nm.sum(axis=0) < 0, -1, 1)
     whole_nm = np.sort(whole_nm, axis=0)  # which query meets which sign must not depend on their order
     p_m = np.ones(d_nm.shape[1])
     busy_m = np.count_nonzero(whole_nm, axis=0)
-    for at in np.flatnonzero((busy_m > 0) & (busy_m <= _ALL)):
-        p_m[at] = _exact(whole_nm[whole_nm[:, at] != 0, at], two_sided)
+    for i in np.flatnonzero((busy_m > 0) & (busy_m <= _ALL)):
+        p_m[i] = _exact(whole_nm[whole_nm[:, i] != 0, i], two_sided)
     many = np.flatnonzero(busy_m > _ALL)
     if len(many):
         seen_m = _extreme(whole_nm[:, many].sum(axis=0), two_sided) - len(d_nm)
@@ -46,8 +47,8 @@ def sign_flip(d_nm: Floats, *, two_sided: bool = True) -> Floats:
         for signs_rn in _signs(len(d_nm)):
             count_m += (_extreme(signs_rn.astype(np.float64) @ whole_nm[:, many], two_sided) >= seen_m).sum(axis=0)
         p_m[many] = count_m / (FLIPS + 1)
-        for at in many[count_m == 1]:  # beyond what so many draws can tell: Student's tail, if 2^-m allows it
-            p_m[at] = min(p_m[at], max(_student(whole_nm[:, at], two_sided), (1 + two_sided) * 0.5 ** busy_m[at]))
+        for i in many[count_m == 1]:  # beyond what so many draws can tell: Student's tail, if 2^-m allows it
+            p_m[i] = min(p_m[i], max(_student(whole_nm[:, i], two_sided), (1 + two_sided) * 0.5 ** busy_m[i]))
     return p_m
 
 
@@ -58,11 +59,6 @@ def _student(d_n: Floats, two_sided: bool) -> float:
         return _LEAST
     t = float(d_n.mean()) / spread * n**0.5
     return max(_LEAST, 2 * t_below(-abs(t), n - 1) if two_sided else t_below(t, n - 1))
-
-
-def _bits(n: int) -> int:
-    """As many as leave room for the sum of ``n``."""
-    return min(_GRID_BITS, 52 - int(n).bit_length())
 
 
 def _extreme(sums: Floats, two_sided: bool) -> Floats:

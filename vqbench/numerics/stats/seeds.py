@@ -14,35 +14,40 @@ import numpy as np
 
 from vqbench.numerics.arrays import Floats
 from vqbench.numerics.stats.distributions import t_quantile
-from vqbench.numerics.stats.groups import Groups
-from vqbench.numerics.stats.intervals import CONFIDENCE, mean, mean_interval, ratio_interval, summed
+from vqbench.numerics.stats.groups import Groups, groups_of
+from vqbench.numerics.stats.intervals import CONFIDENCE, RatioSample, intervals, mean, mean_interval
 
 
 @dataclass(frozen=True)
 class SeedSpread:
-    """variance: what seeds add to the variance of the mean over queries and ``count`` seeds."""
+    """What seeds add to the variance of the mean over queries and seeds.
+
+    >>> SeedSpread.of(np.array([[0.5, 0.7], [0.6, 0.8]])).half_width() > 0
+    True
+    """
 
     variance: float
-    count: int
+    count: int  #: seeds
 
     @classmethod
     def of(cls, values_sq: Floats, groups: Groups | None = None) -> SeedSpread:
-        """From values ``(seeds, queries)``. One seed says nothing about seeds: variance 0.
+        """Return it from values ``(seeds, queries)``. One seed says nothing about seeds: variance 0.
 
         The variance of the seeds' means, over ``count``. It holds the residuals' part too, which the queries'
         interval counts as well: to subtract it (Searle, Casella and McCulloch, Variance Components, 1992, 4.3)
         would, with the few seeds that people run, too often leave nothing, and differences between
-        seeds would pass for differences between variants (tests/test_paired_coverage.py).
+        seeds would pass for differences between variants (tests/statistics/test_paired_coverage.py).
         """
         seeds, centre = len(values_sq), mean(values_sq.ravel())
         if seeds < 2:
             return cls(0.0, seeds)
-        seed_s = np.array([mean(summed(values_q - centre, groups)) for values_q in values_sq])
+        groups = groups_of(groups, values_sq.shape[1])
+        seed_s = np.array([mean(groups.scaled_sums(values_q - centre)) for values_q in values_sq])
         return cls(math.fsum((seed_s - mean(seed_s)) ** 2) / (seeds - 1) / seeds, seeds)
 
     @classmethod
     def between(cls, old_sq: Floats, new_sq: Floats, groups: Groups | None = None) -> SeedSpread:
-        """That of the difference of two means over seeds of their own: the variances add.
+        """Return that of the difference of two means over seeds of their own: the variances add.
 
         Of a side with one seed the other's scatter is assumed; the degrees of freedom are those of fewer seeds.
         """
@@ -54,13 +59,13 @@ class SeedSpread:
         return cls(sum(variances), min(side.count for side in sides if side.count > 1))
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
-        """Student's half width of the seeds' part."""
+        """Return Student's half width of the seeds' part."""
         if self.variance == 0:
             return 0.0
         return t_quantile((1 + confidence) / 2, self.count - 1) * math.sqrt(self.variance)
 
     def widened(self, centre: float, low: float, high: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """The interval around ``centre`` of the queries alone, joined with the seeds' part."""
+        """Return the interval around ``centre`` of the queries alone, joined with the seeds' part."""
         half = self.half_width(confidence)
         return centre - math.hypot(centre - low, half), centre + math.hypot(high - centre, half)
 
@@ -68,8 +73,8 @@ class SeedSpread:
 def mean_over_seeds(
     values_sq: Floats, *, lowest: float, highest: float, groups: Groups | None = None
 ) -> tuple[float, float, float]:
-    """Mean over queries and seeds with its 95 % interval, within the metric's range."""
-    values_q = _over_seeds(values_sq)
+    """Return the mean over queries and seeds with its 95 % interval, within the metric's range."""
+    values_q = over_seeds(values_sq)
     low, high = mean_interval(values_q, lowest=lowest, highest=highest, groups=groups)
     centre = mean(values_q)
     low, high = SeedSpread.of(values_sq, groups).widened(centre, low, high)
@@ -79,14 +84,14 @@ def mean_over_seeds(
 def ratio_over_seeds(
     values_sq: Floats, base_q: Floats, *, reach: float = 1, groups: Groups | None = None
 ) -> tuple[float, float, float]:
-    """Ratio of the mean over queries and seeds to that of a base without seeds, with its 95 % interval."""
-    ratio, low, high = ratio_interval(_over_seeds(values_sq), base_q, reach=reach, groups=groups)
+    """Return the ratio of the mean over queries and seeds to that of a base without seeds, with its 95 % interval."""
+    ratio, low, high = intervals([RatioSample(over_seeds(values_sq), base_q, reach, groups)])[0]
     if math.isnan(ratio):
         return ratio, low, high
     spread = SeedSpread.of((values_sq - ratio * base_q) / mean(base_q), groups)
     return ratio, *spread.widened(ratio, low, high)
 
 
-def _over_seeds(values_sq: Floats) -> Floats:
-    """Means over seeds; of equal values exactly that value."""
+def over_seeds(values_sq: Floats) -> Floats:
+    """Return means over seeds ``(queries,)``; of equal values exactly that value."""
     return np.where(np.ptp(values_sq, axis=0) == 0, values_sq[0], values_sq.mean(axis=0))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.numerics.arrays import blocks
-from vqbench.numerics.kernels.choice import checked_count
+from vqbench.numerics.thread_pool import check_count
 
 C = TypeVar("C")
 P = TypeVar("P")
@@ -54,7 +54,7 @@ class WorkerCounts:
                     f"parallel.{key} = {count}: parallel={name} needs at least 1, or null for its own choice"
                 )
         if getattr(self, "address", None) is None:  # nothing is known of a cluster's processors
-            checked_count("parallel.workers", self.workers)
+            check_count("parallel.workers", self.workers)
 
 
 class Pool(AbstractContextManager["Pool"]):

@@ -1,0 +1,86 @@
+"""Files of every format, written as the format is described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def write_vecs(path: Path, x_nd: np.ndarray) -> None:
+    """A row's dimension before its numbers, row by row as the format is described."""
+    kind = {".fvecs": "<f4", ".bvecs": "u1"}[path.suffix]
+    path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
+
+
+def write_bin(path: Path, x_nd: np.ndarray) -> None:
+    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
+    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
+    path.write_bytes(head + x_nd.astype(kind).tobytes())
+
+
+def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list | None = None, **more) -> None:
+    values = pa.array(x_nd.ravel())
+    offsets = np.arange(len(x_nd) + 1, dtype=np.int32) * x_nd.shape[1]
+    lists = (
+        pa.FixedSizeListArray.from_arrays(values, x_nd.shape[1]) if fixed else pa.ListArray.from_arrays(offsets, values)
+    )
+    columns = {"vector": lists} | ({} if ids is None else {"id": pa.array(ids)})
+    pq.write_table(pa.table(columns), path, **more)
+
+
+def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
+    with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
+        file.create_dataset("train", data=x_nd, **more)
+
+
+def write_csv(path: Path, x_nd: np.ndarray) -> None:
+    pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
+
+
+WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
+    "x.npy": np.save,
+    "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
+    "x.fvecs": write_vecs,
+    "x.bvecs": write_vecs,
+    "x.fbin": write_bin,
+    "x.u8bin": write_bin,
+    "x.i8bin": write_bin,
+    "x.parquet": write_parquet,
+    "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
+    "x.hdf5": write_hdf5,
+    "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
+    "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
+    "x.csv": write_csv,
+    "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
+}
+
+
+def lists(x_nd: np.ndarray, kind: str = "list") -> pa.Array:
+    """Rows as a column: ``list``, ``large`` or ``fixed``."""
+    values, d = pa.array(x_nd.ravel()), x_nd.shape[1]
+    if kind == "fixed":
+        return pa.FixedSizeListArray.from_arrays(values, d)
+    offsets = np.arange(len(x_nd) + 1) * d
+    if kind == "large":
+        return pa.LargeListArray.from_arrays(offsets.astype(np.int64), values)
+    return pa.ListArray.from_arrays(offsets.astype(np.int32), values)
+
+
+def save(folder: Path, *tables: pa.Table, batch: int = 10, options: pa.ipc.IpcWriteOptions | None = None) -> Path:
+    """A table for each file, as the folder's own writer lays them out."""
+    folder.mkdir(exist_ok=True)
+    names = [f"data-{at:05}-of-{len(tables):05}.arrow" for at in range(len(tables))]
+    for name, table in zip(names, tables, strict=True):
+        with pa.ipc.new_stream(str(folder / name), table.schema, options=options) as stream:
+            stream.write_table(table, batch)
+    state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_format_columns": None}
+    (folder / "state.json").write_text(json.dumps(state), "utf-8")
+    (folder / "dataset_info.json").write_text("{}", "utf-8")
+    return folder

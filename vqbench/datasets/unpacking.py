@@ -1,0 +1,145 @@
+"""Rows and ids that a reader in the limited child puts into a scratch file, and that this process then reads there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqbench.datasets import readers
+from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.stated_neighbours import StatedNeighbours
+from vqbench.numerics.arrays import Table
+from vqbench.storage.ids import PackedIds
+from vqbench.storage.limited import call
+from vqbench.storage.limited_child import Job
+from vqbench.storage.raw_rows import RawRows, stamp_of
+from vqbench.storage.scratch import Temporary, check_room
+
+#: Bytes of rows that are read into memory at once; more stay in the scratch file.
+KEPT = 64 * 2**20
+_FREE = 64 * 2**20  # bytes that anything may unpack to
+_FACTOR = 100  # times its size that more may: vectors shrink to a fifth at best, bombs to a thousandth and less
+
+
+def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
+    """What ``reader.unpack`` finds in the file, called in the limited child.
+
+    Raises VqbenchError, and ``storage.limited.Unreadable`` where a library fails or takes too much.
+    """
+    scratch = Temporary(".rows")
+    size = sum(x.stat().st_size for x in path.iterdir() if x.is_file()) if path.is_dir() else path.stat().st_size
+    answer = call(
+        "vqbench.datasets.unpacking:unpack",
+        scratch,
+        size,
+        getattr(reader, "IMPORTS", ()),
+        reader=reader.__name__,
+        folder=os.path.dirname(reader.__file__ or ""),
+        path=str(path),
+        wanted=asdict(wanted),
+    )
+    tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
+    content = Content(rows_nd=tables["rows_nd"], queries_qd=tables.get("queries_qd"))
+    if answer["ids"] is not None:
+        offset, count = answer["ids"]
+        starts = np.fromfile(scratch.path, np.int64, count, offset=offset)
+        content = replace(content, ids=PackedIds(scratch.path, starts, owner=scratch))
+    if "neighbours_qk" in tables:
+        neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
+        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=answer["distance"])
+        content = replace(content, stated_neighbours=stated)
+    return content
+
+
+def _table(scratch: Temporary, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None) -> Table:
+    """Rows that lie in the scratch file, or plainly in the file itself (``stamp``)."""
+    place = {"path": Path(path), "offset": offset, "shape": (shape[0], shape[1]), "dtype": np.dtype(dtype)}
+    if stamp is not None:
+        return RawRows(**place, stamp=(stamp[0], stamp[1]))
+    rows = RawRows(**place, stamp=stamp_of(scratch.path.stat()), owner=scratch)
+    return rows if len(rows) * rows.stride > KEPT else rows[:]
+
+
+def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """In the child: let the reader of that name unpack a file, and say where in which file its rows lie."""
+    if folder not in readers.__path__:
+        readers.__path__.append(folder)
+    sheet = Sheet(Path(path), job)
+    content = import_module(reader).unpack(Path(path), Wanted(**wanted), sheet)
+    tables = {**vars(content), **(vars(content.stated_neighbours) if content.stated_neighbours else {})}
+    return {
+        "tables": {
+            name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
+            for name, x in tables.items()
+            if isinstance(x, RawRows)
+        },
+        "ids": None if content.ids is None else sheet.starts(content.ids),
+        "distance": tables.get("distance"),
+    }
+
+
+class Sheet:
+    """Rows and ids that are added to the scratch file of a job; the limits grow with what is to come."""
+
+    def __init__(self, path: Path, job: Job):
+        self._path, self._job, self._file = path, job, job.scratch
+
+    def table(self, n: int, blocks_nd: Iterator[NDArray[Any]]) -> RawRows:
+        """``n`` rows in all, at least one, from blocks that have as many columns and the same dtype each.
+
+        Raises ValueError where there are more rows or fewer, VqbenchError where they take far more than their file.
+        """
+        first_nd = next(blocks_nd, None)
+        if first_nd is None:
+            raise ValueError(f"0 rows where {n} were announced")
+        self._declare(n * first_nd[:1].nbytes)
+        offset, count, block_nd = self._file.tell(), 0, first_nd
+        while block_nd is not None and count <= n:
+            count += len(block_nd)
+            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).data)
+            block_nd = next(blocks_nd, None)
+        if count != n:
+            raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were announced")
+        self._file.flush()
+        shape = (n, first_nd.shape[1])
+        return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
+
+    def ids(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
+        """``n`` texts, one batch after the other. Raises as ``table`` does."""
+        starts = [np.array([self._file.tell()])]
+        for batch in batches:
+            encoded = [text.encode() for text in batch]
+            joined = b"".join(encoded)
+            self._declare(len(joined))
+            starts.append(starts[-1][-1] + np.cumsum([len(text) for text in encoded], dtype=np.int64))
+            self._file.write(joined)
+        ids = PackedIds(Path(self._file.name), np.concatenate(starts))
+        if len(ids) != n:
+            raise ValueError(f"{len(ids)} ids where {n} were announced")
+        return ids
+
+    def starts(self, ids: PackedIds) -> tuple[int, int]:
+        """Where the file says where each id begins, once that was added: byte, and how many numbers."""
+        offset = self._file.tell()
+        self._file.write(ids.starts.tobytes())
+        return offset, len(ids.starts)
+
+    def _declare(self, rows: int) -> None:
+        total = self._job.declared + rows
+        if total > max(_FREE, _FACTOR * self._job.size):
+            raise refusal(
+                self._path,
+                problem=f"{self._job.size} bytes that unpack to {total}",
+                rule=f"a file may unpack to {_FREE >> 20} MiB, or to {_FACTOR} times its size",
+                remedy="if it is what you expect, unpack it yourself and save it with numpy.save",
+            )
+        check_room(rows)
+        self._job.declare(rows)
