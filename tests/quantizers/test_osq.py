@@ -186,19 +186,19 @@ def test_the_estimate_is_lucenes_score_of_the_stored_bytes(bits: int, query_bits
     codec, query = _fit(x_nd, bits=bits), _fit(x_nd, bits=query_bits)
     variant = Variant(quantizer=codec.spec, query=query.spec, similarity="estimate").fit(x_nd, 0)
     codes_nb, query_codes_qb = codec.encode(x_nd), query.encode(queries_qd)
-    met_qd = variant.core_queries(queries_qd)
-    ours_qn = codec.estimate_queries(met_qd) @ codec.estimate_rows(codes_nb).T
+    core_qd = variant.core_queries(queries_qd)
+    ours_qn = codec.estimate_queries(core_qd) @ codec.estimate_rows(codes_nb).T
     for at in range(len(queries_qd)):
         levels_q, low_q, high_q, dot_q, sum_q = _parts(query, query_codes_qb[at])
         step_q = (high_q - low_q) / (2**query_bits - 1)
-        met_dot = float(met_qd[at].astype(np.float64) @ codec.center_d)
+        core_dot = float(core_qd[at].astype(np.float64) @ codec.center_d)
         for code_b, ours in zip(codes_nb, ours_qn[at], strict=True):
             levels, low, high, dot, total = _parts(codec, code_b)
             step = (high - low) / (2**bits - 1)
             product = sum(a * b for a, b in zip(levels, levels_q, strict=True))
             score = low * low_q * d + low_q * step * total + low * step_q * sum_q + step * step_q * product
             lucene = score + dot_q + dot - float(codec.center_square)
-            assert ours + (dot_q - met_dot) == pytest.approx(lucene, abs=1e-6)
+            assert ours + (dot_q - core_dot) == pytest.approx(lucene, abs=1e-6)
     assert np.array_equal(codec.center_d, center.mean_d)  # type: ignore[attr-defined]
 
 

@@ -99,14 +99,14 @@ def test_the_ledger_counts_the_code_and_what_was_learned(quantizer: Quantizer, d
     assert bits == d * (1 if codec.is_binary else 8 * codec.encode(x_nd).shape[1] // d)
 
 
-def test_the_ledgers_totals_and_ratio() -> None:
-    """10 bits and 6 of padding, 40 bytes once; 100 vectors of 10 float32 are 4000 bytes against 240."""
+def test_the_ledgers_totals_and_shares() -> None:
+    """10 bits and 6 of padding, 40 bytes once, which 100 vectors share."""
     ledger = Ledger.of_bits(bits=10, once=[Item("threshold", "once", 40)])
     assert [(item.name, item.scope, item.bytes) for item in ledger.items] == [
         ("code", "vector", 1.25), ("padding", "vector", 0.75), ("threshold", "once", 40),
     ]  # fmt: skip
     assert (ledger.total("vector"), ledger.total("once")) == (2, 40)
-    assert ledger.ratio(n=100, d=10, float_bytes=4) == pytest.approx(4000 / 240)
+    assert ledger.bytes_per_vector(n=100) == pytest.approx(2.4)
     assert [item.name for item in Ledger.of_bits(bits=16).items] == ["code"]
 
 

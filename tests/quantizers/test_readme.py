@@ -22,7 +22,7 @@ def test_the_example_quantizer_packs_counts_and_decodes(monkeypatch: pytest.Monk
     source = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     assert source
     exec(source[1], module.__dict__)
-    x_nd = np.float32([[0, 15, 3], [7, 30, -9]])
+    x_nd = np.array([[0, 15, 3], [7, 30, -9]], np.float32)
     codec = module.Nibble().fit(x_nd[:1], np.random.default_rng(0))
     assert codec.encode(x_nd).tolist() == [[0x0F, 0x30], [0x7F, 0x00]]
     assert codec.decode(codec.encode(x_nd)).tolist() == [[0, 15, 3], [7, 15, 0]]

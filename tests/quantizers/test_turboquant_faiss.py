@@ -14,7 +14,7 @@ from vqbench.quantizers.base import Codec
 from vqbench.quantizers.transforms.rotation import Orthogonal
 from vqbench.quantizers.turboquant import TurboQuantMSE, TurboQuantProd
 
-FACTS = json.loads((FACTS / "turboquant.json").read_text("utf-8"))
+REFERENCE = json.loads((FACTS / "turboquant.json").read_text("utf-8"))
 
 
 def _fit(quantizer: TurboQuantMSE | TurboQuantProd, d: int) -> Codec:
@@ -40,7 +40,7 @@ def _mixture(d: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module", params=["gmm128", "gmm384"])
 def measured(request: pytest.FixtureRequest) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
     """faiss's figures, corpus, queries and the true ten nearest."""
-    facts = FACTS["faiss"][request.param]
+    facts = REFERENCE["faiss"][request.param]
     corpus_nd, queries_qd = _mixture(int(request.param[3:]))
     assert hashlib.sha256(corpus_nd.tobytes()).hexdigest() == facts["sha256"]
     return facts, corpus_nd, queries_qd, exact_topk(queries_qd, corpus_nd, 10).ids_qk

@@ -13,8 +13,8 @@ from vqbench.numerics.arrays import unit_rows
 from vqbench.numerics.packing import unpack_levels
 from vqbench.quantizers.turboquant import TurboQuantProd, TurboQuantProdCodec, sphere_levels
 
-FACTS = json.loads((FACTS / "turboquant.json").read_text("utf-8"))
-MSE = FACTS["mse"]
+REFERENCE = json.loads((FACTS / "turboquant.json").read_text("utf-8"))
+MSE = REFERENCE["mse"]
 PROJECTIONS = ["gaussian", "orthogonal"]
 
 
@@ -63,7 +63,7 @@ def test_estimates_are_unbiased_and_vary_as_theory_has_it(projection: str, bits:
     expected = gaussian if projection == "gaussian" else orthogonal
     assert d * error_n.var() == pytest.approx(expected, rel=4 * math.sqrt(2 / n) + 0.005)
     if cosine == 0:  # the same in many dimensions, from elsewhere; D is up to 1.8 % smaller at d = 128
-        assert expected == pytest.approx(FACTS["product_variance"][projection][str(bits)], rel=0.03)
+        assert expected == pytest.approx(REFERENCE["product_variance"][projection][str(bits)], rel=0.03)
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS)

@@ -133,8 +133,8 @@ def test_a_query_quantizer_needs_a_similarity_that_uses_it() -> None:
 class OneMore(CastCodec):
     """An estimate with a term of its own: <q, x> + 0.5 sum(x)."""
 
-    def estimate_queries(self, met_qd: Floats) -> Floats:
-        return np.concatenate([met_qd, np.full((len(met_qd), 1), 0.5)], axis=1)
+    def estimate_queries(self, queries_qd: Floats) -> Floats:
+        return np.concatenate([queries_qd, np.full((len(queries_qd), 1), 0.5)], axis=1)
 
     def estimate_rows(self, codes_nb: Codes) -> Floats:
         x_nd = self.decode(codes_nb).astype(np.float64)

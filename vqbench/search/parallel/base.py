@@ -137,9 +137,9 @@ class Pool(AbstractContextManager["Pool"]):
         seal = self.pickling().dumps if self.remote else lambda piece: piece
         shared = seal(common)
         task = joblib.delayed(_numbered)
-        yield from self.executor(shared)(
-            task(shared, function, number, seal(piece), wanted) for number, piece in missing.items()
-        )
+        # A list: joblib reads it as it goes, while ``missing`` loses what is finished.
+        calls = [task(shared, function, number, seal(piece), wanted) for number, piece in missing.items()]
+        yield from self.executor(shared)(calls)
 
     def executor(self, common: object) -> Any:
         """The ``joblib.Parallel`` of one round of work."""
