@@ -17,7 +17,7 @@ from vqbench.quantizers.variant import Variant
 from vqbench.search.parallel.base import Parallel
 
 MODULES = ["vqbench", *(info.name for info in pkgutil.walk_packages(vqbench.__path__, "vqbench."))]
-KERNELS = ("bits", "centroids", "grid", "hamming", "kth", "lzf", "planes", "rows", "select")
+KERNELS = ("bits", "centroids", "grid", "hamming", "planes", "rows", "select")
 #: Modules that are left out, and why.
 LEFT_OUT = {
     "vqbench.__main__": "it is the command",
