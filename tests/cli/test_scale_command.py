@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from folders import copied
-from places import RESULTS
+from folders import copied, row, write_folder
 from rich.console import Console
 
 from vqbench.analysis.scaling.curves import nested, points
@@ -74,7 +73,7 @@ def test_the_table(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines())) <= 100
     (course,) = [c for c in courses(read_results(made), 5) if (c.variant, c.oversample) == ("binary_mean", 0)]
     found = course.forecast(8000)
-    (line,) = [line for line in shown.splitlines() if line.startswith(" binary_mean ") and " x2 " not in line]
+    (line,) = [line for line in shown.splitlines() if line.startswith(" binary_mean ") and "\N{MULTIPLICATION SIGN}2" not in line]
     assert f"{found.value:.3f}" in line
     assert f"{found.low:.3f}-{found.high:.3f}" in line
     assert found.kind == "fitted"
@@ -192,8 +191,8 @@ def test_bad_input_gets_one_line(
 
 
 def test_a_folder_without_sizes_says_how_to_get_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bits = RESULTS / "bits"
-    assert main(["scale", str(bits), "--n", "100"]) == 2
+    folder = write_folder(tmp_path / "one", [row("bits", 0, 0.5, 0.01)], {"bits": (4, 0)})
+    assert main(["scale", str(folder), "--n", "100"]) == 2
     assert "holds no two sizes of one corpus: run it again with '-m dataset.rows=" in capsys.readouterr().err
     assert main(["scale", str(tmp_path), "--n", "100"]) == 2
     assert "holds no meta.json" in capsys.readouterr().err

@@ -216,7 +216,7 @@ def test_a_folder_of_a_run_that_was_not_finished(
     assert "its run was not finished (2 finished cells, no tables): give the same command again" in line
     (tmp_path / "metrics.csv").touch()
     line = said([command, str(tmp_path), *(["--n", "10"] if command == "scale" else [])], capsys)
-    assert "holds metrics.csv and no meta.json, which says what it is of: give the run's command again" in line
+    assert "holds metrics.csv and no meta.json, which says what it is of: give the same command again" in line
 
 
 @pytest.mark.parametrize(("given", "words"), [(["k=3", "--help"], "vqbench: can I"), (["k=3", "--version"], "0.")])

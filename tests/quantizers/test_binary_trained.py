@@ -53,6 +53,7 @@ def test_thresholds_are_those_of_lloyds_iteration(scope: str, x_nd: Floats) -> N
     assert codec.threshold.nbytes == 8 * len(pools) == codec.ledger().total("once")
 
 
+@pytest.mark.slow
 @given(x_nd=ROWS)
 def test_training_never_raises_the_error_of_the_mean(x_nd: Floats) -> None:
     """With the levels of least error on either side of a threshold, each round can only lower the error."""
@@ -162,6 +163,7 @@ def test_a_query_must_be_centred_as_the_bits_are() -> None:
         assert difference_q.mean() > 8 * difference_q.std() / math.sqrt(len(queries_qd))
 
 
+@pytest.mark.slow
 def test_coarser_queries_lose_more() -> None:
     """8 bits change next to nothing, 4 bits little, 1 bit a lot: means over 400 queries, 4 standard errors."""
     x_nd, queries_qd = _offset_clusters(3000, 1), _offset_clusters(400, 3)

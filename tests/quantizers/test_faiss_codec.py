@@ -184,6 +184,7 @@ def test_scalar_codes_repeat_the_reference(reference: tuple[np.ndarray, np.ndarr
     assert recall(queries_qd, x_nd, decoded_nd) == pytest.approx(EXACT[factory][1], abs=0.0006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factory", "error", "least"), LEARNED)
 def test_learned_codes_are_as_good_as_the_reference(
     reference: tuple[np.ndarray, np.ndarray], factory: str, error: float, least: float
@@ -195,6 +196,7 @@ def test_learned_codes_are_as_good_as_the_reference(
     assert recall(queries_qd, x_nd, decoded_nd) >= least - 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factory", "expected"), SIGNS)
 def test_signs_are_as_good_as_the_reference(
     reference: tuple[np.ndarray, np.ndarray], factory: str, expected: float
@@ -208,6 +210,7 @@ def test_signs_are_as_good_as_the_reference(
     assert got == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_estimate_of_rabitq_is_as_good_as_the_reference(reference: tuple[np.ndarray, np.ndarray]) -> None:
     """Recall .2224; over pairs of queries and rows the estimate's error has mean -.0009 and deviation .0662."""
     x_nd, queries_qd = reference
@@ -320,6 +323,7 @@ def test_copies_code_alike_and_far_rows_stay_finite(factory: str) -> None:
     assert codec.encode(x_nd[:0]).shape == (0, codec.ledger().total("vector"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["PQ4x4", "OPQ4,PQ4x4", "RQ2x4", "PRQ2x2x4", "LSHr", "RR{d},SQ4", "ITQ32,LSH"])
 def test_the_generator_seeds_faiss_and_the_order_of_the_sample_does_not_matter(factory: str) -> None:
     x_nd = rows(300)

@@ -103,6 +103,7 @@ def test_assignments_are_those_of_scipy_away_from_ties(scale: float) -> None:
     np.testing.assert_array_equal(got_n[clear_n], index_n[clear_n])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "bits"), [(8, 8), (16, 8), (4, 6), (16, 4)])
 def test_with_the_codebooks_of_faiss_codes_and_vectors_are_those_of_faiss(m: int, bits: int) -> None:
     """faiss packs codes of less than 8 bits from the lowest bit on; unpacked they are the same numbers."""
@@ -128,6 +129,7 @@ def test_with_the_codebooks_of_faiss_codes_and_vectors_are_those_of_faiss(m: int
     np.testing.assert_array_equal(codec.decode(codec.encode(x_nd))[same_n], theirs.decode(codes_nb)[same_n])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "width"), [(16, 2), (64, 4), (256, 8)])
 def test_k_means_is_as_good_as_others(k: int, width: int) -> None:
     """Random starts differ by well below 2 % in error here; a broken update or a lost centroid costs more."""
@@ -167,6 +169,7 @@ REFERENCE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "bits", "mse", "least"), REFERENCE)
 def test_error_and_recall_are_those_of_faiss(
     reference: tuple[np.ndarray, np.ndarray], m: int, bits: int, mse: float, least: float

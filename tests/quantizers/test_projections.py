@@ -143,6 +143,7 @@ def test_itq_begins_with_principal_axes() -> None:
     np.testing.assert_allclose(matrix_dm.T @ matrix_dm, np.eye(6), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_itq_is_as_good_as_that_of_faiss() -> None:
     """From the same projected rows, 50 rounds each. Both end in one of many local optima: 1 % of the loss."""
     faiss = pytest.importorskip("faiss")

@@ -96,6 +96,7 @@ def test_the_mean_cosine_of_a_vector_with_its_signs(d: int) -> None:
     assert cosine_n.mean() == pytest.approx(mean, abs=4 * math.sqrt(variance / len(x_nd)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", sorted(EXACT_384))
 def test_how_near_the_best_codewords_are(bits: int) -> None:
     """As near as another program's (4 standard errors of both samples); and nearer than one scale for all allows."""

@@ -64,6 +64,7 @@ def test_estimates_of_pairs_at_one_cosine(bits: int, variance: float, part: int,
     assert share == pytest.approx(2 * norm.cdf(EPSILON / math.sqrt(1 - cosine**2)) - 1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_without_the_factor_estimates_shrink_by_the_mean_cosine() -> None:
     """<o', q> in place of <o', q> / <o', o> (2024, table 7): the slope is E<o', o> = 0.7984 at d = 384."""
     n, d, cosine = 20_000, 384, 0.6
@@ -88,6 +89,7 @@ def test_published_errors_of_inner_products_in_1536_dimensions(bits: int, publis
     assert error_qn.std() == pytest.approx(published, abs=5e-5 + 4 * published / math.sqrt(2 * 300 * 100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rotation", [Orthogonal(), Hadamard()])
 @pytest.mark.parametrize("bits", [1, 3])
 def test_a_rotation_makes_estimates_of_uneven_vectors_unbiased(rotation: Orthogonal | Hadamard, bits: int) -> None:

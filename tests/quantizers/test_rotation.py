@@ -139,6 +139,7 @@ def _pairs(d: int) -> dict[tuple[str, str], np.ndarray]:
     return pairs
 
 
+@pytest.mark.slow
 @BOTH
 def test_sign_bits_differ_at_angle_over_pi(spec: Transform) -> None:
     """Any pair of one cosine, through a whole variant: 50 rotations of 320 dimensions, within 4 standard errors.

@@ -62,6 +62,7 @@ def test_square_error_as_measured_elsewhere(name: str, clusters: tuple[np.ndarra
     assert np.square(decoded_nd - clusters[0]).sum(axis=1).mean() == pytest.approx(error, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURED)
 def test_recall_as_measured_elsewhere(name: str, clusters: tuple[np.ndarray, np.ndarray]) -> None:
     """The same data and codes: what is left is float32 scores and broken ties there, within .005."""

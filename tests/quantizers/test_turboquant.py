@@ -100,6 +100,7 @@ def test_square_error_of_random_directions(codebook: str, bits: int) -> None:
     assert 4.0**-bits <= error <= math.sqrt(3) * math.pi / 2 * 4.0**-bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [1, 4])
 def test_a_rotation_makes_any_vector_a_random_direction(bits: int) -> None:
     """Unit coordinate vectors are the worst there are; behind rotations their error is that of the theory.

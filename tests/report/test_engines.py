@@ -19,8 +19,7 @@ from vqbench.report.page import render
 from vqbench.results.folder import read_results
 
 BACKENDS_FOLDER = Path(vqbench.__file__).parent / "evaluation" / "backends"
-#: How a backend's class names its engine: as a variable of the class, or in the class's header.
-_ENGINE = re.compile(r'(?m)^class .*\bengine(?:=)"([^"]+)"')
+_ENGINE = re.compile(r'(?m)^class .*\bengine="([^"]+)"')  # as a backend's class header has it
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_the_answer_comes_in_sentences(page: str) -> None:
     text = Page(page).text
     assert "1,000 vectors of 32 dimensions take 128 kB as float32." in text
     assert "To keep 90 % and 95 %" in text
-    assert "Use bits: 4 bytes of memory a vector, 31.9 times less than float32" in text
+    assert "Use bits rescored ×4 (float32): 4 bytes/vector, 31.9x less memory than float32" in text
     assert "It finds 96.0 % of float's top 10 (95 % interval 95.5 to 96.5 %)" in text
     assert "To keep 99 %" in text
     assert "oversample=[4]" in text
@@ -305,6 +305,6 @@ def test_a_recommended_setting_off_the_front_is_in_the_key_without_a_number() ->
 def test_one_value_is_written_alike_everywhere(page: str) -> None:
     text = Page(page).text
     assert "finds 96.0 % of float's top 10 (95 % interval 95.5 to 96.5 %)" in text
-    assert "bits ×4 4 bytes, 0.960 (95 % interval 0.955 to 0.965)" in text, "the key of the chart"
+    assert "bits rescored ×4 (float32) 4 bytes, 0.960 (95 % interval 0.955 to 0.965)" in text, "the key of the chart"
     assert "0.960 0.955-0.965" in text, "the table"
     assert "1.000 0.997-1.000" not in text, "the reference has no interval"

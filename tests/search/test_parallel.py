@@ -74,8 +74,8 @@ def _run(path: Path, out: str, *more: str) -> bytes:
 def test_the_tables_are_those_of_threads_byte_for_byte(name: str, corpus: Path) -> None:
     """Floats and codes from disk, own rows left out, ties at the boundary; shards of unequal size."""
     _needs(name)
-    told = f"parallel={name}", "parallel.workers=2", "parallel.shards=7"
-    assert _run(corpus, "there", *told) == _run(corpus, "here")
+    overrides = f"parallel={name}", "parallel.workers=2", "parallel.shards=7"
+    assert _run(corpus, "there", *overrides) == _run(corpus, "here")
 
 
 @pytest.mark.slow
@@ -127,9 +127,9 @@ def test_a_quantizer_of_the_users_own_travels_with_its_code(name: str, corpus: P
         "        return Ledger((Item('code', 'vector', self.d),))\n"
     )
     Path("own/quantizer/nibble.yaml").write_text("nibble: {quantizer: {_target_: nibble.Nibble}, similarity: decoded}")
-    told = "plugins=[own]", "quantizer=[float32,nibble]"
-    there = _run(corpus, "there", *told, f"parallel={name}", "parallel.workers=2")
-    assert there == _run(corpus, "here", *told)
+    overrides = "plugins=[own]", "quantizer=[float32,nibble]"
+    there = _run(corpus, "there", *overrides, f"parallel={name}", "parallel.workers=2")
+    assert there == _run(corpus, "here", *overrides)
 
 
 @dataclass(frozen=True)
@@ -237,10 +237,10 @@ def test_no_scheduler_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", MANY)
-@pytest.mark.parametrize("gone", [0, 1])
-def test_a_missing_extra_is_named(name: str, gone: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_missing_extra_is_named(name: str, missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module, extra = EXTRAS[name]
-    module = ("joblib", module)[gone]
+    module = ("joblib", module)[missing]
     monkeypatch.setitem(sys.modules, module, None)
     # Where more than this one is missing, any of them may be named.
     with pytest.raises(VqbenchError, match=rf"parallel={name}: \w+ is not installed: .*'vqbench\[{extra}\]'"):
@@ -255,7 +255,7 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("overrides", "wanted"),
     [
         (["parallel=dusk"], "parallel=dusk: no such parallel; did you mean dask?"),
         (["parallel=loky", "parallel.workers=0"], "parallel.workers = 0: parallel=loky needs at least 1"),
@@ -271,11 +271,11 @@ def test_each_config_lists_what_its_class_takes(name: str) -> None:
         (["-m", "hydra/launcher=submitit_slurm"], "pip install 'vqbench[slurm]'"),
     ],
 )
-def test_one_line_for_a_mistake(told: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(told) == 2
-    said = capsys.readouterr().err
-    assert wanted in said
-    assert said.count("\n") == 1
+def test_one_line_for_a_mistake(overrides: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(overrides) == 2
+    message = capsys.readouterr().err
+    assert wanted in message
+    assert message.count("\n") == 1
     assert not Path("results").exists()
 
 
@@ -295,9 +295,9 @@ def test_hydras_joblib_launcher_gives_the_same_bytes(corpus: Path, capfd: pytest
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
     launcher = "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
     assert _run(corpus, "there", "-m", "seed=1,2", *launcher) == _run(corpus, "here", "-m", "seed=1,2")
-    told = ["-m", "dataset=file", f"dataset.path={corpus}", *SMALL, "k=[1],[9999]", *launcher, "out=bad"]
+    overrides = ["-m", "dataset=file", f"dataset.path={corpus}", *SMALL, "k=[1],[9999]", *launcher, "out=bad"]
     capfd.readouterr()
-    assert main(told) == 2
+    assert main(overrides) == 2
     assert capfd.readouterr().err.count("vqbench: k = 9999: a query of mine can find only 899 rows") == 1
     assert set(pd.read_csv("bad/metrics.csv")["k"].dropna()) == {1}
     assert not Path("results/.sweeps").exists()

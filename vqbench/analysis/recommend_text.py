@@ -61,11 +61,6 @@ def times_less(rec: Recommendation, setting: Setting) -> str:
     return f"{smaller(rec, setting):,.1f}".removesuffix(".0") + "x"
 
 
-def in_all(rec: Recommendation, setting: Setting) -> str:
-    """What is stored of all vectors, in memory and on disk."""
-    return human((setting.ram(rec.n) + setting.float_bytes) * rec.n)
-
-
 def keeps(rec: Recommendation, setting: Setting) -> str:
     """What a setting keeps, with its interval, as the end of a sentence."""
     if rec.metric == "overlap":
@@ -80,6 +75,7 @@ def answer(rec: Recommendation) -> str:
     if chosen is None:
         return _no_choice(rec)
     where = "float vectors stay on disk" if chosen.oversample else "no float vectors are needed"
+    total = human((chosen.ram(rec.n) + chosen.float_bytes) * rec.n)
     luck = (
         ""
         if rec.survives
@@ -87,7 +83,7 @@ def answer(rec: Recommendation) -> str:
     )
     return (
         f"Use {named(chosen)}: {chosen.ram(rec.n, rec.floats):,.0f} bytes/vector, {times_less(rec, chosen)} "
-        f"less memory than float32; {where} ({in_all(rec, chosen)} in all). It {keeps(rec, chosen)}, measured with "
+        f"less memory than float32; {where} ({total} in all). It {keeps(rec, chosen)}, measured with "
         f"{chosen.queries:,} queries.{luck}"
     )
 

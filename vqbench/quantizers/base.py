@@ -14,7 +14,7 @@ from vqbench.numerics.packing import only_bits
 from vqbench.quantizers.parts.ledger import Ledger
 from vqbench.quantizers.parts.spec import Spec
 
-#: How a query is compared with codes: see ``vqbench.search.similarity``.
+#: How a query is compared with codes: see ``vqbench.search.similarity.code_search``.
 Similarity = Literal["decoded", "symmetric", "asymmetric", "estimate", "hamming", "raw"]
 
 

@@ -14,7 +14,7 @@ from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.extras import runnable
 from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
-from vqbench.text import share
+from vqbench.text import share, signed
 
 _WORDS = {
     "predicted": "predicted: overlap@k expected over ties",
@@ -61,16 +61,10 @@ def _table(rows: pd.DataFrame, title: str, left_out: list[str]) -> Table:
             "seed": str(row["seed"]),
             "predicted": share(row["predicted"]),
             "obtained": share(row["obtained"]),
-            "difference": _signed(row["difference"]),
-            "95 % CI": f"{_signed(row['ci_low'])} to {_signed(row['ci_high'])}",
+            "difference": signed(row["difference"]),
+            "95 % CI": f"{signed(row['ci_low'])} to {signed(row['ci_high'])}",
             "same": share(row["agreement"]),
             **{heading: "-" if np.isnan(row[name]) else f"{row[name]:,.0f}" for heading, name in _BYTES.items()},
         }
         table.add_row(escape(row["backend"]), *(cells[heading] for heading in headings))
     return table
-
-
-def _signed(value: float) -> str:
-    """Three decimals with a sign, none where they are all zero."""
-    text = f"{value:+.3f}"
-    return "0.000" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")

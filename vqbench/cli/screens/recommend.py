@@ -108,15 +108,13 @@ def _table(*headings: str) -> Table:
 def as_json(results: Results, rec: Recommendation, shipped: Collection[str] | None = None) -> Mapping[str, Any]:
     """Everything on the screen as plain data; numbers that are not known are null."""
     settings = ("chosen", "runner_up", "step_down", "step_up", "closest", "fallback")
-    described = {name: recommend_text.described(rec, getattr(rec, name)) for name in settings}
-    undecided = [
-        {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
-    ]
     lines = [] if rec.chosen is None else ledger_of(results, rec.chosen, rec.floats)
     return {
         **vars(rec),
-        **described,
-        "undecided": undecided,
+        **{name: recommend_text.described(rec, getattr(rec, name)) for name in settings},
+        "undecided": [
+            {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided
+        ],
         "survives": rec.survives,
         "too_few_queries": rec.too_few_queries,
         "answer": recommend_text.answer(rec),

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vqbench.analysis.recommend_text import rescored
 from vqbench.analysis.scaling.curves import Nested, nested
 from vqbench.analysis.scaling.forecast import REACH, Course, Forecast, courses
 from vqbench.cli.screens.fit_width import fitted, titled
@@ -72,12 +73,18 @@ def _table(group: Nested, rows: Sequence[tuple[Course, Forecast]], n: int, k: in
     order = sorted(rows, key=lambda x: (x[0].oversample, -float(x[0].points.at(k).iloc[-1]["value"]), x[0].variant))
     for course, forecast in order:
         own = course.points.at(k).set_index("n")["value"]
-        factor = f"\N{MULTIPLICATION SIGN}{course.oversample}" if course.oversample else "-"
         bounds = f"above {share(forecast.low)}" if forecast.kind == "bound" else "-"
         if forecast.kind == "fitted":
             bounds = f"{share(forecast.low)}-{share(forecast.high)}"
         measured = [share(own.get(size, np.nan)) for size in shown]
-        table.add_row(escape(course.variant), factor, *measured, share(forecast.value), bounds, forecast.trust)
+        table.add_row(
+            escape(course.variant),
+            rescored(course.oversample),
+            *measured,
+            share(forecast.value),
+            bounds,
+            forecast.trust,
+        )
     return table
 
 

@@ -20,7 +20,7 @@ from vqbench.extras import runnable
 from vqbench.results.columns import ALL_SEEDS, BETTER, EQUIVALENT, UNCLEAR, WORSE
 from vqbench.results.folder import Results
 from vqbench.results.measured_settings import shown_k
-from vqbench.text import percent, share, shortened
+from vqbench.text import percent, share, shortened, signed
 
 #: A comparison's verdict in one sign.
 MARKS = {
@@ -249,11 +249,8 @@ def _add_comparisons(rows: pd.DataFrame, compared: pd.DataFrame, dataset: str, k
         if compared["letters"].fillna("").any():
             rows["letters"] = compared["letters"].fillna("")
         if baseline in rows.index and rows.loc[baseline, "overlap"] < 1:
-            rows["against"] = [_against(row) for row in compared.to_dict("records")]
+            rows["against"] = [
+                f"{signed(difference)} {MARKS[verdict]}" if verdict in MARKS else "-"
+                for difference, verdict in zip(compared["difference"], compared["verdict"], strict=True)
+            ]
     return baseline, float(margin)
-
-
-def _against(row: dict) -> str:
-    if row["verdict"] not in MARKS:
-        return "-"
-    return f"{row['difference']:+.3f} {MARKS[row['verdict']]}".replace("-", "\N{MINUS SIGN}")

@@ -46,7 +46,7 @@ class Engine:
 class Backend(ABC):
     """A setting of an engine, without state. ``build`` loads vectors into it.
 
-    A subclass states the engine in its header: ``class Mine(Backend, engine="Mine", package="mine", module="mine")``.
+    A subclass names the engine in its header, as ``class Mine(Backend, engine=..., package=..., module=...)``.
     """
 
     engine: ClassVar[str]  #: what people call it

@@ -69,10 +69,11 @@ def _groups(part: Slice, n: int) -> dict[str, list[_Learned]]:
     """Variants with a result that differ in their calibration alone, by what they have in common."""
     groups: dict[str, list[_Learned]] = {}
     for name in part.at("overlap", k=part.k).index.intersection(part.variants, sort=False):
-        node = dict(part.nodes.get(name) or {})
-        rows, draw = node.pop("calibration", None), node.pop("draw", "uniform")
-        if node:
-            groups.setdefault(json.dumps(node, sort_keys=True), []).append(_Learned(name, min(rows or n, n), draw))
+        node = part.nodes.get(name) or {}
+        same = {key: value for key, value in node.items() if key not in ("calibration", "draw", "about")}
+        if same:
+            learned = _Learned(name, min(node.get("calibration") or n, n), node.get("draw", "uniform"))
+            groups.setdefault(json.dumps(same, sort_keys=True), []).append(learned)
     return {_label(group, n): group for group in groups.values() if len(group) > 1}
 
 

@@ -94,8 +94,9 @@ def _panel(ax: Axes, part: Slice, name: str, pair: pd.DataFrame, near: bool, nar
     text = f"{_RHO} {_rho(pair):.4f}"
     if near and close.sum() > 2:
         text += f"\nnearest only {_rho(pair[close]):.4f}"
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-    ax.text(0.04, 0.95, text, transform=ax.transAxes, va="top", fontsize=8, bbox=box)
+    ax.annotate(
+        text, (0.04, 0.95), xycoords="axes fraction", va="top", fontsize=8, bbox={"fc": "w", "ec": "none", "pad": 1}
+    )
     grid(ax, "both")
 
 

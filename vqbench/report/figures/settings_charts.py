@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from vqbench.analysis.recommend_text import named
 from vqbench.report.figures.embedded import Chart, KeyEntry, embedded, titled
 from vqbench.report.figures.figure_data import on_front
 from vqbench.report.figures.label_placement import Label, apart
@@ -33,7 +34,7 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
     """Draw overlap@k against memory: the Pareto front is numbered, the recommended settings are ringed."""
     front = front_of(settings, n)
     rest = [s for s in settings if s not in front]
-    named = [*front, *(s for s in rest if s in chosen)]  # these too are explained in the key
+    explained = [*front, *(s for s in rest if s in chosen)]
 
     def draw(ax: Axes) -> None:
         _size_axis(ax, [s.ram(n) for s in settings], "bytes of memory per vector (log scale)")
@@ -50,26 +51,18 @@ def pareto(settings: Sequence[Setting], n: int, k: int, chosen: Sequence[Setting
         intervals(ax, [s.ram(n) for s in known], bars, color=BLUE, ls="", elinewidth=2)
         for s in front:
             _dot(ax, s, n, color=BLUE, ms=8)
-        for s in named:
-            if s in chosen:
-                ax.plot(
-                    s.ram(n),
-                    s.value,
-                    marker="o",
-                    ms=15,
-                    mfc="none",
-                    mec=VERMILION,
-                    mew=2,
-                    gid=titled(_named_facts(s, n)),
-                )
+        ring = {"marker": "o", "ms": 15, "mfc": "none", "mec": VERMILION, "mew": 2}
+        for s in chosen:
+            ax.plot(s.ram(n), s.value, gid=titled(_named_facts(s, n)), **ring)
         apart(ax, [Label(s.ram(n), s.value, str(number), INK, bold=True) for number, s in enumerate(front, 1)])
 
-    best = front[-1]
+    smallest, largest = front[0], front[-1]
     description = (
-        f"{len(settings)} settings. The smallest on the Pareto front, {front[0].name}, keeps {share(front[0].value)} "
-        f"in {front[0].ram(n):,.0f} bytes. The largest, {best.name}, keeps {share(best.value)} in {best.ram(n):,.0f}."
+        f"{len(settings)} settings. The smallest on the Pareto front, {_named_facts(smallest, n)}. "
+        f"The largest, {_named_facts(largest, n)}."
     )
-    key = [KeyEntry(s.name, _facts(s, n), str(front.index(s) + 1) if s in front else "\N{LARGE CIRCLE}") for s in named]
+    marks = [*map(str, range(1, len(front) + 1)), *["\N{LARGE CIRCLE}"] * len(explained)]
+    key = [KeyEntry(named(s), _facts(s, n), mark) for s, mark in zip(explained, marks, strict=False)]
     return embedded(draw, ident, f"overlap@{k} against bytes of memory per vector", key, description)
 
 
@@ -85,7 +78,7 @@ def _facts(s: Setting, n: int) -> str:
 
 
 def _named_facts(s: Setting, n: int) -> str:
-    return f"{s.name}: {_facts(s, n)}"
+    return f"{named(s)}: {_facts(s, n)}"
 
 
 def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart | None:
@@ -145,7 +138,7 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
     for name, (settings, n, full) in datasets.items():
         front = [(s.ram(n) / full, s) for s in front_of(settings, n)]
         fronts[name] = [point for point in front if point[0] <= 1] or front
-    points = [point for front in fronts.values() for point in front]
+    points = sum(fronts.values(), [])
 
     def draw(ax: Axes) -> None:
         _size_axis(ax, [size for size, _ in points], "memory relative to float32 (log scale)")
@@ -153,13 +146,13 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
         for (name, front), color, marker in zip(fronts.items(), cycle(HUES), cycle(MARKS), strict=False):
             ax.plot([size for size, _ in front], [s.value for _, s in front], color=color, lw=2)
             for size, s in front:
-                text = titled(f"{name}: {s.name}, {share(s.value)}")
+                text = titled(f"{name}: {named(s)}, {share(s.value)}")
                 ax.plot(size, s.value, marker=marker, color=color, mfc="white", ms=6, gid=text)
         starts = (front[0] for front in fronts.values())
         apart(ax, [Label(size, s.value, str(number), INK, bold=True) for number, (size, s) in enumerate(starts, 1)])
 
     key = [
-        KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({s.name})", str(number), color)
+        KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({named(s)})", str(number), color)
         for number, ((name, ((size, s), *_)), color) in enumerate(zip(fronts.items(), cycle(HUES), strict=False), 1)
     ]
     return embedded(draw, ident, "overlap against memory relative to float32, by dataset", key, _described(key))

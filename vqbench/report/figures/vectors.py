@@ -78,8 +78,9 @@ def vector_histogram(part: Slice) -> Figure | None:
     styles = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
     for place, ((below_cut, above_cut), names) in enumerate(_cuts(part).items()):
         text = f"{', '.join(names)}: threshold between {below_cut:.2g} and {above_cut:.2g}".replace("-", MINUS)
-        cut = (below_cut + above_cut) / 2
-        ax.axvline(cut, color=VERMILION, lw=1.3, ls=styles[place % 4], label=textwrap.fill(text, 125))
+        ax.axvline(
+            (below_cut + above_cut) / 2, color=VERMILION, lw=1.3, ls=styles[place % 4], label=textwrap.fill(text, 125)
+        )
     ax.set_xlabel(_unit(part))
     ax.set_ylabel("dimensions (count)")
     grid(ax)
