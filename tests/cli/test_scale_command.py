@@ -73,7 +73,11 @@ def test_the_table(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines())) <= 100
     (course,) = [c for c in courses(read_results(made), 5) if (c.variant, c.oversample) == ("binary_mean", 0)]
     found = course.forecast(8000)
-    (line,) = [line for line in shown.splitlines() if line.startswith(" binary_mean ") and "\N{MULTIPLICATION SIGN}2" not in line]
+    (line,) = [
+        line
+        for line in shown.splitlines()
+        if line.startswith(" binary_mean ") and "\N{MULTIPLICATION SIGN}2" not in line
+    ]
     assert f"{found.value:.3f}" in line
     assert f"{found.low:.3f}-{found.high:.3f}" in line
     assert found.kind == "fitted"
