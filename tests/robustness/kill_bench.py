@@ -103,6 +103,7 @@ class Bench:
         return pid, Path(name)
 
     def _child(self, handle: int, name: str, steps: Steps | None, more: Sequence[str], prepare: Prepare) -> int:
+        import vqbench.cli.commands.run
         import vqbench.cli.finish
         import vqbench.cli.main
         import vqbench.experiment.provenance
@@ -127,7 +128,7 @@ class Bench:
 
         vqbench.experiment.run.evaluate_variant = logged
         plan = self.plan if not more else self.planned(*more)
-        vqbench.cli.main._sweep = lambda _: _carried_out(plan)
+        vqbench.cli.commands.run.run_sweep = lambda _: _carried_out(plan)
         prepare()
         if steps is not None:
             steps.install()
