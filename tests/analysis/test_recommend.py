@@ -16,7 +16,7 @@ import pytest
 from folders import row, write_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from places import RESULTS
+from places import RESULTS, ROOT
 from rich.console import Console
 from scipy.stats import norm
 
@@ -383,7 +383,8 @@ def test_variants_that_do_not_come_with_vqbench_name_their_folder(tmp_path: Path
 def test_the_readme_shows_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
     main(["recommend", str(RESULTS / "default"), "--keep", "0.95", "--n", "10_000_000"])
     shown = capsys.readouterr().out
-    (excerpt,) = re.findall(r"^```text\n(╭.*?)```", (RESULTS.parent / "README.md").read_text("utf-8"), re.DOTALL | re.M)
+    page = (ROOT / "vqbench" / "analysis" / "README.md").read_text("utf-8")
+    (excerpt,) = re.findall(r"^```text\n(╭.*?)```", page, re.DOTALL | re.M)
     assert shown.startswith(excerpt)
 
 

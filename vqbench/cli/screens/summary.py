@@ -233,7 +233,11 @@ def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, st
         ]
     baseline, margin = _add_comparisons(rows, results.comparisons, dataset, k)
     best = [name for name in ("overlap", "rescored") if name in rows][:1]
-    rows = rows.reset_index().sort_values(["bytes", *best, "variant"], ascending=[False, *[False] * len(best), True])
+    rows = rows.reset_index().sort_values(
+        ["bytes", *best, "variant"],
+        ascending=[False, *[False] * len(best), True],
+        key=lambda column: column.round() if column.name == "bytes" else column,  # as shown: equal bytes, best first
+    )
     return rows, factor, baseline, margin
 
 
