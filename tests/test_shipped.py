@@ -22,6 +22,7 @@ from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.synthetic import Synthetic
 from vqbench.experiment.config.folders import config_names
+from vqbench.text import share
 
 EXPERIMENTS = config_names("experiment")
 PAGES = sorted(
@@ -177,7 +178,8 @@ def test_the_table_in_the_readme_is_that_of_the_committed_results() -> None:
         (whole,) = re.findall(rf"^ {line} +[\d,]+ +[\d.]+x .*$", text, re.MULTILINE)
         own, again = rows.loc[(line, 0)], rows.loc[(line, 4)]
         shown = whole.split()
-        assert shown[3:5] == [f"{own['value']:.3f}", f"{own['ci_low']:.3f}-{own['ci_high']:.3f}"], line
-        assert shown[-1] == f"{again['value']:.3f}", line
+        interval = "reference" if line == "float32" else f"{share(own['ci_low'])}-{share(own['ci_high'])}"
+        assert shown[3:5] == [share(own["value"]), interval], line
+        assert shown[-1] == share(again["value"]), line
         seen.add(line)
     assert seen == set(metrics["variant"])

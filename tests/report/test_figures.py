@@ -150,8 +150,11 @@ def test_overlap_vs_bytes_plots_the_tables(part: Slice) -> None:
         x, y = _xy(box)
         assert y == pytest.approx([own.loc[name, "value"]])
         assert abs(np.log2(x[0] / part.bytes[name])) < 0.5, "sideways, but nearer to its size than to any other"
-        ends = box[2][0].get_segments()[0][:, 1]
-        assert ends == pytest.approx([own.loc[name, "ci_low"], own.loc[name, "ci_high"]])
+        if name == "float32":  # the reference
+            assert not np.size(box[2][0].get_segments())
+        else:
+            ends = box[2][0].get_segments()[0][:, 1]
+            assert ends == pytest.approx([own.loc[name, "ci_low"], own.loc[name, "ci_high"]])
         assert f"{name}  {share(y[0])}" in _texts(figure)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5 B", "40 B", "160 B"]
     assert ax.get_ylabel() == "overlap@10 with float search (share of 10)"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vqbench.results.columns import REFERENCE
 from vqbench.results.folder import Results
 from vqbench.results.measured_settings import pooled_rows
 from vqbench.text import share
 
 #: float search compared with itself: its intervals say nothing.
-REFERENCE = "float32"
 #: Columns of the table of settings, where measured: metric, heading, entry of the glossary.
 COLUMNS = (
     ("overlap", "overlap", "overlap"),

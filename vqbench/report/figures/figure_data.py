@@ -13,7 +13,7 @@ import pandas as pd
 
 from vqbench.report.figures.looks import Look, family_of, looks_of
 from vqbench.report.figures.style import TIMES, size
-from vqbench.results.columns import ALL_SEEDS, headline_k
+from vqbench.results.columns import ALL_SEEDS, REFERENCE, headline_k
 from vqbench.results.folder import Results
 
 FIRST = "the first of"  # seeds
@@ -165,6 +165,8 @@ def _slice(results: Results, dataset: str) -> Slice:
     if "seed" in samples:
         samples = samples[samples["seed"] == samples["seed"].min()]
     about = results.meta["datasets"][dataset]
+    pooled = pooled.copy()
+    pooled.loc[pooled["variant"] == REFERENCE, ["ci_low", "ci_high"]] = np.nan
     return Slice(
         dataset=dataset,
         about=about,
@@ -176,16 +178,10 @@ def _slice(results: Results, dataset: str) -> Slice:
         samples=samples,
         looks=_looks(metrics, sizes, samples, int(about["d"])),
         seeds=metrics.loc[(metrics["status"] == "ok") & (metrics["seed"] != ALL_SEEDS), "seed"].nunique(),
-        nodes=_nodes(results.meta["config"]),
+        nodes={name: origin["node"] for name, origin in results.meta.get("variants", {}).items()},
         comparisons=own(results.comparisons),
         backends=own(results.backends),
     )
-
-
-def _nodes(config: Any) -> dict[str, Any]:
-    """The variants' configs; those of all jobs of a multirun together."""
-    jobs = config if isinstance(config, list) else [config]
-    return {name: node for job in jobs for name, node in (job.get("quantizer") or {}).items()}
 
 
 def _looks(metrics: pd.DataFrame, sizes: Mapping[str, float], samples: pd.DataFrame, d: int) -> dict[str, Look]:
