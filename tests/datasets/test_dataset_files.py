@@ -121,7 +121,7 @@ def test_broken_binary_files(tmp_path: Path, name: str, form: str) -> None:
     ("content", "message"),
     [
         ('{"a": [1, 2], "b": [3]}', "id 'b': 1 numbers, the first id has 2: all must have the same number"),
-        ('{"a": [1, 2], "b": [3, 4], "a": [5, 6]}', "id 'a' stands twice"),
+        ('{"a": [1, 2], "b": [3, 4], "a": [5, 6]}', "id 'a' occurs twice"),
         ('{"a": [1, NaN]}', "the literal NaN: every component must be a finite number"),
         ('{"a": [1, -Infinity]}', "the literal -Infinity"),
         ('{"z": [0, 1], "a": [1, 1e999]}', "id 'a': a number that no float can represent"),

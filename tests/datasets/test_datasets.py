@@ -60,19 +60,19 @@ def test_shapes_that_are_no_table(shape: tuple[int, ...]) -> None:
 def test_ids_that_do_not_fit() -> None:
     with pytest.raises(VqbenchError, match="3 ids for 4 rows"):
         _prepare(GOOD, ids=["a", "b", "c"])
-    with pytest.raises(VqbenchError, match="id 'b' stands at rows 1 and 3: ids must be unique"):
+    with pytest.raises(VqbenchError, match="id 'b' occurs at rows 1 and 3: ids must be unique"):
         _prepare(GOOD, ids=["a", "b", "c", "b"])
     with pytest.raises(VqbenchError, match="queries of here: 1 ids for 2 rows"):
         _prepare(GOOD, queries_qd=GOOD[:2], query_ids=["a"])
-    with pytest.raises(VqbenchError, match="queries of here: id 'a' stands at rows 0 and 1"):
+    with pytest.raises(VqbenchError, match="queries of here: id 'a' occurs at rows 0 and 1"):
         _prepare(GOOD, queries_qd=GOOD[:2], query_ids=["a", "a"])
 
 
 def test_messages_name_the_file_that_is_to_be_mended() -> None:
     files = {"ids": "ids.txt", "queries": "q.npy", "query_ids": "qids.txt"}
-    with pytest.raises(VqbenchError, match=r"^ids.txt: id 'b' stands on lines 2 and 4: ids must be unique"):
+    with pytest.raises(VqbenchError, match=r"^ids.txt: id 'b' occurs on lines 2 and 4: ids must be unique"):
         _prepare(GOOD, ids=["a", "b", "c", "b"], files=files)
-    with pytest.raises(VqbenchError, match=r"^qids.txt: id 'a' stands on lines 1 and 2"):
+    with pytest.raises(VqbenchError, match=r"^qids.txt: id 'a' occurs on lines 1 and 2"):
         _prepare(GOOD, queries_qd=GOOD[:2], query_ids=["a", "a"], files=files)
     with pytest.raises(VqbenchError, match=r"^q.npy: queries have 2 dimensions, the corpus has 3 \(here\): both"):
         _prepare(GOOD, queries_qd=GOOD[:, :2], files=files)

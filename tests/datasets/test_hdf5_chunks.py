@@ -57,7 +57,7 @@ _EXACTLY = ".*: a chunk must unpack to exactly 128 bytes"
         ("gzip", zlib.compress(bytes(10**6)), 0, f"unpacks to [0-9]+ bytes{_EXACTLY}"),
         ("gzip", zlib.compress(PLAIN + b"x"), 0, "unpacks to 129 bytes"),
         ("gzip", zlib.compress(PLAIN[:-1]), 0, "unpacks to 127 bytes"),
-        ("gzip", GZIP + b"x", 0, "is damaged .gzip data that is cut short, or goes on"),
+        ("gzip", GZIP + b"x", 0, "is damaged .gzip data that is cut short, or has more bytes after it"),
         ("gzip", GZIP[:-1], 0, "is damaged .gzip data that is cut short"),
         ("gzip", b"\x78\x9c" + b"\xff" * 60, 0, "is damaged .Error -3"),
         ("gzip", GZIP, 1, "unpacks to [0-9]+ bytes"),
@@ -76,7 +76,7 @@ _EXACTLY = ".*: a chunk must unpack to exactly 128 bytes"
         ("gzip gzip", zlib.compress(GZIP), 0, "filters gzip, gzip: .* each once"),
         ("gzip gzip", GZIP, 2, "filters gzip, gzip: .* each once"),
         ("gzip lzf", GZIP, 2, "filters gzip, lzf: only gzip or lzf, shuffle and fletcher32 are read"),
-        ("gzip shuffle", GZIP, 2, "filters gzip, shuffle: .* only fletcher32 behind gzip"),
+        ("gzip shuffle", GZIP, 2, "filters gzip, shuffle: .* only fletcher32 after gzip"),
         ("fletcher32 fletcher32", PLAIN + SUM + SUM, 0, "filters fletcher32, fletcher32"),
     ],
 )

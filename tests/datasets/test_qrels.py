@@ -86,9 +86,9 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
         ("q1 0 d1 nan", "line 2"),
         ("q1 0 d1 1e400", "line 2"),
         (f"q1 0 d1 {'9' * 400}", "line 2"),
-        ("", "line 2: '': must be 'query 0 document gain'; mend or remove the line"),
-        ("x 0 y 2", "line 2: query 'x' judges document 'y' as 2, line 1 as 1: a pair has one judgement; remove one"),
-        ("x 1 y 1", "line 2: query 'x' judges document 'y' as 1, line 1 as 1"),
+        ("", "line 2: '': must be 'query 0 document gain'; correct or remove the line"),
+        ("x 0 y 2", "line 2: query 'x', document 'y': gain 2, and 1 in line 1: a pair has one judgement; remove one"),
+        ("x 1 y 1", "line 2: query 'x', document 'y': gain 1, and 1 in line 1"),
     ],
     ids=lambda text: text[:20],
 )
@@ -102,8 +102,8 @@ def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
     assert data.qrels is not None
     assert data.qrels.about == {
         "judgements": 9, "queries": 4, "judged": 3, "measured": 2, "unknown_queries": 1, "negative": 1,
-        "sentence": "2 of 4 queries have a relevant document; the others are left out of what is measured by "
-        "judgements, 1 of them judged without one (trec_eval counts 0 for these); judged queries that are not among "
+        "sentence": "2 of 4 queries have a relevant document; the others are left out of judged metrics, "
+        "1 of them judged without one (trec_eval counts 0 for these); judged queries that are not among "
         "the dataset's: 1; gains below 0, which count as 0: 1",
     }  # fmt: skip
     everyone = _data([(query, "d1", 1.0) for query in ("q1", "q2", "q3", "q4")])
@@ -116,7 +116,7 @@ def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
     [
         (
             [("q1", "x", 1.0), ("q2", "d1", 1.0)],
-            r"1 of 2 relevant documents \('x'\) are no rows of the corpus \('d0', .*=FILE \(rows\).* remove those",
+            r"1 of 2 relevant documents \('x'\) are not in the corpus \('d0', .*=FILE \(rows\).* remove those",
         ),
         (
             [("0", "d1", 1.0)],
@@ -125,8 +125,8 @@ def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
         ),
         (
             [("0", "x", 1.0), ("00", "d1", 0.0)],
-            r"none of the 2 judged queries .*; 1 of 1 relevant documents \('x'\) are no rows .*: name them with "
-            r"dataset.query_ids=FILE \(queries\) and dataset.ids=FILE \(rows\)",
+            r"none of the 2 judged queries .*; 1 of 1 relevant documents \('x'\) are not in the corpus .*: name them "
+            r"with dataset.query_ids=FILE \(queries\) and dataset.ids=FILE \(rows\)",
         ),
         ([("q1", "d1", 0.0), ("q2", "x", 0.0)], "all gains of this dataset's queries are 0 or less"),
     ],
@@ -144,7 +144,7 @@ def test_judgements_that_do_not_fit_name_their_file_and_no_setting_that_was_give
         with pytest.raises(VqbenchError) as error:
             prepare(replace(source, judgements=judged, files=files), "x", queries=None, n_queries=None, normalize=True)
         said.append(str(error.value))
-    assert said[0].startswith("qrels.txt: 1 of 2 relevant documents ('x') are no rows of the corpus")
+    assert said[0].startswith("qrels.txt: 1 of 2 relevant documents ('x') are not in the corpus")
     assert said[0].endswith(
         ": give the whole corpus (dataset.rows=N draws a part of it, with its judgements), or remove those lines"
     )
@@ -162,7 +162,7 @@ def test_drawn_queries_without_any_judgement() -> None:
     for judged in ("q1", "q2", "q3", "q4"):
         (drawn,) = _data([(i, "d1", 1.0) for i in ("q1", "q2", "q3", "q4")], n_queries=1).query_ids
         if judged != drawn:
-            with pytest.raises(VqbenchError, match="no query of the 1 that were drawn has a relevant document to find"):
+            with pytest.raises(VqbenchError, match="none of the 1 drawn queries has a relevant document to find"):
                 _data([(judged, "d1", 1.0)], n_queries=1)
 
 

@@ -159,7 +159,7 @@ def _put(**content) -> Callable[[h5py.File], object]:
         (_external_link, "dataset train: 'train' is a link"),
         (_external, "dataset train: refers to other files"),
         (_virtual, "dataset train: refers to other files"),
-        (_unwritten, r"dataset train, chunk \(0, 0\): is never written or unpacks to 0 bytes"),
+        (_unwritten, r"dataset train, chunk \(0, 0\): was not written or unpacks to 0 bytes"),
         (_never_written, "the file holds 0 bytes of it"),
         (_several, "tables of numbers: a, b: needs 'train', or exactly one; choose one with dataset.key=NAME"),
         (_put(train=BYTES[0]), r"dataset train: uint8 \(5,\): needs numbers of shape \(n, d\)"),

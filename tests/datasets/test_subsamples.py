@@ -119,7 +119,7 @@ def test_judgements_follow_the_rows() -> None:
     assert 0 < len(found) < 7
     none = next(rows for rows in range(1, N) if not set(_data(source, "own", rows).ids) & set(IDS[:7]))
     assert _data(source, "own", none).qrels is None
-    with pytest.raises(VqbenchError, match=r"\('nobody'\) are no rows of the corpus"):
+    with pytest.raises(VqbenchError, match=r"\('nobody'\) are not in the corpus"):
         _data(_source(own=True, judgements=[("q0", "nobody", 1.0)]), "own", 20)
 
 

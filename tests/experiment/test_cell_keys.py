@@ -75,7 +75,7 @@ def test_a_file_of_a_plugin_that_cannot_be_read_is_named(tmp_path: Path, monkeyp
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(VqbenchError, match=r"a\.py: cannot be read \(Permission denied\).*see to its rights"):
+    with pytest.raises(VqbenchError, match=r"a\.py: cannot be read \(Permission denied\).*check its permissions"):
         plugin_hashes([tmp_path], tmp_path / "out")
 
 

@@ -80,7 +80,7 @@ def test_a_repeated_id_is_found_by_its_key_alone(monkeypatch: pytest.MonkeyPatch
     x_nd = np.arange(1, 13.0).reshape(4, 3)
     monkeypatch.setattr("vqbench.datasets.row_checks.id_keys", lambda ids: np.zeros(len(ids), np.uint64))
     prepare(Source("here", x_nd, list("abcd")), "t", queries="self", n_queries=2, normalize=True)
-    with pytest.raises(VqbenchError, match="id 'c' stands at rows 1 and 3"):
+    with pytest.raises(VqbenchError, match="id 'c' occurs at rows 1 and 3"):
         prepare(Source("here", x_nd, list("acdc")), "t", queries="self", n_queries=2, normalize=True)
 
 

@@ -18,8 +18,9 @@ vqbench: can I store my embeddings in fewer bytes, and what does it cost?
   vqbench dataset=file dataset.path=mine.npy   your own vectors (.npy .npz .json .csv .parquet
                                                .hdf5 .h5 .fvecs .bvecs .fbin .u8bin .i8bin, or a
                                                folder that Hugging Face datasets saved)
-          dataset.ids=ids.txt queries=self     one id a line; queries: self (each row, left out of its own
-          n_queries=500                        result), holdout (rows taken out), or dataset.queries=q.npy
+          dataset.ids=ids.txt                  with one id per line
+          queries=self n_queries=500           500 rows as queries, each left out of its own result; or
+                                               queries=holdout (rows taken out), or dataset.queries=q.npy
   vqbench 'quantizer=[offset_int8,binary_mean]' 'k=[1,10,100]' 'oversample=[0,2,4]'
   vqbench quantizer.binary_mean.quantizer.threshold=median
   vqbench baseline=binary_zero 'seed=[1,2,3]'  compare all with this variant; intervals over queries and seeds
@@ -27,14 +28,14 @@ vqbench: can I store my embeddings in fewer bytes, and what does it cost?
   vqbench 'backend=[usearch_i8,faiss_sq8]'     real engines next to their prediction (extra: backends)
   vqbench -m dataset=movies,wordnet seed=1,2   Hydra multirun: every combination
   vqbench parallel=dask parallel.address=tcp://HOST:8786
-                                               search shards of the corpus on a cluster; or parallel=loky, ray
+                                               search parts of the corpus on a cluster; or parallel=loky, ray
   vqbench ... out=DIR                          write to DIR instead of results/NAME
   vqbench ... --config-dir DIR                 your own configs, as in DIR/experiment/NAME.yaml
   vqbench ... --cfg job                        print the composed config and stop
 
   vqbench recommend results/NAME --keep 0.95 --k 10 [--n 10_000_000] [--max-bytes B] [--json]
                                                the cheapest setting that keeps 95 % of float search's top 10
-  vqbench report results/NAME [...]            write report.html again; one report of several folders: --out FILE
+  vqbench report results/NAME [...]            write report.html again; for several folders, add --out FILE
   vqbench list [GROUP | NAME | PART]           variants, metrics, datasets, experiments; details of one
   vqbench nearest TITLE [--dataset D] [--top 10] [--quantizer A,B]
                                                the neighbours of a row under each variant, side by side
@@ -46,8 +47,9 @@ vqbench: can I store my embeddings in fewer bytes, and what does it cost?
   vqbench --help | --version
 
 A run prints a table and writes metrics.csv, ledger.csv, timings.csv, per_query.parquet, samples.parquet,
-meta.json, figures/ and report.html. Exit status: 0 success; 1 a variant failed, or nothing to recommend;
-2 wrong input, or a folder that cannot be written; 130 interrupted (143 by SIGTERM). The same command resumes.
+meta.json, figures/ and report.html. Exit status: 0 success; 1 a variant failed, quality fell, or nothing to
+recommend; 2 wrong input, or a folder that cannot be written; 130 interrupted (143 by SIGTERM). To resume an
+interrupted run, give the same command again.
 """
 #: Command -> its module in vqbench.cli.commands, which is imported when it is needed, and its function.
 _COMMANDS = {

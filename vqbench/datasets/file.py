@@ -94,7 +94,7 @@ def _resolved(path: str, *, folders: bool = False) -> Path:
         more = "; only one that Hugging Face datasets saved (save_to_disk) is read as a whole" if folders else ""
         raise VqbenchError(f"{path}: is a folder: name the file in it{more}")
     if not place.is_dir() and not place.is_file():
-        raise VqbenchError(f"{path}: no such file: check the path (it is taken from the current folder)")
+        raise VqbenchError(f"{path}: no such file: check the path (it is relative to the current folder)")
     if place.stat().st_size == 0:
         raise VqbenchError(f"{path}: the file is empty; write it again, or name another one")
     return place

@@ -62,8 +62,8 @@ def select(
         raise VqbenchError(f"{place}: {problem}")
     if not wanted:
         raise VqbenchError(
-            f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less: "
-            "a relevant one has a gain above 0; mend them, or leave dataset.qrels out"
+            f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less; "
+            "correct them (a relevant document has a gain above 0), or leave dataset.qrels out"
         )
     query_of, row_of = {i: query for query, i in enumerate(query_ids)}, positions(ids, documents)
     gains = {
@@ -77,7 +77,7 @@ def select(
         return None
     if not gains:
         raise VqbenchError(
-            f"{place}: no query of the {len(query_of):,} that were drawn has a relevant document to find: "
+            f"{place}: none of the {len(query_of):,} drawn queries has a relevant document to find: "
             "raise n_queries, or leave dataset.qrels out"
         )
     pairs = sorted(gains)
@@ -105,7 +105,7 @@ def _no_match(
         kinds.append("ids" if all_query_ids is all_ids else "query_ids")
     if missing:
         problems.append(
-            f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are no rows of the corpus "
+            f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are not in the corpus "
             f"({_some(all_ids)})"
         )
         kinds.append("ids")
@@ -133,8 +133,7 @@ def _about(judgements: Sequence[Judgement], query_of: Mapping[str, int], *, meas
     said = []
     if measured < queries:
         said.append(
-            f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of what is "
-            "measured by judgements"
+            f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of judged metrics"
         )
         if judged > measured:
             said[0] += f", {judged - measured:,} of them judged without one (trec_eval counts 0 for these)"

@@ -183,7 +183,7 @@ def _comparable(asked: _Asked, *, partly: bool, dropped: bool, own: Ints | None)
     """The nearest rows that a file states, and whether they can be those of our search."""
     stated, obstacle = asked.stated_neighbours, ""
     if dropped:
-        obstacle = "rows of the corpus were left out, so that its row numbers mean others"
+        obstacle = "rows of the corpus were left out, so its row numbers refer to other rows"
     elif partly:
         obstacle = "rows leaves some rows out"
     elif own is not None:

@@ -147,9 +147,9 @@ def _checked_ids(ids: Sequence[str], n: int, place: str, file: str | None) -> Ke
     for row in np.unique(np.concatenate([order_n[equal_n], order_n[equal_n + 1]])).tolist():
         i = str(ids[row])
         if i in seen:
-            where = f"{place}: id {i[:80]!r} stands at rows {seen[i]} and {row}"
+            where = f"{place}: id {i[:80]!r} occurs at rows {seen[i]} and {row}"
             if file is not None:
-                where = f"{file}: id {i[:80]!r} stands on lines {seen[i] + 1} and {row + 1}"
+                where = f"{file}: id {i[:80]!r} occurs on lines {seen[i] + 1} and {row + 1}"
             raise VqbenchError(f"{where}: ids must be unique, since a query is left out of its own result by id")
         seen[i] = row
     return keys_n

@@ -99,7 +99,7 @@ class Sheet:
         """
         first_nd = next(blocks_nd, None)
         if first_nd is None:
-            raise ValueError(f"0 rows where {n} were announced")
+            raise ValueError(f"0 rows where {n} were declared")
         self._declare(n * first_nd[:1].nbytes)
         offset, count, block_nd = self._file.tell(), 0, first_nd
         while block_nd is not None and count <= n:
@@ -107,7 +107,7 @@ class Sheet:
             self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).data)
             block_nd = next(blocks_nd, None)
         if count != n:
-            raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were announced")
+            raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were declared")
         self._file.flush()
         shape = (n, first_nd.shape[1])
         return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
@@ -123,7 +123,7 @@ class Sheet:
             self._file.write(joined)
         ids = PackedIds(Path(self._file.name), np.concatenate(starts))
         if len(ids) != n:
-            raise ValueError(f"{len(ids)} ids where {n} were announced")
+            raise ValueError(f"{len(ids)} ids where {n} were declared")
         return ids
 
     def starts(self, ids: PackedIds) -> tuple[int, int]:

@@ -76,6 +76,6 @@ def _hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise VqbenchError(
-            f"plugins: {path}: cannot be read ({error.strerror or error}), and finished cells depend on what it holds: "
-            "see to its rights, or move it out of the folder"
+            f"plugins: {path}: cannot be read ({error.strerror or error}), and finished cells depend on its content: "
+            "check its permissions, or move it out of the folder"
         ) from error

@@ -70,7 +70,7 @@ class Options:
             return None
         folder = Path(platformdirs.user_cache_dir("vqbench")) if self.cache == "auto" else expanded(self.cache)
         if folder.is_file():
-            raise VqbenchError(f"cache = {folder}: is a file: name a folder, or say cache=off")
+            raise VqbenchError(f"cache = {folder}: is a file: name a folder, or set cache=off")
         return folder
 
 

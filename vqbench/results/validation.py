@@ -80,7 +80,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         json.dumps(meta, ensure_ascii=False).encode()  # half a surrogate pair can be escaped, but never be written
         meta = _plain_texts(meta) if "\\u" in text or _CONTROLS.search(text) else meta
     except RecursionError:
-        raise _broken(path, "lists or objects in one another, hundreds deep") from None
+        raise _broken(path, "lists or objects nested hundreds deep") from None
     except ValueError as error:
         raise _broken(path, str(error)) from None
     if not isinstance(meta, dict) or type(meta.get("schema")) is not int:

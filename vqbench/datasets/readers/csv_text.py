@@ -88,7 +88,7 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
                 place=f"row {number}",
                 problem=f"{len(fields)} fields, the first row has {len(first)}",
                 rule="all rows must have the same number",
-                remedy="mend that row (1 is the first, be it a header)",
+                remedy="correct that row (row 1 is the first line, header included)",
             )
         try:
             numbers.extend(map(_number, fields[with_ids:]))
@@ -99,7 +99,7 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
                 place=f"row {number}, field {field + 1}",
                 problem=repr(fields[field][:40]),
                 rule="every field must be a number, except a header and ids in the first column",
-                remedy="mend that row (1 is the first, be it a header)",
+                remedy="correct that row (row 1 is the first line, header included)",
             ) from None
         ids.append(fields[0])
     if with_ids and not named and len(ids) > 1 and all(map(_is_number, ids[1:])):
@@ -107,8 +107,8 @@ def _content(path: Path, lines: Iterator[list[str]], id_column: str | None) -> C
             path,
             place=f"row {1 + header}, field 1",
             problem=repr(ids[0][:40]),
-            rule="the first column holds numbers but for this one",
-            remedy="mend it, or call the column id if its fields are ids",
+            rule="all other fields of the first column are numbers",
+            remedy="correct it, or name the column id if it holds ids",
         )
     if not numbers:
         raise refusal(

@@ -110,7 +110,7 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
             place=place,
             problem=f"{dataset.dtype} {dataset.shape}, {claimed} bytes",
             rule=f"the file holds {stored} bytes of it",
-            remedy="it was never written whole: write it again",
+            remedy="it was not written completely: write it again",
         )
     return dataset
 

@@ -38,7 +38,7 @@ def check_chunks(path: Path, place: str, dataset: Any) -> None:
                 size = _unpacked_size(used, dataset.id.read_direct_chunk(offset)[1], whole + _SUM)
             elif "fletcher32" in used:
                 size -= _SUM
-            problem = f"is never written or unpacks to {size} bytes" if size != whole else ""
+            problem = f"was not written or unpacks to {size} bytes" if size != whole else ""
         except (ValueError, IndexError, zlib.error) as error:
             problem = f"is damaged ({error})"
         if problem:
@@ -63,7 +63,7 @@ def _filters(path: Path, place: str, dataset: Any) -> list[str]:
             path,
             place=place,
             problem=f"filters {', '.join(names)}",
-            rule="only gzip or lzf, shuffle and fletcher32 are read, each once, and only fletcher32 behind gzip or lzf",
+            rule="only gzip or lzf, shuffle and fletcher32 are read, each once, and only fletcher32 after gzip or lzf",
             remedy="write it again with compression='gzip'",
         )
     return names
@@ -85,7 +85,7 @@ def _gzip_size(packed: bytes, most: int) -> int:
     while size <= most and (piece := stream.decompress(packed, _PIECE)):
         size, packed = size + len(piece), stream.unconsumed_tail
     if size <= most and (not stream.eof or stream.unused_data):
-        raise ValueError("gzip data that is cut short, or goes on")
+        raise ValueError("gzip data that is cut short, or has more bytes after it")
     return size
 
 

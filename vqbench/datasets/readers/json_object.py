@@ -36,7 +36,7 @@ def read(path: Path, wanted: Wanted) -> Content:
                 place=f"id {name[:80]!r}",
                 problem=json.dumps(wrong[0])[:40],
                 rule="the value must be a list of numbers",
-                remedy="mend or remove that id",
+                remedy="correct or remove that id",
             )
         width = len(row) if width is None else width
         if len(row) != width or not width:
@@ -45,7 +45,7 @@ def read(path: Path, wanted: Wanted) -> Content:
                 place=f"id {name[:80]!r}",
                 problem=f"{len(row)} numbers, the first id has {width}",
                 rule="all must have the same number, at least one",
-                remedy="mend or remove that id",
+                remedy="correct or remove that id",
             )
     return Content(rows_nd=_numbers(path, content), ids=list(content))
 
@@ -58,7 +58,7 @@ def _parsed(path: Path) -> Any:
             twice = next(name for name, _ in pairs if name in seen or seen.add(name))
             raise refusal(
                 path,
-                problem=f"id {twice[:80]!r} stands twice",
+                problem=f"id {twice[:80]!r} occurs twice",
                 rule="ids must be unique",
                 remedy="remove or rename one",
             )
@@ -75,7 +75,7 @@ def _parsed(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
     except RecursionError:
-        raise ValueError("lists or objects in one another, hundreds deep") from None
+        raise ValueError("lists or objects nested hundreds deep") from None
 
 
 def _check_id(path: Path, name: str) -> None:
@@ -87,7 +87,7 @@ def _check_id(path: Path, name: str) -> None:
             place=f"id {name[:80]!r}",
             problem="half of a surrogate pair",
             rule="ids must be text that UTF-8 can hold",
-            remedy="mend that id",
+            remedy="correct that id",
         ) from None
 
 
@@ -106,5 +106,5 @@ def _numbers(path: Path, content: dict[str, list[float]]) -> np.ndarray:
         place=f"id {name[:80]!r}",
         problem="a number that no float can represent",
         rule="every component must be a finite number",
-        remedy="mend or remove that id",
+        remedy="correct or remove that id",
     )

@@ -49,7 +49,7 @@ def header(path: Path, file: BinaryIO, place: str = "") -> tuple[tuple[int, int]
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
-        raise ValueError(f"format version {version} is none for plain arrays")
+        raise ValueError(f"format version {version} is not one of plain arrays")
     if version == (2, 0):  # numpy would read up to 4 GiB of it before it looks at the length
         at = file.tell()
         if int.from_bytes(file.read(4), "little") > _HEADER:

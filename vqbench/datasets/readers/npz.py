@@ -24,7 +24,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     """Read the array that ``key`` names, or the only one."""
     with open(path, "rb") as file:
         if file.read(len(_BEGINS)) != _BEGINS:  # zip files are looked for from the end, whatever stands before them
-            raise ValueError("it does not begin as numpy's files do")
+            raise ValueError("it does not begin like a file of numpy")
     with ZipFile(path) as archive:
         member = _member(path, archive, wanted.key)
         place = f"array {_name(member)}"
@@ -71,4 +71,4 @@ def _blocks(file: BinaryIO, n: int, d: int, dtype: np.dtype[Any]) -> Iterator[ND
             raise EOFError(f"it ends in row {start + len(content) // stride} of {n}")
         yield np.frombuffer(content, dtype).reshape(-1, d)
     if file.read(1):
-        raise ValueError(f"it goes on behind row {n - 1}, the last one")
+        raise ValueError(f"it has data after row {n - 1}, the last one")

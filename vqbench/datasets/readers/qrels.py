@@ -24,9 +24,9 @@ def read(path: Path) -> list[Judgement]:
         text = line.removeprefix("\ufeff") if number == 1 else line
         fields = [field for field in _SPACE.split(text) if field]
         if len(fields) != 4 or not _GAIN.fullmatch(fields[3]) or len(fields[3]) > 300:
-            remedy = "write a 0 as the second column" if len(fields) == 3 else "mend or remove the line"
+            remedy = "write a 0 as the second column" if len(fields) == 3 else "correct or remove the line"
             if len(fields) > 4:
-                remedy = f"it has {len(fields)} columns, not 4: ids must not hold blanks, there and here"
+                remedy = f"it has {len(fields)} columns, not 4: ids must not contain blanks, here and in the id files"
             raise refusal(path, place=f"line {number}", problem=repr(text[:80]), rule=_RULE, remedy=remedy)
         pair, gain = (fields[0], fields[2]), float(fields[3])
         if pair in judged:
@@ -34,7 +34,7 @@ def read(path: Path) -> list[Judgement]:
             raise refusal(
                 path,
                 place=f"line {number}",
-                problem=f"query {pair[0]!r} judges document {pair[1]!r} as {gain:g}, line {line_before} as {before:g}",
+                problem=f"query {pair[0]!r}, document {pair[1]!r}: gain {gain:g}, and {before:g} in line {line_before}",
                 rule="a pair has one judgement",
                 remedy="remove one of them",
             )

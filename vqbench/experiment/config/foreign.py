@@ -21,7 +21,7 @@ PRIVATE = {
     "out": (None, "where results are written"),
     "cache": ("auto", "where float results are kept"),
     "plugins": ([], "whose code runs"),
-    "parallel.address": (None, "which machine gets the vectors and sends what this one runs"),
+    "parallel.address": (None, "which machine gets the vectors and may run code here"),
 }
 #: Groups of which a run has one; of a list Hydra would merge the parts, the last on top.
 SINGLE = ("dataset", "experiment", "parallel")
@@ -67,7 +67,7 @@ def check_private(config: Mapping[str, Any], settings: Iterable[str]) -> None:
         value = at(config, key)
         if value not in (NOTHING, default) and key not in given:
             raise VqbenchError(
-                f"{key} = {shortened(value)}: says {what}, so no config file may set it; say {key}=... yourself"
+                f"{key} = {shortened(value)}: says {what}, so no config file may set it; set it on the command line"
             )
 
 
@@ -77,9 +77,9 @@ def _checked(path: Path, group: str) -> list[tuple[str, str]]:
     lines = [line.strip() for line in yaml_text(path).splitlines() if line.strip()]
     directives = [" ".join(line.split()) for line in lines if re.match(r"#\s*@", line)]
     if group == "experiment" and not (directives == lines[:1] == [_PACKAGE]):
-        raise VqbenchError(f"{path}: an experiment must begin with the line '{_PACKAGE}', and have no other like it")
+        raise VqbenchError(f"{path}: an experiment must begin with the line '{_PACKAGE}', and have no other '# @' line")
     if group != "experiment" and (directives or "defaults" in tree):
-        raise VqbenchError(f"{path}: a {group} has no '# @' line and no defaults; leave them out")
+        raise VqbenchError(f"{path}: a {group} has no '# @' line and no defaults; remove them")
     if "hydra" in tree:
         inside = tree["hydra"]
         key = f"hydra.{next(iter(inside))}" if isinstance(inside, Mapping) and inside else "hydra"
@@ -87,8 +87,8 @@ def _checked(path: Path, group: str) -> list[tuple[str, str]]:
     for key in _CHOSEN if group == "experiment" else ():
         if not isinstance(tree.get(key, {}), Mapping | None):
             raise VqbenchError(
-                f"{path}: {key} = {shortened(tree[key])}: must hold keys with values; what is chosen by name "
-                f"stands in defaults, as in '- override /{key}: NAME'"
+                f"{path}: {key} = {shortened(tree[key])}: must hold keys with values; choose by name "
+                f"in defaults, as in '- override /{key}: NAME'"
             )
     return _defaults(tree.get("defaults", []), path)
 
@@ -107,7 +107,7 @@ def _defaults(entries: Any, path: Path) -> list[tuple[str, str]]:
         names = value if isinstance(value, list) else [] if value is None else [value]
         match = _ENTRY.fullmatch(str(key))
         if match is None or not all(isinstance(name, str) for name in names):
-            raise VqbenchError(f"{place}: is no choice of a config; {_REMEDY}")
+            raise VqbenchError(f"{place}: does not choose a config; {_REMEDY}")
         group = match[1] or "dataset"
         if group in SINGLE and isinstance(value, list):
             raise VqbenchError(f"{place}: takes one name, not a list")

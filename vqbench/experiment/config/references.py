@@ -32,8 +32,8 @@ def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> N
             continue
         if "${" in _REFERENCE.sub("", value):
             raise VqbenchError(
-                f"{place} = {shortened(value)}: may refer to another key, as in ${{seed}}, and to nothing else; "
-                "let your shell insert what comes from the environment"
+                f"{place} = {shortened(value)}: may refer to another key only, as in ${{seed}}; "
+                "let your shell insert environment variables"
             )
         if place.partition("[")[0] in written_out:
             raise VqbenchError(f"{place} = {shortened(value)}: must be written out, without ${{...}}")
@@ -42,10 +42,12 @@ def check_references(tree: Mapping[str, Any], written_out: Collection[str]) -> N
             if target is NOTHING:
                 raise VqbenchError(f"{place} = ${{{key}}}: there is no key {key}; name it from the top: ${{dataset.n}}")
             if "${" in (text := str(target)):
-                raise VqbenchError(f"{place} = ${{{key}}}: its target holds a reference itself; name the last key")
+                raise VqbenchError(f"{place} = ${{{key}}}: its target is a reference itself; name the last key")
             total += len(text)
             if total > MOST_REFERRED:
-                raise VqbenchError(f"{place} = {shortened(value)}: too much is referred to in all; write out less")
+                raise VqbenchError(
+                    f"{place} = {shortened(value)}: its references expand to too much text; write out less"
+                )
 
 
 def at(tree: Any, key: str) -> Any:

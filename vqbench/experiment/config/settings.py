@@ -36,7 +36,7 @@ def parse_settings(words: Sequence[str]) -> list[Override]:
         except HydraException:
             raise VqbenchError(
                 f"{word}: cannot be read as key=value; lists are written '{key}=[a,b]', and text with other characters "
-                f"""than letters, digits and . _ - / : stands in quotes of its own: '{key}="a (b)"'"""
+                f"""than letters, digits and . _ - / : needs quotes of its own: '{key}="a (b)"'"""
             ) from None
     return parsed
 
@@ -105,7 +105,7 @@ def check_setting(setting: Override) -> None:
     if top == "hydra":
         if not (key == "hydra/launcher" or key.startswith("hydra.launcher.")) or "_target_" in str(setting.input_line):
             raise VqbenchError(
-                f"{key}: is not for vqbench; of Hydra's own settings it takes hydra/launcher, hydra.launcher.* "
+                f"{key}: is not accepted; of Hydra's own settings vqbench takes hydra/launcher, hydra.launcher.* "
                 "and hydra.searchpath"
             )
     elif setting.package is not None:
@@ -115,7 +115,7 @@ def check_setting(setting: Override) -> None:
     elif top not in known_keys():
         raise VqbenchError(f"{key}: unknown key; {did_you_mean(top, known_keys())}")
     elif key in SINGLE and isinstance(setting.value(), list):
-        raise VqbenchError(f"{line}: {key} takes one; write {key}=A,B and add -m to run each of them")
+        raise VqbenchError(f"{line}: {key} takes one value; write {key}=A,B and add -m to run each of them")
 
 
 def chosen(settings: Sequence[Override]) -> Iterator[tuple[str, str]]:
