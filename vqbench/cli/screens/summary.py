@@ -175,6 +175,7 @@ def _title(results: Results, dataset: str) -> str:
 def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table:
     """What the columns mean, for those that are there."""
     ratio = "; ratio: float32's bytes to these" if "ratio" in shown else ""
+    ndcg = "; NDCG kept: share of float's" if "ndcg_kept" in shown else ""
     words = {
         "bytes": ("bytes/vector", f"code, side values and a share of codebooks{ratio}"),
         "overlap": (
@@ -190,8 +191,7 @@ def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table
             f"difference of overlap@{k}: {MARKS[BETTER]} better, {MARKS[WORSE]} worse (Holm, 5 %), "
             f"{MARKS[EQUIVALENT]} within {margin:g}, {MARKS[UNCLEAR]} too few queries to tell",
         ),
-        "ndcg_kept": ("NDCG kept", "share of float search's NDCG"),
-        "half_lost": (">half lost", f"share of queries that lose more than half of their top {k}"),
+        "half_lost": (">half lost", f"share of queries losing more than half of their top {k}{ndcg}"),
         "rescored": (
             f"rescored \N{MULTIPLICATION SIGN}{factor}",
             f"overlap@{k} once float32 vectors (not in bytes/vector) re-rank {k * factor} codes",
