@@ -193,6 +193,7 @@ def test_bad_input_gets_one_line(
 def test_a_folder_without_sizes_says_how_to_get_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_folder(tmp_path / "one", [row("bits", 0, 0.5, 0.01)], {"bits": (4, 0)})
     assert main(["scale", str(folder), "--n", "100"]) == 2
-    assert "holds no two sizes of one corpus: run it again with '-m dataset.rows=" in capsys.readouterr().err
+    wanted = "holds no two sizes of one corpus. Measure several: vqbench -m dataset=NAME dataset.rows="
+    assert wanted in capsys.readouterr().err
     assert main(["scale", str(tmp_path), "--n", "100"]) == 2
     assert "holds no meta.json" in capsys.readouterr().err

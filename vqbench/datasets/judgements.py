@@ -119,7 +119,8 @@ def _no_match(
     if part:
         ways.append("give the whole corpus (dataset.rows=N draws a part of it, with its judgements)")
         ways.append("remove those lines")
-    return f"{'; '.join(problems)}: {', or '.join(ways) if part else ', and '.join(ways)}"
+    without = "" if known else ", or leave the judgements out with dataset.qrels=null"
+    return f"{'; '.join(problems)}: {', or '.join(ways) if part else ', and '.join(ways)}{without}"
 
 
 def _some(ids: Sequence[str] | set[str]) -> str:

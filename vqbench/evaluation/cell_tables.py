@@ -106,7 +106,7 @@ def ledger_table(codec: Codec, bench: Bench, settings: Settings) -> pd.DataFrame
 
 
 def _notebook_sizes(codec: Codec, x_1d: Floats) -> list[tuple[str, str, float]]:
-    """Sizes as the seed notebook took them, by ``sys.getsizeof`` of one vector, to stand beside the true ones.
+    """Sizes as the teaching notebook took them, by ``sys.getsizeof`` of one vector, to stand beside the true ones.
 
     The notebook holds floats in a list, which counts a header and pointers but not the floats, and codes in an array,
     one number to a byte even where it is a bit, with a header of 112 bytes.

@@ -23,7 +23,7 @@ class Settings:
     metrics: Sequence[Metric]
     calibration: int = 100_000  #: at most so many corpus rows are given to ``fit``
     block_mb: float = 64  #: bounds the memory of a block of scores; no result depends on it
-    getsizeof: bool = False  #: put the seed notebook's sizes into the ledger
+    getsizeof: bool = False  #: put the teaching notebook's sizes into the ledger
 
     def __post_init__(self) -> None:
         for name, values, least in (("k", self.k, 1), ("oversample", self.oversample, 0)):

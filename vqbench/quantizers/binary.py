@@ -33,7 +33,7 @@ class Binary(Quantizer):
     #: ``mean`` or ``median`` of the calibration sample; ``trained``: in the middle between the means of the two sides,
     #: reached from the mean, where with the levels ``means`` the mean square error has its (local) minimum.
     threshold: Literal["zero", "mean", "median", "trained"] = "zero"
-    #: One threshold for all numbers (the seed notebook's), or one for each dimension.
+    #: One threshold for all numbers (the teaching notebook's), or one for each dimension.
     scope: Literal["global", "dimension"] = "global"
     #: What a bit decodes to: -1 and 1, or the mean of the sample's values on either side of the threshold.
     levels: Literal["sign", "means"] = "sign"

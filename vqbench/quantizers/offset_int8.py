@@ -1,4 +1,4 @@
-"""One byte per dimension by a fixed offset and scale: the seed notebook's int8, and its first, wrong version."""
+"""One byte per dimension by a fixed offset and scale: the teaching notebook's int8, and its first, wrong version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCALE = 127
 
 @dataclass(frozen=True, kw_only=True)
 class OffsetInt8(Quantizer):
-    """The seed notebook's int8: ``((clip(x + 1, 0, 2)) * 127).astype(uint8)`` in float64, bit for bit.
+    """The teaching notebook's int8: ``((clip(x + 1, 0, 2)) * 127).astype(uint8)`` in float64, bit for bit.
 
     It truncates, so codes are half a step low on average.
 

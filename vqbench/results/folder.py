@@ -131,6 +131,8 @@ def read_results(folder: Path) -> Results:
         elif missing == _META and (folder / "cells").is_dir():
             cells = len([*(folder / "cells").glob("*/*.cell")])
             message = f"its run was not finished ({cells:,} finished cells, no tables): {again}"
+        elif missing == _META and (inside := sorted(path.parent.name for path in folder.glob(f"*/{_META}"))):
+            message = f"is no results folder, but holds some: name one of {', '.join(inside[:8])}"
         raise VqbenchError(f"{folder}: {message}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VqbenchError(f"{folder}: is not a complete results folder ({error}): run vqbench again") from None

@@ -76,7 +76,8 @@ def neighbours(
     """
     specs = {name: named_variant(name, "--quantizer") for name in variants}
     spec = _dataset(dataset, ids)
-    data = prepare(spec.load(), spec.title, queries="self", n_queries=1, normalize=True)
+    source = replace(spec.load(), judgements=None)  # they are of the dataset's own queries
+    data = prepare(source, spec.title, queries="self", n_queries=1, normalize=True)
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
         raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}, the other rows of {data.name}")

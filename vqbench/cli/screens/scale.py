@@ -41,8 +41,8 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
     groups = nested(results)
     if not groups:
         raise VqbenchError(
-            f"{results.folder}: holds no two sizes of one corpus: run it again with '-m dataset.rows=1000,3000,10000 "
-            "out=DIR', or an experiment whose datasets differ in rows, as experiments/scale.yaml"
+            f"{results.folder}: holds no two sizes of one corpus. Measure several: vqbench -m dataset=NAME "
+            "dataset.rows=1000,3000,10000 out=DIR"
         )
     ks = sorted(int(x) for x in results.pooled.query("metric == 'overlap'")["k"].dropna().unique())
     if not ks:

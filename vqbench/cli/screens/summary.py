@@ -88,7 +88,8 @@ def closing(out: Path, *, before: int, meanwhile: int, written: Collection[str])
     counts = [f"{n} cell{'s were' if n > 1 else ' was'} {words}" for words, n in reused.items() if n]
     cells = f" ({', '.join(counts)})" if counts else ""
     parts = [name for name in ("report.html", "figures", "tables") if name in written]
-    console().print(f"\nWritten to [bold]{escape(str(out))}[/bold]{cells}: {', '.join(parts)}.")
+    stale = "" if "figures" in written or not (out / "figures").is_dir() else " figures/ is of an earlier run."
+    console().print(f"\nWritten to [bold]{escape(str(out))}[/bold]{cells}: {', '.join(parts)}.{stale}")
 
 
 def no_result(out: Path, reasons: Mapping[str, str]) -> None:
@@ -174,7 +175,7 @@ def _title(results: Results, dataset: str) -> str:
 
 def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table:
     """What the columns mean, for those that are there."""
-    ratio = "; ratio: float32's bytes to these" if "ratio" in shown else ""
+    ratio = "; ratio: times smaller than float32" if "ratio" in shown else ""
     ndcg = "; NDCG kept: share of float's" if "ndcg_kept" in shown else ""
     words = {
         "bytes": ("bytes/vector", f"code, side values and a share of codebooks{ratio}"),

@@ -57,7 +57,7 @@ def value_range(sample: Sample) -> Finding:
     elif variants:
         text = f"offset_int8 spreads its codes over [-1, 1], so many are unused. A learned range finds more {overlap}."
     else:
-        text = f"A range learned from the data finds no more than the fixed range [-1, 1] {overlap}."
+        text = f"A range learned from the data finds hardly more than the fixed range [-1, 1] {overlap}."
     of_codes = f"{share(beyond)} beyond [-1, 1]" if beyond else f"{used} of 255 codes used"
     shown = f"{of_codes}, numbers from {' to '.join(map(number, ends))}"
     return Finding(beyond or used / 255, shown, text, highest(gain.level for gain in gains.values()), variants)

@@ -50,9 +50,11 @@ def overlap_by_k(part: Slice) -> Figure | None:
 def _title(curves: dict[str, pd.DataFrame]) -> str:
     """The variant whose overlap changes most."""
     ends = {name: curve.iloc[[0, -1]] for name, curve in curves.items()}
+    apart = {name: rows for name, rows in ends.items() if rows["ci_low"].max() > rows["ci_high"].min()}
+    ends = apart or ends
     name = max(ends, key=lambda name: abs(ends[name]["value"].diff().iloc[-1]))
     (first, low), (last, high) = ends[name][["k", "value"]].to_numpy()
-    if abs(high - low) < 0.01:
+    if not apart or abs(high - low) < 0.01:
         return f"overlap@k hardly depends on k, from {first:.0f} to {last:.0f}"
     verb = "rises" if high > low else "falls"
     return f"overlap@k of {name} {verb} most, from {share(low)} at k = {first:.0f} to {share(high)} at k = {last:.0f}"

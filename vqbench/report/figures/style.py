@@ -203,6 +203,8 @@ def number(value: float) -> str:
         return "0"
     if abs(value) < 0.0095:
         return f"{value:.0e}".replace("e-0", "e-").replace("-", MINUS)
+    if value <= 1:
+        return share(value).replace("-", MINUS)
     return (f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}").replace("-", MINUS)
 
 
