@@ -149,7 +149,9 @@ def test_judgements_that_do_not_fit_name_their_file_and_no_setting_that_was_give
         ": give the whole corpus (dataset.rows=N draws a part of it, with its judgements), or remove those lines"
     )
     assert said[1].startswith("qrels.txt: none of the 1 judged queries ('0')")
-    assert said[1].endswith(": write the ids as in qids.txt and ids.txt")
+    assert said[1].endswith(
+        ": write the ids as in qids.txt and ids.txt, or leave the judgements out with dataset.qrels=null"
+    )
 
 
 def test_documents_that_are_not_relevant_need_not_be_there() -> None:
