@@ -69,8 +69,9 @@ class NDCG(QueryMetric):
         rank_f = np.arange(len(gain_f)) - np.searchsorted(query_f, query_f) + 1
         ideal_q = view.total(query_f, gain_f[descending] * discount(rank_f))
         ideal_q = np.where(ideal_q > 0, ideal_q, np.nan)
-        best_q = dcg(discount(above_f + 1 + nth_f)) / ideal_q
-        worst_q = dcg(discount(above_f + tied_f - nth_f)) / ideal_q
+        # The same terms may be added up in another order than the ideal's, and so exceed it in the last bit.
+        best_q = np.minimum(1, dcg(discount(above_f + 1 + nth_f)) / ideal_q)
+        worst_q = np.minimum(1, dcg(discount(above_f + tied_f - nth_f)) / ideal_q)
         return PerQuery(np.clip(dcg(mean_f) / ideal_q, worst_q, best_q), worst_q, best_q)
 
 
