@@ -73,7 +73,7 @@ def evaluate_engine(
     returned = run_engine(bench, pairing, seed, max(settings.k))
     advance()
     predicted = predict(bench, pairing.variant, seed, settings)
-    bytes_each = _bytes(predicted.ledger.bytes_per_vector(n), returned.held, n)
+    bytes_each = _bytes(predicted.ledger.total("vector"), returned.held, n)
     about = {"version": pairing.engine.version, "repeats": pairing.engine.repeats, **bytes_each}
     rows, per_query = [], []
     for k, expected in predicted.by_k.items():
@@ -193,7 +193,10 @@ def _difference(bench: Bench, difference_q: Floats) -> dict[str, float]:
 
 
 def _bytes(predicted: float, held: Sequence[Held], n: int) -> dict[str, float]:
-    """Bytes for each vector: by the ledger, of the engine's codes, of all that it holds."""
+    """Bytes for each vector: of the code by the ledger, of the engine's codes, of all that it holds.
+
+    What is stored once (a codebook, say) counts in the last alone.
+    """
     reported = {
         "bytes_codes": [each.bytes for each in held if each.codes],
         "bytes_disk": [each.bytes for each in held if each.place == "disk"],
