@@ -57,7 +57,7 @@ class PackedBits:
         none_qk = keys_qk == self.kernels.NONE
         return Best(
             np.where(none_qk, -1, np.take_along_axis(rows_qc, order_qk, axis=1)),
-            np.where(none_qk, -np.inf, -distance_qk.astype(np.float64)),
+            np.where(none_qk, -np.inf, 0.0 - distance_qk),  # 0.0 -: no negative zero, as without compiled kernels
             np.where(none_qk, -1, priority_qk.astype(np.int64)),
             dropped_q,
         )
