@@ -196,4 +196,4 @@ def test_a_folder_without_sizes_says_how_to_get_them(tmp_path: Path, capsys: pyt
     wanted = "holds no two sizes of one corpus. Measure several: vqbench -m dataset=NAME dataset.rows="
     assert wanted in capsys.readouterr().err
     assert main(["scale", str(tmp_path), "--n", "100"]) == 2
-    assert "holds no meta.json" in capsys.readouterr().err
+    assert "is no results folder, but holds some: name one of one" in capsys.readouterr().err
