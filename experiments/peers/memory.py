@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.peers.contest import Goal, version_of
 from experiments.peers.problem import mixture, mixture_blocks
-from experiments.peers.processes import Command, measured
+from experiments.peers.processes import Command, measured, sweep_arguments
 from experiments.peers.settings import Timed
 from experiments.peers.table import Row
 
@@ -54,19 +54,4 @@ def memory(timed: Timed, threads: int) -> Iterator[Row]:
 
 def _command(folder: Path) -> Command:
     """Tables alone; no truth is kept."""
-    return Command(
-        "default sweep",
-        [
-            "-m",
-            "vqbench",
-            "dataset=file",
-            f"dataset.path={folder / 'corpus.npy'}",
-            f"dataset.queries={folder / 'queries.npy'}",
-            "n_queries=null",
-            "cache=off",
-            f"out={folder / 'out'}",
-            "figures=false",
-            "report=false",
-            "doctor=false",
-        ],
-    )
+    return Command("default sweep", [*sweep_arguments(folder), "figures=false", "report=false", "doctor=false"])

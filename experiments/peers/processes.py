@@ -55,9 +55,9 @@ def startup() -> list[Command]:
     ]
 
 
-def whole_commands(folder: Path) -> list[Command]:
-    """The whole command on vectors in ``folder``, every run with a results folder of its own."""
-    arguments = [
+def sweep_arguments(folder: Path) -> list[str]:
+    """What a sweep of the vectors in ``folder`` is started with; no truth is kept."""
+    return [
         "-m",
         "vqbench",
         "dataset=file",
@@ -66,9 +66,13 @@ def whole_commands(folder: Path) -> list[Command]:
         "n_queries=null",
         "cache=off",
         f"out={folder / 'out'}",
-        "force=true",
-        "quantizer=[float32,int8_minmax,binary_zero,binary_zero_decoded,pq1]",
     ]
+
+
+def whole_commands(folder: Path) -> list[Command]:
+    """The whole command on vectors in ``folder``, every run with a results folder of its own."""
+    chosen = "quantizer=[float32,int8_minmax,binary_zero,binary_zero_decoded,pq1]"
+    arguments = [*sweep_arguments(folder), "force=true", chosen]
     tables = [*arguments, "figures=false", "report=false"]
     return [
         Command("whole command, tables", tables, Goal("at most", 3, "s"), Goal("at most", 350, "MB")),
