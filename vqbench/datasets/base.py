@@ -47,6 +47,8 @@ class Source:
     #: A text and a label for each row, to be shown.
     texts: Sequence[str] | None = None
     labels: Sequence[str] | None = None
+    #: A text for each query, to be shown.
+    query_texts: Sequence[str] | None = None
     #: Rows that hold no vector, and what stands there; the same for queries.
     gaps: Mapping[int, str] = field(default_factory=dict)
     query_gaps: Mapping[int, str] = field(default_factory=dict)
@@ -112,6 +114,8 @@ class Data:
     #: A text and a label for each corpus row, to be shown.
     texts: Sequence[str] | None = None
     labels: Sequence[str] | None = None
+    #: A text for each query, to be shown.
+    query_texts: Sequence[str] | None = None
     #: What was taken for vectors, ids and queries, in a line for each file.
     taken: Sequence[str] = ()
     #: What else is worth saying of the data, a sentence each.

@@ -83,6 +83,12 @@ def _uncompressed(path: Path, wanted: Wanted) -> Content:
         raise named_as(path, scratch, error) from None
 
 
+def can_use(path: Path, setting: str) -> bool:
+    """Say whether a field of ``Wanted`` chooses something in files of this format."""
+    ending = FOLDER if path.is_dir() else Path(inner_name(path)).suffix.lower()
+    return setting in getattr(readers_by_ending().get(ending), "USES", ())
+
+
 def readable_ending(path: Path) -> str:
     """Return the ending that a file is read by, with that of its compression; empty where it is not read."""
     known, name = readers_by_ending(), inner_name(path)

@@ -95,6 +95,9 @@ def prepare(
     if searched is not None and len(searched) < corpus.n:
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
+    own = asked.checked is not good
+    query_texts = _shown(source.query_texts if own else source.texts, asked.checked, asked.picked)
+    texts, labels = (_shown(shown, good, searched) for shown in (source.texts, source.labels))
     qrels = None
     if source.judgements is not None:
         qrels = select(
@@ -124,6 +127,9 @@ def prepare(
         groups_q=groups_q,
         stated_neighbours=_comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},
+        texts=texts,
+        labels=labels,
+        query_texts=query_texts,
         taken=source.taken,
         twins=asked.twins,
     )
@@ -221,6 +227,13 @@ def _fingerprint(parts: Iterable[str]) -> str:
     while some := "".join(f"{len(part)}:{part}" for part in itertools.islice(parts, _TEXTS)):
         digest.update(some.encode())
     return digest.hexdigest()
+
+
+def _shown(texts: Sequence[str] | None, checked: Checked, rows: Ints | None) -> Sequence[str] | None:
+    """The texts of rows that were kept and, if only some of them are used, of those."""
+    if texts is None:
+        return None
+    return checked.of(texts) if rows is None else PickedIds(checked.of(texts), rows)
 
 
 def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:

@@ -40,7 +40,7 @@ def files_of_pattern(pattern: str) -> list[Path]:
     files = [path for name in glob.glob(str(expanded(pattern)), recursive=True) if (path := Path(name)).is_file()]
     if not files:
         raise VqbenchError(f"{pattern}: no file matches; check the pattern (it is relative to the current folder)")
-    return _one_series(files, pattern)
+    return one_series(files, pattern)
 
 
 def files_of_folder(folder: Path) -> list[Path]:
@@ -52,9 +52,9 @@ def files_of_folder(folder: Path) -> list[Path]:
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
     by_place = {place: files for place in places if (files := _readable(place))}
     if folder in by_place:
-        return _one_series(by_place[folder], str(folder))
+        return one_series(by_place[folder], str(folder))
     if len(by_place) == 1:
-        return _one_series(next(iter(by_place.values())), str(folder))
+        return one_series(next(iter(by_place.values())), str(folder))
     if by_place:
         listed = ", ".join(_shown(place) for place in list(by_place)[:_LISTED])
         raise VqbenchError(f"{folder}: several folders in it hold files of vectors; name one of them: {listed}")
@@ -102,7 +102,7 @@ def _shape(path: Path) -> str:
     return re.sub(r"[0-9]+", "#", _bare(path))
 
 
-def _one_series(files: Iterable[Path], place: str) -> list[Path]:
+def one_series(files: Iterable[Path], place: str) -> list[Path]:
     """The files in natural order. Raises VqbenchError where their names differ in more than numbers, or some lack."""
     files = sorted(files, key=natural)
     series: dict[tuple[Path, str], list[Path]] = {}
