@@ -15,6 +15,7 @@ from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.numerics.arrays import Floats, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import draw_keys, drawn
 from vqbench.storage.vectors import Vectors
+from vqbench.text import one_line
 
 _BLOCK = 8192  # rows at a time
 
@@ -127,6 +128,16 @@ class Data:
     def findable(self) -> int:
         """How many rows a query can find."""
         return self.corpus.n - (self.exclude_q is not None)
+
+    def caption(self, row: int) -> str:
+        """Return a row's label, in brackets, and the beginning of its text; empty where it has neither."""
+        label = "" if self.labels is None else one_line(self.labels[row])
+        text = "" if self.texts is None else one_line(self.texts[row])
+        return " ".join(part for part in (f"[{label}]" if label else "", text) if part)
+
+    def query_caption(self, query: int) -> str:
+        """Return the beginning of a query's text; empty where it has none."""
+        return "" if self.query_texts is None else one_line(self.query_texts[query])
 
     def priority(self, seed: int) -> Ints:
         """A unique number per corpus row that orders equal scores at random, by key and seed."""

@@ -130,7 +130,8 @@ def with_texts(content: Content, vectors: Path, texts: Texts, setting: str) -> C
         unknown = np.flatnonzero(~known_n)
         raise VqbenchError(
             f"{vectors}: {len(unknown):,} of {n:,} ids ({_some(named(content.ids, unknown[: _SHOWN + 1]))}) are not in "
-            f"{documents} ({_some(texts.ids)}); write the same ids, or set dataset.{setting}={NO_IDS} if the rows have the order of {documents}"
+            f"{documents} ({_some(texts.ids)}); write the same ids, or set dataset.{setting}={NO_IDS} if the "
+            f"rows have the order of {documents}"
         )
     without = len(texts.ids) - n
     said = f"texts from {documents}, by id" + (f" ({without:,} of its lines have no vector)" if without else "")

@@ -77,11 +77,11 @@ class File(Dataset):
     def title(self) -> str:
         if self.name:
             return self.name
-        path = expanded(self.path if isinstance(self.path, str) else next(iter(self.path), ""))
+        path = expanded(self.path if isinstance(self.path, str) else next(iter(self.path), "")).absolute()
         if not isinstance(self.path, str) or is_pattern(self.path):
-            return path.absolute().parent.name
-        stem = path.absolute().name if path.is_dir() else Path(inner_name(path)).stem
-        return path.absolute().parent.name if stem in _PLAIN else stem
+            path = path.parent  # the folder of the parts
+        stem = path.name if path.is_dir() else Path(inner_name(path)).stem
+        return path.parent.name if stem in _PLAIN else stem
 
     def load(self) -> Source:
         if isinstance(self.path, str) and beir.is_folder(expanded(self.path)):

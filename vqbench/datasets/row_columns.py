@@ -118,9 +118,9 @@ def _chosen(path: Path, role: Role, names: Sequence[str], column: str | None) ->
     usual = list(names) if len(names) == 1 else role.usual_names(names)
     if len(usual) == 1:
         return usual[0]
-    what = "no column that must be meant" if not usual else "more than one column that could be meant"
+    why = f"{len(usual)} could hold the {role.plural}" if usual else f"none is called as {role.plural} are"
     example = f", as in {role.way(path, (usual or list(names))[0])}" if names else ""
-    raise VqbenchError(f"{path}: {role.plural}: {what}; it has {listed}; choose with {role.way(path, 'NAME')}{example}")
+    raise VqbenchError(f"{path}: columns {listed}: {why}; choose with {role.way(path, 'NAME')}{example}")
 
 
 def _of_fields(path: Path, role: Role, column: str | None, count: int | None) -> tuple[str, PackedIds]:

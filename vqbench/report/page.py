@@ -119,7 +119,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
         "comparisons": tables.comparisons(results, k),
         "ledgers": [(s, ledger_of(results, s)) for s in alone],
         "rescoring": settings_charts.rescoring(smaller, n, k, f"{ident}-rescoring") if smaller else None,
-        "worst": tables.worst_queries(results, named),
+        "worst": tables.worst_queries(results, named, about),
         "timings": tables.timings(results),
         "lost": tables.lost(results.metrics, "variant"),
         "engines": engines.to_dict("records"),

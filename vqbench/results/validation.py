@@ -119,6 +119,9 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
                 raise _broken(path, f"{group}: {len(name)} characters in a name")
             _check_types(path, f"{group}.{name}.", one, kinds)
     for name, one in meta["datasets"].items():
+        captions = one.get("captions") or {}
+        if not isinstance(captions, dict) or not all(isinstance(each, dict) for each in captions.values()):
+            raise _broken(path, f"datasets.{name}.captions = {captions!r}")
         findings = one.get("doctor") or []
         if not isinstance(findings, list):
             raise _broken(path, f"datasets.{name}.doctor = {findings!r}")

@@ -53,9 +53,9 @@ def nearest(arguments: list[str]) -> int:
 class Neighbours:
     """The neighbours of one row."""
 
-    title: str  # id of the row
+    title: str  # id of the row, with its text
     dataset: str
-    lists: Mapping[str, Sequence[tuple[int | None, str, str]]]  # variant -> rank in float search, id, score in words
+    lists: Mapping[str, Sequence[tuple[int | None, str, str]]]  # variant -> rank in float search, id and text, score
 
 
 def neighbours(
@@ -88,11 +88,16 @@ def neighbours(
     for name, variant in specs.items():
         bits = variant.similarity == "hamming"
         lists[name] = [
-            (float_rank.get(hit), shown(data.ids[hit]), f"{-score:.0f} bits" if bits else f"{score:.4f}")
+            (float_rank.get(hit), _named(data, hit), f"{-score:.0f} bits" if bits else f"{score:.4f}")
             for hit, score in _search(data, row, variant, top)
         ]
         progress.advance(task)
-    return Neighbours(shown(data.ids[row]), data.name, lists)
+    return Neighbours(_named(data, row), data.name, lists)
+
+
+def _named(data: Data, row: int) -> str:
+    """A row's id, with its label and text where it has any."""
+    return f"{shown(data.ids[row])} {data.caption(row)}".rstrip()
 
 
 def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int, float]]:
