@@ -134,7 +134,7 @@ def _same(
     queries_qd: Floats, x_nd: Floats, query_f: Ints, row_f: Ints, a: Precision, b: Precision, place_f: Ints
 ) -> Ints:
     """The places of the pairs that are the same row."""
-    places = [np.zeros(0, dtype=np.int64)]
+    places: list[Ints] = [np.zeros(0, dtype=np.int64)]
     for start, stop in blocks(len(query_f), block_rows(x_nd.shape[1], _PAIRS)):
         some = slice(start, stop)
         places.append(place_f[some][compare(queries_qd[query_f[some]], x_nd[row_f[some]], a, b)[0]])

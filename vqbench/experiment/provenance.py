@@ -80,7 +80,6 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "judgements": None if data.qrels is None else dict(data.qrels.about),
         "normalized": data.corpus.normalize,
         "dropped": {of: some.plain() for of, some in data.dropped.items()},
-        **({"twins": data.twins} if 2 * data.twins > len(data.query_ids) else {}),  # only where it is worth a note
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
     }
 
