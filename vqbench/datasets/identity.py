@@ -127,8 +127,11 @@ def _twins(source: Source, q: int, twins: int) -> str:
     """What is said of queries that are rows, but not by their ids."""
     unnamed = [f"dataset.{kind}=FILE" for kind in ("ids", "query_ids") if getattr(source, kind) is None]
     by_id = f"name both sides ({' '.join(unnamed)})" if unnamed else "give both sides the same ids"
-    own = "dataset.queries=null queries=self" if "queries" in source.files else "queries=self"
-    return (
+    note = (
         f"{twins:,} of {q:,} queries are corpus rows (equal vector, not by id) and find themselves first: {by_id} to "
-        f"leave each out of its own result, or take corpus rows as queries with {own}"
+        "leave each out of its own result"
     )
+    if 2 * twins < q:  # a few texts that are both a query and a document are no mistake
+        return note
+    own = "dataset.queries=null queries=self" if "queries" in source.files else "queries=self"
+    return f"{note}, or take corpus rows as queries with {own}"

@@ -68,9 +68,10 @@ class Lost:
         """Which queries lose one, and how many of them have no other."""
         queries = {query for query, _ in pairs}
         alone = queries - self.measured
-        one = len(queries) == 1
-        said = f"{_count(queries, 'query', 'queries')} ({_some(queries)}) {'loses' if one else 'lose'} one"
-        return f"{said}, {len(alone):,} of them {'its' if one else 'their'} last" if alone else said
+        said = (
+            f"{_count(queries, 'query', 'queries')} ({_some(queries)}) {'loses' if len(queries) == 1 else 'lose'} one"
+        )
+        return f"{said}; {len(alone):,} of them {'has' if len(alone) == 1 else 'have'} no other" if alone else said
 
 
 def coverage(
@@ -114,7 +115,7 @@ def no_match(
     all_ids: Sequence[str],
     files: Mapping[str, str],
 ) -> str:
-    """Return which ids of the judgements are not the dataset's, queries' or documents' or both; how to make them agree."""
+    """Return which ids of the judgements are not the dataset's (queries, documents or both) and how to mend that."""
     problems, kinds = list[str](), list[str]()
     if not known:
         problems.append(
