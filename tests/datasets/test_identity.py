@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vqbench.cli.main import main
 from vqbench.datasets import identity
 from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
@@ -188,6 +192,19 @@ def test_a_large_corpus_is_not_read_once_more(monkeypatch: pytest.MonkeyPatch) -
     assert _own(_data(X, X[:2], IDS[:2])) == {"d0": 0, "d1": 1}
 
 
+def test_no_more_queries_are_looked_up_than_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_LOOKED_UP", 10)
+    assert _data(X, X[:30], None).notes[0].startswith("10 of the 10 queries looked up are corpus rows")
+
+
+@pytest.mark.parametrize("factor", [1e-36, 1e-25, 1e25, 1e37])
+def test_rows_of_any_length_are_looked_up(factor: float) -> None:
+    far_nd = (_unit(X) * factor).astype(np.float32)
+    for corpus_nd, queries_qd in ((X, far_nd[:9]), (far_nd, X[:9]), (far_nd, far_nd[:9])):
+        assert _data(corpus_nd, queries_qd, None).notes[0].startswith("9 of 9 queries are corpus rows")
+        assert max(_own(_data(corpus_nd, queries_qd, IDS[:9])).values()) == 8
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     d=st.sampled_from([1, 2, 8, 9, 40, 300]),
@@ -238,3 +255,35 @@ def test_whole_numbers_on_both_sides_are_exact() -> None:
     bits_nd = (X > 0).astype(np.uint8)
     other_qd = np.roll(bits_nd, 1, axis=0)[:5]
     assert _data(bits_nd, other_qd, IDS[:5]).exclude_q is None
+
+
+def test_a_run_over_files_that_each_count_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All queries and judgements count, and overlap is what plain numpy finds with nothing left out."""
+    monkeypatch.chdir(tmp_path)
+    queries_qd = X[:60] + np.float32(0.25) * _clustered(60, 32, 9, 1.0)
+    np.save("docs.npy", X)
+    np.save("queries.npy", queries_qd)
+    for name, count in {"ids": 400, "query_ids": 60}.items():
+        Path(f"{name}.txt").write_text("".join(f"{row}\n" for row in range(count)))
+    Path("qrels.txt").write_text("".join(f"{row} 0 {row} 1\n" for row in range(60)))
+    files = [f"dataset.{kind}={kind}.txt" for kind in ("ids", "query_ids", "qrels")]
+    settings_of_run = ["quantizer=[binary_zero]", "metric=[overlap,ndcg]", "k=[1]", "oversample=[0]", "cache=off"]
+    assert main(["dataset=file", "dataset.path=docs.npy", "dataset.queries=queries.npy", *files, *settings_of_run,
+                 "figures=false", "report=false", "doctor=false", "out=out"]) == 0  # fmt: skip
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "note: docs: 60 query ids equal corpus ids, but the vectors differ: not the same rows, nothing is left out"
+        in shown
+    )
+    nearest_q = (_unit(queries_qd) @ _unit(X).T).argmax(axis=1)
+    distance_qn = ((queries_qd > 0)[:, None] != (X > 0)).sum(axis=2)
+    best_qn = distance_qn == distance_qn.min(axis=1, keepdims=True)
+    wanted = best_qn[np.arange(60), nearest_q] / best_qn.sum(axis=1)
+    metrics = pd.read_csv("out/metrics.csv").set_index("metric")
+    assert metrics.loc["overlap", "value"] == pytest.approx(wanted.mean(), abs=1e-9)
+    assert metrics.loc["ndcg", "n_queries"] == 60
+    assert json.loads(Path("out/meta.json").read_text())["datasets"]["docs"]["notes"] == [
+        "60 query ids equal corpus ids, but the vectors differ: not the same rows, nothing is left out"
+    ]

@@ -9,14 +9,15 @@ from typing import get_args
 import numpy as np
 
 from vqbench.datasets.base import Identity, Source
-from vqbench.datasets.same_rows import ALIKE, compare, precisions, with_twin
+from vqbench.datasets.same_rows import ALIKE, compare, pair_blocks, precisions, with_twin
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.arrays import Bools, Floats, Ints
 from vqbench.storage.ids import positions
 from vqbench.storage.vectors import Vectors
 from vqbench.text import shortened
 
 _QUICK = 1 << 29  # bytes of a corpus that may be read once more
+_LOOKED_UP = 10_000  # queries, at most, among all rows of the corpus
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,7 @@ def own_rows(source: Source, corpus: Vectors, ids: Sequence[str], queries_qd: Fl
         row_of = positions(ids, query_ids)
         by_id_q = np.array([row_of.get(i, -1) for i in query_ids], dtype=np.int64)
     named = np.flatnonzero(by_id_q >= 0)
-    rows_md, queries_md = corpus.take_raw(by_id_q[named]), queries_qd[named]
-    same_m, cosine_m = compare(queries_md, rows_md, *precisions(queries_md, rows_md))
+    same_m, cosine_m = _compared(corpus, by_id_q[named], queries_qd, named)
     left_out_m = {"auto": same_m, "ids": np.ones_like(same_m), "never": np.zeros_like(same_m)}[source.identity]
     exclude_q, namesakes_q = np.full(q, -1, dtype=np.int64), np.zeros(q, dtype=np.int64)
     exclude_q[named[left_out_m]] = by_id_q[named[left_out_m]]
@@ -88,9 +88,21 @@ def own_rows(source: Source, corpus: Vectors, ids: Sequence[str], queries_qd: Fl
         notes += _by_id(source.identity, q, same=int(same_m.sum()), alike=alike, others=len(named) - int(same_m.sum()))
     strangers = np.flatnonzero(exclude_q < 0)
     if source.identity != "never" and len(strangers) and 4 * corpus.n * corpus.d <= _QUICK:
-        twins = int(with_twin(queries_qd[strangers], corpus).sum())
-        notes += [_twins(source, q, twins)] if twins else []
+        twins = int(with_twin(queries_qd[strangers[:_LOOKED_UP]], corpus).sum())
+        among = f"{q:,} queries" if len(strangers) <= _LOOKED_UP else f"the {_LOOKED_UP:,} queries looked up"
+        notes += [_twins(source, twins, among, mostly=2 * twins >= min(q, _LOOKED_UP))] if twins else []
     return Own(exclude_q if left_out_m.any() else None, namesakes_q, tuple(notes))
+
+
+def _compared(corpus: Vectors, rows_m: Ints, queries_qd: Floats, queries_m: Ints) -> tuple[Bools, Floats]:
+    """Whether some corpus rows and queries are the same, pair by pair, and their cosines."""
+    same_m, cosine_m = np.zeros(len(rows_m), dtype=bool), np.zeros(len(rows_m))
+    learned = None
+    for start, stop in pair_blocks(len(rows_m), corpus.d):
+        rows_nd, some_qd = corpus.take_raw(rows_m[start:stop]), queries_qd[queries_m[start:stop]]
+        learned = learned or precisions(some_qd, rows_nd)
+        same_m[start:stop], cosine_m[start:stop] = compare(some_qd, rows_nd, *learned)
+    return same_m, cosine_m
 
 
 def _by_id(identity: Identity, q: int, *, same: int, alike: int, others: int) -> list[str]:
@@ -123,15 +135,15 @@ def _by_id(identity: Identity, q: int, *, same: int, alike: int, others: int) ->
     return notes
 
 
-def _twins(source: Source, q: int, twins: int) -> str:
+def _twins(source: Source, twins: int, among: str, *, mostly: bool) -> str:
     """What is said of queries that are rows, but not by their ids."""
     unnamed = [f"dataset.{kind}=FILE" for kind in ("ids", "query_ids") if getattr(source, kind) is None]
     by_id = f"name both sides ({' '.join(unnamed)})" if unnamed else "give both sides the same ids"
     note = (
-        f"{twins:,} of {q:,} queries are corpus rows (equal vector, not by id) and find themselves first: {by_id} to "
+        f"{twins:,} of {among} are corpus rows (equal vector, not by id) and find themselves first: {by_id} to "
         "leave each out of its own result"
     )
-    if 2 * twins < q:  # a few texts that are both a query and a document are no mistake
+    if not mostly:  # a few texts that are both a query and a document are no mistake
         return note
     own = "dataset.queries=null queries=self" if "queries" in source.files else "queries=self"
     return f"{note}, or take corpus rows as queries with {own}"

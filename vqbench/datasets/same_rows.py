@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_dots
+from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_dots, unit_rows
 from vqbench.storage.vectors import Vectors
 
 #: Rows with a lower cosine differ by more than any rounding that leaves a vector usable.
@@ -18,6 +19,7 @@ _LEARNED = 256  # rows that a precision is learned from
 _DECIMALS = 9  # more are finer than float32 for components of unit rows
 _DIGITS = 6  # every float32 can be told from its neighbours by more
 _PAIRS = 1 << 14  # rows that are compared at a time
+_TINY = 1e-18  # lengths of rows
 _PROJECTED = 8  # dimensions in which rows near a query are looked up
 _NEAREST = 4  # of them in each block are compared in full
 
@@ -49,7 +51,9 @@ class Precision:
         leading = np.floor(np.log10(np.abs(wide)))
         for digits in range(1, _DIGITS + 1):
             scale = 10.0 ** (digits - 1 - leading)
-            if np.array_equal(np.float32(np.round(wide * scale) / scale), x):
+            with np.errstate(over="ignore"):
+                rounded = np.float32(np.round(wide * scale) / scale)
+            if np.array_equal(rounded, x):
                 relative = max(relative, 10.0 ** (1 - digits))
                 break
         for decimals in range(_DECIMALS + 1):
@@ -92,16 +96,17 @@ def compare(a_md: Floats, b_md: Floats, a: Precision, b: Precision) -> tuple[Boo
     Returns:
         Whether the rows are the same, and their cosines.
     """
-    same_m, cosine_m = np.zeros(len(a_md), dtype=bool), np.zeros(len(a_md))
-    for start, stop in blocks(len(a_md), block_rows(a_md.shape[1], _PAIRS)):
-        x, y = (np.asarray(part_md[start:stop], dtype=np.float64) for part_md in (a_md, b_md))
-        dot, xx, yy = row_dots(x, y), row_dots(x, x), row_dots(y, y)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scale, cosine_m[start:stop] = dot / yy, dot / np.sqrt(xx * yy)
-            y_scaled = scale[:, None] * y
-            near = np.abs(x - y_scaled) <= a.steps(x) + np.abs(scale)[:, None] * b.steps(y)
-        same_m[start:stop] = near.all(axis=1)
-    return same_m & (cosine_m > ALIKE), cosine_m
+    x, y = a_md.astype(np.float64), b_md.astype(np.float64)
+    dot, xx, yy = row_dots(x, y), row_dots(x, x), row_dots(y, y)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale, cosine_m = (dot / yy)[:, None], dot / np.sqrt(xx * yy)
+        near = np.abs(x - scale * y) <= a.steps(x) + np.abs(scale) * b.steps(y)
+    return near.all(axis=1) & (cosine_m > ALIKE), cosine_m
+
+
+def pair_blocks(count: int, d: int) -> Iterator[tuple[int, int]]:
+    """Yield as many pairs as ``compare`` should look at together: their float64 copies must fit into memory."""
+    return blocks(count, block_rows(d, _PAIRS))
 
 
 def with_twin(queries_qd: Floats, corpus: Vectors) -> Bools:
@@ -135,7 +140,7 @@ def _same(
 ) -> Ints:
     """The places of the pairs that are the same row."""
     places: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    for start, stop in blocks(len(query_f), block_rows(x_nd.shape[1], _PAIRS)):
+    for start, stop in pair_blocks(len(query_f), x_nd.shape[1]):
         some = slice(start, stop)
         places.append(place_f[some][compare(queries_qd[query_f[some]], x_nd[row_f[some]], a, b)[0]])
     return np.unique(np.concatenate(places))
@@ -151,7 +156,9 @@ def _basis(d: int) -> Floats:
 def _projected(x_nd: Floats, basis_dm: Floats) -> Floats:
     """Unit rows in a few directions."""
     norms_n = np.sqrt(np.einsum("nd,nd->n", x_nd, x_nd, dtype=np.float64))
-    return x_nd @ basis_dm / np.where(norms_n == 0, 1, norms_n)[:, None]
+    if norms_n.min() < _TINY or norms_n.max() > 1 / _TINY:  # products of their numbers may leave float32
+        return unit_rows(x_nd) @ basis_dm
+    return x_nd @ basis_dm / norms_n[:, None]
 
 
 def _rounding(x_nd: Floats, precision: Precision) -> float:
