@@ -287,3 +287,22 @@ def test_a_run_over_files_that_each_count_their_rows(
     assert json.loads(Path("out/meta.json").read_text())["datasets"]["docs"]["notes"] == [
         "60 query ids equal corpus ids, but the vectors differ: not the same rows, nothing is left out"
     ]
+
+
+def test_meta_says_how_many_queries_are_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("docs.npy", X)
+    np.save("queries.npy", np.concatenate([X[:3], X[3:9] + 1]))
+    for name, count in {"ids": 400, "query_ids": 9}.items():
+        Path(f"{name}.txt").write_text("".join(f"{row}\n" for row in range(count)))
+    run = ["dataset=file", "dataset.path=docs.npy", "dataset.queries=queries.npy", "quantizer=[binary_zero]", "k=[5]",
+           "metric=[overlap]", "oversample=[0]", "figures=false", "report=false", "doctor=false", "cache=off"]  # fmt: skip
+    files = [f"dataset.{kind}={kind}.txt" for kind in ("ids", "query_ids")]
+    for more, words in (
+        (files, "3 of them corpus rows, left out of their own results"),
+        ([*files, "dataset.identity=ids"], "corpus rows, each left out of its own result"),
+        ([*files, "dataset.identity=never"], "apart from the corpus"),
+    ):
+        assert main([*run, *more, "out=out"]) == 0
+        assert json.loads(Path("out/meta.json").read_text())["datasets"]["docs"]["queries_are"] == words
+    assert main([*run, "dataset.identity=ids", "out=out"]) == 2

@@ -73,20 +73,8 @@ def select(
         VqbenchError: a document that is relevant to one of all queries is not among all rows, so that no search could
             ever find it; or nothing fits.
     """
-    judged = {query for query, _, _ in judgements}
-    known = set(positions(all_query_ids, judged))
-    wanted = [each for each in judgements if each[2] > 0 and (each[0] in known or not known)]
-    relevant = list(dict.fromkeys(document for _, document, _ in wanted))
-    known_rows = positions(documents.all_ids, relevant)
-    missing = [document for document in relevant if document not in known_rows]
-    if missing or not known:
-        problem = no_match(judged, known, relevant, missing, all_query_ids, documents.all_ids, files or {})
-        raise VqbenchError(f"{place}: {problem}")
-    if not wanted:
-        raise VqbenchError(
-            f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less; "
-            "correct them (a relevant document has a gain above 0), or leave dataset.qrels out"
-        )
+    known, wanted = _known(judgements, place, all_query_ids, documents.all_ids, files or {})
+    relevant = {document for _, document, _ in wanted}
     query_of, row_of = {i: query for query, i in enumerate(query_ids)}, positions(documents.ids, relevant)
     gain_of = {(query, document): gain for query, document, gain in wanted if query in query_of}
     own = {
@@ -102,11 +90,13 @@ def select(
     measured = {query_ids[query] for query, _ in gains}
     lost = Lost.of(gain_of, measured, row_of, set(positions(documents.dropped, relevant)), own)
     if not gains and len(documents.ids) == len(documents.all_ids):
-        why = "every one is the query's own row, which is left out of its result" if own else "these were dropped"
+        own_alone = "every one is the query's own row, which is left out of its result"
+        why = own_alone if own else "the judged queries were dropped with on_bad_rows=drop"
         raise VqbenchError(
             f"{place}: none of the {len(query_of):,} queries has a relevant document to find: {why}; leave "
             "dataset.qrels out"
         )
+    judged = {query for query, _, _ in judgements}
     notes = (*coverage(judgements, query_of, gain_of, measured, unknown=len(judged - known)), *lost.notes())
     if not gains:
         return None, notes
@@ -124,3 +114,28 @@ def select(
     }
     query_f, row_f = (np.array(column) for column in zip(*pairs, strict=True))
     return Qrels(query_f, row_f, np.array([gains[pair] for pair in pairs]), about), notes
+
+
+def _known(
+    judgements: Sequence[Judgement],
+    place: str,
+    all_query_ids: Sequence[str],
+    all_ids: Sequence[str],
+    files: Mapping[str, str],
+) -> tuple[set[str], list[Judgement]]:
+    """The judged queries that there are, and their judgements with a positive gain; all of these have a row."""
+    judged = {query for query, _, _ in judgements}
+    known = set(positions(all_query_ids, judged))
+    wanted = [each for each in judgements if each[2] > 0 and (each[0] in known or not known)]
+    relevant = list(dict.fromkeys(document for _, document, _ in wanted))
+    known_rows = positions(all_ids, relevant)
+    missing = [document for document in relevant if document not in known_rows]
+    if missing or not known:
+        problem = no_match(judged, known, relevant, missing, all_query_ids, all_ids, files)
+        raise VqbenchError(f"{place}: {problem}")
+    if not wanted:
+        raise VqbenchError(
+            f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less; "
+            "correct them (a relevant document has a gain above 0), or leave dataset.qrels out"
+        )
+    return known, wanted
