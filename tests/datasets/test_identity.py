@@ -121,9 +121,7 @@ def test_identity_by_ids_and_never() -> None:
     )
     never = _data(X, queries_qd, query_ids, identity="never")
     assert never.exclude_q is None
-    assert never.notes == (
-        "4 of 5 query ids equal corpus ids: nothing is left out (dataset.identity=never)",
-    )  # fmt: skip
+    assert never.notes == ("4 of 5 query ids equal corpus ids: nothing is left out (dataset.identity=never)",)
     assert _data(X, queries_qd, None, identity="never").notes == ()
     auto = _data(X, queries_qd, query_ids)
     assert len({data.fingerprint for data in (by_id, never, auto)}) == 3
@@ -141,15 +139,18 @@ def test_identity_by_ids_and_never() -> None:
         ({"identity": "ids", "queries_qd": None, "query_ids": None}, None, "dataset.identity=ids has no effect where"),
         ({"queries_qd": None}, None, "query_ids of x: there are no queries to name; .*dataset.queries=FILE, or leave"),
         (
-            {"queries_qd": None, "files": {"query_ids": "q.txt"}}, "self", "^q.txt: there are no queries to name",
+            {"queries_qd": None, "files": {"query_ids": "q.txt"}},
+            "self",
+            "^q.txt: there are no queries to name",
         ),
         (
-            {"files": {"queries": "q.npy", "query_ids": "q.txt"}}, "holdout",
+            {"files": {"queries": "q.npy", "query_ids": "q.txt"}},
+            "holdout",
             "queries=holdout takes corpus rows as queries, so dataset.queries=q.npy and dataset.query_ids=q.txt would "
             "have no effect: leave out queries=holdout, or set dataset.queries=null dataset.query_ids=null",
         ),
     ],
-)  # fmt: skip
+)
 def test_settings_without_effect(changes: dict[str, Any], queries: Any, message: str) -> None:
     source = Source("x", X, IDS, X[:2], ["d0", "d1"])
     with pytest.raises(VqbenchError, match=message):
@@ -162,19 +163,25 @@ def test_rows_alone() -> None:
     plain = prepare(source.corpus_alone(), "x", queries="self", n_queries=3, normalize=True)
     assert (len(plain.query_ids), plain.qrels, plain.groups_q) == (3, None, None)
     files = {"queries": "bundled:q.npy", "query_ids": "bundled:q.txt"}
-    bundled = prepare(Source("x", X, IDS, X[:2], ["d0", "d1"], files=files), "x", queries="self", n_queries=3,
-                      normalize=True)  # fmt: skip
+    bundled = prepare(
+        Source("x", X, IDS, X[:2], ["d0", "d1"], files=files), "x", queries="self", n_queries=3, normalize=True
+    )
     assert bundled.query_ids == plain.query_ids
 
 
 def test_what_to_do_about_rows_that_are_queries() -> None:
     both = "dataset.ids=FILE dataset.query_ids=FILE"
     for ids, query_ids, files, remedy in (
-        (None, None, {"queries": "q.npy"}, f"name both sides ({both}) to leave each out of its own result, or take "
-         "corpus rows as queries with dataset.queries=null queries=self"),
+        (
+            None,
+            None,
+            {"queries": "q.npy"},
+            f"name both sides ({both}) to leave each out of its own result, or take "
+            "corpus rows as queries with dataset.queries=null queries=self",
+        ),
         (IDS, None, {}, "name both sides (dataset.query_ids=FILE) to"),
         (IDS, ["q0", "q1", "q2"], {}, "give both sides the same ids to"),
-    ):  # fmt: skip
+    ):
         (note,) = _data(X, X[[3, 1, 3]] * 2, query_ids, ids=ids, files=files).notes
         assert note.startswith("3 of 3 queries are corpus rows (equal vector, not by id) and find themselves first: ")
         assert remedy in note
@@ -270,8 +277,22 @@ def test_a_run_over_files_that_each_count_their_rows(
     Path("qrels.txt").write_text("".join(f"{row} 0 {row} 1\n" for row in range(60)))
     files = [f"dataset.{kind}={kind}.txt" for kind in ("ids", "query_ids", "qrels")]
     settings_of_run = ["quantizer=[binary_zero]", "metric=[overlap,ndcg]", "k=[1]", "oversample=[0]", "cache=off"]
-    assert main(["dataset=file", "dataset.path=docs.npy", "dataset.queries=queries.npy", *files, *settings_of_run,
-                 "figures=false", "report=false", "doctor=false", "out=out"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "dataset=file",
+                "dataset.path=docs.npy",
+                "dataset.queries=queries.npy",
+                *files,
+                *settings_of_run,
+                "figures=false",
+                "report=false",
+                "doctor=false",
+                "out=out",
+            ]
+        )
+        == 0
+    )
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         "note: docs: 60 query ids equal corpus ids, but the vectors differ: not the same rows, nothing is left out"
@@ -289,20 +310,33 @@ def test_a_run_over_files_that_each_count_their_rows(
     ]
 
 
+@pytest.mark.slow
 def test_meta_says_how_many_queries_are_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("docs.npy", X)
     np.save("queries.npy", np.concatenate([X[:3], X[3:9] + 1]))
     for name, count in {"ids": 400, "query_ids": 9}.items():
         Path(f"{name}.txt").write_text("".join(f"{row}\n" for row in range(count)))
-    run = ["dataset=file", "dataset.path=docs.npy", "dataset.queries=queries.npy", "quantizer=[binary_zero]", "k=[5]",
-           "metric=[overlap]", "oversample=[0]", "figures=false", "report=false", "doctor=false", "cache=off"]  # fmt: skip
+    run = [
+        "dataset=file",
+        "dataset.path=docs.npy",
+        "dataset.queries=queries.npy",
+        "quantizer=[binary_zero]",
+        "k=[5]",
+        "metric=[overlap]",
+        "oversample=[0]",
+        "figures=false",
+        "report=false",
+        "doctor=false",
+        "cache=off",
+    ]
     files = [f"dataset.{kind}={kind}.txt" for kind in ("ids", "query_ids")]
     for more, words in (
         (files, "3 of them corpus rows, left out of their own results"),
         ([*files, "dataset.identity=ids"], "corpus rows, each left out of its own result"),
         ([*files, "dataset.identity=never"], "apart from the corpus"),
     ):
-        assert main([*run, *more, "out=out"]) == 0
-        assert json.loads(Path("out/meta.json").read_text())["datasets"]["docs"]["queries_are"] == words
+        assert main([*run, *more, "out=out", "force=true"]) == 0
+        (about,) = json.loads(Path("out/meta.json").read_text())["datasets"].values()
+        assert about["queries_are"] == words
     assert main([*run, "dataset.identity=ids", "out=out"]) == 2

@@ -138,9 +138,13 @@ WRITTEN = [("q 1", "d0", 2.0), ("q 1", "d 3", 1.0), ("q2", "d8", -1.0)]
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_headers_three_or_four_columns_tabs_and_gzip(
-    tmp_path_factory: pytest.TempPathFactory, head: tuple | None, iteration: str | None, swapped: bool, packed: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+    head: tuple | None,
+    iteration: str | None,
+    swapped: bool,
+    packed: bool,
     end: str,
-) -> None:  # fmt: skip
+) -> None:
     swapped = swapped and head is not None and head[1] != "x"  # only a header can say that documents come first
     rows = [*([head] if head else []), *((query, document, f"{gain:g}") for query, document, gain in WRITTEN)]
     made = []
