@@ -180,6 +180,12 @@ def test_what_to_do_about_rows_that_are_queries() -> None:
             "corpus rows as queries with dataset.queries=null queries=self",
         ),
         (IDS, None, {}, "name both sides (dataset.query_ids=FILE) to"),
+        (
+            IDS,
+            ["q0", "q1", "q2"],
+            {"queries": "q.npy", "query_ids": "q.txt"},
+            "with dataset.queries=null dataset.query_ids=null queries=self",
+        ),
         (IDS, ["q0", "q1", "q2"], {}, "give both sides the same ids to"),
     ):
         (note,) = _data(X, X[[3, 1, 3]] * 2, query_ids, ids=ids, files=files).notes

@@ -145,5 +145,5 @@ def _twins(source: Source, twins: int, among: str, *, mostly: bool) -> str:
     )
     if not mostly:  # a few texts that are both a query and a document are no mistake
         return note
-    own = "dataset.queries=null queries=self" if "queries" in source.files else "queries=self"
-    return f"{note}, or take corpus rows as queries with {own}"
+    without = "".join(f"dataset.{part}=null " for part in ("queries", "query_ids") if part in source.files)
+    return f"{note}, or take corpus rows as queries with {without}queries=self"
