@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ _MARKS = ",;\t|"  # between the fields of a line
 _LINE = 1 << 24  # characters of a line at most
 _BATCH = 1 << 13  # rows of Parquet at a time
 _LISTED = 8  # columns in a message
+_LOOK = 100  # lines of JSON whose names are columns
 _IMPORTS = ("pyarrow.parquet",)
 
 
@@ -62,11 +63,12 @@ class Role:
         )
 
     def usual_names(self, names: Sequence[str]) -> list[str]:
-        """Return the columns that can be meant without being named."""
+        """Return the columns that can be meant without being named; of texts and labels, which are only shown, one."""
         if self.column_setting:
             usual = [name for name in names if is_id_name(name)]
             return [name for name in usual if name.strip().lower() in ("id", "_id")] or usual
-        return [name for name in names if name.strip().lower() in self.usual]
+        lower = {name.strip().lower(): name for name in names}
+        return [lower[name] for name in self.usual if name in lower][:1]
 
 
 IDS = Role(plural="ids", setting="ids", column_setting="id_column")
@@ -75,7 +77,20 @@ GROUPS = Role(plural="groups", setting="groups", usual=("group", "groups"))
 TEXTS = Role(
     plural="texts",
     setting="texts",
-    usual=("text", "texts", "content", "document", "documents", "caption", "sentence", "body", "passage", "question"),
+    usual=(
+        "text",
+        "texts",
+        "content",
+        "document",
+        "documents",
+        "caption",
+        "sentence",
+        "body",
+        "passage",
+        "question",
+        "title",
+        "name",
+    ),
     optional=True,
 )
 LABELS = Role(
@@ -157,12 +172,12 @@ def _rows(path: Path) -> Iterator[list[str]]:
 def _of_json_lines(path: Path, role: Role, column: str | None) -> tuple[str, PackedIds]:
     """An object a line."""
     rows = json_lines(path)
-    first = next(rows, {})
-    name = _chosen(path, role, [key for key, value in first.items() if _is_plain(value)], column)
+    first = list(islice(rows, _LOOK))
+    names = dict.fromkeys(key for row in first for key, value in row.items() if _is_plain(value))
+    name = _chosen(path, role, list(names), column)
     packing = Packing()
     packing.add(
-        field(path, row, name, number, optional=role.optional)
-        for number, row in enumerate(chain([first], rows), start=1)
+        field(path, row, name, number, optional=role.optional) for number, row in enumerate(chain(first, rows), start=1)
     )
     return name, packing.packed()
 
