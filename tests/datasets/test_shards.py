@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,34 @@ def test_parts_that_number_their_rows_each(tmp_path: Path) -> None:
     source = File(path=str(tmp_path), id_column="none").load()
     assert source.ids is None
     np.testing.assert_array_equal(source.corpus_nd[:], X)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".npy", ".parquet", ".npy.zst"])
+def test_parts_are_not_held_in_memory(tmp_path: Path, ending: str) -> None:
+    """Three parts of 40 MB: loading them and reading all rows in blocks takes less than half of one part."""
+    n, d = 80_000, 128
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        x_nd, path = rng.standard_normal((n, d), dtype=np.float32), tmp_path / f"p{number}{ending}"
+        if ending == ".parquet":
+            writers.write_parquet(path, x_nd)
+        else:
+            np.save(tmp_path / "one.npy", x_nd)
+            content = (tmp_path / "one.npy").read_bytes()
+            (tmp_path / "one.npy").unlink()
+            path.write_bytes(content if ending == ".npy" else pa.compress(content, codec="zstd", asbytes=True))
+            del content
+    del x_nd
+    tracemalloc.start()
+    try:
+        rows = File(path=str(tmp_path)).load().corpus_nd
+        total = sum(float(rows[start : start + 4096][:, 0].sum()) for start in range(0, len(rows), 4096))
+        picked = rows[np.arange(0, 3 * n, 1000)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows.shape == (3 * n, d)
+    assert np.isfinite(total)
+    assert picked.shape == (240, d)
+    assert peak < n * d * 4 / 2, peak
