@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import bz2
+import json
 import lzma
 import os
 import pickle
@@ -20,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import writers
 
+from vqbench.datasets.file import File
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.refused import check_known
@@ -175,10 +176,19 @@ def test_bin_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "raw.npy"), X)
 
 
-def _arrow(path: Path, x_nd: np.ndarray) -> None:
-    table = pa.table({"emb": pa.array(list(x_nd), pa.list_(pa.float32()))})
-    with pa.ipc.new_file(path, table.schema) as sink:
-        sink.write_table(table)
+def test_a_cache_of_mteb(tmp_path: Path) -> None:
+    """A memory map with room for more rows, an index by hash and the width beside: the line keeps rows and hashes."""
+    folder = tmp_path / "SciFact"
+    folder.mkdir()
+    np.concatenate([X, np.zeros_like(X)]).tofile(folder / "vectors.npy")
+    (folder / "index.json").write_text(json.dumps({f"hash{row}": row for row in range(30)}))
+    (folder / "dimension").write_text("4")
+    with pytest.raises(VqbenchError, match="a cache of MTEB") as error:
+        File(path=str(folder)).load()
+    _run(_command(str(error.value)), tmp_path)
+    with np.load(tmp_path / "SciFact.npz") as made:
+        np.testing.assert_array_equal(made["vectors"], X)
+        assert made["ids"].tolist() == [f"hash{row}" for row in range(30)]
 
 
 @pytest.mark.parametrize("kind", ["x.npy", "x.parquet", "x.hdf5", "x.npz"])

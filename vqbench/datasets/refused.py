@@ -99,6 +99,21 @@ def check_known(path: Path) -> None:
             raise VqbenchError(f"{path}: {_refused(path, ending)}")
 
 
+def check_folder(folder: Path) -> None:
+    """Raise VqbenchError for a cache of MTEB: plain numbers in ``vectors.npy``, and beside them which text has which."""
+    if not all((folder / name).is_file() for name in ("vectors.npy", "index.json", "dimension")):
+        return
+    code = (
+        "import json, numpy, pathlib; p = pathlib.Path({path}); i = json.loads((p / 'index.json').read_text()); "
+        "x = numpy.fromfile(p / 'vectors.npy', 'float32').reshape(-1, int((p / 'dimension').read_text())); "
+        "numpy.savez({npz}, ids=list(i), vectors=x[list(i.values())])"
+    )
+    raise VqbenchError(
+        f"{folder}: a cache of MTEB, with documents and queries in one table of plain numbers; convert it: "
+        f"{_python(folder, folder.suffix, code)}"
+    )
+
+
 def check_bin(path: Path) -> None:
     """Raise VqbenchError for a ``.bin`` file: what its first bytes say it is, or plain numbers."""
     with path.open("rb") as file:
@@ -139,6 +154,6 @@ def _python(path: Path, ending: str, code: str) -> str:
 
 def _places(path: Path, ending: str) -> dict[str, Path]:
     """The file, and what it may be converted to."""
-    bare = path.name[: -len(ending)] if path.name.lower().endswith(ending) else path.stem
+    bare = path.name[: -len(ending)] if ending and path.name.lower().endswith(ending) else path.stem
     kinds = ("npy", "npz", "parquet", "csv")
     return {"path": path, "folder": path.with_name(bare), **{x: path.with_name(f"{bare}.{x}") for x in kinds}}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vqbench.datasets.formats import readable_ending
+from vqbench.datasets.refused import check_folder
 from vqbench.errors import VqbenchError
 from vqbench.text import expanded, shortened
 
@@ -49,6 +50,7 @@ def files_of_folder(folder: Path) -> list[Path]:
     Raises:
         VqbenchError: it holds none, or more than one series of them.
     """
+    check_folder(folder)
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
     by_place = {place: files for place in places if (files := _readable(place))}
     if folder in by_place:
