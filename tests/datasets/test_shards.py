@@ -141,7 +141,7 @@ def test_parts_are_not_held_in_memory(tmp_path: Path, ending: str) -> None:
             (tmp_path / "one.npy").unlink()
             path.write_bytes(content if ending == ".npy" else pa.compress(content, codec="zstd", asbytes=True))
             del content
-    del x_nd
+        del x_nd
     tracemalloc.start()
     try:
         rows = File(path=str(tmp_path)).load().corpus_nd

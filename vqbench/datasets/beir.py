@@ -17,7 +17,7 @@ from vqbench.datasets.compressed import CODECS, inner_name, unpacked_file
 from vqbench.datasets.formats import readable_ending
 from vqbench.datasets.readers.base import Content
 from vqbench.datasets.row_columns import field, json_lines
-from vqbench.datasets.series import one_series
+from vqbench.datasets.series import listed, one_series
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints
 from vqbench.numerics.draws import id_keys, named
@@ -151,8 +151,8 @@ def _text(path: Path, row: dict[str, Any], number: int) -> str:
 
 def _vectors(folder: Path, which: str) -> Sequence[Path]:
     """The files whose names, or whose folder's name, say that they hold the vectors of the corpus or of the queries."""
-    places = [folder, *(path for path in folder.iterdir() if path.is_dir() and path.name != _QRELS)]
-    files = [path for place in places for path in place.iterdir() if _may_hold_vectors(path)]
+    places = [folder, *(path for path in listed(folder) if path.is_dir() and path.name != _QRELS)]
+    files = [path for place in places for path in listed(place) if _may_hold_vectors(path)]
     own = [path for path in files if (_side(path) or (_side(path.parent) if path.parent != folder else "")) == which]
     texts = _file(folder, f"{which}.jsonl")
     if not own and texts is not None and any(map(_is_vector, next(json_lines(texts), {}).values())):

@@ -87,7 +87,7 @@ class File(Dataset):
         if isinstance(self.path, str) and beir.is_folder(expanded(self.path)):
             return self._beir(expanded(self.path))
         files = _files(self.path)
-        place = str(files[0]) if len(files) == 1 else str(self.path)
+        place = self.path if isinstance(self.path, str) else f"{files[0]} to {files[-1].name}"
         query_files = files if self.queries is None else _files(self.queries)
         apart = query_files != files
         corpus = queries = read_files(files, self._wanted(files[0], both=not apart))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -89,9 +90,12 @@ def can_use(path: Path, setting: str) -> bool:
     return setting in getattr(readers_by_ending().get(ending), "USES", ())
 
 
-def readable_ending(path: Path) -> str:
-    """Return the ending that a file is read by, with that of its compression; empty where it is not read."""
-    known, name = readers_by_ending(), inner_name(path)
+def readable_ending(path: Path, known: Collection[str] | None = None) -> str:
+    """Return the ending that a file is read by, with that of its compression; empty where it is not read.
+
+    known: the endings of all readers, for those who ask for many files.
+    """
+    known, name = readers_by_ending() if known is None else known, inner_name(path)
     ending = Path(name).suffix.lower()
     return ending + path.name[len(name) :].lower() if ending in known else ""
 

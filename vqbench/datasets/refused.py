@@ -100,7 +100,7 @@ def check_known(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise VqbenchError for a cache of MTEB: plain numbers in ``vectors.npy``, and beside them which text has which."""
+    """Raise VqbenchError for a cache of MTEB: plain numbers in ``vectors.npy``, and which text has which row."""
     if not all((folder / name).is_file() for name in ("vectors.npy", "index.json", "dimension")):
         return
     code = (

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vqbench.datasets.formats import readable_ending
+from vqbench.datasets.formats import readable_ending, readers_by_ending
 from vqbench.datasets.refused import check_folder
 from vqbench.errors import VqbenchError
 from vqbench.text import expanded, shortened
@@ -51,16 +51,16 @@ def files_of_folder(folder: Path) -> list[Path]:
         VqbenchError: it holds none, or more than one series of them.
     """
     check_folder(folder)
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    places = [folder, *(path for path in listed(folder) if path.is_dir() and not path.name.startswith("."))]
     by_place = {place: files for place in places if (files := _readable(place))}
     if folder in by_place:
         return one_series(by_place[folder], str(folder))
     if len(by_place) == 1:
         return one_series(next(iter(by_place.values())), str(folder))
     if by_place:
-        listed = ", ".join(_shown(place) for place in list(by_place)[:_LISTED])
-        raise VqbenchError(f"{folder}: several folders in it hold files of vectors; name one of them: {listed}")
-    inside = ", ".join(shortened(path.name) for path in sorted(folder.iterdir())[:_LISTED]) or "nothing"
+        names = ", ".join(_shown(place) for place in list(by_place)[:_LISTED])
+        raise VqbenchError(f"{folder}: several folders in it hold files of vectors; name one of them: {names}")
+    inside = ", ".join(shortened(path.name) for path in listed(folder)[:_LISTED]) or "nothing"
     raise VqbenchError(
         f"{folder}: is a folder without a file of vectors (it holds {inside}); save them there, as in "
         f"numpy.save('{folder / 'corpus.npy'}', x)"
@@ -88,10 +88,21 @@ def files_of_list(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
+def listed(folder: Path) -> list[Path]:
+    """Return what a folder holds, in the order of names. Raises VqbenchError where it cannot be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise VqbenchError(
+            f"{folder}: cannot be listed ({error.strerror}); ask its owner, or name a file in it"
+        ) from None
+
+
 def _readable(folder: Path) -> list[Path]:
     """The files in a folder that may hold vectors by their names; hidden ones do not count, nor those about others."""
-    names = [x for x in folder.iterdir() if not x.name.startswith((".", "_")) and x.name not in _ABOUT]
-    return [path for path in names if readable_ending(path) and path.is_file()]
+    known = readers_by_ending()
+    paths = [path for path in listed(folder) if not path.name.startswith((".", "_")) and path.name not in _ABOUT]
+    return [path for path in paths if readable_ending(path, known) and path.is_file()]
 
 
 def _bare(path: Path) -> str:
@@ -124,7 +135,7 @@ def one_series(files: Iterable[Path], place: str) -> list[Path]:
 
 def _several(place: str, series: Sequence[Sequence[Path]], files: Sequence[Path]) -> str:
     """What to write where names do not make one series: corpus and queries, or one of them, or the parts as a list."""
-    listed = ", ".join(shortened(x.name) for x in files[:_LISTED]) + (", ..." if len(files) > _LISTED else "")
+    names = ", ".join(shortened(x.name) for x in files[:_LISTED]) + (", ..." if len(files) > _LISTED else "")
     queries = [each for each in series if _QUERY_NAMES.search(each[0].name)]
     rest = [each for each in series if each not in queries]
     if len(queries) == 1 and len(rest) == 1:
@@ -134,7 +145,7 @@ def _several(place: str, series: Sequence[Sequence[Path]], files: Sequence[Path]
         way = f"name those that you mean, as in vqbench {_shown(_pattern(max(rest or series, key=len)))}"
     alike = len({readable_ending(x) for x in files}) == 1 and len(files) <= _LISTED
     more = f", and for the parts of one corpus vqbench dataset=file {_as_list(files)}" if alike else ""
-    return f"{place}: its files ({listed}) do not make one series of numbered parts; {way}{more}"
+    return f"{place}: its files ({names}) do not make one series of numbered parts; {way}{more}"
 
 
 def _pattern(series: Sequence[Path]) -> str:
