@@ -94,7 +94,7 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
     tables = {**vars(content), **(vars(stated) if stated else {})}
     return {
         "tables": {
-            name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
+            name: (str(x.path), x.offset, x.shape, _spelled(x.dtype), x.stamp)
             for name, x in tables.items()
             if isinstance(x, RawRows)
         },
@@ -105,6 +105,11 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
         "distance": content.distance,
         "taken": content.taken,
     }
+
+
+def _spelled(dtype: np.dtype[Any]) -> str:
+    """What ``np.dtype`` makes a dtype of again; the short form of bfloat16 stands for raw bytes."""
+    return dtype.name if dtype.name == "bfloat16" else dtype.str
 
 
 class Sheet:
@@ -125,7 +130,7 @@ class Sheet:
         offset, count, block_nd = self._file.tell(), 0, first_nd
         while block_nd is not None and count <= n:
             count += len(block_nd)
-            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).data)
+            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).view(np.uint8).data)
             block_nd = next(blocks_nd, None)
         if count != n:
             raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were declared")

@@ -60,6 +60,11 @@ class Rows(Protocol):
     def take(self, rows: Ints) -> Floats: ...
 
 
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Return whether values are real numbers: float, integer, bool, or bfloat16, which numpy counts among raw bytes."""
+    return dtype.kind in "fiub" or dtype.name == "bfloat16"
+
+
 def row_dots(x_nd: Floats, y: Floats) -> Floats:
     """Return dot products in float64 of each row of ``x_nd`` with ``y``: ``(d,)``, or ``(n, d)`` row by row.
 
