@@ -18,7 +18,7 @@ from vqbench.datasets import readers
 from vqbench.datasets.choice import NO_IDS, Choice
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
-from vqbench.numerics.arrays import Table
+from vqbench.numerics.arrays import BFLOAT16, Table
 from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.limited import call
 from vqbench.storage.limited_child import Job
@@ -109,7 +109,7 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
 
 def _spelled(dtype: np.dtype[Any]) -> str:
     """What ``np.dtype`` makes a dtype of again; the short form of bfloat16 stands for raw bytes."""
-    return dtype.name if dtype.name == "bfloat16" else dtype.str
+    return BFLOAT16.name if dtype == BFLOAT16 else dtype.str
 
 
 class Sheet:
@@ -170,6 +170,7 @@ class Sheet:
             self._declare(len(joined))
             starts.append(starts[-1][-1] + np.cumsum([len(text) for text in encoded], dtype=np.int64))
             self._file.write(joined)
+        self._file.flush()
         ids = PackedIds(Path(self._file.name), np.concatenate(starts))
         if len(ids) != n:
             raise ValueError(f"{len(ids)} texts where {n} were declared")
