@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
+from vqbench.datasets.distances import Distance, check_stated
 from vqbench.datasets.judgements import select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
 from vqbench.datasets.stated_neighbours import StatedNeighbours
@@ -59,13 +60,14 @@ def prepare(
     on_bad_rows: OnBadRows = "refuse",
     rows: int | None = None,
     rows_seed: int = 0,
+    distance: Distance | None = None,
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
 
     on_bad_rows: whether rows that are NaN, infinite or zero are refused or left out, as if the file had not held them;
     the others keep their ids. rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query
     whose row the draw leaves out has no row of its own to exclude, and judgements of rows that it leaves out are
-    dropped.
+    dropped. distance: what search ranks by; None: what the file says, else cosine.
     """
     if queries is not None and (not isinstance(queries, str) or queries not in get_args(QueryMode)):
         raise VqbenchError(
@@ -77,6 +79,7 @@ def prepare(
     )
     whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     corpus, keys_n, ids = good.vectors, good.keys_n, good.of(whole_ids)
+    check_stated(source.origin, source.distance, distance, corpus)
     if queries is None and source.queries_qd is not None:
         asked = _own_queries(source, good, ids, n_queries, query_seed, normalize=normalize, drop=drop)
     else:

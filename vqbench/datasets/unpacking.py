@@ -50,11 +50,10 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
     )
     tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
     texts = {name: _texts(scratch, *place) for name, place in answer["texts"].items()}
-    stated = None
-    if "neighbours_qk" in tables:
-        neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
-        distance = answer["stated_distance"]
-        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=distance)
+    stated, words = None, answer["stated"]
+    if words is not None:
+        rows_qk, distances_qk = tables.get("neighbours_qk"), tables.get("distances_qk")
+        stated = StatedNeighbours(neighbours_qk=rows_qk, distances_qk=distances_qk, **words)
     return Content(
         rows_nd=tables["rows_nd"],
         queries_qd=tables.get("queries_qd"),
@@ -101,7 +100,7 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
         "texts": {name: sheet.starts(x) for name, x in vars(content).items() if isinstance(x, PackedIds)},
         "gaps": list(content.gaps.items()),
         "query_gaps": list(content.query_gaps.items()),
-        "stated_distance": stated.distance if stated else "",
+        "stated": stated and {name: x for name, x in vars(stated).items() if isinstance(x, str)},
         "distance": content.distance,
         "taken": content.taken,
     }
@@ -182,8 +181,9 @@ class Sheet:
         self._file.write(texts.starts.tobytes())
         return offset, len(texts.starts)
 
-    def _declare(self, rows: int) -> None:
-        total = self._job.declared + rows
+    def check(self, more: int) -> None:
+        """Raise VqbenchError where so many bytes more are far more than what a file of this size holds."""
+        total = self._job.declared + more
         if total > max(_FREE, _FACTOR * self._job.size):
             raise refusal(
                 self._path,
@@ -191,5 +191,8 @@ class Sheet:
                 rule=f"a file may unpack to {_FREE >> 20} MiB, or to {_FACTOR} times its size",
                 remedy="if it is what you expect, unpack it yourself and save it with numpy.save",
             )
+
+    def _declare(self, rows: int) -> None:
+        self.check(rows)
         check_room(rows)
         self._job.declare(rows)

@@ -1,4 +1,4 @@
-"""Arrays as parts of a file: what ``.npz``, HDF5 and safetensors have in common. (No reader: it declares no endings.)"""
+"""Arrays as parts of a file: what ``.npz``, HDF5 and safetensors have in common. No reader: it declares no endings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vqbench.datasets.choice import NAMES, NO_IDS, VECTORS, Choice, Kind, Part
 from vqbench.datasets.readers.base import Content, refusal
 from vqbench.datasets.unpacking import Sheet
-from vqbench.numerics.arrays import is_real
+from vqbench.numerics.arrays import BFLOAT16, is_real
 from vqbench.storage.ids import PackedIds
 from vqbench.storage.raw_rows import RawRows
 
@@ -49,7 +49,9 @@ class Array:
                 return Kind.BYTES
             return Kind.WHOLES if whole else Kind.FLOATS
         if len(self.shape) == 1:
-            return Kind.TEXT if self.dtype.kind in "US" else Kind.WHOLE if whole else Kind.NUMBER if real else Kind.OTHER
+            return (
+                Kind.TEXT if self.dtype.kind in "US" else Kind.WHOLE if whole else Kind.NUMBER if real else Kind.OTHER
+            )
         return Kind.OTHER
 
 
@@ -58,6 +60,12 @@ def rows_shape(shape: Sequence[int]) -> tuple[int, int] | None:
     if len(shape) == 3 and shape[1] == 1:
         shape = (shape[0], shape[2])
     return (shape[0], shape[1]) if len(shape) == 2 and 0 not in shape else None
+
+
+def named_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype, or bfloat16 where a library calls that two raw bytes: no other type is written so."""
+    plain = dtype.kind == "V" and dtype.names is None and dtype.subdtype is None
+    return BFLOAT16 if plain and dtype.itemsize == BFLOAT16.itemsize else dtype
 
 
 def described(dtype: np.dtype[Any]) -> str:

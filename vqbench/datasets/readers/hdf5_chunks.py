@@ -5,6 +5,7 @@ HDF5 fills what a short chunk leaves with whatever lies in memory, so that it wo
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import zlib
@@ -24,12 +25,11 @@ _SHORT = re.compile(rb"(?:[\x20-\xdf].)*", re.DOTALL)
 _LENGTHS = bytes((head >> 5) + 2 for head in range(256))
 
 
-def check_chunks(path: Path, place: str, dataset: Any) -> None:
-    """Raise VqbenchError unless all chunks are there, and unpack to exactly their bytes."""
+def check_chunks(path: Path, place: str, dataset: Any, item: int) -> None:
+    """Raise VqbenchError unless all chunks are there, and unpack to exactly their bytes; ``item``: of one value."""
     filters = _filters(path, place, dataset)
-    whole = math.prod(dataset.chunks) * dataset.id.get_type().get_size()  # at the edges of a dataset, too
-    rows, columns = map(range, (0, 0), dataset.shape, dataset.chunks)
-    for offset in ((row, column) for row in rows for column in columns):
+    whole = math.prod(dataset.chunks) * item  # at the edges of a dataset, too
+    for offset in itertools.product(*map(range, [0] * dataset.ndim, dataset.shape, dataset.chunks)):
         stored = dataset.id.get_chunk_info_by_coord(offset)
         used = [name for at, name in enumerate(filters) if not stored.filter_mask >> at & 1]
         try:

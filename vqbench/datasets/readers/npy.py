@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.readers.array_parts import Array, described, rows_shape
+from vqbench.datasets.readers.array_parts import Array, described, named_type, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import BFLOAT16, blocks, is_real
+from vqbench.numerics.arrays import blocks, is_real
 from vqbench.storage.raw_rows import RawRows, stamp_of
 from vqbench.storage.scratch import Scratch
 
@@ -64,9 +64,7 @@ def header(file: BinaryIO, name: str = "") -> tuple[Array, bool]:
     shape, by_column, dtype = readers[version](file, max_header_size=_HEADER)
     if any(type(x) is not int or x < 0 for x in shape):
         raise ValueError(f"shape {shape}")
-    if dtype.kind == "V" and dtype.names is None and dtype.shape == () and dtype.itemsize == BFLOAT16.itemsize:
-        dtype = BFLOAT16  # numpy's header calls them raw bytes, and no other type of two bytes is written so
-    return Array(name, shape, dtype), by_column
+    return Array(name, shape, named_type(dtype)), by_column
 
 
 def unsuited(path: Path, array: Array) -> VqbenchError:
@@ -101,7 +99,9 @@ def _remedy(path: Path, array: Array) -> str:
     if len(shape) == 1:
         return f"{_command(f'{x}.reshape(-1, 384)')} where 384 is the number of dimensions"
     rows = f"{x}.reshape(-1, {shape[-1]})"
-    return f"{_command(rows)} if every {shape[-1]} numbers are a vector; .mean(axis=1) there if they are tokens of a text"
+    return (
+        f"{_command(rows)} if every {shape[-1]} numbers are a vector; .mean(axis=1) there if they are tokens of a text"
+    )
 
 
 def _command(rows: str, module: str = "numpy") -> str:
