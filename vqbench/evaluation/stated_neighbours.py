@@ -145,7 +145,7 @@ def _distances(given: StatedNeighbours, entries: _Entries, tolerance: float) -> 
         return {"distances_off": None, "distances_obstacle": given.distances_obstacle}
     if given.distances_qk is None or kind == "dot":
         return {"distances_off": None}
-    far_qk = np.asarray(given.distances_qk[:, : entries.rows_qk.shape[1]]).astype(np.float64)
+    far_qk = np.asarray(given.distances_qk[:], dtype=np.float64)[:, : entries.rows_qk.shape[1]]
     finite_qk = np.isfinite(far_qk)
     with np.errstate(over="ignore", invalid="ignore"):
         stated_qk = 1 - {"cosine": far_qk, "euclidean": far_qk**2 / 2, "squared": far_qk / 2}[kind]

@@ -37,7 +37,7 @@ class Array:
     @property
     def part(self) -> Part:
         """What it may be."""
-        what = f"{self.what or described(self.dtype)}, {self.extent}"
+        what = self.what or f"{described(self.dtype)}, {self.extent}"
         return Part(name=self.name, kind=self._kind(), what=what, n=self.shape[0] if self.shape else None)
 
     def _kind(self) -> Kind:

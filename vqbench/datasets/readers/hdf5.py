@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import Part, choose
+from vqbench.datasets.choice import VECTORS, Part, choose
 from vqbench.datasets.readers.array_parts import Opened, parts_of, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.datasets.readers.hdf5_objects import arrays_in, dataset_at, type_of
@@ -44,9 +44,9 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     except ImportError:
         raise VqbenchError(runnable(f"{path}: h5py is not installed: pip install 'vqbench[hdf5]'")) from None
     with h5py.File(path, "r") as file:
-        parts = {part.name: part for part in parts_of(arrays_in(path, file))}
-        usual = {"train", "test"} <= {*parts}
-        stated = {name: parts.pop(name) for name in ("neighbors", "distances") if usual and name in parts}
+        arrays = {array.name: array for array in arrays_in(path, file)}
+        usual = {"train", "test"} <= {*arrays}
+        stated = {name: arrays.pop(name).part for name in ("neighbors", "distances") if usual and name in arrays}
         if usual and wanted.key is None and wanted.queries_key is None:
             wanted = replace(wanted, **({"key": "test"} if wanted.queries else {"key": "train", "queries_key": "test"}))
         for name in (wanted.key, wanted.queries_key):
@@ -57,7 +57,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
             return _rows(path, dataset_at(path, file, name, sheet), sheet)
 
         opened = Opened(path, sheet, "dataset", rows, lambda name: _values(dataset_at(path, file, name, sheet)))
-        content = opened.content(choose(path, [*parts.values()], wanted, noun="dataset"))
+        content = opened.content(choose(path, parts_of(arrays.values()), wanted, noun="dataset"))
         content = replace(content, distance=_word(file.attrs.get("distance", "")))
         if "neighbors" in stated and (wanted.key, wanted.queries_key) == ("train", "test"):
             return replace(content, stated_neighbours=_stated(path, content, stated, rows))
@@ -74,7 +74,10 @@ def _stated(
 ) -> StatedNeighbours:
     """What the file says of its queries' nearest rows. What cannot be read is no reason to refuse the vectors."""
     tables, obstacles = dict[str, RawRows](), dict[str, str]()
-    for name in parts:
+    for name, part in parts.items():
+        if part.kind not in VECTORS:
+            obstacles[name] = f"{part.what}: not a table of numbers"
+            continue
         try:
             tables[name] = rows(name)
         except Exception as error:  # whatever damage makes h5py raise

@@ -5,12 +5,13 @@ HDF5 fills what a short chunk leaves with whatever lies in memory, so that it wo
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import zlib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vqbench.datasets.readers.base import refusal
 
@@ -29,7 +30,8 @@ def check_chunks(path: Path, place: str, dataset: Any, item: int) -> None:
     """Raise VqbenchError unless all chunks are there, and unpack to exactly their bytes; ``item``: of one value."""
     filters = _filters(path, place, dataset)
     whole = math.prod(dataset.chunks) * item  # at the edges of a dataset, too
-    for offset in itertools.product(*map(range, [0] * dataset.ndim, dataset.shape, dataset.chunks)):
+    for index in np.ndindex(*(-(-n // each) for n, each in zip(dataset.shape, dataset.chunks, strict=True))):
+        offset = tuple(at * each for at, each in zip(index, dataset.chunks, strict=True))
         stored = dataset.id.get_chunk_info_by_coord(offset)
         used = [name for at, name in enumerate(filters) if not stored.filter_mask >> at & 1]
         try:

@@ -101,8 +101,8 @@ def dataset_at(path: Path, file: Any, name: str, sheet: Sheet) -> Any:
         raise refusal(path, place=place, problem="refers to other files", **_OWN)
     item = _POINTER if dataset.dtype.kind == "O" else dataset.dtype.itemsize
     stored, claimed = dataset.id.get_storage_size(), math.prod(dataset.shape or ()) * item
-    sheet.check(claimed)
     if dataset.chunks:
+        sheet.check(claimed)
         check_chunks(path, place, dataset, item)
     elif min(stored, path.stat().st_size) < claimed:
         raise refusal(

@@ -83,7 +83,7 @@ def _tensor(name: str, entry: Mapping[str, Any], size: int) -> tuple[Array, int]
         raise ValueError(f"tensor {name[:80]!r}: shape {shape}, bytes {start} to {stop} of {size}")
     dtype = _TYPES.get(kind)
     if dtype is None:
-        return Array(name, tuple(shape), np.dtype("V"), what=f"{kind}, a type that is not read"), start
+        return Array(name, tuple(shape), np.dtype("V"), what=f"{str(kind)[:20]}, which is not read"), start
     if math.prod(shape) * dtype.itemsize != stop - start:
         raise ValueError(f"tensor {name[:80]!r}: {kind} {shape} in {stop - start} bytes")
     return Array(name, tuple(shape), dtype), start
