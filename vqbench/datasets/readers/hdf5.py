@@ -45,8 +45,9 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         raise VqbenchError(runnable(f"{path}: h5py is not installed: pip install 'vqbench[hdf5]'")) from None
     with h5py.File(path, "r") as file:
         arrays = {array.name: array for array in arrays_in(path, file)}
-        usual = {"train", "test"} <= {*arrays}
-        stated = {name: arrays.pop(name).part for name in ("neighbors", "distances") if usual and name in arrays}
+        usual = all(name in arrays and arrays[name].part.kind in VECTORS for name in ("train", "test"))
+        lists = "neighbors" in arrays and ("train" in arrays or "test" in arrays)
+        stated = {name: arrays.pop(name).part for name in ("neighbors", "distances") if lists and name in arrays}
         if usual and wanted.key is None and wanted.queries_key is None:
             wanted = replace(wanted, **({"key": "test"} if wanted.queries else {"key": "train", "queries_key": "test"}))
         for name in (wanted.key, wanted.queries_key):
