@@ -75,9 +75,7 @@ def test_numbers_that_are_whole_are_ids(tmp_path: Path, name: str, kind: type) -
     if kind == np.float64:
         message = _refused(tmp_path, name, {"x": X, "doc_id": np.arange(40) + 0.5})
         assert "doc_id, row 0: 0.5: ids must be texts or whole numbers" in message
-        assert "doc_id, row 3: nan" in _refused(
-            tmp_path, name, {"x": X, "id": np.where(np.arange(40) == 3, np.nan, 1.0)}
-        )
+        assert "id, row 3: nan" in _refused(tmp_path, name, {"x": X, "id": np.where(np.arange(40) == 3, np.nan, 1.0)})
 
 
 @pytest.mark.parametrize("name", WRITE)
@@ -110,7 +108,8 @@ def test_a_key_for_each_side(tmp_path: Path, name: str) -> None:
     assert data.queries_qd is not None
     np.testing.assert_array_equal(data.corpus_nd[:], X[::-1] * 2)
     np.testing.assert_array_equal(data.queries_qd[:], Q)
-    assert "no such" in _refused(tmp_path, name, arrays, key="titel")
+    message = _refused(tmp_path, name, arrays, key="titel")
+    assert all(array in message for array in ("titel", *arrays))
 
 
 @pytest.mark.parametrize("name", WRITE)

@@ -1,4 +1,4 @@
-"""What numpy saves that is no table of plain numbers: read where it can be meant in one way, else refused with a command."""
+"""What numpy saves that is no table of plain numbers: read where it means one thing, else refused with a command."""
 
 from __future__ import annotations
 

@@ -108,11 +108,7 @@ def _rows(path: Path, dataset: Any, sheet: Sheet) -> RawRows:
 
 
 def _values(dataset: Any) -> Iterator[NDArray[Any]]:
-    """A value for each row; text as bytes or strings."""
-    import h5py
-
-    if h5py.check_string_dtype(dataset.dtype) is not None and dataset.dtype.kind == "O":
-        dataset = dataset.asstr()
+    """A value for each row; text as bytes."""
     return (block.reshape(-1) for block in _blocks(dataset))
 
 
