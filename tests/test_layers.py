@@ -41,7 +41,7 @@ DROP_INS = {
     "quantizers": set(),
     "quantizers.transforms": set(),
     "metrics": set(),
-    "datasets.readers": {"columns", "hdf5_chunks", "npy"},
+    "datasets.readers": {"array_parts", "columns", "hdf5_chunks", "hdf5_objects", "npy"},
     "search.parallel": set(),
     "evaluation.backends": set(),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vqbench.datasets.readers.base import Content
+from vqbench.datasets.readers.base import Content, ending_of
 from vqbench.datasets.unpacking import Sheet
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table
@@ -36,7 +36,7 @@ def unpacked_file(path: Path) -> Temporary:
     Raises:
         VqbenchError: it is damaged, or unpacks to far more than its size.
     """
-    scratch = Temporary(Path(inner_name(path)).suffix)
+    scratch = Temporary(ending_of(Path(inner_name(path))))
     codec = CODECS[path.suffix.lower()]
     size = path.stat().st_size
     try:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from vqbench.datasets import readers
 from vqbench.datasets.compressed import CODECS, inner_name, named_as, owned, unpacked_file
-from vqbench.datasets.readers.base import FOLDER, Content, Wanted, refusal
+from vqbench.datasets.readers.base import FOLDER, Content, Wanted, ending_of, refusal
 from vqbench.datasets.refused import check_bin, check_known
 from vqbench.datasets.unpacking import unpacked
 from vqbench.errors import VqbenchError
@@ -86,7 +86,7 @@ def _uncompressed(path: Path, wanted: Wanted) -> Content:
 
 def can_use(path: Path, setting: str) -> bool:
     """Say whether a field of ``Wanted`` chooses something in files of this format."""
-    ending = FOLDER if path.is_dir() else Path(inner_name(path)).suffix.lower()
+    ending = FOLDER if path.is_dir() else ending_of(Path(inner_name(path)))
     return setting in getattr(readers_by_ending().get(ending), "USES", ())
 
 
@@ -96,7 +96,7 @@ def readable_ending(path: Path, known: Collection[str] | None = None) -> str:
     known: the endings of all readers, for those who ask for many files.
     """
     known, name = readers_by_ending() if known is None else known, inner_name(path)
-    ending = Path(name).suffix.lower()
+    ending = ending_of(Path(name))
     return ending + path.name[len(name) :].lower() if ending in known else ""
 
 
@@ -105,7 +105,7 @@ def _ending(path: Path) -> tuple[str, bool]:
 
     Raises VqbenchError for a format that is not read, without reading more.
     """
-    ending, known = path.suffix.lower(), readers_by_ending()
+    ending, known = ending_of(path), readers_by_ending()
     if ending in known:
         return ending, False
     check_known(path)
