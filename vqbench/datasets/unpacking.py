@@ -203,7 +203,7 @@ class Sheet:
 
 
 def _all_differ(texts_of: Callable[[str], Iterable[list[str]]], name: str) -> bool:
-    """Whether the values of a part differ by their hashes, which are smaller than long texts; False where one is no id."""
+    """Whether the values of a part all differ, by their hashes: texts may be long. False where one is no id."""
     count, seen = 0, set[int]()
     with suppress(VqbenchError):
         for batch in texts_of(name):
