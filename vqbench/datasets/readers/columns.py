@@ -1,4 +1,4 @@
-"""Vectors, ids, queries and texts in columns of Arrow, which Parquet, Feather and folders of ``datasets`` have in common.
+"""Tables of Arrow: which columns are read, and how. Parquet, Feather and folders of ``datasets`` have it in common.
 
 The schema says what most columns hold. Lists of varying length, texts and bytes are looked at: their first rows tell
 whether they can be vectors.
@@ -6,74 +6,130 @@ whether they can be vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
-from vqbench.datasets.choice import Choice, Kind, Part, choose, is_id_name, wide_parts
+from vqbench.datasets.choice import Choice, Kind, choose, is_id_name, wide_parts
 from vqbench.datasets.readers.base import Content, Wanted, refusal
-from vqbench.datasets.readers.column_kinds import Column, columns_of
-from vqbench.datasets.readers.column_texts import id_texts, shown_texts
-from vqbench.datasets.readers.column_vectors import Rows, examined, rows_of
+from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, is_bytes
+from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
+from vqbench.datasets.readers.column_vectors import Gaps, blocks_of, examined, width_of
 from vqbench.datasets.unpacking import Sheet
+from vqbench.storage.ids import PackedIds
+from vqbench.storage.raw_rows import RawRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What of ``Wanted`` chooses something in a table.
 TABLE_USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
+#: What reading a table imports.
+TABLE_IMPORTS = ("pyarrow", "pyarrow.compute", "pyarrow.types")
 _BATCH = 1 << 13  # rows at a time, at most
 _BYTES = 1 << 24  # bytes at a time
+_NUMBER = 8  # bytes of a number at most
 _LOOK = 256  # rows that are looked at
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnFile:
-    """A file or folder of columns.
+class Columns:
+    """A file or folder of columns."""
 
-    Args:
-        path: for messages.
-        schema: names and types of all columns.
-        n: rows in all.
-        batches: the batches of some columns, of at most so many rows each.
-    """
-
+    #: For messages.
     path: Path
+    #: Names and types of all columns.
     schema: pa.Schema
+    #: How many rows there are.
     n: int
+    #: The batches of some columns, of at most so many rows each.
     batches: Callable[[Sequence[Column], int], Iterator[pa.RecordBatch]]
 
     def content(self, wanted: Wanted, sheet: Sheet) -> Content:
-        """Unpack the columns that are meant onto the sheet."""
+        """Unpack the columns that are meant."""
         if self.n < 1:
             raise refusal(self.path, problem=f"{self.n} rows", rule="needs at least one", remedy="write it again")
         columns = self._columns(wanted)
         choice = choose(self.path, [column.part for column in columns.values()], wanted)
-        gaps, query_gaps = dict[int, str](), dict[int, str]()
-        rows_nd = sheet.table(self.n, self._vectors(columns[choice.vectors.name], gaps))
-        queries_qd = None
-        if choice.queries is not None:
-            queries_qd = sheet.table(self.n, self._vectors(columns[choice.queries.name], query_gaps))
-        ids = sheet.unique_ids(self.n, choice, lambda name: self._ids(columns[name], gaps))
-        query_ids = None
-        if choice.query_ids is not None:
-            query_choice = replace(choice, ids=choice.query_ids)
-            query_ids = sheet.unique_ids(self.n, query_choice, lambda name: self._ids(columns[name], query_gaps))
-        shown = [None if x is None else self._shown(columns[x.name], sheet) for x in (choice.texts, choice.labels)]
+        gaps, query_gaps = Gaps(), Gaps()
+        rows_nd = self._rows(columns[choice.vectors.name], sheet, gaps)
+        queries_qd = None if choice.queries is None else self._rows(columns[choice.queries.name], sheet, query_gaps)
+        shown = [x and sheet.texts(self.n, self._shown(columns[x.name])) for x in (choice.texts, choice.labels)]
         return Content(
             rows_nd=rows_nd,
-            ids=ids,
             queries_qd=queries_qd,
-            query_ids=query_ids,
+            ids=self._ids(columns, choice, sheet, gaps, setting=wanted.setting("id_column")),
+            query_ids=self._ids(columns, choice, sheet, query_gaps, setting="query_id_column", of_queries=True),
             texts=shown[0],
             labels=shown[1],
             gaps=gaps,
             query_gaps=query_gaps,
-            taken=_sentence(self.path, choice, columns, rows_nd.dtype, rows_nd.shape),
+            taken=self._sentence(choice, columns, rows_nd),
         )
+
+    def _columns(self, wanted: Wanted) -> dict[str, Column]:
+        """All columns by name, those that need it looked at, and numbered ones together as one more each."""
+        columns = {column.part.name: column for column in columns_of(self.schema)}
+        named = {wanted.key, wanted.queries_key}
+        for column in [x for x in columns.values() if x.form in (Form.LISTS, Form.NESTED) or x.part.name in named]:
+            columns[column.part.name] = self._examined(column, wanted)
+        wide = wide_parts([column.part for column in columns.values()])
+        if not any(x.kind == Kind.FLOATS and not x.is_small for x in [*(c.part for c in columns.values()), *wide]):
+            for column in [x for x in columns.values() if x.form in (Form.TEXT, Form.BLOB)]:
+                if not (is_id_name(column.part.name) or column.part.is_index or column.part.name in named):
+                    columns[column.part.name] = self._examined(column, wanted)
+        for part in wide:
+            members = tuple(columns[name] for name in part.members)
+            columns[part.name] = Column(part=part, path=(), kind=None, form=Form.WIDE, members=members)
+        return columns
+
+    def _examined(self, column: Column, wanted: Wanted) -> Column:
+        """A column as its first rows show it; damage in one that nobody named is no reason to refuse the others."""
+        try:
+            first = next((batch for batch in self.batches([column], _LOOK) if batch.num_rows), None)
+            return column if first is None else examined(column, column.of(first))
+        except Exception:
+            if column.part.name in (wanted.key, wanted.queries_key):
+                raise
+            return column
+
+    def _rows(self, column: Column, sheet: Sheet, gaps: Gaps) -> RawRows:
+        read = column.members or [column]
+        width = width_of(column, self.batches(read, _LOOK))
+        if width is None:
+            raise refusal(
+                self.path,
+                place=f"column {column.part.name}",
+                problem="all rows are null or empty",
+                rule="needs rows of numbers",
+                remedy="write it again",
+            )
+        size = max(1, min(_BATCH, _BYTES // (_NUMBER * width)))
+        return sheet.table(self.n, blocks_of(column, self.batches(read, size), width, gaps))
+
+    def _ids(
+        self, columns: dict[str, Column], choice: Choice, sheet: Sheet, gaps: Container[int], **of: Any
+    ) -> PackedIds | None:
+        def texts_of(name: str) -> Iterator[list[str]]:
+            column = columns[name]
+            return id_texts(self.path, column, self._arrays(column), gaps, as_hex=self._as_hex(column))
+
+        return sheet.unique_ids(self.n, choice, texts_of, **of)
+
+    def _shown(self, column: Column) -> Iterator[list[str]]:
+        return shown_texts(column, self._arrays(column), as_hex=self._as_hex(column))
+
+    def _as_hex(self, column: Column) -> bool:
+        """Whether a column of bytes holds something else than text."""
+        return is_bytes(column.kind) and column.part.what != UUID and not are_texts(self._arrays(column))
+
+    def _arrays(self, column: Column) -> Iterator[pa.Array]:
+        return (column.of(batch) for batch in self.batches([column], _BATCH))
+
+    def _sentence(self, choice: Choice, columns: dict[str, Column], rows_nd: RawRows) -> str:
+        """What was taken, with its shape; how it was stored, where that is not a list of numbers."""
+        n, d = rows_nd.shape
+        how = {Form.TEXT: " written as text", Form.BLOB: " as bytes", Form.WIDE: " in columns"}
+        what = f"{rows_nd.dtype}{how.get(columns[choice.vectors.name].form, '')}, {n:,} x {d:,}"
+        return replace(choice, vectors=replace(choice.vectors, what=what)).sentence(self.path, "column")
