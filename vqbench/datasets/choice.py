@@ -113,7 +113,8 @@ def is_id_name(name: str) -> bool:
 def side(name: str) -> str:
     """Return ``queries`` or ``corpus`` where a word of the name says so, else nothing."""
     words = set(words_of(name))
-    query, corpus = bool(words & {*_QUERY_WORDS, "qid"}), bool(words & _CORPUS_WORDS)
+    query = bool(words & {*_QUERY_WORDS, "qid"})
+    corpus = bool(words & {*_CORPUS_WORDS, "pid", "did", "docid", "docno"})
     return "" if query == corpus else "queries" if query else "corpus"
 
 
@@ -144,9 +145,8 @@ def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "co
     vectors, queries = _vectors(path, parts, wanted, noun, sole)
     if wanted.queries and queries is not None and wanted.key is None:
         vectors, queries = queries, None
-    named = [part for part in parts if part.kind in NAMES]
-    ids, others = _ids(path, named, wanted, noun, vectors, queries)
-    query_ids = _query_ids(path, named, wanted, noun, queries, ids)
+    ids, others = _ids(path, parts, wanted, noun, vectors, queries)
+    query_ids = _query_ids(path, parts, wanted, noun, queries, ids)
     fits = [part for part in parts if _as_long(part, vectors)]
     shown = [None if x is None else _named(path, fits, x, key, noun, parts) for x, key in _shown(wanted)]
     taken = {id(part) for part in (vectors, queries, ids, query_ids, *shown) if part is not None}
@@ -159,8 +159,15 @@ def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "co
         texts=shown[0],
         labels=shown[1],
         unused=tuple(part for part in parts if id(part) not in taken and part.name not in members),
-        id_choices=tuple(part.name for part in others),
+        id_choices=_id_choices(others, parts),
     )
+
+
+def _id_choices(others: Sequence[Part], parts: Sequence[Part]) -> tuple[str, ...]:
+    """Other parts that could name the rows, the likeliest first; numbers that are measured name none."""
+    members = {name for part in parts for name in part.members}
+    named = [x for x in others if x.name not in members and (x.kind != Kind.NUMBER or is_id_name(x.name))]
+    return tuple(part.name for part in sorted(named, key=lambda part: not is_id_name(part.name)))
 
 
 def wide_parts(parts: Sequence[Part]) -> list[Part]:
@@ -226,27 +233,27 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
 
 
 def _ids(
-    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, vectors: Part, queries: Part | None
+    path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, vectors: Part, queries: Part | None
 ) -> tuple[Part | None, list[Part]]:
     """The part with the rows' ids, if there is one, and others that could name rows."""
-    fits = [part for part in named if _as_long(part, vectors) and part.name not in vectors.members]
+    fits = _that_name(parts, vectors)
     if wanted.id_column == NO_IDS and all(part.name != NO_IDS for part in fits):
         return None, fits
     if wanted.id_column is not None:
-        ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun, named)
+        ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun, parts)
         return ids, [part for part in fits if part is not ids]
-    other = "corpus" if wanted.queries else "queries"
+    sides = ("queries", "", "corpus") if wanted.queries else ("", "corpus", "queries")
     usual = [part for part in fits if part.is_index or is_id_name(part.name)]
-    # Those of the other side name no row of this one, unless there is nothing else.
-    usual.sort(key=lambda part: (side(part.name) == other, _rank(part)))
+    # Those of the other side name rows of this one only where there is nothing else.
+    usual.sort(key=lambda part: (max(wanted.queries, sides.index(side(part.name))), _rank(part)))
     if queries is not None and len(fits) > 1:
-        usual = [part for part in usual if side(part.name) != other]
+        usual = [part for part in usual if side(part.name) != sides[-1]]
     ids = next(iter(usual), None)
     return ids, [part for part in fits if part is not ids]
 
 
 def _query_ids(
-    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, queries: Part | None, ids: Part | None
+    path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, queries: Part | None, ids: Part | None
 ) -> Part | None:
     """The part with the queries' ids, where the file has queries."""
     if queries is None:
@@ -259,16 +266,21 @@ def _query_ids(
                 remedy="name one with dataset.queries_key=NAME, or leave it out",
             )
         return None
-    fits = [part for part in named if _as_long(part, queries) and part.name not in queries.members]
+    fits = _that_name(parts, queries)
     if wanted.query_id_column == NO_IDS and all(part.name != NO_IDS for part in fits):
         return None
     if wanted.query_id_column is not None:
-        return _named(path, fits, wanted.query_id_column, "query_id_column", noun, named)
+        return _named(path, fits, wanted.query_id_column, "query_id_column", noun, parts)
     usual = sorted((part for part in fits if is_id_name(part.name)), key=_rank)
     own = [part for part in usual if side(part.name) == "queries"]
     if queries.n is None:  # columns of one table: a row is a pair, and its id names both
         return next(iter(own), ids)
     return next(iter(own), None)
+
+
+def _that_name(parts: Sequence[Part], rows: Part) -> list[Part]:
+    """The parts that can name some rows."""
+    return [part for part in parts if part.kind in NAMES and _as_long(part, rows) and part.name not in rows.members]
 
 
 def _rank(part: Part) -> tuple[int, int]:
@@ -302,8 +314,9 @@ def _named(
     raise refusal(
         path,
         place=f"dataset.{setting}={name}",
-        problem=f"this {noun} is {whats[0]}" if whats else f"no such {noun}" + (f": {hint}" if hint else ""),
+        problem=f"this {noun} is {whats[0]}" if whats else f"no such {noun}",
         rule=f"it could be: {_listed(parts) or 'none'}",
+        remedy=hint if hint.startswith("did") and not whats else "",
     )
 
 

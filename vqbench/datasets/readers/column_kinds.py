@@ -54,7 +54,7 @@ class Column:
 
 
 def plain(array: Any) -> Any:
-    """An array without what only codes or marks its values: dictionaries, runs, extensions, views of lists."""
+    """An array without what only codes or marks its values: dictionaries, runs, extensions."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as t
@@ -66,15 +66,8 @@ def plain(array: Any) -> Any:
             array = array.dictionary_decode()
         elif t.is_run_end_encoded(array.type):
             array = pc.run_end_decode(array)  # type: ignore[attr-defined]
-        elif is_view(array.type):
-            array = array.cast(pa.large_list(array.type.value_type))
         else:
             return array
-
-
-def is_view(kind: Any) -> bool:
-    """Whether it is a type of lists that may overlap, which older versions of pyarrow do not have."""
-    return str(kind).startswith(("list_view<", "large_list_view<"))
 
 
 def unmarked(kind: Any) -> Any:
@@ -138,8 +131,6 @@ def _found(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:
 
 
 def _of_lists(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:
-    import pyarrow.types as t
-
     number = unmarked(kind.value_type)
     if is_list(number):
         inner = unmarked(number.value_type)
@@ -150,9 +141,16 @@ def _of_lists(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:
     shape = _shape(field)
     if sum(size != 1 for size in shape) > 1:
         return Kind.OTHER, f"tensors of {_short(number)}, {' x '.join(map(str, shape))}", Form.NONE
-    found = Kind.FLOATS if t.is_floating(number) or t.is_decimal(number) else Kind.WHOLES
-    found = Kind.BYTES if _short(number) in _BYTE_KINDS else found
-    return found, f"lists of {_short(number)}", Form.LISTS
+    return kind_of_rows(number), f"lists of {_short(number)}", Form.LISTS
+
+
+def kind_of_rows(number: pa.DataType) -> Kind:
+    """What rows of a type of numbers are."""
+    import pyarrow.types as t
+
+    if _short(number) in _BYTE_KINDS:
+        return Kind.BYTES
+    return Kind.FLOATS if t.is_floating(number) or t.is_decimal(number) else Kind.WHOLES
 
 
 def _shape(field: pa.Field) -> list[int]:
@@ -170,7 +168,8 @@ def _shape(field: pa.Field) -> list[int]:
 def is_list(kind: Any) -> bool:
     import pyarrow.types as t
 
-    return t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind) or is_view(kind)
+    views = str(kind).startswith(("list_view<", "large_list_view<"))  # older versions of pyarrow have none
+    return t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind) or views
 
 
 def is_bytes(kind: Any) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind
 from vqbench.datasets.number_lists import is_whole, parse_numbers
-from vqbench.datasets.readers.column_kinds import Column, Form, plain
+from vqbench.datasets.readers.column_kinds import Column, Form, kind_of_rows, plain, unmarked
 from vqbench.numerics.arrays import Bools, Ints
 from vqbench.text import shortened
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _BLOBS = ("<f4", "<f8")
 #: Between these lie nearly all numbers of an embedding; other bytes, read as floats, lie anywhere.
 _SMALLEST, _LARGEST, _USUAL = 1e-9, 1e6, 0.99
-_PARSED = 8  # texts that are looked at
+_PARSED = 32  # texts that are looked at
+_MOST = 0.75  # of the rows that are not empty must look like a vector in texts and bytes
 _SHOWN = 30  # characters of a text in a message
 #: Rows that hold no vector, and what stands there.
 Gaps = dict[int, str]
@@ -34,15 +35,23 @@ def examined(column: Column, array: pa.Array) -> Column:
     some_n = lengths_n[lengths_n > 0]
     if column.form == Form.TEXT:
         texts = [text for text in array.to_pylist() if text][:_PARSED]
-        if not texts or any(numbers is None or len(numbers) < 2 for numbers in map(parse_numbers, texts)):
+        rows = [text for text in texts if (numbers := parse_numbers(text)) is not None and len(numbers) > 1]
+        if not rows or len(rows) < _MOST * len(texts):
             return column
-        kind = Kind.WHOLES if all(map(is_whole, texts)) else Kind.FLOATS
+        kind = Kind.WHOLES if all(map(is_whole, rows)) else Kind.FLOATS
         return replace(column, part=replace(part, kind=kind, what="numbers written as text"))
     if column.form == Form.BLOB:
-        number = _number_of(array.filter(_mask(lengths_n > 0)), set(some_n.tolist()))
-        words = f"{np.dtype(number)} as bytes"
-        return replace(column, part=replace(part, kind=Kind.FLOATS, what=words), number=number) if number else column
-    if len(some_n) and max(Counter(some_n.tolist()).values()) * 2 < len(some_n):
+        length, count = _most_common(some_n)
+        usual = count and count >= _MOST * len(some_n)
+        number = _number_of(array.filter(_mask(lengths_n == length)), length) if usual else ""
+        if not number:
+            return column
+        return replace(column, part=replace(part, kind=Kind.FLOATS, what=f"{np.dtype(number)} as bytes"), number=number)
+    if column.form == Form.NESTED:
+        number = unmarked(unmarked(column.kind.value_type).value_type)
+        kind = kind_of_rows(number) if len(some_n) and not (lengths_n == -2).any() else Kind.OTHER
+        return replace(column, part=replace(part, kind=kind))
+    if _most_common(some_n)[1] * 2 < len(some_n):
         return replace(column, part=replace(part, kind=Kind.OTHER, what=f"{part.what} of varying length"))
     return column
 
@@ -52,11 +61,16 @@ def width_of(column: Column, batches: Iterable[pa.RecordBatch]) -> int | None:
     if column.form == Form.WIDE:
         return len(column.members)
     for batch in batches:
-        lengths = _lengths(column, column.of(batch))
-        widths = Counter(lengths[lengths > 0].tolist())
-        if widths:
-            return widths.most_common(1)[0][0]
+        lengths_m = _lengths(column, column.of(batch))
+        width, count = _most_common(lengths_m[lengths_m > 0])
+        if count:
+            return width
     return None
+
+
+def _most_common(lengths: Ints) -> tuple[int, int]:
+    """The most common length and how often it occurs; of equally common ones, the first."""
+    return next(iter(Counter(lengths.tolist()).most_common(1)), (0, 0))
 
 
 def blocks_of(column: Column, batches: Iterable[pa.RecordBatch], width: int, gaps: Gaps) -> Iterator[NDArray[Any]]:
@@ -182,11 +196,9 @@ def _other_width(length: int, width: int) -> str:
     return f"{length} numbers where most rows have {width}" if length else "an empty list"
 
 
-def _number_of(blobs: pa.Array, lengths: set[int]) -> str:
+def _number_of(blobs: pa.Array, length: int) -> str:
     """The type of the numbers that bytes hold, if they can be numbers of an embedding; empty where they cannot."""
-    if len(lengths) != 1:
-        return ""
-    content, length = b"".join(blobs.to_pylist()), lengths.pop()
+    content = b"".join(blobs.to_pylist())
     if content.isascii() and content.decode().isprintable():
         return ""
     for number in _BLOBS:

@@ -17,6 +17,7 @@ from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
 from vqbench.datasets.readers.column_vectors import Gaps, blocks_of, examined, width_of
 from vqbench.datasets.unpacking import Sheet
+from vqbench.errors import VqbenchError
 from vqbench.storage.ids import PackedIds
 from vqbench.storage.raw_rows import RawRows
 
@@ -86,10 +87,12 @@ class Columns:
 
     def _examined(self, column: Column, wanted: Wanted) -> Column:
         """A column as its first rows show it; damage in one that nobody named is no reason to refuse the others."""
+        import pyarrow as pa
+
         try:
             first = next((batch for batch in self.batches([column], _LOOK) if batch.num_rows), None)
             return column if first is None else examined(column, column.of(first))
-        except Exception:
+        except (pa.ArrowException, OSError, ValueError, VqbenchError):
             if column.part.name in (wanted.key, wanted.queries_key):
                 raise
             return column
