@@ -155,11 +155,12 @@ class Sheet:
         part = choice.query_ids if of_queries else choice.ids
         if part is None:
             return None
-        ids = self.texts(n, texts_of(part.name))
-        repeated = first_repeated(ids)
+        differ = _Differ(texts_of(part.name))
+        ids = self.texts(n, differ)
+        repeated = None if differ else first_repeated(ids)
         if repeated is None:
             return ids
-        other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of, name)), None)
+        other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
         ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
         raise refusal(
             self._path,
@@ -203,14 +204,27 @@ class Sheet:
         self._job.declare(rows)
 
 
-def _all_differ(texts_of: Callable[[str], Iterable[list[str]]], name: str) -> bool:
-    """Whether the values of a part all differ, by their hashes: texts may be long. False where one is no id."""
-    count, seen = 0, set[int]()
+class _Differ:
+    """Batches of texts as they pass, and then whether all differed: by their hashes, since texts may be long."""
+
+    def __init__(self, batches: Iterable[list[str]]):
+        self._batches, self._hashes = batches, [np.empty(0, np.int64)]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for batch in self._batches:
+            self._hashes.append(np.fromiter(map(hash, batch), np.int64, len(batch)))
+            yield batch
+
+    def __bool__(self) -> bool:
+        hashes_n = np.sort(np.concatenate(self._hashes))
+        return not (hashes_n[1:] == hashes_n[:-1]).any()
+
+
+def _all_differ(batches: Iterable[list[str]]) -> bool:
+    """Whether all texts differ; False where one is no id."""
+    differ = _Differ(batches)
     with suppress(VqbenchError):
-        for batch in texts_of(name):
-            count += len(batch)
-            seen.update(map(hash, batch))
-            if len(seen) < count:
-                return False
-        return True
+        for _ in differ:
+            pass
+        return bool(differ)
     return False

@@ -40,6 +40,8 @@ class Column:
     form: Form = Form.NONE
     #: The type of number of bytes: ``<f4`` or ``<f8``.
     number: str = ""
+    #: How many numbers a row has, by its type or as most of the first rows have; 0: not known yet.
+    width: int = 0
     #: The columns that a wide table is made of, in order.
     members: tuple[Column, ...] = ()
 
@@ -108,7 +110,8 @@ def _leaves(field: pa.Field, above: tuple[str, ...], is_index: bool = False) -> 
         return
     found, what, form = _found(field, kind)
     part = Part(name=".".join(path), kind=found, what=what, is_index=is_index)
-    yield Column(part=part, path=path, kind=kind, form=form)
+    width = kind.list_size if form == Form.LISTS and t.is_fixed_size_list(kind) else 0
+    yield Column(part=part, path=path, kind=kind, form=form, width=width)
 
 
 def _found(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:

@@ -33,33 +33,34 @@ def examined(column: Column, array: pa.Array) -> Column:
     """A column as its first rows show it: whether texts, bytes and lists of varying length can be vectors."""
     part, lengths_n = column.part, _lengths(column, array)
     some_n = lengths_n[lengths_n > 0]
+    length, count = _most_common(some_n)
     if column.form == Form.TEXT:
         texts = [text for text in array.to_pylist() if text][:_PARSED]
         rows = [text for text in texts if (numbers := parse_numbers(text)) is not None and len(numbers) > 1]
         if not rows or len(rows) < _MOST * len(texts):
             return column
         kind = Kind.WHOLES if all(map(is_whole, rows)) else Kind.FLOATS
-        return replace(column, part=replace(part, kind=kind, what="numbers written as text"))
+        return replace(column, part=replace(part, kind=kind, what="numbers written as text"), width=length)
     if column.form == Form.BLOB:
-        length, count = _most_common(some_n)
         usual = count and count >= _MOST * len(some_n)
         number = _number_of(array.filter(_mask(lengths_n == length)), length) if usual else ""
         if not number:
             return column
-        return replace(column, part=replace(part, kind=Kind.FLOATS, what=f"{np.dtype(number)} as bytes"), number=number)
+        part = replace(part, kind=Kind.FLOATS, what=f"{np.dtype(number)} as bytes")
+        return replace(column, part=part, number=number, width=length // np.dtype(number).itemsize)
     if column.form == Form.NESTED:
         number = unmarked(unmarked(column.kind.value_type).value_type)
         kind = kind_of_rows(number) if len(some_n) and not (lengths_n == -2).any() else Kind.OTHER
-        return replace(column, part=replace(part, kind=kind))
-    if _most_common(some_n)[1] * 2 < len(some_n):
+        return replace(column, part=replace(part, kind=kind), width=length)
+    if count * 2 < len(some_n):
         return replace(column, part=replace(part, kind=Kind.OTHER, what=f"{part.what} of varying length"))
-    return column
+    return replace(column, width=length)
 
 
 def width_of(column: Column, batches: Iterable[pa.RecordBatch]) -> int | None:
     """How many numbers most rows have in the first batch that has any; None where all rows are empty."""
-    if column.form == Form.WIDE:
-        return len(column.members)
+    if column.form == Form.WIDE or column.width:
+        return column.width or len(column.members)
     for batch in batches:
         lengths_m = _lengths(column, column.of(batch))
         width, count = _most_common(lengths_m[lengths_m > 0])

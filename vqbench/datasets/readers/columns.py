@@ -73,7 +73,8 @@ class Columns:
         """All columns by name, those that need it looked at, and numbered ones together as one more each."""
         columns = {column.part.name: column for column in columns_of(self.schema)}
         named = {wanted.key, wanted.queries_key}
-        for column in [x for x in columns.values() if x.form in (Form.LISTS, Form.NESTED) or x.part.name in named]:
+        lists = (Form.LISTS, Form.NESTED)
+        for column in [x for x in columns.values() if not x.width and (x.form in lists or x.part.name in named)]:
             columns[column.part.name] = self._examined(column, wanted)
         wide = wide_parts([column.part for column in columns.values()])
         if not any(x.kind == Kind.FLOATS and not x.is_small for x in [*(c.part for c in columns.values()), *wide]):
@@ -91,7 +92,7 @@ class Columns:
 
         try:
             first = next((batch for batch in self.batches([column], _LOOK) if batch.num_rows), None)
-            return column if first is None else examined(column, column.of(first))
+            return column if first is None or column.form == Form.NONE else examined(column, column.of(first))
         except (pa.ArrowException, OSError, ValueError, VqbenchError):
             if column.part.name in (wanted.key, wanted.queries_key):
                 raise
