@@ -242,12 +242,12 @@ def _ids(
     if wanted.id_column is not None:
         ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun, parts)
         return ids, [part for part in fits if part is not ids]
-    sides = ("queries", "", "corpus") if wanted.queries else ("", "corpus", "queries")
+    order = {"queries": 0, "": 1, "corpus": 2} if wanted.queries else {"": 0, "corpus": 0, "queries": 1}
     usual = [part for part in fits if part.is_index or is_id_name(part.name)]
     # Those of the other side name rows of this one only where there is nothing else.
-    usual.sort(key=lambda part: (max(wanted.queries, sides.index(side(part.name))), _rank(part)))
+    usual.sort(key=lambda part: (order[side(part.name)], _rank(part)))
     if queries is not None and len(fits) > 1:
-        usual = [part for part in usual if side(part.name) != sides[-1]]
+        usual = [part for part in usual if side(part.name) != "queries"]
     ids = next(iter(usual), None)
     return ids, [part for part in fits if part is not ids]
 
