@@ -14,8 +14,15 @@ from vqbench.datasets.readers.base import Wanted
 from vqbench.errors import VqbenchError
 
 PATH = Path("x.any")
-WORDS = {Kind.FLOATS: "floats", Kind.BYTES: "bytes", Kind.WHOLES: "wholes", Kind.TEXT: "text", Kind.WHOLE: "whole",
-         Kind.NUMBER: "number", Kind.OTHER: "other"}  # fmt: skip
+WORDS = {
+    Kind.FLOATS: "floats",
+    Kind.BYTES: "bytes",
+    Kind.WHOLES: "wholes",
+    Kind.TEXT: "text",
+    Kind.WHOLE: "whole",
+    Kind.NUMBER: "number",
+    Kind.OTHER: "other",
+}
 
 
 def _part(spec: str, n: int | None = None) -> Part:
@@ -89,9 +96,17 @@ def test_nothing_can_be_meant() -> None:
 
 @pytest.mark.parametrize(
     ("corpus", "queries"),
-    [("train", "test"), ("base", "query"), ("docs", "queries"), ("corpus", "queries"), ("passage_emb", "query_emb"),
-     ("passageEmbedding", "queryEmbedding"), ("xb", "xq"), ("document-vectors", "question-vectors")],
-)  # fmt: skip
+    [
+        ("train", "test"),
+        ("base", "query"),
+        ("docs", "queries"),
+        ("corpus", "queries"),
+        ("passage_emb", "query_emb"),
+        ("passageEmbedding", "queryEmbedding"),
+        ("xb", "xq"),
+        ("document-vectors", "question-vectors"),
+    ],
+)
 def test_usual_pairs(corpus: str, queries: str) -> None:
     for specs in (f"{corpus}:floats:9 {queries}:floats:4", f"{queries}:floats:4 {corpus}:floats:9"):
         assert _choice(specs) == {"vectors": corpus, "queries": queries}
@@ -145,8 +160,11 @@ def test_an_index_is_for_ids() -> None:
 def test_ids_of_queries() -> None:
     pairs = "query_id:text query_vec:floats passage_id:text passage_vec:floats"
     assert _choice(pairs) == {
-        "vectors": "passage_vec", "ids": "passage_id", "queries": "query_vec", "query_ids": "query_id",
-    }  # fmt: skip
+        "vectors": "passage_vec",
+        "ids": "passage_id",
+        "queries": "query_vec",
+        "query_ids": "query_id",
+    }
     assert _choice(pairs, queries=True) == {"vectors": "query_vec", "ids": "query_id"}
     assert "query_ids" not in _choice(pairs, query_id_column="none")
     both = _choice("id:text query_vec:floats passage_vec:floats")
@@ -232,9 +250,11 @@ def test_names_of_ids() -> None:
 
 NAMES = st.sampled_from(["a", "b", "train", "test", "query_vec", "passage_vec", "id", "doc_id", "text", "x0", "x1"])
 PARTS = st.builds(
-    lambda name, kind, n: Part(name=name, kind=kind, what=WORDS[kind], n=n), NAMES, st.sampled_from(Kind),
+    lambda name, kind, n: Part(name=name, kind=kind, what=WORDS[kind], n=n),
+    NAMES,
+    st.sampled_from(Kind),
     st.sampled_from([None, 3, 4]),
-)  # fmt: skip
+)
 SETTINGS = st.fixed_dictionaries(
     {}, optional={field.name: NAMES for field in fields(Wanted) if field.name != "queries"} | {"queries": st.booleans()}
 )

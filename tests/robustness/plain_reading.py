@@ -23,7 +23,6 @@ from mutations import ROWS, good_files
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 
-
 _TABLES = (".parquet", ".arrow", ".feather", ".arrows", ".ipc")
 
 

@@ -29,7 +29,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     with path.open("rb") as file:
         begins = file.read(len(_FILE))
     if begins.startswith(_FIRST_FEATHER):
-        target = path.with_suffix(".parquet").name
+        target = path.with_suffix(".parquet")
         raise refusal(
             path,
             problem="Feather version 1",

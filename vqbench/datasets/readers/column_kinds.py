@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -89,13 +90,12 @@ def unmarked(kind: Any) -> Any:
 def columns_of(schema: pa.Schema) -> list[Column]:
     """All columns and fields of structs, in order."""
     indexes, columns = _indexes(schema), list[Column]()
-    for field in schema:
-        count = schema.names.count(field.name)
+    for name, count in Counter(schema.names).items():
         if count == 1:
-            columns += _leaves(field, (), field.name in indexes)
-        elif all(column.path != (field.name,) for column in columns):
-            part = Part(name=field.name, kind=Kind.OTHER, what=f"{count} columns of this name")
-            columns.append(Column(part=part, path=(field.name,), kind=field.type))
+            columns += _leaves(schema.field(name), (), name in indexes)
+        else:
+            part = Part(name=name, kind=Kind.OTHER, what=f"{count} columns of this name")
+            columns.append(Column(part=part, path=(name,), kind=None))
     return columns
 
 
