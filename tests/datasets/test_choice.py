@@ -219,6 +219,7 @@ def test_wide_tables() -> None:
     assert [part.members for part in wide_parts(_numbered(padded))] == [tuple(padded.split())]
     assert wide_parts(_numbered("d0 d1 d3")) == wide_parts(_numbered("d2 d3")) == wide_parts(_numbered("d0")) == []
     assert wide_parts(_numbered("d01 d1 d2")) == wide_parts(_numbered("d0 d1", "text")) == []
+    assert wide_parts([*_numbered("d1 d2"), _part("d0:other")]) == []
     wide = wide_parts(_numbered("0 1 2"))[0]
     assert (wide.name, wide.what, wide.kind, wide.setting) == ("0 ... 2", "3 columns, number", Kind.FLOATS, "*")
     mixed = wide_parts([*_numbered("d0 d1"), *_numbered("d2", "whole")])[0]

@@ -22,7 +22,7 @@ IDS = [f"é{row}" for row in range(N)]
 
 def read_table(path: Path, columns: dict | pa.Table, **wanted) -> Content:
     """What is read of columns that are written as the ending says, 70 rows at a time."""
-    table = columns if isinstance(columns, pa.Table) else pa.table(columns)
+    table = pa.table(columns) if isinstance(columns, dict) else columns
     if path.suffix == ".parquet":
         pq.write_table(table, path, row_group_size=70)
     elif path.suffix == ".feather":

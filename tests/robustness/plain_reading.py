@@ -104,7 +104,10 @@ def _of_table(path: Path) -> np.ndarray:
         return np.array(_column(path, name).to_pylist())
     if "e" in schema.names:
         is_text = "string" in str(schema.field("e").type)
-        return np.array([json.loads(x) if is_text else np.frombuffer(x, "<f4") for x in _column(path, "e").to_pylist()])
+        values = _column(path, "e").to_pylist()
+        return np.array(
+            [[*map(float, x.strip()[1:-1].split(","))] if is_text else np.frombuffer(x, "<f4") for x in values]
+        )
     numbers = {int(match[2]): each for each in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", each))}
     return np.column_stack([np.array(_column(path, numbers[at]).to_pylist()) for at in sorted(numbers)])
 
@@ -141,7 +144,8 @@ def _opened(path: Path, name: str | None = None) -> list[Any]:
 def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray]]:
     """What else was read: its name, as it was read, and plainly."""
     if path.suffix in _TABLES and found.ids is not None:
-        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, "id").to_pylist()])
+        name = next(name for name in _opened(path)[0].schema.names if name.lower() == "id")
+        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, name).to_pylist()])
     if path.suffix == ".json":
         yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
     if path.suffix not in (".h5", ".hdf5") or found.queries_qd is None:

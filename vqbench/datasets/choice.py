@@ -175,12 +175,13 @@ def wide_parts(parts: Sequence[Part]) -> list[Part]:
     groups: dict[str, list[tuple[int, Part]]] = {}
     for part in parts:
         match = re.fullmatch(r"(.*?)([0-9]{1,9})", part.name)
-        if match and part.kind in (Kind.NUMBER, Kind.WHOLE):
+        if match:
             groups.setdefault(match[1], []).append((int(match[2]), part))
     wide = []
     for numbered in groups.values():
         order = sorted(number for number, _ in numbered)
-        if len(order) > 1 and order[0] in (0, 1) and order == list(range(order[0], order[0] + len(order))):
+        whole = len(order) > 1 and order[0] in (0, 1) and order == list(range(order[0], order[0] + len(order)))
+        if whole and all(part.kind in (Kind.NUMBER, Kind.WHOLE) for _, part in numbered):
             members = [part for _, part in sorted(numbered, key=lambda pair: pair[0])]
             kinds = list(dict.fromkeys(part.what for part in members))
             kind = Kind.FLOATS if any(part.kind == Kind.NUMBER for part in members) else Kind.WHOLES
