@@ -180,7 +180,7 @@ def test_nulls(tmp_path: Path) -> None:
     """A row may have no text, but not no id."""
     pq.write_table(pa.table({"id": ["a", None], "text": [None, "b"]}), tmp_path / "m.parquet")
     (tmp_path / "m.jsonl").write_text('{"id": "a"}\n{"id": "b", "text": "c"}\n')
-    with pytest.raises(VqbenchError, match="column 'id' holds null"):
+    with pytest.raises(VqbenchError, match="row 1, column id: null"):
         read_texts(tmp_path / "m.parquet", IDS)
     assert list(read_texts(tmp_path / "m.parquet", TEXTS).texts) == ["", "b"]
     assert list(read_texts(tmp_path / "m.jsonl", TEXTS).texts) == ["", "c"]
@@ -261,3 +261,17 @@ def test_texts_change_no_draw(tmp_path: Path) -> None:
     assert list(shown.query_texts or ()) == [text_of[name] for name in shown.query_ids]
     assert [plain.texts, plain.query_texts] == [None, None]
     assert shown.caption(0) == " ".join(text_of[shown.ids[0]].split())
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        (pa.array([0.0, 1.0, 2.5]), ["0", "1", "2.5"]),
+        (pa.array([b"a", b"b", b"c"]), ["a", "b", "c"]),
+        (pa.array(["a", "b", "a"]).dictionary_encode(), ["a", "b", "a"]),
+        (pa.array([7, 8, 9], pa.uint8()), ["7", "8", "9"]),
+    ],
+)
+def test_values_are_the_ids_that_a_file_of_vectors_would_give(tmp_path: Path, values: pa.Array, ids: list[str]) -> None:
+    pq.write_table(pa.table({"id": values, "x": [[1.0]] * 3}), tmp_path / "m.parquet")
+    assert list(read_texts(tmp_path / "m.parquet", IDS).texts) == ids

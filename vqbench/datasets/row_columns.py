@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqbench.datasets.choice import is_id_name
+from vqbench.datasets.choice import NAMES, is_id_name
+from vqbench.datasets.readers.column_kinds import UUID, columns_of, is_bytes
+from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
 from vqbench.datasets.unpacking import Sheet
 from vqbench.errors import VqbenchError
 from vqbench.storage.ids import PackedIds, Packing
@@ -31,7 +33,7 @@ _LINE = 1 << 24  # characters of a line at most
 _BATCH = 1 << 13  # rows of Parquet at a time
 _LISTED = 8  # columns in a message
 _LOOK = 100  # lines of JSON whose names are columns
-_IMPORTS = ("pyarrow.parquet",)
+_IMPORTS = ("pyarrow.parquet", "pyarrow.types")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +231,9 @@ def _of_parquet(path: Path, role: Role, column: str | None) -> tuple[str, Packed
 def names_of(job: Job, path: str) -> list[str]:
     """In the child: the columns with one value in each row."""
     import pyarrow.parquet as pq
-    import pyarrow.types as t
 
     with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        return [each.name for each in schema if not t.is_nested(each.type) and schema.names.count(each.name) == 1]
+        return [column.part.name for column in columns_of(file.schema_arrow) if column.part.kind in NAMES]
 
 
 def values_of(job: Job, path: str, column: str, optional: bool) -> tuple[int, int]:
@@ -242,14 +242,14 @@ def values_of(job: Job, path: str, column: str, optional: bool) -> tuple[int, in
 
     sheet = Sheet(Path(path), job)
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        batches = file.iter_batches(batch_size=_BATCH, columns=[column], use_threads=False)
-        texts = sheet.texts(
-            file.metadata.num_rows, (_texts(path, batch.column(0), column, optional) for batch in batches)
-        )
-    return sheet.starts(texts)
+        wanted = next(each for each in columns_of(file.schema_arrow) if each.part.name == column)
 
+        def arrays() -> Iterator[pa.Array]:
+            batches = file.iter_batches(batch_size=_BATCH, columns=[".".join(wanted.path)], use_threads=False)
+            return (wanted.of(batch) for batch in batches)
 
-def _texts(path: str, values: pa.Array, column: str, optional: bool) -> list[str]:
-    if values.null_count and not optional:
-        raise VqbenchError(f"{path}: column {column!r} holds null; each row needs a value")
-    return [x.decode() if isinstance(x, bytes) else "" if x is None else str(x) for x in values.to_pylist()]
+        as_hex = is_bytes(wanted.kind) and wanted.part.what != UUID and not are_texts(arrays())
+        texts_of = shown_texts(wanted, arrays(), as_hex=as_hex)
+        if not optional:
+            texts_of = id_texts(Path(path), wanted, arrays(), (), as_hex=as_hex)
+        return sheet.starts(sheet.texts(file.metadata.num_rows, texts_of))
