@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
 
 from vqbench.cli.signals import catch_signals, exit_status, explain_end
 from vqbench.errors import VqbenchError
-from vqbench.text import did_you_mean, fit_message
+from vqbench.text import fit_message
 
 HELP = """\
 vqbench: can I store my embeddings in fewer bytes, and what does it cost?
@@ -52,7 +51,7 @@ recommend; 2 wrong input, or a folder that cannot be written; 130 interrupted (1
 interrupted run, give the same command again.
 """
 #: Command -> its module in vqbench.cli.commands, which is imported when it is needed, and its function.
-_COMMANDS = {
+COMMANDS = {
     "list": ("listing", "list_configs"),
     "nearest": ("neighbours", "nearest"),
     "doctor": ("data", "doctor"),
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    sweep = not words or words[0].startswith(("-", "~")) or "=" in words[0]
+    sweep = not words or words[0] not in COMMANDS
     if words[:1] == ["help"] or (sweep and {"-h", "--help"} & set(words)):
         print(HELP, end="")
         return 0
@@ -99,9 +98,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(name: str) -> Callable[[list[str]], int]:
     """The function of a command; of a run where the name is empty."""
-    if name and name not in _COMMANDS:
-        file = f"for vectors in a file: vqbench dataset=file dataset.path={name}"
-        hint = file if Path(name).exists() else did_you_mean(name, _COMMANDS)
-        raise VqbenchError(f"{name}: no such command; {hint}; settings look like key=value")
-    module, function = _COMMANDS.get(name, ("run", "run_sweep"))
+    module, function = COMMANDS.get(name, ("run", "run_sweep"))
     return getattr(import_module(f"vqbench.cli.commands.{module}"), function)
