@@ -56,9 +56,9 @@ COMMANDS = {
     "nearest": ("neighbours", "nearest"),
     "doctor": ("data", "doctor"),
     "cache": ("data", "cache"),
-    "recommend": ("results", "recommend"),
+    "recommend": ("measured", "recommend"),
     "compare": ("results", "compare"),
-    "scale": ("results", "scale"),
+    "scale": ("measured", "scale"),
     "report": ("results", "report"),
     "figures": ("results", "figures"),
 }

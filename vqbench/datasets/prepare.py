@@ -121,6 +121,7 @@ def prepare(
         qrels,
         fingerprint=_fingerprint([whole, str(rows), str(rows_seed)]) if partly else whole,
         whole=whole,
+        corpus_digest=good.digest,
         groups_q=groups_q,
         stated_neighbours=_comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},

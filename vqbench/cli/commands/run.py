@@ -60,7 +60,7 @@ def _no_option(word: str, arguments: list[str]) -> str:
 
 def plan_of(job: Job) -> Plan:
     """The checked plan of a job, its figures' names too."""
-    plan = makeplan_of(job.plain(), job.settings, job.experiment)
+    plan = make_plan(job.plain(), job.settings, job.experiment)
     if not isinstance(figures := plan.config.get("figures", True), bool):
         from vqbench.report.figures.folder import check_names  # only here: it imports matplotlib
 

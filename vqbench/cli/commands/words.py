@@ -69,7 +69,7 @@ def _check(word: str) -> None:
     if place.exists() or "," in word or re.search(r"[*?\[]", word):
         return
     if is_path(word):
-        raise VqbenchError(f"{shortened(word)}: no such file{_near(place)}")
+        raise VqbenchError(f"{shortened(word)}: no such file or folder{_near(place)}")
     for group in GROUPS:
         if word in config_names(group):
             raise VqbenchError(f"{word}: no such command or file; for the {group} write {group}={word}")

@@ -14,6 +14,7 @@ from rich.table import Table
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.recommend_text import answer, rescored
 from vqbench.cli.console import console
+from vqbench.cli.screens.about_data import print_notes, print_taken
 from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
@@ -38,13 +39,16 @@ _EXPENDABLE = ("ndcg_kept", "half_lost", "ratio", "interval", "letters")
 
 
 def summary(results: Results) -> None:
-    """Print the table of each dataset, and what was not evaluated or is doubtful."""
+    """Print what was taken, the table of each dataset, and what was not evaluated or is doubtful."""
     screen, datasets = console(), _datasets(results)
+    about = {dataset: results.meta["datasets"][dataset] for dataset in datasets}
+    print_taken(about, screen)
     for dataset in datasets:
         _print_table(results, dataset, screen, legend=dataset == datasets[-1])
     for dataset in datasets:
         print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
         _print_notes(results.meta["datasets"][dataset], dataset, screen)
+    print_notes(about, screen)
     metrics = results.metrics
     for row in metrics[metrics["status"].isin(["skipped", "failed"])].to_dict("records"):
         reason = f"{row['dataset']}, {row['variant']}: {runnable(row['reason'])}"

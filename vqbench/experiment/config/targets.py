@@ -180,7 +180,9 @@ def _value(value: Any, hint: Any, place: str) -> Any:
 def _one_of(value: Any, types_: tuple[Any, ...], place: str) -> Any:
     """``value`` if it is of one of the types; else the error of the type that is nearest to it."""
     options = [option for option in types_ if option is not type(None)]
-    options.sort(key=lambda option: (get_origin(option) is list) != isinstance(value, list))  # stable: the nearest first
+    options.sort(
+        key=lambda option: (get_origin(option) is list) != isinstance(value, list)
+    )  # stable: the nearest first
     errors = list[VqbenchError]()
     for option in options:
         try:
