@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from vqbench.datasets.base import QueryMode
 from vqbench.errors import VqbenchError
 from vqbench.text import shortened
 
@@ -37,13 +38,13 @@ def check_effects(config: Mapping[str, Any], overrides: Sequence[str], experimen
             )
         if several and explicit and key.startswith("datasets."):
             raise VqbenchError(
-                f"{setting}: has no effect, since {settings['dataset']} takes the place of the experiment's datasets; "
+                f"{setting}: has no effect, since the dataset named here takes the place of the experiment's datasets; "
                 "leave one of the two out"
             )
     node = config.get("dataset") or {}
     mode = config.get("queries")
     for part in _OF_QUERIES:
-        if mode is not None and f"dataset.{part}" in settings and node.get(part) is not None:
+        if mode in get_args(QueryMode) and f"dataset.{part}" in settings and node.get(part) is not None:
             raise VqbenchError(
                 f"{settings[f'dataset.{part}']}: has no effect with queries={mode}, which takes rows of the corpus as "
                 "queries; leave one of the two out"

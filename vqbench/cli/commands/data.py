@@ -25,7 +25,7 @@ def doctor(arguments: list[str]) -> int:
     parser.add_argument("words", nargs="*", metavar="VECTORS KEY=VALUE", help="as for a run: mine.npy dataset.key=emb")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_intermixed_args(arguments)
-    job = compose_jobs(settings_of(options.words)).jobs[0]
+    job = compose_jobs(settings_of(options.words, "doctor")).jobs[0]
     findings, dropped, about = {}, {}, {}
     with progress_bar() as progress:
         for name, data in prepared(make_plan(job.plain(), job.settings, job.experiment)).items():

@@ -86,7 +86,7 @@ def _results(words: Sequence[str], command: str, plan: Callable[[list[str]], Pla
         raise VqbenchError(f"{command}: name a results folder or vectors, as in vqbench {command} mine.npy")
     folders = [word for word in words if not is_setting(word) and holds_results(word)]
     if not folders:
-        planned = plan(settings_of(words))
+        planned = plan(settings_of(words, command))
         with progress_bar() as progress:
             record = run(planned, progress)
         return settle(record), True

@@ -17,8 +17,12 @@ from vqbench.text import did_you_mean, expanded, shortened
 _COMPARED = 1000  # files of a folder with which a mistyped name is compared
 
 
-def settings_of(words: Sequence[str]) -> list[str]:
+def settings_of(words: Sequence[str], command: str = "") -> list[str]:
     """Return settings for all words of a command: those that name vectors become ``dataset=file dataset.path=...``.
+
+    Args:
+        words: without the command itself and its options.
+        command: its name; empty for a run, which has none.
 
     Raises:
         VqbenchError: a word is neither a setting nor a file, several files are not the parts of one corpus, or a
@@ -29,7 +33,7 @@ def settings_of(words: Sequence[str]) -> list[str]:
     if not vectors:
         return settings
     for word in vectors:
-        _check(word)
+        _check(word, command)
     for setting in settings:
         if setting.lstrip("+").partition("=")[0] in ("dataset", "dataset.path"):
             raise VqbenchError(
@@ -56,7 +60,7 @@ def holds_results(word: str) -> bool:
     return folder.is_dir() and (any((folder / name).exists() for name in inside) or any(folder.glob("*/meta.json")))
 
 
-def _check(word: str) -> None:
+def _check(word: str, command: str) -> None:
     """Raise VqbenchError for a word that names no vectors."""
     place = expanded(word)
     if word in COMMANDS:
@@ -68,7 +72,7 @@ def _check(word: str) -> None:
         )
     if place.exists() or "," in word or re.search(r"[*?\[]", word):
         return
-    if is_path(word):
+    if is_path(word) or (command and not any(word in config_names(group) for group in GROUPS)):
         raise VqbenchError(f"{shortened(word)}: no such file or folder{_near(place)}")
     for group in GROUPS:
         if word in config_names(group):
