@@ -27,7 +27,8 @@ def check_effects(config: Mapping[str, Any], overrides: Sequence[str], experimen
         experiment: the name of the experiment, if one was chosen.
     """
     settings = {override.partition("=")[0]: shortened(override) for override in overrides}
-    explicit, several = names_dataset(overrides), config.get("datasets") or {}
+    _check_own_file(overrides)
+    explicit, several, node = names_dataset(overrides), _mapping(config, "datasets"), _mapping(config, "dataset")
     for key, setting in settings.items():
         if several and not explicit and key.startswith("dataset."):
             name = next(iter(several))
@@ -41,7 +42,6 @@ def check_effects(config: Mapping[str, Any], overrides: Sequence[str], experimen
                 f"{setting}: has no effect, since the dataset named here takes the place of the experiment's datasets; "
                 "leave one of the two out"
             )
-    node = config.get("dataset") or {}
     mode = config.get("queries")
     for part in _OF_QUERIES:
         if mode in get_args(QueryMode) and f"dataset.{part}" in settings and node.get(part) is not None:
@@ -57,8 +57,9 @@ def check_effects(config: Mapping[str, Any], overrides: Sequence[str], experimen
         raise VqbenchError(f"{settings['query_seed']}: has no effect, since n_queries=null takes every query")
 
 
-def check_replaceable(datasets: Mapping[str, Any], experiment: str | None, dataset: Mapping[str, Any]) -> None:
+def check_replaceable(config: Mapping[str, Any], experiment: str | None) -> None:
     """Raise VqbenchError where the sizes of an experiment's datasets are what it measures: one corpus has one size."""
+    datasets, dataset = _mapping(config, "datasets"), _mapping(config, "dataset")
     if any(isinstance(node, Mapping) and node.get("rows") is not None for node in datasets.values()):
         own = dataset.get("path")
         raise VqbenchError(
@@ -66,3 +67,17 @@ def check_replaceable(datasets: Mapping[str, Any], experiment: str | None, datas
             f"cannot take their place: for sizes of your own vectors, vqbench scale "
             f"{own if isinstance(own, str) else 'mine.npy'} --n 10_000_000"
         )
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """What stands at a key, if it is what belongs there; else the check of its type comes later."""
+    value = config.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _check_own_file(overrides: Sequence[str]) -> None:
+    """A path of one's own would replace a bundled set's vectors and leave its queries and judgements."""
+    keys = {override.partition("=")[0]: override.partition("=")[2] for override in overrides}
+    if "dataset.path" in keys and "dataset" not in keys:
+        path = shortened(keys["dataset.path"])
+        raise VqbenchError(f"dataset.path={path}: your own vectors need dataset=file as well, or only dataset={path}")

@@ -55,6 +55,8 @@ def scale_plan(settings: Sequence[str], k: int | None) -> Plan:
     if not any(override.startswith("k=") for override in overrides):
         ranks = [rank for rank in config["k"] if _ROWS_PER_RANK * rank <= sizes(n)[0]]
         config["k"] = sorted({*ranks, *([] if k is None else [k])})
+    if not any(override.startswith("doctor=") for override in overrides):
+        config["doctor"] = False  # the sizes are of one corpus
     node = config["dataset"]
     config["datasets"] = {**{f"{name}_{size}": {**node, "rows": size} for size in sizes(n)}, name: node}
     other = [override for override in overrides if override.partition("=")[0].partition(".")[0] != "dataset"]

@@ -127,7 +127,6 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         VqbenchError: a key or a value is not allowed; the message names it and what is.
     """
     overrides = [override.lstrip("+") for override in overrides]
-    _check_own_file(overrides)
     check_effects(config, overrides, experiment)
     own = experiment is not None and names_dataset(overrides)
     if own:
@@ -179,17 +178,9 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
 
 def _with_own_dataset(config: Mapping[str, Any], overrides: Sequence[str], experiment: str | None) -> dict[str, Any]:
     """The config with the command line's dataset in the place of the experiment's, whose example it need not have."""
-    check_replaceable(config.get("datasets") or {}, experiment, config["dataset"])
+    check_replaceable(config, experiment)
     named = any(override.startswith("example=") for override in overrides)
     return {**config, "datasets": {}, "example": config.get("example") if named else None}
-
-
-def _check_own_file(overrides: Sequence[str]) -> None:
-    """A path of one's own would replace a bundled set's vectors and leave its queries and judgements."""
-    keys = {override.partition("=")[0]: override.partition("=")[2] for override in overrides}
-    if "dataset.path" in keys and "dataset" not in keys:
-        path = shortened(keys["dataset.path"])
-        raise VqbenchError(f"dataset.path={path}: your own vectors need dataset=file as well, or only dataset={path}")
 
 
 def _check_queries(queries: Any) -> None:

@@ -125,7 +125,7 @@ def _say_where(results: Results, own: bool) -> None:
 
     if own:
         print_notes(results.meta["datasets"], console())
-        console().print(f"Measured in [bold]{escape(str(results.folder))}[/bold].", soft_wrap=True)
+        console().print(f"Written to [bold]{escape(str(results.folder))}[/bold].", soft_wrap=True)
 
 
 def _recommend_parser() -> Parser:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+_NAMED = 3  # datasets that share a line and are named
 
 
 def print_taken(datasets: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
@@ -20,17 +22,19 @@ def print_taken(datasets: Mapping[str, Mapping[str, Any]], screen: Console) -> N
 
 
 def print_notes(datasets: Mapping[str, Mapping[str, Any]], screen: Console) -> None:
-    """Print what else is worth saying, and the titles of what the doctor warns of."""
+    """Print what else is worth saying, and the titles of what the doctor warns of; once where datasets share it."""
+    for kind, text, names in notes_of(datasets):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        screen.print(Text.assemble((kind, "bold"), f": {', '.join(names[:_NAMED])}{more}: {text}"))
+
+
+def notes_of(datasets: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    """Return the notes of datasets and the doctor's warnings: the kind, the sentence, and whom it is about."""
+    names: dict[tuple[str, str], list[str]] = {}
     for name, about in datasets.items():
-        for note in about.get("notes", ()):
-            _print("note", f"{name}: {note}", screen)
-        if titles := _warnings(about.get("doctor", ())):
-            _print("warning", f"{name}: {', '.join(titles)} (details: vqbench doctor)", screen)
-
-
-def _warnings(findings: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [finding["title"] for finding in findings if finding["level"] == "warning"]
-
-
-def _print(kind: str, text: str, screen: Console) -> None:
-    screen.print(Text.assemble((kind, "bold"), f": {text}"))
+        warnings = [finding["title"] for finding in about.get("doctor", ()) if finding["level"] == "warning"]
+        lines = [("note", note) for note in about.get("notes", ())]
+        lines += [("warning", f"{', '.join(warnings)} (details: vqbench doctor)")] if warnings else []
+        for line in lines:
+            names.setdefault(line, []).append(name)
+    return [(kind, text, own) for (kind, text), own in names.items()]

@@ -38,9 +38,9 @@ _NOTE = "[bold]note[/bold]"
 _EXPENDABLE = ("ndcg_kept", "half_lost", "ratio", "interval", "letters")
 
 
-def summary(results: Results) -> None:
+def summary(results: Results, screen: Console | None = None) -> None:
     """Print what was taken, the table of each dataset, and what was not evaluated or is doubtful."""
-    screen, datasets = console(), _datasets(results)
+    screen, datasets = screen or console(), _datasets(results)
     about = {dataset: results.meta["datasets"][dataset] for dataset in datasets}
     print_taken(about, screen)
     for dataset in datasets:
@@ -135,7 +135,7 @@ def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen
 def _print_table(results: Results, dataset: str, screen: Console, *, legend: bool) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     k = shown_k(results, dataset) or shown_k(results, dataset, "ndcg_kept")
-    rows, factor, baseline, margin = _rows(results, dataset, k)
+    rows, factor, baseline, margin = table_rows(results, dataset, k)
     columns = {
         "bytes": ("bytes/\nvector", "{:,.0f}".format),
         "ratio": ("ratio", "{:,.1f}x".format),
@@ -211,8 +211,8 @@ def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table
     return grid
 
 
-def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, str, float]:
-    """One row a variant, most bytes first, best overlap first.
+def table_rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, str, float]:
+    """Make one row a variant, most bytes first, best overlap first.
 
     Returns:
         The rows; the largest oversample factor; the name of the baseline and the margin of equivalence.
