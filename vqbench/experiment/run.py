@@ -103,7 +103,7 @@ def prepared(plan: Plan) -> dict[str, Data]:
         whole = replace(spec, rows=None, rows_seed=0)
         if repr(whole) not in sources:
             sources[repr(whole)] = whole.load()
-        source, note = _with_asked_judgements(sources[repr(whole)], options.queries)
+        source, notes = _as_asked(sources[repr(whole)], options.queries)
         data = prepare(
             source,
             name,
@@ -115,22 +115,24 @@ def prepared(plan: Plan) -> dict[str, Data]:
             rows=spec.rows,
             rows_seed=spec.rows_seed,
         )
-        datasets[name] = replace(data, notes=(*data.notes, *note))
+        datasets[name] = replace(data, notes=(*data.notes, *notes))
     return datasets
 
 
-def _with_asked_judgements(source: Source, mode: QueryMode | None) -> tuple[Source, tuple[str, ...]]:
-    """The source without its judgements where these are of queries that are not asked, and a note that says so."""
-    if mode is None or source.queries_qd is None or source.judgements is None:
-        return source, ()
-    queries = {query for query, _, _ in source.judgements}
-    if source.ids is not None and positions(source.ids, queries):
-        return source, ()
-    note = (
-        f"its judgements are of its own queries, which queries={mode} does not ask: metrics of relevance use float "
-        "search's results instead"
-    )
-    return replace(source, judgements=None), (note,)
+def _as_asked(source: Source, mode: QueryMode | None) -> tuple[Source, list[str]]:
+    """The source as far as it is used where rows of the corpus are the queries, and notes on what is left out.
+
+    Its judgements stay where they are of these rows.
+    """
+    if mode is None or source.queries_qd is None:
+        return source, []
+    count = f"{len(source.queries_qd):,}"
+    taken = [line for line in source.taken if not line.startswith("queries: ")]
+    judged = {query for query, _, _ in source.judgements or ()}
+    if not judged or (source.ids is not None and positions(source.ids, judged)):
+        return replace(source, taken=taken), [f"its own {count} queries are not asked (queries={mode})"]
+    note = f"its own {count} queries are not asked (queries={mode}), so their judgements are not used either"
+    return replace(source, taken=taken, judgements=None), [note]
 
 
 def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]:

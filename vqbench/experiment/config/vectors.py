@@ -38,10 +38,10 @@ def _not_one_corpus(paths: Sequence[str]) -> str:
     named = shortened(", ".join(paths), 200)
     if len(set(paths)) < len(paths):
         return f"{named}: a file is named twice; name each once"
-    queries = next((path for path in paths if _QUERIES.search(Path(path).name)), paths[1])
+    queries = next((path for path in paths if _QUERIES.search(Path(path).name)), paths[1] if len(paths) == 2 else None)
     return (
-        f"{count} files ({named}): one is the corpus; for queries write dataset.queries={queries}. The parts of one "
-        "corpus lie in one folder, and their names differ in digits alone"
+        f"{count} files ({named}): one is the corpus; for queries write dataset.queries={queries or 'FILE'}. The parts "
+        "of one corpus lie in one folder, and their names differ in digits alone"
     )
 
 
