@@ -400,7 +400,7 @@ def test_names_of_variants_are_no_paths(here: Path) -> None:
     assert run(here, GLOBAL + text, *QUICK) == 0
     assert {path.name for path in Path().iterdir()} == {"results"}
     assert {path.name for path in here.parent.iterdir()} == {"mine", "theirs"}
-    cells = list(Path("results/evil/cells").rglob("*.cell"))
+    cells = list(Path("results").glob("evil-*/cells/**/*.cell"))
     assert len({str(path).casefold() for path in cells}) == len(names) + 1
     assert max(len(path.name) for path in cells) <= 255
 
