@@ -82,10 +82,10 @@ def _plan(words: Sequence[str], title: str) -> Plan:
 
 
 def _rows(plan: Plan) -> Data:
-    """The rows of a plan's dataset. Its judgements are of queries that are not asked here."""
+    """The rows of a plan's dataset."""
     ((name, spec),) = plan.datasets.items()
     return prepare(
-        replace(spec.load(), judgements=None),
+        spec.load().corpus_alone(),
         name,
         queries="self",
         n_queries=1,

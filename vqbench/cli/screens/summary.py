@@ -47,7 +47,7 @@ def summary(results: Results, screen: Console | None = None) -> None:
         _print_table(results, dataset, screen, legend=dataset == datasets[-1])
     for dataset in datasets:
         print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
-        _print_notes(results.meta["datasets"][dataset], dataset, screen)
+        _print_stated(results.meta["datasets"][dataset], dataset, screen)
     print_notes(about, screen)
     metrics = results.metrics
     for row in metrics[metrics["status"].isin(["skipped", "failed"])].to_dict("records"):
@@ -105,16 +105,8 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
     screen.print(f"Nothing was written to {where}: no cell has a result, and the tables of an earlier run stay.")
 
 
-def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """Queries without judgements; queries that find themselves; how the nearest rows that a file states compare."""
-    if (judged := about.get("judgements")) and judged["sentence"]:
-        screen.print(f"{_NOTE}: {escape(dataset + ': ' + judged['sentence'])}")
-    if twins := about.get("twins"):
-        screen.print(
-            f"{_NOTE}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
-            "and find it first: if they are such rows, name them (dataset.ids=FILE dataset.query_ids=FILE) or use "
-            "queries=self"
-        )
+def _print_stated(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
+    """How the nearest rows that a file states compare with those found."""
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = _NOTE if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
