@@ -219,13 +219,32 @@ def test_a_run_says_what_was_taken_before_the_table(capsys: pytest.CaptureFixtur
     assert third.startswith("mine: 60 x 8, 9 queries")
 
 
+def test_the_report_says_what_was_taken_and_what_is_worth_saying() -> None:
+    np.save("other.npy", X[:, :6])
+    quick = [word for word in FEW if word != "report=false"]
+    for name in ("mine.npy", "other.npy"):
+        assert main([name, "dataset.name=b", *quick]) == 0
+    first, second = (Path(f"results/b{more}/report.html").read_text("utf-8") for more in ("", "-2"))
+    assert "mine.npy: float32, 60 x 8" in first
+    assert "results/b holds results of other vectors of this name" not in first
+    assert "other.npy: float32, 60 x 6" in second
+    assert "results/b holds results of other vectors of this name, so these are in results/b-2" in second
+
+
+def test_options_and_folders_mix(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mine.npy", *FEW, "out=x"]) == 0
+    assert main(["compare", "x", "--max-drop", "0.1", "x"]) == 0
+    assert main(["report", "x", "--out", "all.html", "x"]) == 0
+    assert "Written to all.html" in capsys.readouterr().out
+
+
 def test_a_run_says_what_the_doctor_warns_of(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("mine.npy", X + 3)  # a common mean
     assert main(["mine.npy", *FEW[:-2], "quantizer=[binary_zero]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (warning,) = [line for line in lines if line.startswith("warning: ")]
-    assert warning.startswith("warning: mine: ")
-    assert "Common mean" in warning
+    assert warning.startswith("warning: mine: the doctor warns of ")
+    assert "'Common mean'" in warning
     assert lines.index(warning) < next(at for at, line in enumerate(lines) if line.startswith("Written to"))
     assert main(["doctor", "mine.npy"]) == 0
     assert capsys.readouterr().out.startswith("mine.npy: float32, 60 x 8\n")

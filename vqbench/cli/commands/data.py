@@ -52,7 +52,7 @@ def cache(arguments: list[str]) -> int:
     parser = Parser(prog="vqbench cache", description="Where float results are kept.")
     parser.add_argument("action", nargs="?", choices=["clear"], help="delete them")
     parser.add_argument("--cache", default="auto", metavar="DIR", help="the folder, if not the user's")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     folder = Options(cache=options.cache).cache_folder
     files = [] if folder is None else sorted(folder.glob("truth-*.npz"))
     size = sum(file.stat().st_size for file in files) / 2**20

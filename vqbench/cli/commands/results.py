@@ -34,7 +34,7 @@ def compare(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--common", action="store_true", help="ignore what only BEFORE has")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     outcome = compared(
         read_results(options.before),
         read_results(options.after),
@@ -60,7 +60,7 @@ def report(arguments: list[str]) -> int:
     )
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="as in results/mine or results/*")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: report.html in the one folder)")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     several, mistakes = [], []
     for folder in options.folders:
         try:
@@ -83,7 +83,7 @@ def figures(arguments: list[str]) -> int:
 
     parser = Parser(prog="vqbench figures")
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args(arguments).folder
+    folder = parser.parse_intermixed_args(arguments).folder
     with progress_bar() as progress:
         drawn = draw_all(read_results(folder), progress)
     console().print(f"{len(drawn)} figures in [bold]{escape(str(folder / 'figures'))}[/bold]")

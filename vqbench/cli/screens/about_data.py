@@ -32,9 +32,11 @@ def notes_of(datasets: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, 
     """Return the notes of datasets and the doctor's warnings: the kind, the sentence, and whom it is about."""
     names: dict[tuple[str, str], list[str]] = {}
     for name, about in datasets.items():
-        warnings = [finding["title"] for finding in about.get("doctor", ()) if finding["level"] == "warning"]
+        titles = [f"'{finding['title']}'" for finding in about.get("doctor", ()) if finding["level"] == "warning"]
         lines = [("note", note) for note in about.get("notes", ())]
-        lines += [("warning", f"{', '.join(warnings)} (details: vqbench doctor)")] if warnings else []
+        lines += (
+            [("warning", f"the doctor warns of {', '.join(titles)}; vqbench doctor gives details")] if titles else []
+        )
         for line in lines:
             names.setdefault(line, []).append(name)
     return [(kind, text, own) for (kind, text), own in names.items()]
