@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vqbench.cli.main import main
@@ -39,6 +41,7 @@ def _captions(folder: Path) -> dict[str, dict[str, str]]:
     return json.loads((folder / "meta.json").read_text())["datasets"]["x"].get("captions", {})
 
 
+@pytest.mark.slow
 def test_no_number_changes(runs: Path) -> None:
     for name in ("metrics.csv", "ledger.csv"):
         assert (runs / "shown" / name).read_bytes() == (runs / "plain" / name).read_bytes()
@@ -47,6 +50,7 @@ def test_no_number_changes(runs: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_texts_of_the_rows_that_are_listed(runs: Path) -> None:
     """Whether the cells were evaluated with them or before; one line each, long ones cut."""
     named = _captions(runs / "shown")
@@ -62,6 +66,7 @@ def test_texts_of_the_rows_that_are_listed(runs: Path) -> None:
     assert _captions(runs / "plain") == {}
 
 
+@pytest.mark.slow
 def test_the_report_shows_them(runs: Path) -> None:
     page = (runs / "shown" / "report.html").read_text()
     query = next(iter(_captions(runs / "shown")["queries"]))
@@ -70,11 +75,26 @@ def test_the_report_shows_them(runs: Path) -> None:
     assert "Words of row" not in (runs / "plain" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_figure_shows_them(runs: Path) -> None:
     """As far as there is room in a column."""
-    assert "[odd" in (runs / "shown" / "figures" / "nearest.svg").read_text() or any(
-        "odd" in path.read_text(errors="ignore") for path in (runs / "shown" / "figures").glob("nearest*.svg")
-    )
+    assert "[odd" in (runs / "shown" / "figures" / "nearest.svg").read_text()
+
+
+def test_nearest_shows_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the id of the row that is asked for and of each neighbour."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((N, 16)).astype(np.float32))
+    pq.write_table(pa.table({"id": [f"r{row}" for row in range(N)], "body": TEXTS}), tmp_path / "meta.parquet")
+    meta = str(tmp_path / "meta.parquet")
+    words = ["r3", str(tmp_path / "x.npy"), f"dataset.ids={meta}", f"dataset.texts={meta}:body", "--top", "39"]
+    assert main(["nearest", *words, "--quantizer", "float32"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "meta.parquet: 40 ids from 'id'" in out
+    assert "meta.parquet: 40 texts from 'body'" in out
+    assert "Most similar to r3 (Words of row 3)" in out
+    assert all(f"r{row} Words of row {row}" in out for row in range(N) if row != 3)
+    assert "r0 Words of row 0 and more and more and more" in out
+    assert "and more..." in out
 
 
 def test_captions_of_nothing() -> None:

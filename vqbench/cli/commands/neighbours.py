@@ -132,7 +132,8 @@ def neighbours(title: str, data: Data, variants: Mapping[str, Variant], top: int
             for hit, score in _search(data, row, variant, top)
         ]
         progress.advance(task)
-    return Neighbours(_named(data, row), data.name, lists)
+    caption = data.caption(row)
+    return Neighbours(shown(data.ids[row]) + (f" ({caption})" if caption else ""), data.name, lists)
 
 
 def _named(data: Data, row: int) -> str:
