@@ -187,8 +187,9 @@ def test_bad_judgements(tmp_path: Path, line: str) -> None:
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    np.save(tmp_path / "x.npy", GOOD)
-    assert File(path="~/x.npy", queries="~/x.npy").load().corpus_nd.shape == GOOD.shape
+    for name in ("x.npy", "q.npy"):
+        np.save(tmp_path / name, GOOD)
+    assert File(path="~/x.npy", queries="~/q.npy").load().corpus_nd.shape == GOOD.shape
     options = Options(out="~/out", cache="~/kept", plugins=["~/mine"])
     assert (expanded("~/out"), options.cache_folder) == (tmp_path / "out", tmp_path / "kept")
     assert options.plugin_folders == ((tmp_path / "mine").resolve(),)

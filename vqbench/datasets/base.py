@@ -20,6 +20,10 @@ _BLOCK = 8192  # rows at a time
 
 QueryMode = Literal["self", "holdout"]
 OnBadRows = Literal["refuse", "drop"]
+#: When a query counts as a corpus row: by id and vector, by id alone, or never.
+Identity = Literal["auto", "ids", "never"]
+#: Codes of a provider: bits packed into bytes, or whole numbers of a byte each.
+CodesKind = Literal["packed", "int8", "uint8"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,20 @@ class Source:
     judgements: Sequence[Judgement] | None = None
     #: The group of each query, or of each corpus row where its rows are the queries.
     groups: Sequence[str] | None = None
+    #: A text and a label for each row, to be shown.
+    texts: Sequence[str] | None = None
+    labels: Sequence[str] | None = None
+    #: Rows that hold no vector, and what stands there; the same for queries.
+    gaps: Mapping[int, str] = field(default_factory=dict)
+    query_gaps: Mapping[int, str] = field(default_factory=dict)
+    #: The distance that the file says its vectors are compared by, empty where it says none.
+    distance: str = ""
+    #: When a query counts as a corpus row.
+    identity: Identity = "auto"
     #: The queries' nearest rows as the file states them.
     stated_neighbours: StatedNeighbours | None = None
+    #: What was taken for vectors, ids and queries, in a line for each file.
+    taken: Sequence[str] = ()
     #: Files of the parts that have one of their own: ids, queries, query_ids, qrels, groups.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,6 +109,13 @@ class Data:
     stated_neighbours: StatedNeighbours | None = None
     #: Rows of the ``corpus`` and the ``queries`` that were left out.
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    #: A text and a label for each corpus row, to be shown.
+    texts: Sequence[str] | None = None
+    labels: Sequence[str] | None = None
+    #: What was taken for vectors, ids and queries, in a line for each file.
+    taken: Sequence[str] = ()
+    #: What else is worth saying of the data, a sentence each.
+    notes: Sequence[str] = ()
     #: How many queries are equal to a corpus row that is not left out of their results.
     twins: int = 0
 

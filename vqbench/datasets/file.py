@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.datasets.base import Dataset, Source
+from vqbench.datasets.base import CodesKind, Dataset, Identity, Source
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers import qrels
 from vqbench.datasets.readers.arrow_folder import is_folder
@@ -38,18 +38,32 @@ class File(Dataset):
     name: str | None = None
     #: A text file with one id per line, in the order of the rows.
     ids: str | None = None
-    #: The array (.npz), dataset (HDF5) or column (Parquet, folders) with the vectors, where there are several.
+    #: The array, dataset or column with the vectors, where there are several.
     key: str | None = None
-    #: The column with the ids (Parquet, CSV, folders); None: the one called id.
+    #: The column or array with the ids; None: one that is called id or the like; ``none``: the rows are numbered.
     id_column: str | None = None
     #: A file or folder with the queries; None: what the file brings along (``test`` of HDF5), else corpus rows.
     queries: str | None = None
+    #: The array or column with the queries: of the file of queries, or of the file itself.
+    queries_key: str | None = None
     #: A text file with one query id per line.
     query_ids: str | None = None
+    #: The column or array with the ids of the queries.
+    query_id_column: str | None = None
     #: A file of judgements in TREC's format, ``query 0 document gain`` per line.
     qrels: str | None = None
     #: A text file with the group of each query per line; intervals then count groups, not queries.
     groups: str | None = None
+    #: A column or file with a text for each row, to be shown; texts may repeat.
+    texts: str | None = None
+    #: A column or file with a label for each row, to be shown; labels may repeat.
+    labels: str | None = None
+    #: When a query is a corpus row: ``auto``, equal ids and equal vectors; ``ids``, equal ids; ``never``.
+    identity: Identity = "auto"
+    #: What the bytes of ``path`` are, or of ``codes_path``: codes of a provider, as packed bits or whole numbers.
+    codes: CodesKind | None = None
+    #: A file with a provider's codes of the rows of ``path``, which then are floats.
+    codes_path: str | None = None
 
     @property
     def title(self) -> str:
@@ -57,25 +71,50 @@ class File(Dataset):
         return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
     def load(self) -> Source:
-        wanted = Wanted(key=self.key, id_column=self.id_column)
-        corpus = read(_resolved(self.path, folders=True), wanted)
-        queries_qd, query_ids = corpus.queries_qd, None
-        if self.queries is not None:
-            own = read(_resolved(self.queries, folders=True), replace(wanted, queries=True))
-            queries_qd, query_ids = own.rows_nd, own.ids
+        path = _resolved(self.path, folders=True)
+        apart = self.queries is not None and _resolved(self.queries, folders=True) != path
+        corpus = read(path, self._wanted(both=not apart))
+        queries = corpus
+        queries_qd, query_ids, query_gaps = corpus.queries_qd, corpus.query_ids, corpus.query_gaps
+        if apart and self.queries is not None:
+            wanted = Wanted(key=self.queries_key, id_column=self.query_id_column, queries=True)
+            queries = read(_resolved(self.queries, folders=True), wanted)
+            queries_qd, query_ids, query_gaps = queries.rows_nd, queries.ids, queries.gaps
+        elif queries_qd is None and self.queries is not None:
+            raise VqbenchError(
+                f"{self.path}: dataset.queries names the file of the corpus itself: queries=self takes corpus rows as "
+                "queries, and dataset.queries_key=NAME another part of the file"
+            )
         if self.query_ids is not None:
             count = None if queries_qd is None else len(queries_qd)
             query_ids = _lines(self.query_ids, count, f"queries of {self.queries or self.path}")
+        judgements = corpus.judgements if self.qrels is None else qrels.read(_resolved(self.qrels))
         return Source(
             origin=self.path,
             corpus_nd=corpus.rows_nd,
             ids=corpus.ids if self.ids is None else _lines(self.ids, len(corpus.rows_nd), f"rows of {self.path}"),
             queries_qd=queries_qd,
             query_ids=query_ids,
-            judgements=None if self.qrels is None else qrels.read(_resolved(self.qrels)),
+            judgements=judgements,
             groups=None if self.groups is None else PackedIds.lines(_resolved(self.groups)),
-            stated_neighbours=corpus.stated_neighbours if self.queries is None else None,
+            texts=corpus.texts,
+            labels=corpus.labels,
+            gaps=corpus.gaps,
+            query_gaps=query_gaps,
+            distance=corpus.distance,
+            identity=self.identity,
+            stated_neighbours=corpus.stated_neighbours if not apart else None,
             files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
+            taken=(corpus.taken, *((f"queries: {queries.taken}",) if apart else ())),
+        )
+
+    def _wanted(self, *, both: bool) -> Wanted:
+        """What is taken from the file of the corpus; ``both``: the queries too, if it has any."""
+        return Wanted(
+            key=self.key,
+            id_column=self.id_column,
+            queries_key=self.queries_key if both else None,
+            query_id_column=self.query_id_column if both else None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -32,14 +33,15 @@ def read(path: Path, wanted: Wanted) -> Content:
             f"{path}: the ending {path.suffix!r} is not one of {files}; save the vectors as one of these"
         )
     reader, kind = known[ending], "Arrow" if ending == FOLDER else ending
+    _check_used(path, wanted, reader, kind)
     try:
         if not path.is_dir():
             path.open("rb").close()
         if not hasattr(reader, "read"):
-            return unpacked(path, wanted, reader)
+            return _said(path, unpacked(path, wanted, reader))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries warn of headers that are refused, or read rightly
-            return reader.read(path, wanted)
+            return _said(path, reader.read(path, wanted))
     except VqbenchError:
         raise
     except PermissionError as error:
@@ -51,3 +53,27 @@ def read(path: Path, wanted: Wanted) -> Content:
         said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         problem, needs = f"cannot be read as {kind} ({said[:200]})", reader.NEEDS
     raise refusal(path, problem=problem, rule=needs[0], remedy=f"{needs[1]}, or get it again if it was cut off")
+
+
+def _check_used(path: Path, wanted: Wanted, reader: ModuleType, kind: str) -> None:
+    """Raise VqbenchError for a setting that chooses nothing in a file of this format."""
+    for setting, value in vars(wanted).items():
+        if setting != "queries" and value is not None and setting not in reader.USES:
+            able = sorted({e for e, each in readers_by_ending().items() if setting in each.USES} - {FOLDER})
+            raise refusal(
+                path,
+                place=f"dataset.{wanted.setting(setting)}={value}",
+                problem=f"has no effect on {kind} files",
+                rule=f"only {', '.join(able)} have several parts to choose from",
+                remedy="leave it out",
+            )
+
+
+def _said(path: Path, content: Content) -> Content:
+    """The content with a line that says what was taken, where the reader had nothing to choose."""
+    if content.taken:
+        return content
+    n, d = content.rows_nd.shape
+    words = f"{path.name}: {content.rows_nd.dtype}, {n:,} x {d:,}"
+    words += f", queries {len(content.queries_qd):,} x {d:,}" if content.queries_qd is not None else ""
+    return replace(content, taken=words + (", with ids" if content.ids is not None else ""))

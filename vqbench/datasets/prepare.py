@@ -124,6 +124,7 @@ def prepare(
         groups_q=groups_q,
         stated_neighbours=_comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},
+        taken=source.taken,
         twins=asked.twins,
     )
 

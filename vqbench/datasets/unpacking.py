@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets import readers
+from vqbench.datasets.choice import NO_IDS, Choice
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.numerics.arrays import Table
-from vqbench.storage.ids import PackedIds
+from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.limited import call
 from vqbench.storage.limited_child import Job
 from vqbench.storage.raw_rows import RawRows, stamp_of
@@ -47,16 +49,30 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
         wanted=asdict(wanted),
     )
     tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
-    content = Content(rows_nd=tables["rows_nd"], queries_qd=tables.get("queries_qd"))
-    if answer["ids"] is not None:
-        offset, count = answer["ids"]
-        starts = np.fromfile(scratch.path, np.int64, count, offset=offset)
-        content = replace(content, ids=PackedIds(scratch.path, starts, owner=scratch))
+    texts = {name: _texts(scratch, *place) for name, place in answer["texts"].items()}
+    stated = None
     if "neighbours_qk" in tables:
         neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
-        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=answer["distance"])
-        content = replace(content, stated_neighbours=stated)
-    return content
+        distance = answer["stated_distance"]
+        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=distance)
+    return Content(
+        rows_nd=tables["rows_nd"],
+        queries_qd=tables.get("queries_qd"),
+        stated_neighbours=stated,
+        gaps=dict(answer["gaps"]),
+        query_gaps=dict(answer["query_gaps"]),
+        distance=answer["distance"],
+        taken=answer["taken"],
+        ids=texts.get("ids"),
+        query_ids=texts.get("query_ids"),
+        texts=texts.get("texts"),
+        labels=texts.get("labels"),
+    )
+
+
+def _texts(scratch: Temporary, offset: int, count: int) -> PackedIds:
+    """Texts that lie in the scratch file, one after the other; where each begins stands at ``offset``."""
+    return PackedIds(scratch.path, np.fromfile(scratch.path, np.int64, count, offset=offset), owner=scratch)
 
 
 def _table(scratch: Temporary, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None) -> Table:
@@ -74,15 +90,20 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
         readers.__path__.append(folder)
     sheet = Sheet(Path(path), job)
     content = import_module(reader).unpack(Path(path), Wanted(**wanted), sheet)
-    tables = {**vars(content), **(vars(content.stated_neighbours) if content.stated_neighbours else {})}
+    stated = content.stated_neighbours
+    tables = {**vars(content), **(vars(stated) if stated else {})}
     return {
         "tables": {
             name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
             for name, x in tables.items()
             if isinstance(x, RawRows)
         },
-        "ids": None if content.ids is None else sheet.starts(content.ids),
-        "distance": tables.get("distance"),
+        "texts": {name: sheet.starts(x) for name, x in vars(content).items() if isinstance(x, PackedIds)},
+        "gaps": list(content.gaps.items()),
+        "query_gaps": list(content.query_gaps.items()),
+        "stated_distance": stated.distance if stated else "",
+        "distance": content.distance,
+        "taken": content.taken,
     }
 
 
@@ -112,7 +133,30 @@ class Sheet:
         shape = (n, first_nd.shape[1])
         return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
 
-    def ids(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
+    def unique_ids(self, n: int, choice: Choice, texts_of: Callable[[str], Iterable[list[str]]]) -> PackedIds | None:
+        """The chosen ids of ``n`` rows, all different.
+
+        Args:
+            choice: what was chosen; where its ids repeat, the refusal names a part whose values all differ.
+            texts_of: the values of a part, in batches.
+        """
+        if choice.ids is None:
+            return None
+        ids = self.texts(n, texts_of(choice.ids.name))
+        repeated = first_repeated(ids)
+        if repeated is None:
+            return ids
+        other = next((name for name in choice.id_choices if first_repeated(list(chain(*texts_of(name)))) is None), None)
+        ways = [f"dataset.id_column={other} names values that all differ"] if other else []
+        raise refusal(
+            self._path,
+            place=f"ids from {choice.ids.name!r}",
+            problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
+            rule="ids must all differ",
+            remedy=", or ".join([*ways, f"dataset.id_column={NO_IDS} numbers the rows"]),
+        )
+
+    def texts(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
         """``n`` texts, one batch after the other. Raises as ``table`` does."""
         starts = [np.array([self._file.tell()])]
         for batch in batches:
@@ -123,14 +167,14 @@ class Sheet:
             self._file.write(joined)
         ids = PackedIds(Path(self._file.name), np.concatenate(starts))
         if len(ids) != n:
-            raise ValueError(f"{len(ids)} ids where {n} were declared")
+            raise ValueError(f"{len(ids)} texts where {n} were declared")
         return ids
 
-    def starts(self, ids: PackedIds) -> tuple[int, int]:
-        """Where the file says where each id begins, once that was added: byte, and how many numbers."""
+    def starts(self, texts: PackedIds) -> tuple[int, int]:
+        """Where the file says where each text begins, once that was added: byte, and how many numbers."""
         offset = self._file.tell()
-        self._file.write(ids.starts.tobytes())
-        return offset, len(ids.starts)
+        self._file.write(texts.starts.tobytes())
+        return offset, len(texts.starts)
 
     def _declare(self, rows: int) -> None:
         total = self._job.declared + rows

@@ -64,6 +64,8 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         samples[str(seed)] = hashlib.sha256(ids.encode()).hexdigest()
     return {
         "node": (plan.config.get("datasets") or {name: plan.config["dataset"]})[name],
+        "taken": list(data.taken),
+        "notes": list(data.notes),
         "sha256": data.fingerprint,
         "sha256_whole": data.whole,
         "rows_seed": plan.datasets[name].rows_seed,

@@ -18,7 +18,7 @@ import numpy as np
 
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, blocks
-from vqbench.numerics.draws import named
+from vqbench.numerics.draws import id_keys, named
 from vqbench.storage.raw_rows import stamp_of
 
 _READ = 1 << 20  # bytes of text at a time
@@ -157,6 +157,17 @@ class PackedIds(_Ids):
 
 def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:
     return VqbenchError(f"{path}: is not UTF-8 text ({error}): give one id a line")
+
+
+def first_repeated(ids: Sequence[str]) -> tuple[int, int] | None:
+    """The first row whose id stood in an earlier row, after that row; None where all ids differ."""
+    keys_n = id_keys(ids)
+    order_n = np.argsort(keys_n, kind="stable")
+    repeats_n = keys_n[order_n[1:]] == keys_n[order_n[:-1]]
+    if not repeats_n.any():
+        return None
+    row = int(order_n[1:][repeats_n].min())
+    return int(np.flatnonzero(keys_n == keys_n[row])[0]), row
 
 
 def positions(ids: Sequence[str], wanted: Collection[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SAVE = "save it again with Dataset.save_to_disk"
 ENDINGS = (FOLDER,)
 NEEDS = ("needs whole streams", _SAVE)
+USES = ("key", "id_column")
 IMPORTS = ("pyarrow", "pyarrow.compute")
 STATE, SPLITS = "state.json", "dataset_dict.json"
 _STATE = 1 << 20  # bytes of state.json at most
@@ -48,7 +49,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
 
     return Content(
         rows_nd=sheet.table(n, vectors(path, batches(column), column)),
-        ids=None if names is None else sheet.ids(n, texts(path, batches(names), names)),
+        ids=None if names is None else sheet.texts(n, texts(path, batches(names), names)),
     )
 
 

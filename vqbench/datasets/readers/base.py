@@ -1,7 +1,7 @@
 """What a reader of files is: one module in this folder, which is found by being there.
 
-A reader declares ``ENDINGS`` (of file names, in small letters), and ``NEEDS`` (what such a file must be, and what to do
-where it is not), and one of two functions:
+A reader declares ``ENDINGS`` (of file names, in small letters), ``NEEDS`` (what such a file must be, and what to do
+where it is not), ``USES`` (the fields of ``Wanted`` that choose something in it), and one of two functions:
 
 ``read(path, wanted) -> Content`` looks at plain bytes, in this process.
 ``unpack(path, wanted, sheet) -> Content`` lets a library parse the file. It runs in a child process with limits of
@@ -14,10 +14,11 @@ raise becomes such a sentence, with ``NEEDS``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from vqbench.datasets.judgements import Judgement
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table
@@ -25,6 +26,7 @@ from vqbench.text import shortened
 
 #: Stands among ``ENDINGS`` for folders that are read as a whole.
 FOLDER = "/"
+_OF_QUERIES = {"key": "queries_key", "id_column": "query_id_column"}
 _LONGEST = 300  # characters of a part of a message
 _MOST = 1 << 28  # bytes of text: its numbers may take several times as much in memory
 
@@ -35,10 +37,22 @@ class Wanted:
 
     #: The array, dataset or column with the vectors.
     key: str | None = None
-    #: The column with the ids.
+    #: The one with the queries, in the same file.
+    queries_key: str | None = None
+    #: The column or array with the ids; ``none``: no ids, the rows are numbered.
     id_column: str | None = None
-    #: Whether queries are wanted rather than a corpus.
+    #: The one with the ids of the queries, in the same file.
+    query_id_column: str | None = None
+    #: The column or array with a text for each row, to be shown.
+    texts: str | None = None
+    #: The column or array with a label for each row, to be shown.
+    labels: str | None = None
+    #: Whether queries are wanted rather than a corpus; ``key`` and ``id_column`` are then those of the queries.
     queries: bool = False
+
+    def setting(self, name: str) -> str:
+        """Return the user's name of a field: that of a file of queries has one of its own."""
+        return _OF_QUERIES.get(name, name) if self.queries else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +65,24 @@ class Content:
     ids: Sequence[str] | None = None
     #: Queries that the file brings along.
     queries_qd: Table | None = None
-    #: What it says of their nearest rows.
+    #: An id for each query.
+    query_ids: Sequence[str] | None = None
+    #: A text for each row, which may repeat.
+    texts: Sequence[str] | None = None
+    #: A label for each row, which may repeat.
+    labels: Sequence[str] | None = None
+    #: What it says of the queries' nearest rows.
     stated_neighbours: StatedNeighbours | None = None
+    #: The distance that the file says its vectors are compared by, in small letters; empty where it says none.
+    distance: str = ""
+    #: Rows that hold no vector, such as null or an empty list, and what stands there; their numbers are NaN or 0.
+    gaps: Mapping[int, str] = field(default_factory=dict)
+    #: The same for queries.
+    query_gaps: Mapping[int, str] = field(default_factory=dict)
+    #: Query id, document id and gain of each judgement.
+    judgements: Sequence[Judgement] | None = None
+    #: What was taken from the file, and what was not, in one line.
+    taken: str = ""
 
 
 def refusal(path: Path, *, place: str = "", problem: str, rule: str, remedy: str = "") -> VqbenchError:

@@ -13,6 +13,7 @@ from vqbench.storage.raw_rows import RawRows, stamp_of
 _TYPES = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}
 ENDINGS = tuple(_TYPES)
 NEEDS = ("needs a header and then numbers", "write it again")
+USES = ()
 _HEAD = 8
 
 

@@ -16,6 +16,7 @@ from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
 ENDINGS = (".csv",)
 NEEDS = ("needs UTF-8 text with commas between numbers", "write it again")
+USES = ("id_column",)
 _LINE = 1 << 24  # characters of a line at most
 _WIDEST = 1 << 17  # fields of a line at most
 

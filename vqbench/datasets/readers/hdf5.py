@@ -25,6 +25,7 @@ from vqbench.storage.raw_rows import RawRows, stamp_of
 
 ENDINGS = (".hdf5", ".h5")
 NEEDS = ("needs a whole HDF5 file", "write it again")
+USES = ("key",)
 IMPORTS = ("h5py",)
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
 _TALL = 1 << 28  # bytes that even those may take

@@ -12,6 +12,7 @@ from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 
 ENDINGS = (".json",)
 NEEDS = ("needs one object of id to list of numbers, in UTF-8", "write it again")
+USES = ()
 _RULE = "needs an object of id to list of numbers"
 
 

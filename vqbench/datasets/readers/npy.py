@@ -19,6 +19,7 @@ from vqbench.storage.scratch import Scratch
 
 ENDINGS = (".npy",)
 NEEDS = ("needs one plain array of numbers", "save it with numpy.save")
+USES = ()
 _HEADER = 10_000  # characters of a header at most, as numpy's own limit
 _BLOCK = 1 << 24  # bytes of columns that are turned at a time
 

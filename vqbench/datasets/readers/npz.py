@@ -16,6 +16,7 @@ from vqbench.datasets.unpacking import Sheet
 
 ENDINGS = (".npz",)
 NEEDS = ("needs plain arrays of numbers", "save them with numpy.savez")
+USES = ("key",)
 _BEGINS = b"PK\x03\x04"
 _BLOCK = 1 << 22  # bytes that are unpacked at a time
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".parquet",)
 NEEDS = ("needs a whole Parquet file", "write it again")
+USES = ("key", "id_column")
 IMPORTS = ("pyarrow.parquet", "pyarrow.compute")
 _BATCH = 1 << 13  # rows at a time, at most
 _BYTES = 1 << 24  # bytes at a time
@@ -42,5 +43,5 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         size = max(1, min(_BATCH, _BYTES // max(1, first_nd.nbytes)))
         return Content(
             rows_nd=sheet.table(n, vectors(path, batches(column, size), column)),
-            ids=None if names is None else sheet.ids(n, texts(path, batches(names), names)),
+            ids=None if names is None else sheet.texts(n, texts(path, batches(names), names)),
         )

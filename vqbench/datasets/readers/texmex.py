@@ -13,6 +13,7 @@ from vqbench.storage.raw_rows import RawRows, stamp_of
 _TYPES = {".fvecs": "<f4", ".bvecs": "u1"}
 ENDINGS = tuple(_TYPES)
 NEEDS = ("needs rows of one dimension", "write it again")
+USES = ()
 _HEAD = 4
 
 

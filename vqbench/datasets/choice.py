@@ -1,0 +1,271 @@
+"""Which column, array or tensor of a file holds the vectors, the ids and the queries: one set of rules for all formats.
+
+What can be meant in one way only is taken, and said. What could be meant in two ways is refused, with the names and
+the setting that chooses. Floating-point numbers come before bytes; longer whole numbers (token ids, labels, counts)
+are vectors only where the user names them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from vqbench.datasets.readers.base import Wanted, refusal
+from vqbench.text import did_you_mean, shortened
+
+
+class Kind(IntEnum):
+    """What a part of a file holds for each row; of the first three, the smaller is the likelier vector."""
+
+    FLOATS = 1  #: floating-point numbers, as many in each row
+    BYTES = 2  #: int8, uint8 or bool, as many in each row
+    WHOLES = 3  #: longer whole numbers, or lists of varying length
+    TEXT = 4  #: one text
+    WHOLE = 5  #: one whole number
+    NUMBER = 6  #: one number that need not be whole
+    OTHER = 7  #: anything else
+
+
+VECTORS = (Kind.FLOATS, Kind.BYTES, Kind.WHOLES)
+#: What can name a row.
+NAMES = (Kind.TEXT, Kind.WHOLE, Kind.NUMBER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A column, array or tensor of a file."""
+
+    name: str
+    kind: Kind
+    what: str  #: in words: "float32, 300 x 24", "lists of int64", "text"
+    n: int | None = None  #: rows, where they are known and may differ between the parts
+    members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is read from a file."""
+
+    vectors: Part
+    ids: Part | None = None
+    queries: Part | None = None
+    query_ids: Part | None = None
+    texts: Part | None = None
+    labels: Part | None = None
+    unused: tuple[Part, ...] = ()
+    id_choices: tuple[str, ...] = ()  #: other parts that could name the rows
+
+    def sentence(self, path: Path, noun: str) -> str:
+        """What was taken and what was not, in one line."""
+        words = f"{path.name}: {noun} {shortened(self.vectors.name)!r} ({self.vectors.what})"
+        named = {"ids": self.ids, "texts": self.texts, "labels": self.labels, "queries": self.queries}
+        named["query ids"] = self.query_ids
+        parts = [f"{role} from {shortened(part.name)!r}" for role, part in named.items() if part is not None]
+        words = ", ".join([words, *parts])
+        if self.unused:
+            listed = [f"{shortened(part.name)} ({part.what})" for part in self.unused[:_LISTED]]
+            more = f" and {len(self.unused) - _LISTED} more" if len(self.unused) > _LISTED else ""
+            words += f"; not used: {', '.join(listed)}{more}"
+        return words
+
+
+#: ``id_column=none`` numbers the rows, whatever the file has.
+NO_IDS = "none"
+_LISTED = 8  # unused parts in a sentence
+_QUERY_WORDS = {"query", "queries", "question", "questions", "test", "xq"}
+_CORPUS_WORDS = {
+    "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
+    "index", "context", "contexts", "answer", "answers",
+}  # fmt: skip
+_ID_NAMES = ("id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
+_ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
+INDEX = "__index_level_0__"  # what pandas calls an index without a name
+
+
+def words_of(name: str) -> list[str]:
+    """Split a name where its words meet: ``queryEmbedding``, ``query_embedding`` and ``query-embedding`` are alike."""
+    parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name))
+    return [part.lower() for part in parts if part]
+
+
+def is_id_name(name: str) -> bool:
+    """Whether a name is usual for ids."""
+    lower = name.strip().lower()
+    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or name.endswith(("Id", "ID"))
+
+
+def side(name: str) -> str:
+    """Return ``queries`` or ``corpus`` where a word of the name says so, else nothing."""
+    words = set(words_of(name))
+    query, corpus = bool(words & {*_QUERY_WORDS, "qid"}), bool(words & _CORPUS_WORDS)
+    return "" if query == corpus else "queries" if query else "corpus"
+
+
+def pair(parts: Sequence[Part]) -> tuple[Part, Part] | None:
+    """Corpus and queries, where two parts are called like a usual pair: train/test, passage_x/query_x; else None."""
+    if len(parts) != 2:
+        return None
+    by_side = {side(part.name): part for part in parts}
+    rest = [[w for w in words_of(part.name) if w not in _QUERY_WORDS | _CORPUS_WORDS] for part in parts]
+    if set(by_side) != {"corpus", "queries"} or rest[0] != rest[1]:
+        return None
+    return by_side["corpus"], by_side["queries"]
+
+
+def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "column", sole: bool = False) -> Choice:
+    """Choose what is read.
+
+    Args:
+        path: of the file, for messages.
+        parts: all that the file holds, in its order.
+        wanted: what the user asked for.
+        noun: what a part is called: column, array, dataset, tensor, field.
+        sole: whether the format holds nothing beside vectors, so that a single part of whole numbers can be meant.
+
+    Raises:
+        VqbenchError: nothing can be meant, or two parts can; a name is not there.
+    """
+    vectors, queries = _vectors(path, parts, wanted, noun, sole)
+    if wanted.queries and queries is not None and wanted.key is None:
+        vectors, queries = queries, None
+    named = [part for part in parts if part.kind in NAMES]
+    ids, others = _ids(path, named, wanted, noun, vectors, queries)
+    query_ids = None if queries is None else _query_ids(path, named, wanted, noun, queries, ids)
+    shown = [None if x is None else _named(path, parts, x, key, noun) for x, key in _shown(wanted)]
+    taken = {id(part) for part in (vectors, queries, ids, query_ids, *shown) if part is not None}
+    members = {*vectors.members, *(() if queries is None else queries.members)}
+    return Choice(
+        vectors=vectors,
+        ids=ids,
+        queries=queries,
+        query_ids=query_ids,
+        texts=shown[0],
+        labels=shown[1],
+        unused=tuple(part for part in parts if id(part) not in taken and part.name not in members),
+        id_choices=tuple(part.name for part in others),
+    )
+
+
+def wide_parts(parts: Sequence[Part]) -> list[Part]:
+    """Columns of numbers that are called alike and numbered (``dim_0``, ``dim_1``, ...) as one part each, in order."""
+    groups: dict[str, dict[int, Part]] = {}
+    for part in parts:
+        match = re.fullmatch(r"(.*?)(0|[1-9]\d*)", part.name) or re.fullmatch(r"(.*?)(\d+)", part.name)
+        if match and part.kind in (Kind.NUMBER, Kind.WHOLE):
+            groups.setdefault(match[1], {})[int(match[2])] = part
+    wide = []
+    for numbered in groups.values():
+        order = sorted(numbered)
+        if len(order) > 1 and order[0] in (0, 1) and order == list(range(order[0], order[0] + len(order))):
+            members = [numbered[number] for number in order]
+            kind = Kind.FLOATS if any(part.kind == Kind.NUMBER for part in members) else Kind.WHOLES
+            kinds = ", ".join(dict.fromkeys(part.what for part in members))
+            name = f"{members[0].name} ... {members[-1].name}"
+            what = f"{len(members)} columns, {kinds}"
+            wide.append(Part(name=name, kind=kind, what=what, members=tuple(part.name for part in members)))
+    return wide
+
+
+def _shown(wanted: Wanted) -> Iterable[tuple[str | None, str]]:
+    return ((wanted.texts, "texts"), (wanted.labels, "labels"))
+
+
+def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole: bool) -> tuple[Part, Part | None]:
+    """The part with the vectors, and the one with queries."""
+    possible = [part for part in parts if part.kind in VECTORS]
+    queries = None
+    if wanted.queries_key is not None and not wanted.queries:
+        queries = _named(path, possible, wanted.queries_key, "queries_key", noun)
+    if wanted.key is not None:
+        return _named(path, possible, wanted.key, wanted.setting("key"), noun), queries
+    rest = [part for part in possible if part is not queries]
+    likely = [part for part in rest if rest and part.kind == min(part.kind for part in rest)]
+    both = pair(likely) if queries is None else None
+    if both is not None:
+        return both
+    if len(likely) == 1 and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
+        return likely[0], queries
+    if not likely:
+        raise refusal(
+            path,
+            problem=f"{noun}s with vectors: none; it has {_listed(parts) or 'nothing'}",
+            rule="needs rows of numbers",
+            remedy=f"store each vector as a list of floats in one {noun}",
+        )
+    setting = wanted.setting("key")
+    way = f"dataset.{setting}={likely[0].name}"
+    if len(likely) > 1 and not wanted.queries:
+        way += f" and dataset.queries_key={likely[1].name} for queries"
+    raise refusal(
+        path,
+        problem=f"{noun}{'s' * (len(likely) > 1)} {_listed(likely)}",
+        rule=f"more than one {noun} could hold the vectors" if len(likely) > 1 else "whole numbers may be token ids",
+        remedy=f"choose with dataset.{setting}=NAME, as in {way}",
+    )
+
+
+def _ids(
+    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, vectors: Part, queries: Part | None
+) -> tuple[Part | None, list[Part]]:
+    """The part with the rows' ids, if there is one, and others that could name rows."""
+    fits = [part for part in named if _as_long(part, vectors) and part.name not in vectors.members]
+    if wanted.id_column == NO_IDS and all(part.name != NO_IDS for part in fits):
+        return None, fits
+    if wanted.id_column is not None:
+        ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun)
+        return ids, [part for part in fits if part is not ids]
+    other = "corpus" if wanted.queries else "queries"
+    usual = [part for part in fits if is_id_name(part.name) and (len(fits) == 1 or side(part.name) != other)]
+    usual.sort(key=_rank)
+    ids = next(iter(usual), None)
+    return ids, [part for part in fits if part is not ids]
+
+
+def _query_ids(
+    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, queries: Part, ids: Part | None
+) -> Part | None:
+    fits = [part for part in named if _as_long(part, queries) and part.name not in queries.members]
+    if wanted.query_id_column is not None:
+        return _named(path, fits, wanted.query_id_column, "query_id_column", noun)
+    usual = sorted((part for part in fits if is_id_name(part.name)), key=_rank)
+    own = [part for part in usual if side(part.name) == "queries"]
+    if queries.n is None:  # columns of one table: a row is a pair, and its id names both
+        return next(iter(own), ids)
+    return next(iter(own), None)
+
+
+def _rank(part: Part) -> tuple[int, int]:
+    """The likeliest ids first: exact names, a named id, an index of texts, any other index."""
+    lower = part.name.strip().lower()
+    if lower in _ID_NAMES:
+        return 0, _ID_NAMES.index(lower)
+    return (2 if part.name == INDEX and part.kind != Kind.TEXT else 1), 0
+
+
+def _as_long(part: Part, rows: Part) -> bool:
+    return part.n is None or rows.n is None or part.n == rows.n
+
+
+def _named(path: Path, parts: Sequence[Part], name: str, setting: str, noun: str) -> Part:
+    """The part that a setting names; for columns of a wide table also a pattern, as in ``dim_*``."""
+    for part in parts:
+        if part.name == name:
+            return part
+    matched = [part for part in parts if part.members and any(fnmatchcase(x, name) for x in part.members)]
+    if len(matched) == 1 and "*" in name:
+        return matched[0]
+    raise refusal(
+        path,
+        place=f"dataset.{setting}={name}",
+        problem=f"no such {noun}" + (f": {hint}" if (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
+        rule=f"it could be: {_listed(parts) or 'none'}",
+    )
+
+
+def _listed(parts: Sequence[Part]) -> str:
+    listed = [f"{shortened(part.name)} ({part.what})" for part in parts[:_LISTED]]
+    return ", ".join(listed) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")
