@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqbench.datasets.base import CodesKind, Dataset, Identity, Source
+from vqbench.datasets.base import Dataset, Identity, Source
 from vqbench.datasets.formats import read
+from vqbench.datasets.numbers import CodesKind
+from vqbench.datasets.provider_codes import ProvidedCodes, declared_queries, declared_rows, provided_codes
 from vqbench.datasets.readers import qrels
 from vqbench.datasets.readers.arrow_folder import is_folder
-from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Table
 from vqbench.storage.ids import PackedIds
 from vqbench.text import expanded
 
@@ -70,6 +73,10 @@ class File(Dataset):
         path = Path(self.path)
         return self.name or (path.absolute().parent.name if path.stem in _PLAIN else path.stem)
 
+    @property
+    def provides(self) -> CodesKind | None:
+        return None if self.codes_path is None else self.codes
+
     def load(self) -> Source:
         path = _resolved(self.path, folders=True)
         apart = self.queries is not None and _resolved(self.queries, folders=True) != path
@@ -88,10 +95,12 @@ class File(Dataset):
         if self.query_ids is not None:
             count = None if queries_qd is None else len(queries_qd)
             query_ids = _lines(self.query_ids, count, f"queries of {self.queries or self.path}")
+        corpus_nd, queries_qd = self._declared(corpus.rows_nd, queries_qd)
+        provided, codes_taken = self._provided(corpus)
         judgements = corpus.judgements if self.qrels is None else qrels.read(_resolved(self.qrels))
         return Source(
             origin=self.path,
-            corpus_nd=corpus.rows_nd,
+            corpus_nd=corpus_nd,
             ids=corpus.ids if self.ids is None else _lines(self.ids, len(corpus.rows_nd), f"rows of {self.path}"),
             queries_qd=queries_qd,
             query_ids=query_ids,
@@ -105,8 +114,32 @@ class File(Dataset):
             identity=self.identity,
             stated_neighbours=corpus.stated_neighbours if not apart else None,
             files={part: path for part in _PARTS if (path := getattr(self, part)) is not None},
-            taken=(corpus.taken, *((f"queries: {queries.taken}",) if apart else ())),
+            codes=None if provided else self.codes,
+            provided=provided,
+            taken=(corpus.taken, *((f"queries: {queries.taken}",) if apart else ()), *codes_taken),
         )
+
+    def _declared(self, corpus_nd: Table, queries_qd: Table | None) -> tuple[Table, Table | None]:
+        """Corpus and queries as vectors, where ``path`` holds codes."""
+        if self.codes is None or self.codes_path is not None:
+            return corpus_nd, queries_qd
+        if queries_qd is not None:
+            place = self.queries or f"queries of {self.path}"
+            queries_qd = declared_queries(queries_qd, self.codes, corpus_nd.shape[1], place)
+        return declared_rows(corpus_nd, self.codes, self.path), queries_qd
+
+    def _provided(self, corpus: Content) -> tuple[ProvidedCodes | None, tuple[str, ...]]:
+        """The codes of ``codes_path``, and what was taken from it."""
+        if self.codes_path is None:
+            return None, ()
+        if self.codes is None:
+            raise VqbenchError(
+                f"dataset.codes_path={self.codes_path}: needs dataset.codes as well, which says what its codes are: "
+                "packed (bits), int8 or uint8"
+            )
+        content = read(_resolved(self.codes_path, folders=True), Wanted())
+        provided = provided_codes(content, self.codes, corpus, place=self.codes_path, corpus=self.path)
+        return provided, (f"codes: {content.taken}",)
 
     def _wanted(self, *, both: bool) -> Wanted:
         """What is taken from the file of the corpus; ``both``: the queries too, if it has any."""

@@ -27,7 +27,8 @@ _ALIKE = 0.5
 _CORRELATED = 0.2
 _ENOUGH = 512  # bytes: of fewer the correlation may be chance
 
-Codes = Literal["packed", "int8", "uint8"]
+#: Codes of a provider: bits packed into bytes, or whole numbers of a byte each.
+CodesKind = Literal["packed", "int8", "uint8"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Stored:
     bytes_per_vector: float
 
     @classmethod
-    def of(cls, dtype: np.dtype[Any], d: int, codes: Codes | None = None) -> Stored:
+    def of(cls, dtype: np.dtype[Any], d: int, codes: CodesKind | None = None) -> Stored:
         """What rows of a dtype are. codes: what they were declared to be; ``d`` then counts the unpacked bits."""
         if codes == "packed" or dtype.kind == "b":
             return cls("packed bits" if codes == "packed" else "bits", -(-d // 8))
@@ -76,7 +77,8 @@ class Numbers:
     dtype: str
     low: float
     high: float
-    remarks: tuple[Remark, ...]
+    stored: Stored
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass
@@ -110,7 +112,7 @@ class Facts:
             self.padded["start"] &= bool((some_nd[:, :-1] <= some_nd[:, 1:]).all())
 
 
-def look(facts: Facts, sample_md: Floats, dtype: np.dtype[Any], codes: Codes | None = None) -> Numbers:
+def look(facts: Facts, sample_md: Floats, dtype: np.dtype[Any], codes: CodesKind | None = None) -> Numbers:
     """Say what the numbers are, as far as it is worth saying.
 
     Args:
@@ -122,10 +124,10 @@ def look(facts: Facts, sample_md: Floats, dtype: np.dtype[Any], codes: Codes | N
     d, stored = sample_md.shape[1], Stored.of(dtype, sample_md.shape[1], codes)
     remarks = _bits(facts, d, stored)
     if not remarks and not stored.floats:
-        remarks = _bytes(sample_md, stored, declared=codes is not None)
+        remarks = _bytes(facts, sample_md, stored, declared=codes is not None)
     if not remarks:
-        remarks = [*_whole(facts, sample_md, dtype), *_lengths(facts)]
-    return Numbers(dtype.name, facts.low, facts.high, tuple(remarks))
+        remarks = _floats(facts, sample_md, dtype)
+    return Numbers(dtype.name, facts.low, facts.high, stored, tuple(remarks))
 
 
 def _bits(facts: Facts, d: int, stored: Stored) -> list[Remark]:
@@ -152,7 +154,7 @@ def _bits(facts: Facts, d: int, stored: Stored) -> list[Remark]:
     return [Remark(text, "warning")]
 
 
-def _bytes(sample_md: Floats, stored: Stored, *, declared: bool) -> list[Remark]:
+def _bytes(facts: Facts, sample_md: Floats, stored: Stored, *, declared: bool) -> list[Remark]:
     """Bytes: packed bits by their statistics, or numbers as they are stored."""
     remarks = []
     if not declared and looks_packed(sample_md.astype(np.int16).astype(np.uint8)):
@@ -165,7 +167,7 @@ def _bytes(sample_md: Floats, stored: Stored, *, declared: bool) -> list[Remark]
         f"Vectors arrive as {stored.kind}: ratios and advice count from the {stored.bytes_per_vector:,.0f} "
         "bytes/vector that are stored today."
     )
-    return [*remarks, Remark(text)]
+    return [*remarks, Remark(text), *([] if remarks else _lengths(facts))]
 
 
 def looks_packed(bytes_mb: np.ndarray) -> bool:
@@ -197,33 +199,36 @@ def looks_packed(bytes_mb: np.ndarray) -> bool:
     return float(np.abs(correlation_88).max()) < _CORRELATED
 
 
-def _whole(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remark]:
-    """Whole numbers that are no bits, floats that were quantized before, and numbers without a sign."""
-    low, high, d = facts.low, facts.high, sample_md.shape[1]
-    if facts.whole and low < high:
-        none = ", none negative" if low >= 0 else ""
-        numbers = f"Whole numbers from {low:,.0f} to {high:,.0f}{none}"
-        if low >= 0 and high > _LARGE and any(facts.padded.values()):
-            zeros = f", zeros only at the {_end(facts)} of rows" if facts.zeros else ""
-            text = f"{numbers}{zeros}: token ids look like this, vectors hardly. Name the column or array of vectors."
-            return [Remark(text, "warning")]
-        byte = "uint8" if 0 <= low and high <= _LARGE else "int8" if low >= -128 and high <= 127 else ""
-        if byte:
-            text = f"{numbers}: bytes stored as {dtype.name}. {byte} would hold them exactly in {d:,} bytes/vector."
-            return [Remark(text)]
-        return [Remark(f"{numbers}: counts, or vectors that were quantized before.")]
+def _floats(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remark]:
+    """Whole numbers that are no bits, floats that were quantized before, numbers without a sign, rows of any length."""
+    low, high = facts.low, facts.high
+    if facts.whole and low >= 0 and high > _LARGE and any(facts.padded.values()):
+        end = "end" if facts.padded["end"] else "start"
+        zeros = f", zeros only at the {end} of rows" if facts.zeros else ""
+        text = (
+            f"Whole numbers from {low:,.0f} to {high:,.0f}{zeros}: this is what token ids look like, not vectors. "
+            "Name the column or array with the vectors (dataset.key)."
+        )
+        return [Remark(text, "warning")]
     remarks = []
-    if (few := _few_values(sample_md)) and dtype.itemsize >= 4:
+    if facts.whole and low < high:
+        remarks.append(Remark(_whole(low, high, sample_md.shape[1], dtype.name)))
+    elif (few := _few_values(sample_md)) and dtype.itemsize >= 4:
         text = f"{few}: they were quantized or rounded before, and what is measured here is lost on top of that."
         remarks.append(Remark(text))
-    if low >= 0:
+    if low >= 0 and not facts.whole:
         text = "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean or median more."
         remarks.append(Remark(text))
-    return remarks
+    return [*remarks, *_lengths(facts)]
 
 
-def _end(facts: Facts) -> str:
-    return "end" if facts.padded["end"] else "start"
+def _whole(low: float, high: float, d: int, dtype: str) -> str:
+    """Whole numbers: bytes, if they fit."""
+    text = f"Whole numbers from {low:,.0f} to {high:,.0f}{', none negative' if low >= 0 else ''}"
+    byte = "uint8" if low >= 0 and high <= _LARGE else "int8" if low >= -128 and high <= 127 else ""
+    if not byte:
+        return f"{text}: counts, or vectors that were quantized before."
+    return f"{text}: bytes stored as {dtype}. {byte} would hold them exactly in {d:,} bytes/vector."
 
 
 def _few_values(sample_md: Floats) -> str:
