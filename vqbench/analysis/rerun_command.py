@@ -47,9 +47,8 @@ def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Colle
         inside = override.partition("=")[0] in (node or {}).get("quantizer", {})
         words.append(f"quantizer.{config}.{'quantizer.' if inside else ''}{override}")
     words += [f"k=[{k}]", f"oversample=[{setting.oversample}]"]
-    words.append(
-        f"out=results/{slug(f'{setting.dataset}-{setting.variant if provided else config}')}"
-    )  # the sweep's tables stay as they are
+    measured = setting.variant if provided else config
+    words.append(f"out=results/{slug(f'{setting.dataset}-{measured}')}")  # the sweep's tables stay as they are
     return shlex.join(words)
 
 
