@@ -22,7 +22,7 @@ _LARGE = 255  # whole numbers beyond that are no bytes
 _EXACT = 2.0**24  # from there on every float32 is whole
 # Sign bits of 12 sets of embeddings, packed (also around the medians): the least frequent of the 8 places of a byte
 # has .69 to 1.00 of the ones of the most frequent, and the mean correlation of two places is at most .07. Bytes that
-# hold numbers: int8 and uint8 codes of the same embeddings have correlations from .37, SIFT has at most .39 of the ones.
+# hold numbers: int8 and uint8 codes of the same embeddings correlate by .37 and more, SIFT has at most .39 of the ones.
 _ALIKE = 0.5
 _CORRELATED = 0.2
 _ENOUGH = 512  # bytes: of fewer the correlation may be chance

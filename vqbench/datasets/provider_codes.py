@@ -121,9 +121,9 @@ class ProvidedCodes:
     def note(self) -> str:
         """What is done with them, in a sentence."""
         how = {
-            "packed": "compared by Hamming distance with the queries' own codes, or with the bits x > 0 of other queries",
+            "packed": "compared by Hamming distance with the queries' codes (x > 0 where a query has none)",
             "int8": "compared as they stand by cosine with float queries",
-            "uint8": "decoded by one offset and one scale that fit the vectors best, compared by cosine with float queries",
+            "uint8": "decoded by the offset and scale that fit the vectors best, compared by cosine with float queries",
         }[self.kind]
         return f"{self.variant}: the provider's codes, {self.corpus_nb.shape[1]:,} bytes each, {how}."
 

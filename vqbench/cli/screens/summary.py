@@ -123,8 +123,8 @@ def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen
         first, count = shortened(", ".join(map(str, some["first_ids"])), 300), some["rows"]
         more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
         screen.print(
-            f"{_NOTE}: {escape(dataset)}: {count:,} rows of the {of} are null, NaN, infinite or zero and were left out: "
-            f"{escape(first)}{more}"
+            f"{_NOTE}: {escape(dataset)}: {count:,} rows of the {of} are null, NaN, infinite or zero and were left "
+            f"out: {escape(first)}{more}"
         )
 
 

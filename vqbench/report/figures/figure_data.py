@@ -136,9 +136,10 @@ class Slice:
         """Say what hollow markers mean; nothing where nothing was rescored."""
         if not self.factor:
             return ""
+        today = self.today
         return (
-            f" Hollow: rescored {TIMES}{self.factor}: {self.today.kind} vectors re-rank the {self.factor * self.k} best "
-            f"candidates. They take {size(self.today.bytes)} more per vector, usually on disk, which is not counted here."
+            f" Hollow: rescored {TIMES}{self.factor}: {today.kind} vectors re-rank the {self.factor * self.k} best "
+            f"candidates. They take {size(today.bytes)} more per vector, usually on disk, which is not counted here."
         )
 
 
