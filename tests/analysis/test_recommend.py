@@ -64,7 +64,7 @@ def test_the_cheapest_whose_lower_bound_meets_the_target(told: Any) -> None:
     assert (rec.tried, rec.too_large, name(rec.fallback), rec.queries) == (5, 0, "float32/0", 1000)
     assert rec.chosen == Setting(
         dataset="d", variant="four", oversample=0, value=0.93, ci_low=0.92, ci_high=0.94, queries=1000, vector_bytes=16,
-        once_bytes=0, float_bytes=0,
+        once_bytes=0, store_bytes=0,
     )  # fmt: skip
     assert names(told(rows, target=0.975)) == ("four/4", "int8/0", "bits/4", None)  # int8's 0.98 - 0.004 reaches 0.976
 
@@ -402,7 +402,7 @@ def test_the_command_and_yaml_come_from_what_meta_json_holds_of_the_variant(told
     overrides = ["similarity=raw", "threshold=median"]
     meta["variants"]["b(similarity=raw,threshold=median)"] = {"config": "b", "overrides": overrides, "node": node}
     setting = Setting(dataset="d", variant="b(similarity=raw,threshold=median)", oversample=4, value=0.9, ci_low=0.9,
-                      ci_high=0.9, queries=9, vector_bytes=1, once_bytes=0, float_bytes=0)  # fmt: skip
+                      ci_high=0.9, queries=9, vector_bytes=1, once_bytes=0, store_bytes=0)  # fmt: skip
     words = shlex.split(command_of(meta, setting, 10, ["b"]))
     assert words == ["vqbench", "dataset=file", "dataset.name=d", "dataset.path=d.npy", "quantizer=[b]",
                      "quantizer.b.similarity=raw", "quantizer.b.quantizer.threshold=median", "k=[10]",

@@ -93,7 +93,7 @@ def test_without_bad_rows_nothing_is_dropped() -> None:
     found, wanted = (_prepared(Source("x", GOOD), on_bad_rows=how) for how in ("drop", "refuse"))
     assert not found.dropped
     assert found.fingerprint == wanted.fingerprint
-    with pytest.raises(VqbenchError, match="all 3 rows are NaN, infinite, beyond float32 or zero: none is left"):
+    with pytest.raises(VqbenchError, match="all 3 rows are null, NaN, infinite, beyond float32 or zero: none is left"):
         _prepared(Source("x", np.zeros((3, 2))))
     with pytest.raises(VqbenchError, match="rows 1, 2 are all zero: .* on_bad_rows=drop"):
         _prepared(Source("x", np.array([[1, 2], [0, 0], [0, 0]])), on_bad_rows="refuse")
@@ -112,7 +112,7 @@ def test_a_run_says_what_it_dropped(
     assert main([*told, "on_bad_rows=drop"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "note: x: 7 rows of the corpus are NaN, infinite or zero and were left out: 3, 5, 6, 10, 11 and 2 more" in shown
+        "note: x: 7 rows of the corpus are null, NaN, infinite or zero and were left out: 3, 5, 6, 10, 11 and 2 more" in shown
     )
     about = json.loads(Path("x/meta.json").read_text())["datasets"]["x"]
     assert about["dropped"] == {"corpus": {"rows": 7, "first_ids": ["3", "5", "6", "10", "11"]}}

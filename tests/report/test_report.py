@@ -228,7 +228,7 @@ _settings = st.lists(
     lambda drawn: [
         Setting(
             dataset="d", variant=f"v{at}", oversample=0, value=value, ci_low=value, ci_high=value, queries=10,
-            vector_bytes=size, once_bytes=0, float_bytes=0,
+            vector_bytes=size, once_bytes=0, store_bytes=0,
         )
         for at, (size, value) in enumerate(drawn)
     ]
@@ -291,7 +291,7 @@ def test_a_table_of_seconds_has_one_unit(seconds: float, shown: list[str]) -> No
 def _setting(variant: str, value: float, vector_bytes: int) -> Setting:
     return Setting(
         dataset="d", variant=variant, oversample=0, value=value, ci_low=value, ci_high=value, queries=100,
-        vector_bytes=vector_bytes, once_bytes=0, float_bytes=0,
+        vector_bytes=vector_bytes, once_bytes=0, store_bytes=0,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class Recommendation:
     target: float
     n: int  #: vectors that are to be stored
     measured_n: int  #: vectors that were searched
+    d: int
     today: StoredToday  #: what a vector takes today
     floats: Floats  #: where the float vectors are that rescoring reads
     max_bytes: float | None
@@ -138,6 +139,7 @@ def recommend(
         target=target,
         n=n,
         measured_n=int(about["n"]),
+        d=int(about["d"]),
         today=today,
         floats=floats,
         max_bytes=max_bytes,
