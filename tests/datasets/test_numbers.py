@@ -52,10 +52,16 @@ def _token_ids(*, left: bool = False) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "rows_nd",
-    [ROWS, ROWS.astype(np.float64), ROWS.astype(np.float16), ROWS.astype(np.float16).astype(np.float32),
-     ROWS.astype(ml_dtypes.bfloat16).astype(np.float32), ROWS[:40]],
+    [
+        ROWS,
+        ROWS.astype(np.float64),
+        ROWS.astype(np.float16),
+        ROWS.astype(np.float16).astype(np.float32),
+        ROWS.astype(ml_dtypes.bfloat16).astype(np.float32),
+        ROWS[:40],
+    ],
     ids=["float32", "float64", "float16", "float16 as float32", "bfloat16 as float32", "few rows"],
-)  # fmt: skip
+)
 def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
     assert _said(rows_nd) == []
 
@@ -80,7 +86,7 @@ def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
         (np.abs(ROWS), "note", "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean"),
         (ROWS * np.linspace(1, 4, 1500)[:, None], "note", "Rows have lengths from 1 to 4: cosine, used here, ignores"),
     ],
-)  # fmt: skip
+)
 def test_a_kind_of_numbers_is_named(rows_nd: np.ndarray, level: str, words: str) -> None:
     said = _said(rows_nd)
     assert any(words in sentence for sentence in said), said

@@ -209,7 +209,7 @@ def _as_bytes(rows_nd: Table, kind: CodesKind, place: str) -> ByteRows:
         rows_nd = _narrowed(rows_nd, kind, place)
     first_nb = np.asarray(rows_nd[0 : min(len(rows_nd), block_rows(rows_nd.shape[1], _BLOCK))])
     if kind == "packed" and first_nb.size >= _TELLING and first_nb.min() >= 0 and first_nb.max() <= 1:
-        raise _no_codes(place, kind, "each number is 0 or 1, a bit that is not packed")
+        raise _no_codes(place, kind, "numbers that are all 0 or 1, bits that are not packed")
     return ByteRows(rows_nd, shifted=kind == "packed" and rows_nd.dtype == np.int8)
 
 
