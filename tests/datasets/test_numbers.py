@@ -73,7 +73,7 @@ def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
         ((PACKED.astype(int) - 128).astype(np.int8), "warning", "If they are bits, set dataset.codes=packed."),
         (BITS, "warning", "these are bits (the 8 bytes/vector of packed bits count as stored today)"),
         (BITS.astype(np.float32), "warning", "Every number is 0 or 1: these are bits (packed: 8 bytes/vector), and"),
-        (BITS.astype(np.uint8), "warning", "save numpy.packbits(x, axis=1) and set dataset.codes=packed."),
+        (BITS.astype(np.uint8), "warning", "save numpy.packbits(x > 0, axis=1) and set dataset.codes=packed."),
         (BITS * 2.0 - 1, "note", "-1 or 1: these are bits, and cosine orders rows as Hamming distance does. Packed"),
         (np.eye(30)[RNG.integers(0, 30, 200)], "warning", "Every row holds a single 1 (one-hot): "),
         (_token_ids(), "warning", "zeros only at the end of rows: this is what token ids look like, not vectors."),

@@ -25,7 +25,7 @@ _EXACT = 2.0**24  # from there on every float32 is whole
 # hold numbers: int8 and uint8 codes of the same embeddings correlate by .37 and more, SIFT has at most .39 of the ones.
 _ALIKE = 0.5
 _CORRELATED = 0.2
-_ENOUGH = 512  # bytes: of fewer the correlation may be chance
+_ENOUGH, _MOST = 512, 1 << 20  # bytes: of fewer the correlation may be chance; more take memory and tell no more
 
 #: Codes of a provider: bits packed into bytes, or whole numbers of a byte each.
 CodesKind = Literal["packed", "int8", "uint8"]
@@ -149,7 +149,7 @@ def _bits(facts: Facts, d: int, stored: Stored) -> list[Remark]:
     today = f"the {packed} of packed bits count as stored today" if stored.kind == "bits" else f"packed: {packed}"
     text = (
         f"Every number is 0 or 1: these are bits ({today}), and cosine of 0 and 1 is not Hamming order. For that "
-        "save numpy.packbits(x, axis=1) and set dataset.codes=packed."
+        "save numpy.packbits(x > 0, axis=1) and set dataset.codes=packed."
     )
     return [Remark(text, "warning")]
 
@@ -182,6 +182,7 @@ def looks_packed(bytes_mb: np.ndarray) -> bool:
     >>> looks_packed(np.clip(rng.normal(128, 30, size=(300, 64)), 0, 255).astype(np.uint8))
     False
     """
+    bytes_mb = bytes_mb[: max(1, _MOST // bytes_mb.shape[1])]
     m, b = bytes_mb.shape
     if m * b < _ENOUGH:
         return False
@@ -207,7 +208,7 @@ def _floats(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remar
         zeros = f", zeros only at the {end} of rows" if facts.zeros else ""
         text = (
             f"Whole numbers from {low:,.0f} to {high:,.0f}{zeros}: this is what token ids look like, not vectors. "
-            "Name the column or array with the vectors (dataset.key)."
+            "Check which file, column or array holds the vectors (dataset.path, dataset.key)."
         )
         return [Remark(text, "warning")]
     remarks = []

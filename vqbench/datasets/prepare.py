@@ -12,8 +12,6 @@ import numpy as np
 
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
 from vqbench.datasets.judgements import select
-from vqbench.datasets.numbers import SAMPLED, Numbers, look
-from vqbench.datasets.provider_codes import ProvidedCodes
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
@@ -83,7 +81,6 @@ def prepare(
         ids_file=source.files.get("ids"),
         gaps=source.gaps,
     )
-    numbers = _numbers(source, good)
     whole_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     corpus, keys_n, ids = good.vectors, good.keys_n, good.of(whole_ids)
     if queries is None and source.queries_qd is not None:
@@ -100,7 +97,10 @@ def prepare(
         kept, exclude_q = np.delete(np.arange(corpus.n), asked.picked), None
     searched = _subsample(kept, keys_n, rows, rows_seed, source.origin)
     partly = searched is not None and len(searched) < (corpus.n if kept is None else len(kept))
-    queries_qd, provided = asked.queries_qd, _provided(source, good, asked, searched)
+    queries_qd, numbers, provided = asked.queries_qd, good.look(source.corpus_nd.dtype, source.codes), source.provided
+    if provided is not None:
+        own_q = asked.picked if asked.checked is good else asked.exclude_q  # of all rows that were kept
+        provided = provided.only(good.kept).asked(queries_qd, own_q).only(searched)
     if searched is not None and len(searched) < corpus.n:
         exclude_q = _moved(exclude_q, searched, corpus.n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
@@ -139,20 +139,6 @@ def prepare(
         provided=provided,
         twins=asked.twins,
     )
-
-
-def _numbers(source: Source, good: Checked) -> Numbers:
-    """What the numbers of the corpus are."""
-    sample = drawn(good.keys_n, SAMPLED, 0, "numbers")
-    return look(good.facts, good.vectors.take_raw(sample), source.corpus_nd.dtype, source.codes)
-
-
-def _provided(source: Source, good: Checked, asked: _Asked, searched: Ints | None) -> ProvidedCodes | None:
-    """The provider's codes of the rows that are searched, and of the queries that are rows of the file."""
-    if source.provided is None:
-        return None
-    own_q = asked.picked if asked.checked is good else asked.exclude_q
-    return source.provided.only(good.kept).asked(asked.queries_qd, own_q).only(searched)
 
 
 def _own_queries(

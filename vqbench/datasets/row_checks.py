@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.numbers import Facts
+from vqbench.datasets.numbers import SAMPLED, CodesKind, Facts, Numbers, look
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks
-from vqbench.numerics.draws import content_keys, id_keys, named
+from vqbench.numerics.draws import content_keys, drawn, id_keys, named
 from vqbench.storage.ids import PickedIds
 from vqbench.storage.vectors import Vectors
 
@@ -40,6 +40,11 @@ class Checked:
     def of(self, all_ids: Sequence[str]) -> Sequence[str]:
         """The ids of the rows that were kept."""
         return all_ids if self.kept is None else PickedIds(all_ids, self.kept)
+
+    def look(self, dtype: np.dtype[Any], codes: CodesKind | None) -> Numbers:
+        """Say what the numbers are, which are stored as ``dtype`` and were declared to be ``codes``."""
+        sample = drawn(self.keys_n, block_rows(self.vectors.d, SAMPLED), 0, "numbers")
+        return look(self.facts, self.vectors.take_raw(sample), dtype, codes)
 
 
 @dataclass(frozen=True)
