@@ -80,6 +80,11 @@ class Numbers:
     stored: Stored
     remarks: tuple[Remark, ...] = ()
 
+    @property
+    def sentences(self) -> list[str]:
+        """What is worth saying, for people."""
+        return [remark.sentence for remark in self.remarks]
+
 
 @dataclass
 class Facts:

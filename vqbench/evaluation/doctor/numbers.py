@@ -18,5 +18,5 @@ def kind(sample: Sample) -> Finding | None:
     shown = f"{seen.dtype} from {number(seen.low)} to {number(seen.high)}"
     if not seen.remarks:
         return Finding(0.0, shown, "Floats with signs: no bits, bytes or token ids, and not quantized before.")
-    text = " ".join(remark.sentence for remark in seen.remarks)
+    text = " ".join(seen.sentences)
     return Finding(float(len(seen.remarks)), shown, text, highest(remark.level for remark in seen.remarks))
