@@ -48,11 +48,19 @@ def test_packed_bits_become_rows_of_signs(path: str) -> None:
     ]
 
 
-def test_queries_of_packed_bits_are_codes_or_floats() -> None:
+def test_queries_of_codes_are_codes_or_floats() -> None:
     np.save("q.npy", PACKED[:7])
+    np.save("q8.npy", INT8[:7])
     np.save("qf.npy", ROWS[:7])
-    for path, wanted_qd in (("q.npy", np.where(ROWS[:7] > 0, 1, -1)), ("qf.npy", ROWS[:7])):
-        data = _data(File(path="ubinary.npy", codes="packed", queries=path), queries=None, normalize=False)
+    signs_qd = np.where(ROWS[:7] > 0, 1, -1)
+    for corpus, kind, path, wanted_qd in (
+        ("ubinary.npy", "packed", "q.npy", signs_qd),
+        ("ubinary.npy", "packed", "qf.npy", ROWS[:7]),
+        ("int8.npy", "int8", "q8.npy", INT8[:7]),
+        ("int8.npy", "int8", "qf.npy", ROWS[:7]),
+    ):
+        spec = File(path=corpus, codes=kind, queries=path)  # pyright: ignore[reportArgumentType]
+        data = _data(spec, queries=None, normalize=False)
         order = [int(i.removeprefix("q")) for i in data.query_ids]
         np.testing.assert_array_equal(data.queries_qd, wanted_qd[order])
 

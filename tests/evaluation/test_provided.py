@@ -156,3 +156,11 @@ def test_the_command_that_measures_provided_codes_again(capsys: pytest.CaptureFi
     ):
         assert part in rec["command"]
     assert "plugins" not in rec["command"]
+
+
+@pytest.mark.slow
+def test_workers_give_the_same() -> None:
+    settings = ("dataset.codes=packed", "dataset.codes_path=binary.npy")
+    alone = _run(*settings)
+    shared = _run(*settings, "parallel=loky", "parallel.workers=2", "force=true")
+    pd.testing.assert_frame_equal(shared, alone)

@@ -25,7 +25,7 @@ _EXACT = 2.0**24  # from there on every float32 is whole
 # hold numbers: int8 and uint8 codes of the same embeddings correlate by .37 and more, SIFT has at most .39 of the ones.
 _ALIKE = 0.5
 _CORRELATED = 0.2
-_ENOUGH, _MOST = 512, 1 << 20  # bytes: of fewer the correlation may be chance; more take memory and tell no more
+_ENOUGH, _MOST = 512, 1 << 18  # bytes: of fewer the correlation may be chance; more take memory and tell no more
 
 #: Codes of a provider: bits packed into bytes, or whole numbers of a byte each.
 CodesKind = Literal["packed", "int8", "uint8"]

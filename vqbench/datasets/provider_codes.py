@@ -153,8 +153,8 @@ def declared_rows(rows_nd: Table, kind: CodesKind, place: str) -> Table:
 
 
 def declared_queries(queries_qd: Table, kind: CodesKind, width: int, place: str) -> Table:
-    """Queries of declared codes: codes too, or floats of as many dimensions as packed bits unpack to."""
-    if kind == "packed" and queries_qd.shape[1] == 8 * width and queries_qd.dtype.kind == "f":
+    """Queries of declared codes of ``width`` bytes: codes too, or floats of as many dimensions."""
+    if queries_qd.dtype.kind == "f" and queries_qd.shape[1] == (8 * width if kind == "packed" else width):
         return queries_qd
     return declared_rows(queries_qd, kind, place)
 
