@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqbench.datasets import beir
-from vqbench.datasets.base import CodesKind, Dataset, Identity, Source
+from vqbench.datasets.base import Dataset, Identity, Source
 from vqbench.datasets.choice import NO_IDS
 from vqbench.datasets.compressed import inner_name
 from vqbench.datasets.formats import can_use
+from vqbench.datasets.numbers import CodesKind
+from vqbench.datasets.provider_codes import declared_queries, declared_rows, provided_codes
 from vqbench.datasets.readers import arrow_folder, qrels
-from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.datasets.row_columns import GROUPS, IDS, LABELS, QUERY_IDS, TEXTS, Role
 from vqbench.datasets.row_texts import RowTexts, read_texts
 from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, is_pattern
@@ -83,6 +85,10 @@ class File(Dataset):
         stem = path.name if path.is_dir() else Path(inner_name(path)).stem
         return path.parent.name if stem in _PLAIN else stem
 
+    @property
+    def provides(self) -> CodesKind | None:
+        return None if self.codes_path is None else self.codes
+
     def load(self) -> Source:
         if isinstance(self.path, str) and beir.is_folder(expanded(self.path)):
             return self._beir(expanded(self.path))
@@ -120,7 +126,7 @@ class File(Dataset):
             stated_neighbours=corpus.stated_neighbours if not apart else None,
             taken=_lines(corpus.taken, f"queries: {queries.taken}" if apart else "", ids, own_query_ids),
         )
-        return self._with_files(source, self.qrels)
+        return self._with_files(self._with_codes(source, corpus), self.qrels)
 
     def _beir(self, path: Path) -> Source:
         """A folder as BEIR has it: its ids, queries, texts and judgements need no settings."""
@@ -150,7 +156,8 @@ class File(Dataset):
             distance=corpus.distance,
             taken=(corpus.taken, f"queries: {queries.taken}"),
         )
-        return self._with_files(source, None if folder.qrels is None else str(folder.qrels))
+        judged = None if folder.qrels is None else str(folder.qrels)
+        return self._with_files(self._with_codes(source, corpus), judged)
 
     def _with_files(self, source: Source, judgements: str | None) -> Source:
         """The source with what has files of its own beside vectors and ids."""
@@ -173,6 +180,26 @@ class File(Dataset):
             files=named | ({} if judgements is None else {"qrels": judgements}),
             taken=_lines(*source.taken, said, groups, texts, labels),
         )
+
+    def _with_codes(self, source: Source, corpus: Content) -> Source:
+        """The source with codes of a provider: its own rows as vectors, where they are codes, or those of a file."""
+        if self.codes_path is not None:
+            if self.codes is None:
+                raise VqbenchError(
+                    f"dataset.codes_path={self.codes_path}: needs dataset.codes as well, which says what its codes "
+                    "are: packed (bits), int8 or uint8"
+                )
+            content = read_files(_files(self.codes_path), Wanted())
+            provided = provided_codes(content, self.codes, corpus, place=self.codes_path, corpus=source.origin)
+            return replace(source, provided=provided, taken=_lines(*source.taken, f"codes: {content.taken}"))
+        if self.codes is None:
+            return source
+        corpus_nd, queries_qd = source.corpus_nd, source.queries_qd
+        if queries_qd is not None:
+            place = self.queries or f"queries of {source.origin}"
+            queries_qd = declared_queries(queries_qd, self.codes, corpus_nd.shape[1], place)
+        corpus_nd = declared_rows(corpus_nd, self.codes, source.origin)
+        return replace(source, corpus_nd=corpus_nd, queries_qd=queries_qd, codes=self.codes)
 
     def _wanted(self, path: Path, *, both: bool) -> Wanted:
         """What is taken from the file of the corpus; ``both``: the queries too, if it has any."""
