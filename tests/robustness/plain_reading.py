@@ -10,6 +10,7 @@ import re
 import shutil
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def _of_table(path: Path) -> np.ndarray:
         return np.array(
             [[*map(float, x.strip()[1:-1].split(","))] if is_text else np.frombuffer(x, "<f4") for x in values]
         )
-    numbers = {int(match[2]): each for each in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", each))}
+    matches = [match for name in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", name))]
+    usual = Counter(match[1] for match in matches).most_common(1)[0][0]
+    numbers = {int(match[2]): match[0] for match in matches if match[1] == usual}
     return np.column_stack([np.array(_column(path, numbers[at]).to_pylist()) for at in sorted(numbers)])
 
 
