@@ -42,7 +42,15 @@ DROP_INS = {
     "quantizers": set(),
     "quantizers.transforms": set(),
     "metrics": set(),
-    "datasets.readers": {"columns", "hdf5_chunks", "npy"},
+    "datasets.readers": {
+        "arrow_ipc",
+        "column_kinds",
+        "column_texts",
+        "column_vectors",
+        "columns",
+        "hdf5_chunks",
+        "npy",
+    },
     "search.parallel": set(),
     "evaluation.backends": set(),
 }
