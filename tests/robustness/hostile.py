@@ -93,7 +93,7 @@ def _hdf5(fill: Callable[[h5py.File], object]) -> Callable[[Path], None]:
     return write
 
 
-def _tensor(entry: dict[str, object]) -> Callable[[Path], None]:
+def _tensor(entry: dict[str, object]) -> Callable[[Path], object]:
     head = json.dumps({"x": entry}).encode()
     return _bytes(len(head).to_bytes(8, "little") + head + X.tobytes())
 

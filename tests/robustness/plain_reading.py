@@ -71,7 +71,7 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 def _plainly(path: Path) -> Iterable[np.ndarray]:
     """What may be the rows: the one table, or each table where names say which it is, which may be damaged."""
     if path.suffix in (".npz", ".safetensors", ".h5", ".hdf5"):
-        tables = [x for x in _arrays(path).values() if x.ndim > 1]
+        tables = [x for x in _arrays(path).values() if x.ndim > 1 and x.size]
         return [x.reshape(len(x), -1) for x in tables if x.ndim == 2 or (x.ndim == 3 and x.shape[1] == 1)]
     return [_table(path)]
 

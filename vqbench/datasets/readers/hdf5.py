@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import VECTORS, Part, choose
-from vqbench.datasets.readers.array_parts import Opened, parts_of, rows_shape
+from vqbench.datasets.readers.array_parts import Opened, check_together, parts_of, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.datasets.readers.hdf5_objects import LINK, arrays_in, dataset_at, type_of
 from vqbench.datasets.stated_neighbours import StatedNeighbours
@@ -55,6 +55,9 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         for name in (wanted.key, wanted.queries_key, *links):
             if name is not None:
                 dataset_at(path, file, name, sheet)  # what is not there, or a link, is refused by name
+
+        stack = "np.savez('rows.npz', ids=list(f), x=np.stack([f[i][:] for i in f]))"
+        check_together(path, arrays.values(), "dataset", f", h5py; f = h5py.File({str(path)!r}); {stack}")
 
         def rows(name: str) -> RawRows:
             return _rows(path, dataset_at(path, file, name, sheet), sheet)
