@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +154,15 @@ def test_texts_and_labels_are_values_of_other_arrays(tmp_path: Path, name: str) 
     assert "dataset.texts=x" in _refused(tmp_path, name, arrays, texts="x")
 
 
+def test_texts_that_are_no_unicode_are_refused(tmp_path: Path) -> None:
+    ids = np.array(["ab", "cd"] * 20)
+    ids.view(np.uint32)[5] = 0x8000E9
+    assert "cannot be read as .npz (a text that is no Unicode)" in _refused(tmp_path, "x.npz", {"x": X, "ids": ids})
+    latin = np.array([f"dök{row}".encode("latin-1") for row in range(40)])
+    for name in ("x.npz", "x.h5"):
+        assert "cannot be read as" in _refused(tmp_path, name, {"x": X, "ids": latin})
+
+
 @pytest.mark.parametrize("name", WRITE)
 def test_ids_that_repeat_name_what_would_do(tmp_path: Path, name: str) -> None:
     arrays = {"x": X, "doc_id": np.arange(40) // 4, "chunk": np.arange(40) + 9}
@@ -158,6 +171,21 @@ def test_ids_that_repeat_name_what_would_do(tmp_path: Path, name: str) -> None:
     assert "dataset.id_column=chunk" in message
     content = _read(tmp_path, name, arrays, id_column="chunk")
     assert list(content.ids or ()) == [str(row + 9) for row in range(40)]
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.h5"])
+def test_a_vector_for_each_name_is_refused_with_a_command_that_puts_them_together(tmp_path: Path, name: str) -> None:
+    message = _refused(tmp_path, name, {f"doc{row}": x for row, x in enumerate(X)})
+    assert "40 " in message
+    assert "s of 6 numbers each: needs all vectors in one" in message
+    command = re.search(r'python -c ".*?"', message)
+    assert command is not None
+    done = subprocess.run([sys.executable, *shlex.split(command[0])[1:]], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    content = read(tmp_path / "rows.npz", Wanted())
+    order = [int(i.removeprefix("doc")) for i in content.ids or ()]
+    assert sorted(order) == list(range(40))
+    np.testing.assert_array_equal(content.rows_nd[:], X[order])
 
 
 SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
@@ -214,10 +242,10 @@ def test_groups_of_hdf5_are_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"chunks": (7,)}, {"chunks": (7,), "compression": "gzip", "shuffle": True}])
 def test_texts_of_hdf5_in_chunks(tmp_path: Path, more: dict) -> None:
-    for kind in (h5py.string_dtype(), h5py.string_dtype(length=8)):
+    for kind, ids in ((h5py.string_dtype(), IDS), ("S8", [i.encode() for i in IDS])):
         with h5py.File(tmp_path / "x.h5", "w") as file:
             file["x"] = X
-            file.create_dataset("id", data=IDS, dtype=kind, **more)
+            file.create_dataset("id", data=ids, dtype=kind, **more)
         assert list(read(tmp_path / "x.h5", Wanted()).ids or ()) == IDS
 
 

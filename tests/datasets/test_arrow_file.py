@@ -19,6 +19,7 @@ from writers import lists
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Wanted
 from vqbench.errors import VqbenchError
+from vqbench.storage import limited
 
 TABLE = pa.table({"id": IDS, "embedding": lists(ROWS)})
 
@@ -113,3 +114,17 @@ def test_very_many_columns(tmp_path: Path) -> None:
     table = pa.table({f"x{at}": x_nd[:, at] for at in range(5000)})
     pq.write_table(table, tmp_path / "x.parquet")
     np.testing.assert_array_equal(read(tmp_path / "x.parquet", Wanted()).rows_nd[:], x_nd)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures memory as Linux does")
+def test_a_large_row_group_is_read_in_little_memory(tmp_path: Path) -> None:
+    x_nd = np.random.default_rng(4).standard_normal((200_000, 256)).astype(np.float32)
+    pq.write_table(pa.table({"x": lists(x_nd)}), tmp_path / "x.parquet", row_group_size=len(x_nd))
+    pq.write_table(pa.table({"x": lists(x_nd[:9])}), tmp_path / "small.parquet")
+    read(tmp_path / "small.parquet", Wanted())  # the libraries are loaded
+    process = Path("/proc", str(limited.worker().pid))
+    process.joinpath("clear_refs").write_text("5")
+    np.testing.assert_array_equal(read(tmp_path / "x.parquet", Wanted()).rows_nd[-9:], x_nd[-9:])
+    peak = next(line for line in process.joinpath("status").read_text().splitlines() if line.startswith("VmHWM"))
+    assert 1024 * int(peak.split()[1]) < x_nd.nbytes + 60e6  # the libraries alone take about 100 MB

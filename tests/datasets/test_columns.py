@@ -18,6 +18,9 @@ FORMS = {
     "tensor": lambda: tensor(ROWS),
     "row tensor": lambda: tensor(ROWS, [1, D]),
     "nested": lambda: pa.array([[row.tolist()] for row in ROWS], pa.list_(pa.list_(pa.float32()))),
+    "structs": lambda: pa.ListArray.from_arrays(
+        pa.array(np.arange(N + 1, dtype=np.int32) * D), pa.StructArray.from_arrays([pa.array(ROWS.ravel())], ["item"])
+    ),
     "blob": lambda: pa.array([row.tobytes() for row in ROWS]),
     "fixed blob": lambda: pa.array([row.tobytes() for row in ROWS], pa.binary(4 * D)),
     "wide blob": lambda: pa.array([row.astype("<f8").tobytes() for row in ROWS], pa.large_binary()),

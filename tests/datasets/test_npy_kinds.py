@@ -59,11 +59,11 @@ def _objects() -> np.ndarray:
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (_objects(), r"Python objects, shape \(12,\): pickled objects are not loaded"),
-        (_records(vector=True), r"records of id, vec, shape \(12,\): needs numbers"),
+        (_objects(), r"holds Python objects, shape \(12,\): they are not loaded"),
+        (_records(vector=True), "dtype records of id, vec: vectors must be"),
         (_records(vector=False), "records of d0, d1, d2, d3"),
-        (X.astype("U20"), r"text, shape \(12, 4\)"),
-        (X.reshape(3, 4, 4), r"float32, shape \(3, 4, 4\)"),
+        (X.astype("U20"), "dtype text: vectors must be real numbers"),
+        (X.reshape(3, 4, 4), r"float32, shape \(3, 4, 4\): needs \(n, d\)"),
         (X[None], r"float32, shape \(1, 12, 4\)"),
     ],
     ids=["objects", "a field of rows", "fields of numbers", "text", "batches", "one batch"],
@@ -88,11 +88,11 @@ def test_the_command_in_a_refusal_converts(tmp_path: Path, name: str, array: np.
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (X[0], r"float32, shape \(4,\): needs numbers of shape \(n, d\); .*reshape\(-1, 384\)"),
+        (X[0], r"float32, shape \(4,\): needs \(n, d\).*reshape\(-1, 384\)"),
         (np.arange(12), "if these are ids, name the file of the vectors and add dataset.ids="),
         (X.astype(ml_dtypes.float8_e4m3fn), "1-byte values such as float8 or int4"),
         (X.astype(ml_dtypes.int4), "1-byte values such as float8 or int4"),
-        (X.astype(complex), r"complex128, shape \(12, 4\): needs numbers .*; convert them first"),
+        (X.astype(complex), r"dtype complex128: vectors must be real numbers.*; convert them first"),
         (X.astype("V6"), r"raw bytes \(\|V6\)"),
         (X[:0], "save at least one row and dimension"),
     ],

@@ -116,6 +116,11 @@ def test_broken_parquet(tmp_path: Path) -> None:
         _refused(tmp_path / "x.parquet", "cannot be read as .parquet .*: needs a whole Parquet file", other)
 
 
+def _soft(file: h5py.File) -> None:
+    file["train"] = h5py.SoftLink("/real")
+    file["real"] = BYTES
+
+
 def _external_link(file: h5py.File) -> None:
     file["train"] = h5py.ExternalLink("other.h5", "/train")
 
@@ -153,7 +158,8 @@ def _put(**content) -> Callable[[h5py.File], object]:
 @pytest.mark.parametrize(
     ("fill", "words"),
     [
-        (_external_link, r"vectors: none; it has train \(a link, which is not followed\)"),
+        (_soft, "dataset train: 'train' is a link: vectors must lie in the file itself"),
+        (_external_link, "dataset train: 'train' is a link"),
         (_external, "dataset train: refers to other files"),
         (_virtual, "dataset train: refers to other files"),
         (_unwritten, r"dataset train, chunk \(0, 0\): was not written or unpacks to 0 bytes"),

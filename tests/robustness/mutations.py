@@ -51,12 +51,6 @@ def _given(path: Path, x_nd: np.ndarray) -> None:
         file["distances"] = 1 - np.take_along_axis(cosines_qn, nearest_qk, axis=1)
 
 
-def _beside(path: Path, x_nd: np.ndarray) -> None:
-    """Ids of any length beside vectors in a group, and numbers that are none."""
-    with h5py.File(path, "w") as file:
-        file["group/embeddings"], file["group/ids"], file["group/labels"] = x_nd, _IDS, np.arange(len(x_nd))
-
-
 def _table(path: Path, x_nd: np.ndarray, *, form: str) -> None:
     """Vectors that are not stored as lists."""
     columns: dict[str, object] = {"id": _IDS, "n": range(len(x_nd))}
@@ -72,6 +66,12 @@ def _table(path: Path, x_nd: np.ndarray, *, form: str) -> None:
     else:
         with pa.ipc.new_file(str(path), table.schema) as file:
             file.write_table(table, 3)
+
+
+def _beside(path: Path, x_nd: np.ndarray) -> None:
+    """Ids of any length beside vectors in a group, and numbers that are none."""
+    with h5py.File(path, "w") as file:
+        file["group/embeddings"], file["group/ids"], file["group/labels"] = x_nd, _IDS, np.arange(len(x_nd))
 
 
 #: Good files beside those of the reader tests: with ids, queries, checksums, members without compression.

@@ -10,6 +10,7 @@ import re
 import shutil
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 def _plainly(path: Path) -> Iterable[np.ndarray]:
     """What may be the rows: the one table, or each table where names say which it is, which may be damaged."""
     if path.suffix in (".npz", ".safetensors", ".h5", ".hdf5"):
-        tables = [x for x in _arrays(path).values() if x.ndim > 1]
+        tables = [x for x in _arrays(path).values() if x.ndim > 1 and x.size]
         return [x.reshape(len(x), -1) for x in tables if x.ndim == 2 or (x.ndim == 3 and x.shape[1] == 1)]
     return [_table(path)]
 
@@ -159,7 +160,9 @@ def _of_table(path: Path) -> np.ndarray:
         return np.array(
             [[*map(float, x.strip()[1:-1].split(","))] if is_text else np.frombuffer(x, "<f4") for x in values]
         )
-    numbers = {int(match[2]): each for each in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", each))}
+    matches = [match for name in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", name))]
+    usual = Counter(match[1] for match in matches).most_common(1)[0][0]
+    numbers = {int(match[2]): match[0] for match in matches if match[1] == usual}
     return np.column_stack([np.array(_column(path, numbers[at]).to_pylist()) for at in sorted(numbers)])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,18 @@ def parts_of(arrays: Iterable[Array]) -> list[Part]:
     ]
 
 
+def check_together(path: Path, arrays: Collection[Array], noun: str, command: str) -> None:
+    """Raise VqbenchError where each array may be a vector of its own, or a column; ``command`` puts them together."""
+    shapes = {array.shape for array in arrays}
+    if len(arrays) > 1 and len(shapes) == 1 and all(array.part.kind in (Kind.NUMBER, Kind.WHOLE) for array in arrays):
+        raise refusal(
+            path,
+            problem=f"{len(arrays):,} {noun}s of {next(iter(shapes))[0]:,} numbers each",
+            rule=f"needs all vectors in one {noun}",
+            remedy=f'python -c "import numpy as np{command}" if each of them is a vector',
+        )
+
+
 @dataclass(frozen=True)
 class Opened:
     """The arrays of a file that is open, and how its format reads them."""
@@ -154,4 +167,7 @@ class Opened:
 
 
 def _written(block: NDArray[Any]) -> list[str]:
+    """Values as texts. Raises ValueError for what is no Unicode, of which numpy makes strings all the same."""
+    if block.dtype.kind == "U" and (block.view(f"{block.dtype.str[0]}u4") > sys.maxunicode).any():
+        raise ValueError("a text that is no Unicode")
     return [x.decode() if isinstance(x, bytes) else str(x) for x in block.tolist()]

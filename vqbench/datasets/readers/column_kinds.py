@@ -73,6 +73,15 @@ def plain(array: Any) -> Any:
             return array
 
 
+def inner_values(lists: Any) -> Any:
+    """The values of lists, one after the other, also where each is the only field of a struct."""
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    values = plain(lists.flatten())
+    return plain(pc.struct_field(values, [0])) if t.is_struct(values.type) else values  # type: ignore[attr-defined]
+
+
 def unmarked(kind: Any) -> Any:
     """A type without what only codes or marks its values."""
     import pyarrow as pa
@@ -134,7 +143,11 @@ def _found(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:
 
 
 def _of_lists(field: pa.Field, kind: Any) -> tuple[Kind, str, Form]:
+    import pyarrow.types as t
+
     number = unmarked(kind.value_type)
+    if t.is_struct(number) and number.num_fields == 1:  # as BigQuery writes lists
+        number = unmarked(number.field(0).type)
     if is_list(number):
         inner = unmarked(number.value_type)
         form = Form.NESTED if _is_number(inner) else Form.NONE

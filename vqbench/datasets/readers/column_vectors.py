@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind
 from vqbench.datasets.number_lists import is_whole, parse_numbers
-from vqbench.datasets.readers.column_kinds import Column, Form, kind_of_rows, plain, unmarked
+from vqbench.datasets.readers.column_kinds import Column, Form, inner_values, kind_of_rows, unmarked
 from vqbench.numerics.arrays import Bools, Ints
 from vqbench.text import shortened
 
@@ -49,8 +49,10 @@ def examined(column: Column, array: pa.Array) -> Column:
         part = replace(part, kind=Kind.FLOATS, what=f"{np.dtype(number)} as bytes")
         return replace(column, part=part, number=number, width=length // np.dtype(number).itemsize)
     if column.form == Form.NESTED:
-        number = unmarked(unmarked(column.kind.value_type).value_type)
-        kind = kind_of_rows(number) if len(some_n) and not (lengths_n == -2).any() else Kind.OTHER
+        inner = inner_values(array)
+        kind = (
+            kind_of_rows(unmarked(inner.type.value_type)) if len(some_n) and not (lengths_n == -2).any() else Kind.OTHER
+        )
         return replace(column, part=replace(part, kind=kind), width=length)
     if count * 2 < len(some_n):
         return replace(column, part=replace(part, kind=Kind.OTHER, what=f"{part.what} of varying length"))
@@ -112,8 +114,8 @@ def _numbers(column: Column, array: pa.Array, width: int) -> tuple[NDArray[Any],
     none = np.empty(0, np.int64)
     if column.form == Form.BLOB:
         return np.frombuffer(b"".join(array.to_pylist()), column.number).reshape(-1, width), none
-    values = plain(array.flatten())
-    values = plain(values.flatten()) if column.form == Form.NESTED else values
+    values = inner_values(array)
+    values = inner_values(values) if column.form == Form.NESTED else values
     null_g = np.unique(np.flatnonzero(_nulls(values)) // width) if values.null_count else none
     return _of_values(values).reshape(-1, width), null_g
 
@@ -177,7 +179,7 @@ def _lengths(column: Column, array: pa.Array) -> Ints:
     lengths_m = _with_null(pc.list_value_length(array))  # type: ignore[attr-defined]
     if column.form != Form.NESTED:
         return lengths_m
-    inner = plain(array.filter(_mask(lengths_m == 1)).flatten())
+    inner = inner_values(array.filter(_mask(lengths_m == 1)))
     one_m = lengths_m == 1
     lengths_m = np.where(lengths_m > 1, -2, lengths_m)
     lengths_m[one_m] = _with_null(pc.list_value_length(inner))  # type: ignore[attr-defined]

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import VECTORS, Part, choose
-from vqbench.datasets.readers.array_parts import Opened, parts_of, rows_shape
+from vqbench.datasets.readers.array_parts import Opened, check_together, parts_of, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted
-from vqbench.datasets.readers.hdf5_objects import arrays_in, dataset_at, type_of
+from vqbench.datasets.readers.hdf5_objects import LINK, arrays_in, dataset_at, type_of
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.datasets.unpacking import Sheet
 from vqbench.errors import VqbenchError
@@ -50,9 +50,14 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         stated = {name: arrays.pop(name).part for name in ("neighbors", "distances") if lists and name in arrays}
         if usual and wanted.key is None and wanted.queries_key is None:
             wanted = replace(wanted, **({"key": "test"} if wanted.queries else {"key": "train", "queries_key": "test"}))
-        for name in (wanted.key, wanted.queries_key):
+        expected = "test" if wanted.queries else "train"
+        links = [expected] if expected in arrays and arrays[expected].what == LINK and wanted.key is None else []
+        for name in (wanted.key, wanted.queries_key, *links):
             if name is not None:
                 dataset_at(path, file, name, sheet)  # what is not there, or a link, is refused by name
+
+        stack = "np.savez('rows.npz', ids=list(f), x=np.stack([f[i][:] for i in f]))"
+        check_together(path, arrays.values(), "dataset", f", h5py; f = h5py.File({str(path)!r}); {stack}")
 
         def rows(name: str) -> RawRows:
             return _rows(path, dataset_at(path, file, name, sheet), sheet)

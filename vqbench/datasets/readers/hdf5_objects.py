@@ -15,6 +15,8 @@ from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.readers.hdf5_chunks import check_chunks
 from vqbench.datasets.unpacking import Sheet
 
+#: What is said of a link.
+LINK = "a link, which is not followed"
 _OWN = {"rule": "vectors must lie in the file itself", "remedy": "copy them into it"}
 _CHOOSE = "choose one with dataset.key=NAME"
 _MOST = 10_000  # datasets that are looked at
@@ -33,7 +35,7 @@ def arrays_in(path: Path, group: Any, above: tuple[str, ...] = (), seen: set[Any
     for name in group:
         full = "/".join([*above, name])
         if _link(group, name) != "hard":
-            yield Array(full, (), np.dtype("V"), what="a link, which is not followed")
+            yield Array(full, (), np.dtype("V"), what=LINK)
             continue
         try:
             item = group[name]

@@ -69,14 +69,14 @@ def header(file: BinaryIO, name: str = "") -> tuple[Array, bool]:
 
 def unsuited(path: Path, array: Array) -> VqbenchError:
     """Why an array cannot be vectors, and what makes some of it."""
-    rule = "needs numbers of shape (n, d)"
-    return refusal(
-        path,
-        place=f"array {array.name}" if array.name else "",
-        problem=f"{described(array.dtype)}, shape {array.shape}",
-        rule="pickled objects are not loaded, since that could execute code" if array.dtype.hasobject else rule,
-        remedy=_remedy(path, array),
-    )
+    dtype, shape = array.dtype, array.shape
+    problem, rule = f"{described(dtype)}, shape {shape}", "needs (n, d), at least one row and dimension"
+    if dtype.hasobject:
+        problem, rule = f"holds Python objects, shape {shape}", "they are not loaded, since that could execute code"
+    elif not is_real(dtype):
+        problem, rule = f"dtype {described(dtype)}", "vectors must be real numbers (float, integer or bool)"
+    place = f"array {array.name}" if array.name else ""
+    return refusal(path, place=place, problem=problem, rule=rule, remedy=_remedy(path, array))
 
 
 def _remedy(path: Path, array: Array) -> str:

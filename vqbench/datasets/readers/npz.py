@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import VECTORS, choose
-from vqbench.datasets.readers.array_parts import Array, Opened, parts_of, rows_shape
+from vqbench.datasets.readers.array_parts import Array, Opened, check_together, parts_of, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.npy import header, turned, unsuited
 from vqbench.datasets.unpacking import Sheet
@@ -38,6 +38,8 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         asked = [arrays[name] for name in (wanted.key, wanted.queries_key) if name in arrays]
         if all(part.kind not in VECTORS for part in parts):
             asked += [array for array in arrays.values() if array.dtype.hasobject or len(arrays) == 1]
+        stack = "np.savez('rows.npz', ids=x.files, x=np.stack([x[i] for i in x.files]))"
+        check_together(path, arrays.values(), "array", f"; x = np.load({str(path)!r}); {stack}")
         for array in asked:
             if array.part.kind not in VECTORS and not array.what:
                 raise unsuited(path, array)

@@ -30,7 +30,8 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
+        # Read ahead as a whole (pre_buffer), a row group of a gigabyte would lie in memory.
+        with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True) as file:
 
             def batches(columns: Sequence[Column], size: int) -> Iterator[pa.RecordBatch]:
                 names = [".".join(column.path) for column in columns]
