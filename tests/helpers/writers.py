@@ -19,9 +19,9 @@ def write_vecs(path: Path, x_nd: np.ndarray) -> None:
     path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
 
 
-def write_bin(path: Path, x_nd: np.ndarray) -> None:
-    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
-    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
+def write_bin(path: Path, x_nd: np.ndarray, width: int = 4) -> None:
+    kind = {".fbin": "<f4", ".f16bin": "<f2", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
+    head = b"".join(x.to_bytes(width, "little") for x in x_nd.shape)
     path.write_bytes(head + x_nd.astype(kind).tobytes())
 
 
@@ -38,6 +38,22 @@ def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list
 def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
     with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
         file.create_dataset("train", data=x_nd, **more)
+
+
+def write_safetensors(path: Path, arrays: dict[str, np.ndarray], notes: dict[str, str] | None = None) -> None:
+    """As the format is described: the length of the header, the header, the numbers."""
+    header: dict[str, object] = {} if notes is None else {"__metadata__": notes}
+    content = b""
+    for name, array in arrays.items():
+        kind = {"bfloat16": "BF16", "bool": "BOOL"}.get(
+            array.dtype.name, f"{array.dtype.kind.upper()}{8 * array.dtype.itemsize}"
+        )
+        place = [len(content), len(content) + array.nbytes]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": place}
+        content += array.astype(array.dtype.newbyteorder("<")).tobytes()
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content)
 
 
 def write_csv(path: Path, x_nd: np.ndarray) -> None:
@@ -58,6 +74,8 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.fvecs": write_vecs,
     "x.bvecs": write_vecs,
     "x.fbin": write_bin,
+    "x.f16bin": write_bin,
+    "wide.fbin": lambda path, x_nd: write_bin(path, x_nd, width=8),
     "x.u8bin": write_bin,
     "x.i8bin": write_bin,
     "x.parquet": write_parquet,
@@ -71,6 +89,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
     "x.csv": write_csv,
     "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
+    "x.safetensors": lambda path, x_nd: write_safetensors(path, {"x": x_nd}),
 }
 
 

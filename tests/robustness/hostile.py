@@ -8,6 +8,7 @@ writes them all; ``vqbench dataset=file dataset.path=FOLDER/NAME`` then refuses 
 from __future__ import annotations
 
 import io
+import json
 import sys
 import zipfile
 import zlib
@@ -123,6 +124,11 @@ def _hdf5(fill: Callable[[h5py.File], object]) -> Callable[[Path], None]:
     return write
 
 
+def _tensor(entry: dict[str, object]) -> Callable[[Path], object]:
+    head = json.dumps({"x": entry}).encode()
+    return _bytes(len(head).to_bytes(8, "little") + head + X.tobytes())
+
+
 def _virtual(file: h5py.File) -> None:
     layout = h5py.VirtualLayout((6, 5), "f4")
     layout[:] = h5py.VirtualSource("/etc/other.h5", "train", (6, 5))
@@ -180,7 +186,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "short.npz": (_bytes(_zip(_npy(_header((7, 5))))), "it ends in row 6 of 7"),
     "longer.npz": (_bytes(_zip(_npy(_header((5, 5))))), "it has data after row 4"),
     "lzma.npz": (_bytes(_zip(_npy(_header((6, 5))), zipfile.ZIP_LZMA)), "compressed in another way than numpy does"),
-    "several.npz": (lambda path: np.savez(path, a=X, b=X), "choose one with dataset.key=NAME"),
+    "several.npz": (lambda path: np.savez(path, a=X, b=X), "choose with dataset.key=NAME"),
     "nan.json": (_text('{"a": [1, NaN]}'), "the literal NaN"),
     "infinite.json": (_text('{"a": [1, -Infinity]}'), "the literal -Infinity"),
     "overflow.json": (_text('{"a": [1, 1e999]}'), "id 'a': a number that no float can represent"),
@@ -222,6 +228,12 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "footer.parquet": (_bytes(b"PAR1" + b"\xff" * 40 + b"\x28\0\0\0PAR1"), "cannot be read as .parquet"),
     "external.hdf5": (_hdf5(_external), "refers to other files: vectors must lie in the file itself"),
     "virtual.hdf5": (_hdf5(_virtual), "refers to other files: vectors must lie in the file itself"),
+    "beyond.safetensors": (
+        _tensor({"dtype": "F32", "shape": [6, 5], "data_offsets": [0, 999]}),
+        "bytes 0 to 999 of 120",
+    ),
+    "long.safetensors": (_bytes(b"\xff" * 7 + b"\0" + b"{}"), "a header of 72057594037927935 bytes"),
+    "cut.f16bin": (_bytes(b"\6\0\0\0\5\0\0\0" + bytes(59)), "6 rows, 5 dimensions"),
     "soft.hdf5": (_hdf5(_link("soft")), "'train' is a link: vectors must lie in the file itself"),
     "elsewhere.hdf5": (_hdf5(_link("external")), "'train' is a link: vectors must lie in the file itself"),
     "filter.hdf5": (_put(chunks=(6, 5), scaleoffset=3), "filters number 6: only gzip or lzf, shuffle"),

@@ -11,11 +11,12 @@ import shutil
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,7 +57,7 @@ def compared(path: Path, found: Source) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else [_plainly(path)]
+            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else _plainly(path)
             rows_nd = np.asarray(found.corpus_nd[:])
             if not any(_same(rows_nd, x_nd) for x_nd in wanted):
                 return f"misread: a plain reading gives other numbers than {rows_nd.shape}"
@@ -67,34 +68,84 @@ def compared(path: Path, found: Source) -> str:
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and np.array_equal(one, other)
+    """Whether both hold the same; a NaN is the same as another one."""
+    one, other = (x.astype(np.float32) if x.dtype == ml_dtypes.bfloat16 else x for x in (one, other))
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
 
 
-def _plainly(path: Path) -> np.ndarray:
+def _plainly(path: Path) -> Iterable[np.ndarray]:
+    """What may be the rows: the one table, or each table where names say which it is, which may be damaged."""
+    if path.suffix in (".npz", ".safetensors", ".h5", ".hdf5"):
+        tables = [x for x in _arrays(path).values() if x.ndim > 1 and x.size]
+        return [x.reshape(len(x), -1) for x in tables if x.ndim == 2 or (x.ndim == 3 and x.shape[1] == 1)]
+    return [_table(path)]
+
+
+def _arrays(path: Path, taken: str = "") -> dict[str, np.ndarray]:
+    """The tables of a file, and what ``taken`` names, as far as they can be read.
+
+    Damage in what nobody asked for is none of what was read; texts of HDF5 may even have no end.
+    """
+    found: dict[str, np.ndarray] = {}
+    if path.suffix == ".npz":
+        with np.load(path) as archive:
+            for name in archive.files:
+                with contextlib.suppress(Exception):
+                    found[name] = _named(archive[name])
+        return found
+    if path.suffix == ".safetensors":
+        content = path.read_bytes()
+        begin = 8 + int.from_bytes(content[:8], "little")
+        for name, entry in json.loads(content[8:begin].decode()).items():
+            kind = {"F32": "<f4", "F16": "<f2", "BF16": ml_dtypes.bfloat16, "U8": "u1", "I64": "<i8"}.get(
+                entry.get("dtype")
+            )
+            if kind is not None:
+                start, stop = entry["data_offsets"]
+                found[name] = np.frombuffer(content[begin + start : begin + stop], kind).reshape(entry["shape"])
+        return found
+    with h5py.File(path, "r") as file:
+        _collect(file, "", found, taken)
+    return found
+
+
+def _collect(group: h5py.Group, above: str, found: dict[str, np.ndarray], taken: str) -> None:
+    for name in group:
+        with contextlib.suppress(Exception):
+            item = group[name] if group.get(name, getlink=True).__class__ is h5py.HardLink else None
+            if isinstance(item, h5py.Group) and above.count("/") < 9:
+                _collect(item, f"{above}{name}/", found, taken)
+            elif isinstance(item, h5py.Dataset) and (item.ndim > 1 or repr(above + name) in taken):
+                text = h5py.check_string_dtype(item.dtype) is not None and item.dtype.kind == "O"
+                found[above + name] = np.array(item.asstr()[:].tolist()) if text else _named(item[:])
+
+
+def _named(array: np.ndarray) -> np.ndarray:
+    return array.view(ml_dtypes.bfloat16) if array.dtype.kind == "V" and array.dtype.itemsize == 2 else array
+
+
+def _table(path: Path) -> np.ndarray:
     content, ending = path.read_bytes(), path.suffix
     if ending in (".ids", ".qrels"):
         return ROWS
     if ending == ".npy":
-        return np.load(path)
-    if ending == ".npz":
-        with np.load(path) as archive:
-            return archive[archive.files[0]]
+        rows = _named(np.load(path))
+        return rows.reshape(len(rows), -1) if rows.ndim == 3 and rows.shape[1] == 1 else rows
     if ending in (".fvecs", ".bvecs"):
         d, kind = int.from_bytes(content[:4], "little"), {".fvecs": "<f4", ".bvecs": "u1"}[ending]
         rows = np.frombuffer(content, np.dtype([("d", "<i4"), ("x", kind, (d,))]))
         if not (rows["d"] == d).all():
             raise ValueError("widths differ")
         return rows["x"]
-    if ending in (".fbin", ".u8bin", ".i8bin"):
+    if ending in (".fbin", ".f16bin", ".u8bin", ".i8bin"):
+        kind = {".fbin": "<f4", ".f16bin": "<f2", ".u8bin": "u1", ".i8bin": "i1"}[ending]
         n, d = np.frombuffer(content, "<u4", 2).tolist()
-        return np.frombuffer(content, {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[ending], offset=8).reshape(n, d)
+        wide = d == 0
+        n, d = np.frombuffer(content, "<u8", 2).tolist() if wide else (n, d)
+        return np.frombuffer(content, kind, offset=16 if wide else 8).reshape(n, d)
     if ending == ".json":
         return np.array(list(json.loads(content.decode()).values()), dtype=float)
-    if ending in _TABLES:
-        return _of_table(path)
-    with h5py.File(path, "r") as file:
-        # The only dataset may have lost its name, as "trail"; the reader then takes it as the only one that fits.
-        return file["train" if "train" in file else next(iter(file))][:]
+    return _of_table(path)
 
 
 def _of_table(path: Path) -> np.ndarray:
@@ -151,14 +202,29 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
         yield "ids", list(found.ids), np.array([str(x) for x in _column(path, name).to_pylist()])
     if path.suffix == ".json":
         yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
-    if path.suffix not in (".h5", ".hdf5") or found.queries_qd is None:
+    if path.suffix not in (".npz", ".safetensors", ".h5", ".hdf5"):
         return
-    with h5py.File(path, "r") as file:
-        yield "queries", found.queries_qd[:], file["test"][:]
-        if found.stated_neighbours is not None:
-            yield "neighbors", found.stated_neighbours.neighbours_qk[:], file["neighbors"][:]
-            if found.stated_neighbours.distances_qk is not None:
-                yield "distances", found.stated_neighbours.distances_qk[:], file["distances"][:]
+    arrays, stated = _arrays(path, " ".join(found.taken)), found.stated_neighbours
+    if found.ids is not None:
+        yield "ids", list(found.ids), _matching(found.ids, [_ids(x) for x in arrays.values() if x.size == len(x)])
+    if found.queries_qd is not None:
+        yield "queries", found.queries_qd[:], _matching(found.queries_qd[:], arrays.values())
+    if stated is not None and stated.neighbours_qk is not None:
+        yield "neighbors", stated.neighbours_qk[:], arrays["neighbors"]
+    if stated is not None and stated.distances_qk is not None:
+        yield "distances", stated.distances_qk[:], arrays["distances"]
+
+
+def _ids(values: np.ndarray) -> np.ndarray:
+    texts = [x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in values.ravel().tolist()]
+    return np.array([str(int(x)) if isinstance(x, float) and x.is_integer() else str(x) for x in texts])
+
+
+def _matching(read: Iterable[object], arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """The array that was read, else one that was not."""
+    return next(
+        (x for x in arrays if _same(np.asarray(read if isinstance(read, np.ndarray) else list(read)), x)), np.array([])
+    )
 
 
 def _csv_readings(text: str) -> Iterator[np.ndarray]:

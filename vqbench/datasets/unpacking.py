@@ -19,7 +19,7 @@ from vqbench.datasets.choice import NO_IDS, Choice
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Table
+from vqbench.numerics.arrays import BFLOAT16, Table
 from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.limited import call
 from vqbench.storage.limited_child import Job
@@ -51,11 +51,10 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
     )
     tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
     texts = {name: _texts(scratch, *place) for name, place in answer["texts"].items()}
-    stated = None
-    if "neighbours_qk" in tables:
-        neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
-        distance = answer["stated_distance"]
-        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=distance)
+    stated, words = None, answer["stated"]
+    if words is not None:
+        rows_qk, distances_qk = tables.get("neighbours_qk"), tables.get("distances_qk")
+        stated = StatedNeighbours(neighbours_qk=rows_qk, distances_qk=distances_qk, **words)
     return Content(
         rows_nd=tables["rows_nd"],
         queries_qd=tables.get("queries_qd"),
@@ -95,17 +94,22 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
     tables = {**vars(content), **(vars(stated) if stated else {})}
     return {
         "tables": {
-            name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
+            name: (str(x.path), x.offset, x.shape, _spelled(x.dtype), x.stamp)
             for name, x in tables.items()
             if isinstance(x, RawRows)
         },
         "texts": {name: sheet.starts(x) for name, x in vars(content).items() if isinstance(x, PackedIds)},
         "gaps": list(content.gaps.items()),
         "query_gaps": list(content.query_gaps.items()),
-        "stated_distance": stated.distance if stated else "",
+        "stated": stated and {name: x for name, x in vars(stated).items() if isinstance(x, str)},
         "distance": content.distance,
         "taken": content.taken,
     }
+
+
+def _spelled(dtype: np.dtype[Any]) -> str:
+    """What ``np.dtype`` makes a dtype of again; the short form of bfloat16 stands for raw bytes."""
+    return BFLOAT16.name if dtype == BFLOAT16 else dtype.str
 
 
 class Sheet:
@@ -126,7 +130,7 @@ class Sheet:
         offset, count, block_nd = self._file.tell(), 0, first_nd
         while block_nd is not None and count <= n:
             count += len(block_nd)
-            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).data)
+            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).view(np.uint8).data)
             block_nd = next(blocks_nd, None)
         if count != n:
             raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were declared")
@@ -191,8 +195,9 @@ class Sheet:
         self._file.write(texts.starts.tobytes())
         return offset, len(texts.starts)
 
-    def _declare(self, rows: int) -> None:
-        total = self._job.declared + rows
+    def check(self, more: int) -> None:
+        """Raise VqbenchError where so many bytes more are far more than what a file of this size holds."""
+        total = self._job.declared + more
         if total > max(_FREE, _FACTOR * self._job.size):
             raise refusal(
                 self._path,
@@ -200,6 +205,9 @@ class Sheet:
                 rule=f"a file may unpack to {_FREE >> 20} MiB, or to {_FACTOR} times its size",
                 remedy="if it is what you expect, unpack it yourself and save it with numpy.save",
             )
+
+    def _declare(self, rows: int) -> None:
+        self.check(rows)
         check_room(rows)
         self._job.declare(rows)
 
