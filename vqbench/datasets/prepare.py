@@ -43,7 +43,7 @@ def prepare(
     good = checked_rows(
         source.corpus_nd, source.ids, source.origin, normalize, drop=drop, ids_file=source.files.get("ids")
     )
-    check_stated(source.origin, source.distance, distance, good.vectors)
+    distance_notes = check_stated(source.origin, source.distance, distance, good.vectors)
     all_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     good_ids = good.of(all_ids)
     if queries is None and source.queries_qd is not None:
@@ -85,7 +85,7 @@ def prepare(
         texts=_of_rows(source, "texts", good, searched),
         labels=_of_rows(source, "labels", good, searched),
         taken=source.taken,
-        notes=(*asked.notes, *judged_notes),
+        notes=(*distance_notes, *asked.notes, *judged_notes),
     )
 
 
