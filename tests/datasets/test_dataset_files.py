@@ -50,7 +50,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     for name in ("x.npy", "x.npz", "x.json"):
         with pytest.raises(VqbenchError, match="the file is empty"):
             _load(tmp_path / name, b"")
-    with pytest.raises(VqbenchError, match=r"ending '.txt' is not one of .bvecs, .csv, .f16bin, .fbin"):
+    with pytest.raises(VqbenchError, match=r"ending '.txt' is not one of .arrow, .arrows, .bvecs"):
         _load(tmp_path / "x.txt", "1 2 3")
     np.save(tmp_path / "x.npy", GOOD)
     for field in ("ids", "queries", "query_ids", "qrels"):

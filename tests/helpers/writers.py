@@ -60,6 +60,14 @@ def write_csv(path: Path, x_nd: np.ndarray) -> None:
     pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
 
 
+def write_ipc(path: Path, x_nd: np.ndarray, *, ids: list | None = None, batch: int = 7, **options) -> None:
+    """A column of lists as a file of Arrow, or as a stream."""
+    table = pa.table({"vector": lists(x_nd)} | ({} if ids is None else {"id": pa.array(ids)}))
+    new = pa.ipc.new_file if path.suffix in (".feather", ".arrow") else pa.ipc.new_stream
+    with new(str(path), table.schema, options=pa.ipc.IpcWriteOptions(**options)) as file:
+        file.write_table(table, batch)
+
+
 WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.npy": np.save,
     "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
@@ -72,6 +80,10 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.i8bin": write_bin,
     "x.parquet": write_parquet,
     "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
+    "x.feather": write_ipc,
+    "x.arrow": lambda path, x_nd: write_ipc(path, x_nd, compression="lz4"),
+    "x.arrows": lambda path, x_nd: write_ipc(path, x_nd, compression="zstd"),
+    "x.ipc": write_ipc,
     "x.hdf5": write_hdf5,
     "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),

@@ -220,7 +220,8 @@ class Spent:
 READY = {
     "function": "builtins:bool", "arguments": {}, "size": 0, "scratch": os.devnull, "here": os.sep,
     "imports": ["h5py", "pyarrow.parquet", "pyarrow.compute", "zipfile", *(
-        f"vqbench.datasets.readers.{name}" for name in ("arrow_folder", "hdf5", "npz", "parquet", "safetensors"))],
+        f"vqbench.datasets.readers.{name}"
+        for name in ("arrow_file", "arrow_folder", "hdf5", "npz", "parquet", "safetensors"))],
 }  # fmt: skip
 
 

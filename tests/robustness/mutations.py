@@ -9,14 +9,15 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import h5py
 import ml_dtypes
 import numpy as np
 import pyarrow as pa
-from writers import WRITERS, lists, save, write_hdf5, write_parquet, write_safetensors
+import pyarrow.parquet as pq
+from writers import WRITERS, lists, save, write_hdf5, write_ipc, write_parquet, write_safetensors
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]
@@ -50,6 +51,23 @@ def _given(path: Path, x_nd: np.ndarray) -> None:
         file["distances"] = 1 - np.take_along_axis(cosines_qn, nearest_qk, axis=1)
 
 
+def _table(path: Path, x_nd: np.ndarray, *, form: str) -> None:
+    """Vectors that are not stored as lists."""
+    columns: dict[str, object] = {"id": _IDS, "n": range(len(x_nd))}
+    if form == "wide":
+        columns |= {f"d{at}": x_nd[:, at] for at in range(x_nd.shape[1])}
+    elif form == "text":
+        columns["e"] = [json.dumps(row.tolist()) for row in x_nd]
+    else:
+        columns["e"] = pa.array([row.tobytes() for row in x_nd])
+    table = pa.table(columns)
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as file:
+            file.write_table(table, 3)
+
+
 def _beside(path: Path, x_nd: np.ndarray) -> None:
     """Ids of any length beside vectors in a group, and numbers that are none."""
     with h5py.File(path, "w") as file:
@@ -65,6 +83,14 @@ _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),
     "ids.parquet": lambda path, x_nd: write_parquet(path, x_nd, ids=_IDS, write_page_checksum=True),
     "zstd.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, ids=_IDS, compression="zstd"),
+    **{
+        f"{form}.{kind}": partial(_table, form=form)
+        for form in ("wide", "text", "blob")
+        for kind in ("parquet", "feather")
+    },
+    "ids.feather": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, batch=3),
+    "zstd.feather": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, compression="zstd"),
+    "ids.arrows": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, batch=3),
     "stored.npz": lambda path, x_nd: np.savez(path, x=x_nd),
     "several.npz": lambda path, x_nd: np.savez(path, docs=x_nd, queries=x_nd[:2] + 1, ids=np.array(_IDS)),
     "bfloat16.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd.astype(ml_dtypes.bfloat16), id=np.arange(7.0)),

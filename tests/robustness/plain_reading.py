@@ -6,11 +6,14 @@ import contextlib
 import csv
 import io
 import json
+import re
 import shutil
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import ml_dtypes
@@ -21,6 +24,8 @@ from mutations import ROWS, good_files
 
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
+
+_TABLES = (".parquet", ".arrow", ".feather", ".arrows", ".ipc")
 
 
 def source_of(path: Path) -> Source:
@@ -140,33 +145,61 @@ def _table(path: Path) -> np.ndarray:
         return np.frombuffer(content, kind, offset=16 if wide else 8).reshape(n, d)
     if ending == ".json":
         return np.array(list(json.loads(content.decode()).values()), dtype=float)
-    return np.array(_column(path).to_pylist())
+    return _of_table(path)
 
 
-def _column(path: Path, name: str = "") -> pa.ChunkedArray:
-    """The column of that name, or the first of lists.
+def _of_table(path: Path) -> np.ndarray:
+    """The vectors of a table: of a column of lists; else of texts, bytes, or numbered columns."""
+    schema = _opened(path)[0].schema
+    name = next((field.name for field in schema if "list<" in str(field.type)), None)
+    if name is not None:
+        return np.array(_column(path, name).to_pylist())
+    if "e" in schema.names:
+        is_text = "string" in str(schema.field("e").type)
+        values = _column(path, "e").to_pylist()
+        return np.array(
+            [[*map(float, x.strip()[1:-1].split(","))] if is_text else np.frombuffer(x, "<f4") for x in values]
+        )
+    matches = [match for name in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", name))]
+    usual = Counter(match[1] for match in matches).most_common(1)[0][0]
+    numbers = {int(match[2]): match[0] for match in matches if match[1] == usual}
+    return np.column_stack([np.array(_column(path, numbers[at]).to_pylist()) for at in sorted(numbers)])
+
+
+def _column(path: Path, name: str) -> pa.ChunkedArray:
+    """The column of that name.
 
     No other one is read: damage in a column that nobody asked for is none of what was read. (A file whose column id
     had become "it", its pages damaged too, was read rightly, without ids, while a whole table could not be.)
     """
     if path.suffix == ".parquet":
-        return pq.read_table(path, columns=[name or _lists(pq.read_schema(path))]).column(0)
-    folder = path.with_name("folder")
-    tables = []
-    for file in json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]:
-        with pa.OSFile(str(folder / file["filename"])) as opened:
-            tables.append(pa.ipc.open_stream(opened).read_all())
-    return pa.concat_tables(tables)[name or _lists(tables[0].schema)]
+        return pq.read_table(path, columns=[name]).column(0)
+    return pa.concat_tables([file.read_all() for file in _opened(path, name)])[name]
 
 
-def _lists(schema: pa.Schema) -> str:
-    return next(field.name for field in schema if "list<" in str(field.type))
+def _opened(path: Path, name: str | None = None) -> list[Any]:
+    """A Parquet or Arrow file, or the Arrow files of a folder, of which one column is read."""
+    if path.suffix == ".parquet":
+        return [pq.ParquetFile(path).schema_arrow.empty_table()]
+    folder, files = path.with_name("folder"), [path]
+    if path.suffix == ".arrow":
+        listed = json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]
+        files = [folder / file["filename"] for file in listed]
+    opened = []
+    for file in files:
+        source = pa.BufferReader(file.read_bytes())
+        reader = pa.ipc.open_file if file.read_bytes()[:6] == b"ARROW1" else pa.ipc.open_stream
+        fields = [reader(source).schema.names.index(name)] if name else []
+        source.seek(0)
+        opened.append(reader(source, options=pa.ipc.IpcReadOptions(included_fields=fields)))
+    return opened
 
 
 def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray]]:
     """What else was read: its name, as it was read, and plainly."""
-    if path.suffix in (".parquet", ".arrow") and found.ids is not None:
-        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, "id").to_pylist()])
+    if path.suffix in _TABLES and found.ids is not None:
+        name = next(name for name in _opened(path)[0].schema.names if name.lower() == "id")
+        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, name).to_pylist()])
     if path.suffix == ".json":
         yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
     if path.suffix not in (".npz", ".safetensors", ".h5", ".hdf5"):

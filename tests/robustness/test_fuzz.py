@@ -18,6 +18,7 @@ _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
     (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".f16bin", ".u8bin", ".ids"),
+    (".feather", ".arrows", ".ipc"),
     (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
 ]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from vqbench.datasets import readers
 from vqbench.datasets.choice import NO_IDS, Choice
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
+from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import BFLOAT16, Table
 from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.limited import call
@@ -137,27 +138,40 @@ class Sheet:
         shape = (n, first_nd.shape[1])
         return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
 
-    def unique_ids(self, n: int, choice: Choice, texts_of: Callable[[str], Iterable[list[str]]]) -> PackedIds | None:
+    def unique_ids(
+        self,
+        n: int,
+        choice: Choice,
+        texts_of: Callable[[str], Iterable[list[str]]],
+        *,
+        of_queries: bool = False,
+        setting: str = "id_column",
+    ) -> PackedIds | None:
         """The chosen ids of ``n`` rows, all different.
 
         Args:
+            n: how many there must be.
             choice: what was chosen; where its ids repeat, the refusal names a part whose values all differ.
             texts_of: the values of a part, in batches.
+            of_queries: whether the ids of the queries are meant.
+            setting: what chooses another part.
         """
-        if choice.ids is None:
+        part = choice.query_ids if of_queries else choice.ids
+        if part is None:
             return None
-        ids = self.texts(n, texts_of(choice.ids.name))
-        repeated = first_repeated(ids)
+        differ = _Differ(texts_of(part.name))
+        ids = self.texts(n, differ)
+        repeated = None if differ else first_repeated(ids)
         if repeated is None:
             return ids
-        other = next((name for name in choice.id_choices if first_repeated(list(chain(*texts_of(name)))) is None), None)
-        ways = [f"dataset.id_column={other} names values that all differ"] if other else []
+        other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
+        ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
         raise refusal(
             self._path,
-            place=f"ids from {choice.ids.name!r}",
+            place=f"ids from {part.name!r}",
             problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
             rule="ids must all differ",
-            remedy=", or ".join([*ways, f"dataset.id_column={NO_IDS} numbers the rows"]),
+            remedy=", or ".join([*ways, f"dataset.{setting}={NO_IDS} numbers the rows"]),
         )
 
     def texts(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
@@ -196,3 +210,29 @@ class Sheet:
         self.check(rows)
         check_room(rows)
         self._job.declare(rows)
+
+
+class _Differ:
+    """Batches of texts as they pass, and then whether all differed: by their hashes, since texts may be long."""
+
+    def __init__(self, batches: Iterable[list[str]]):
+        self._batches, self._hashes = batches, [np.empty(0, np.int64)]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for batch in self._batches:
+            self._hashes.append(np.fromiter(map(hash, batch), np.int64, len(batch)))
+            yield batch
+
+    def __bool__(self) -> bool:
+        hashes_n = np.sort(np.concatenate(self._hashes))
+        return not (hashes_n[1:] == hashes_n[:-1]).any()
+
+
+def _all_differ(batches: Iterable[list[str]]) -> bool:
+    """Whether all texts differ; False where one is no id."""
+    differ = _Differ(batches)
+    with suppress(VqbenchError):
+        for _ in differ:
+            pass
+        return bool(differ)
+    return False
