@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -136,51 +136,46 @@ def _of_term(term: str, parts: Sequence[Part]) -> list[str]:
     return [name for name in numbers if fnmatchcase(name, term)]
 
 
-@dataclass
 class Measured:
-    """What columns of numbers hold, over all rows."""
+    """What ``d`` columns of numbers hold, over all rows."""
 
-    n: int = 0
-    whole_d: NDArray[np.bool_] | None = None  #: whole numbers only
-    rising_d: NDArray[np.bool_] | None = None  #: each larger than the one before
-    squares_d: NDArray[np.float64] | None = None
-    last_d: NDArray[np.float64] | None = None
+    def __init__(self, d: int):
+        self.n = 0
+        self._whole_d, self._rising_d = np.ones(d, bool), np.ones(d, bool)
+        self._squares_d, self._last_d = np.zeros(d), np.full(d, -np.inf)
 
     def add(self, rows_nd: NDArray[np.float64]) -> None:
-        """Look at more rows."""
-        if self.whole_d is None or self.rising_d is None or self.squares_d is None or self.last_d is None:
-            d = rows_nd.shape[1]
-            self.whole_d, self.rising_d, self.squares_d = np.ones(d, bool), np.ones(d, bool), np.zeros(d)
-            self.last_d = np.full(d, -np.inf)
+        """Look at more rows, at least one."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self.squares_d += np.nansum(rows_nd * rows_nd, axis=0)
-            for column in np.flatnonzero(self.whole_d):
+            self._squares_d += np.nansum(rows_nd * rows_nd, axis=0)
+            for column in np.flatnonzero(self._whole_d):
                 x_n = rows_nd[:, column]
-                self.whole_d[column] = bool(((np.floor(x_n) == x_n) | np.isnan(x_n)).all())
-                rises = bool((np.diff(x_n, prepend=self.last_d[column]) > 0).all())
-                self.rising_d[column] &= rises and bool(self.whole_d[column])
-        self.rising_d &= self.whole_d
-        self.last_d = rows_nd[-1]
+                self._whole_d[column] = ((np.floor(x_n) == x_n) | np.isnan(x_n)).all()
+                self._rising_d[column] &= (np.diff(x_n, prepend=self._last_d[column]) > 0).all()
+        self._last_d = rows_nd[-1]
         self.n += len(rows_nd)
 
     def is_whole(self, column: int) -> bool:
         """Whether a column holds whole numbers only."""
-        return self.whole_d is not None and bool(self.whole_d[column])
+        return bool(self._whole_d[column])
 
     def unlike(self, *, sizes: bool) -> dict[int, str]:
-        """Return the columns that are unlike the others, and how; ``sizes``: also those of another size."""
-        if self.whole_d is None or self.rising_d is None or self.squares_d is None or len(self.whole_d) < 2:
+        """Return the columns that are unlike the others, and how; ``sizes``: also those of another size.
+
+        Zeros only are a dimension that is not used, as in a few of MiniLM's.
+        """
+        if len(self._whole_d) == 1:
             return {}
-        zero_d = self.squares_d == 0
+        zero_d = self._squares_d == 0
         odd = dict[int, str]()
-        if not self.whole_d.all():
-            odd = dict.fromkeys(np.flatnonzero(self.whole_d & ~zero_d).tolist(), "whole numbers beside decimals")
+        if not self._whole_d.all():
+            odd = dict.fromkeys(np.flatnonzero(self._whole_d & ~zero_d).tolist(), "whole numbers beside decimals")
         elif self.n >= _RISING:
-            odd = dict.fromkeys(np.flatnonzero(self.rising_d).tolist(), "whole numbers that rise from row to row")
-        if sizes and len(zero_d) > 2 and not zero_d.all():
-            usual = float(np.median(self.squares_d[~zero_d]))
-            for column in np.flatnonzero(self.squares_d > _LARGE**2 * usual).tolist():
-                times = np.sqrt(self.squares_d[column] / usual)
+            odd = dict.fromkeys(np.flatnonzero(self._rising_d).tolist(), "whole numbers that rise from row to row")
+        if sizes and not zero_d.all():
+            usual = float(np.median(self._squares_d[~zero_d]))
+            for column in np.flatnonzero(self._squares_d > _LARGE**2 * usual).tolist():
+                times = np.sqrt(self._squares_d[column] / usual)
                 odd.setdefault(column, f"numbers {times:,.0f} times as large as the others")
         return odd
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -18,8 +17,6 @@ _DELIMITERS = ("\t", ";", "|", ",", " ")
 _SHOWN = {"\t": "tabs", ";": "semicolons", "|": "|", ",": "commas", " ": "blanks"}
 _ROWS = 200  # rows that are looked at
 _LEAST = 3  # numbers above columns that begin at 1 are a header only from so many on
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +48,6 @@ class Dialect:
         quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         lines = text.splitlines(keepends=True) if self.quoted else re.split(r"\r?\n", text.removesuffix("\n"))
         return list(csv.reader(lines, delimiter=self.delimiter, quoting=quoting, strict=True))
-
-
-def encoding_of(path: Path) -> tuple[str, int]:
-    """Return the encoding of a file of text by the mark at its beginning, and the bytes of that mark."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(_WIDE_MARKS):
-        raise refusal(
-            path, problem="UTF-32", rule="needs UTF-8 or UTF-16", remedy=f"iconv -f UTF-32 -t UTF-8 {path.name} > new.csv"
-        )
-    return next(((name, len(mark)) for mark, name in _MARKS.items() if start.startswith(mark)), ("utf-8", 0))
 
 
 def dialect_of(path: Path, text: str) -> Dialect:

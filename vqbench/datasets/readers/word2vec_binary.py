@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
-from vqbench.datasets.readers.word_vectors import content_of
 from vqbench.datasets.unpacking import Sheet
+from vqbench.datasets.words import content_of
 from vqbench.errors import VqbenchError
 
 ENDINGS = (".bin",)
-NEEDS = ("needs word2vec's binary format: a line 'n d', then each word, a blank and d float32 numbers", "write it again")
+NEEDS = (
+    "needs word2vec's binary format: a line 'n d', then each word, a blank and d float32 numbers",
+    "write it again",
+)
 USES = ("key", "id_column", "texts", "labels")
 _HEADER = 64  # bytes of the first line at most
 _WORD = 1 << 12  # bytes of a word at most

@@ -7,26 +7,27 @@ quotes and commas: the last ``d`` fields of a line are its numbers. A ``.txt`` f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import Kind, Part, choose
-from vqbench.datasets.readers import csv_text
+from vqbench.datasets import text_reading
 from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.text_blocks import blocks_of
 from vqbench.datasets.text_columns import Measured
 from vqbench.datasets.text_dialect import Dialect
-from vqbench.datasets.text_table import TextTable, blocks_of
+from vqbench.datasets.text_reading import unpack_table
+from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
-from vqbench.storage.raw_rows import RawRows
+from vqbench.datasets.words import content_of
 
 ENDINGS = (".vec", ".txt")
 NEEDS = ("needs word vectors or a table of numbers, as text", "write it again")
-USES = csv_text.USES
-IMPORTS = csv_text.IMPORTS
+USES = text_reading.USES
+IMPORTS = text_reading.IMPORTS
 _SAMPLE = 200  # lines by which word vectors are told from a table
 _LEAST = 2  # numbers behind a word
 _DIALECT = Dialect(delimiter=" ", quoted=False)
@@ -40,8 +41,8 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     declared = (int(header[1]), int(header[2])) if header and after > len(header.groups()) else None
     d = declared[1] if declared else _dimensions(lines)
     if not d or (not declared and (wanted.key or wanted.queries_key)):
-        return csv_text.unpack(path, wanted, sheet)
-    words, measured = _Words(path=path, d=d, lines=int(declared is not None)), Measured()
+        return unpack_table(path, wanted, sheet)
+    words, measured = _Words(path=path, d=d, lines=int(declared is not None)), Measured(d)
     rows_nd = sheet.table(None, words.numbers(measured))
     if declared and len(rows_nd) != declared[0]:
         raise refusal(
@@ -52,27 +53,8 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
             remedy="get the file again if it was cut off, or correct that line",
         )
     if not declared and measured.unlike(sizes=True):
-        return csv_text.unpack(path, wanted, sheet)  # numbers that are no dimensions: a table, whose columns have names
+        return unpack_table(path, wanted, sheet)  # numbers that are no dimensions: a table, whose columns have names
     return content_of(path, rows_nd, words.words, wanted, sheet)
-
-
-def content_of(
-    path: Path, rows_nd: RawRows, words: Callable[[], Iterator[list[str]]], wanted: Wanted, sheet: Sheet
-) -> Content:
-    """Return vectors whose ids are words, unless ``id_column=none`` says otherwise."""
-    n, d = rows_nd.shape
-    parts = [
-        Part(name="numbers", kind=Kind.FLOATS, what=f"word vectors, {rows_nd.dtype}, {n:,} x {d:,}"),
-        Part(name="word", kind=Kind.TEXT, what="text"),
-    ]
-    choice = choose(path, parts, replace(wanted, id_column=wanted.id_column or "word"))
-    return Content(
-        rows_nd=rows_nd,
-        ids=sheet.unique_ids(n, choice, lambda name: words()),
-        texts=None if choice.texts is None else sheet.texts(n, words()),
-        labels=None if choice.labels is None else sheet.texts(n, words()),
-        taken=choice.sentence(path, "column"),
-    )
 
 
 def _dimensions(lines: Sequence[str]) -> int:
