@@ -262,7 +262,8 @@ def _named(path: Path, parts: Sequence[Part], name: str, setting: str, noun: str
     raise refusal(
         path,
         place=f"dataset.{setting}={name}",
-        problem=f"no such {noun}" + (f": {hint}" if (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
+        problem=f"no such {noun}"
+        + (f": {hint}" if parts and (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
         rule=f"it could be: {_listed(parts) or 'none'}",
     )
 

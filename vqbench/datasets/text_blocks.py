@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from vqbench.datasets.readers.base import refusal
 
@@ -25,7 +26,7 @@ def encoding_of(path: Path) -> tuple[str, int]:
             path,
             problem="UTF-32",
             rule="needs UTF-8 or UTF-16",
-            remedy=f"iconv -f UTF-32 -t UTF-8 {path.name} > new.csv",
+            remedy=f"iconv -f UTF-32 -t UTF-8 {quote(str(path))} > new.csv",
         )
     return next(((name, len(mark)) for mark, name in _MARKS.items() if start.startswith(mark)), ("utf-8", 0))
 
@@ -101,7 +102,7 @@ def _checked(path: Path, text: bytes, line: int) -> bytes:
             place=f"line {line + text.count(_END, 0, text.index(0))}",
             problem="a NUL character",
             rule="needs text",
-            remedy=f"it may be UTF-16 without a mark: iconv -f UTF-16LE -t UTF-8 {path.name} > utf8{path.suffix}"
+            remedy=f"it may be UTF-16 without a mark: iconv -f UTF-16LE -t UTF-8 {quote(str(path))} > utf8{path.suffix}"
             if nuls * 3 > len(text)
             else "write it again: it was damaged, or is of another type",
         )
@@ -114,6 +115,6 @@ def _checked(path: Path, text: bytes, line: int) -> bytes:
                 place=f"line {line + text.count(_END, 0, error.start)}",
                 problem=f"byte 0x{text[error.start]:02x} is not UTF-8",
                 rule="needs UTF-8 text, or UTF-16 with its mark",
-                remedy=f"if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8 {path.name} > utf8{path.suffix}",
+                remedy=f"if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8 {quote(str(path))} > utf8{path.suffix}",
             ) from None
     return text if b"\n" in text or b"\r" not in text else text.replace(b"\r", b"\n")

@@ -168,9 +168,9 @@ class Measured:
             return {}
         zero_d = self._squares_d == 0
         odd = dict[int, str]()
-        if not self._whole_d.all():
+        if not self._whole_d.all() and self.n > 1:
             odd = dict.fromkeys(np.flatnonzero(self._whole_d & ~zero_d).tolist(), "whole numbers beside decimals")
-        elif self.n >= _RISING:
+        elif self._whole_d.all() and self.n >= _RISING:
             odd = dict.fromkeys(np.flatnonzero(self._rising_d).tolist(), "whole numbers that rise from row to row")
         if sizes and not zero_d.all():
             usual = float(np.median(self._squares_d[~zero_d]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from vqbench.datasets.choice import is_id_name
@@ -16,6 +18,7 @@ from vqbench.datasets.readers.base import refusal
 _DELIMITERS = ("\t", ";", "|", ",", " ")
 _SHOWN = {"\t": "tabs", ";": "semicolons", "|": "|", ",": "commas", " ": "blanks"}
 _ROWS = 200  # rows that are looked at
+_FEW = 20  # that each way to read them is tried on
 _LEAST = 3  # numbers above columns that begin at 1 are a header only from so many on
 
 
@@ -42,12 +45,12 @@ class Dialect:
         """Return the number in a field; an empty field is NaN."""
         return float(text.replace(",", ".") if self.decimal == "," else text) if text.strip() else float("nan")
 
-    def rows(self, text: str) -> list[list[str]]:
-        """Return the fields of each row. Raises csv.Error where a quote is not closed."""
+    def rows(self, text: str, most: int | None = None) -> list[list[str]]:
+        """Return the fields of each row, or of the first. Raises csv.Error where a quote is not closed."""
         csv.field_size_limit(1 << 24)
         quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-        lines = text.splitlines(keepends=True) if self.quoted else re.split(r"\r?\n", text.removesuffix("\n"))
-        return list(csv.reader(lines, delimiter=self.delimiter, quoting=quoting, strict=True))
+        lines = io.StringIO(text, newline="")  # ends a line as csv does, not as str.splitlines
+        return list(islice(csv.reader(lines, delimiter=self.delimiter, quoting=quoting, strict=True), most))
 
 
 def dialect_of(path: Path, text: str) -> Dialect:
@@ -77,7 +80,7 @@ def dialect_of(path: Path, text: str) -> Dialect:
     best = max(score for score, _ in tried)
     dialect = next(dialect for score, dialect in tried if score == best)
     if dialect.delimiter == ",":
-        _check_commas(path, dialect, dialect.rows(text)[:_ROWS])
+        _check_commas(path, dialect, dialect.rows(text, _ROWS))
     return dialect
 
 
@@ -87,13 +90,18 @@ def _numbers(dialect: Dialect, text: str) -> int:
     if (dialect.delimiter not in text and not one_list) or (dialect.decimal == "," and "," not in text):
         return 0
     if dialect.delimiter == " ":
-        text = re.sub(r"[ \t]+", " ", "\n".join(line.strip() for line in text.splitlines()[:_ROWS]))
+        text = single_blanks("\n".join(text.split("\n")[:_FEW]))
     try:
-        rows = dialect.rows(text)[: _ROWS + 1]
+        rows = dialect.rows(text, _FEW)
     except csv.Error:
         return 0
     fields = [field for row in rows for field in row if len(row) > 1 or is_list(field)]
-    return sum(field.count(",") + 1 if is_list(field) else dialect.is_number(field) for field in fields)
+    return sum(len(field.replace(",", " ").split()) if is_list(field) else dialect.is_number(field) for field in fields)
+
+
+def single_blanks(text: str) -> str:
+    """Return lines with one blank where several stand, and none at their ends: numpy.savetxt may align numbers."""
+    return re.sub(r"^ +| +(?=\r?$)", "", re.sub(" +", " ", text), flags=re.MULTILINE)
 
 
 def _check_commas(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]]) -> None:
@@ -123,8 +131,9 @@ def _check_commas(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]]) -
         for before, behind in zip(wholes, decimals, strict=True)
     ]
     if sum(telling) * 2 > len(telling):
-        before, behind = next((a, b) for a, b, tells in zip(wholes, decimals, telling, strict=True) if tells)
-        row = next((i for i, x in enumerate(before) if x == "-0" or behind[i][0] == "0"), 0)
+        pairs = [(a, b) for a, b, tells in zip(wholes, decimals, telling, strict=True) if tells]
+        before, behind = next(((a, b) for a, b in pairs if "-0" in a), pairs[0])
+        row = before.index("-0") if "-0" in before else 0
         raise refusal(
             path,
             place=f"row {rows.index(body[row]) + 1}",

@@ -5,6 +5,7 @@ Which columns are dimensions is decided by names and first rows, and checked whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +27,14 @@ from vqbench.datasets.text_columns import (
     refused,
     wide,
 )
-from vqbench.datasets.text_dialect import described, dialect_of, has_header
+from vqbench.datasets.text_dialect import described, dialect_of, has_header, single_blanks
 from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
 from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.raw_rows import RawRows
 
 _SAMPLE = 200  # rows by which columns are told apart
+_DECIMALS = re.compile(r"\s*\d+[.,]\d+(e[+]\d\d)?\s*", re.ASCII)
 _WIDEST = 1 << 17  # fields of a line at most
 #: The fields of ``Wanted`` that choose something in a table.
 USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
@@ -59,8 +61,8 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
         lines += 1
     dialect = dialect_of(path, text)
     if dialect.delimiter == " ":
-        text = "\n".join(" ".join(line.split()) for line in text.splitlines()[: _SAMPLE + 1]) + "\n"
-    rows = dialect.rows(text)[: _SAMPLE + 1]
+        text = single_blanks("\n".join(text.split("\n")[: _SAMPLE + 1]))
+    rows = dialect.rows(text, _SAMPLE + 1)
     width = len(rows[0])
     if width > _WIDEST:
         raise refusal(
@@ -106,11 +108,11 @@ class _Reading:
         gaps, query_gaps = dict[int, str](), dict[int, str]()
         place = self.parts[0] if self._may_name(choice) else None
         rows_nd, members = self._vectors(choice.vectors, place, gaps)
+        n, left_out = len(rows_nd), set(choice.vectors.members) - set(members)
         choice = replace(choice, vectors=self._described(choice.vectors, rows_nd, members))
-        n = len(rows_nd)
-        ids = self.sheet.unique_ids(n, choice, self._texts)
+        ids = self.sheet.unique_ids(n, choice, self._ids)
         if ids is None and place is not None and place.name not in members:
-            ids = self._first_column(place, was_member=place.name in choice.vectors.members)
+            ids = self._first_column(place, left_out=bool(left_out))
             choice = choice if ids is None else replace(choice, ids=place)
         queries_qd = None if choice.queries is None else self._vectors(choice.queries, None, query_gaps)[0]
         used = {id(x) for x in (choice.ids, choice.query_ids, choice.texts, choice.labels)}
@@ -121,12 +123,12 @@ class _Reading:
             rows_nd=rows_nd,
             ids=ids,
             queries_qd=queries_qd,
-            query_ids=self._of(choice.query_ids, n),
+            query_ids=None if choice.query_ids is None else self.sheet.texts(n, self._ids(choice.query_ids.name)),
             texts=self._of(choice.texts, n),
             labels=self._of(choice.labels, n),
             gaps=gaps,
             query_gaps=query_gaps,
-            taken=replace(choice, unused=tuple(unused)).sentence(self.path, "column"),
+            taken=replace(choice, unused=tuple(unused)).sentence(self.path, "columns" if members else "column"),
         )
 
     def _may_name(self, choice: Choice) -> bool:
@@ -150,9 +152,9 @@ class _Reading:
     def _dimensions(self, part: Part, place: Part | None, gaps: dict[int, str]) -> tuple[RawRows, tuple[str, ...]]:
         """Rows of several columns; the first of them is left out if it holds what names rows (``place``)."""
         members, measured = part.members, Measured(len(part.members))
-        kinds = {each.name: each.kind for each in self.parts}
-        leads = place is not None and len(members) > 1 and place.name == members[0]
-        left_out = leads and kinds[members[0]] == Kind.WHOLE and Kind.NUMBER in map(kinds.get, members)
+        leads = place is not None and len(members) > 1 and place.name in members
+        decimals = any(each.kind == Kind.NUMBER for each in self.parts if each.name in members)
+        left_out = leads and decimals and self.parts[0].kind == Kind.WHOLE
         rows_nd = self._write(members, left_out, gaps, measured)
         odd = {} if self.wanted.key == part.name else measured.unlike(sizes=not is_group(part, self.parts))
         ids = leads and 0 in odd and measured.is_whole(0)
@@ -179,14 +181,14 @@ class _Reading:
 
         return self.sheet.table(None, blocks())
 
-    def _first_column(self, place: Part, *, was_member: bool) -> PackedIds | None:
+    def _first_column(self, place: Part, *, left_out: bool) -> PackedIds | None:
         """The first column as ids, if all differ. Raises VqbenchError where it could be a dimension."""
         if self.wanted.id_column == NO_IDS:
             return None
-        ids = self.sheet.texts(None, self._texts(place.name))
+        ids = self.sheet.texts(None, self._ids(place.name))
         if first_repeated(ids) is None:
             return ids
-        if was_member:
+        if left_out:
             members = [part.name for part in self.parts if part.kind in (Kind.NUMBER, Kind.WHOLE)]
             raise refused(self.path, self.parts, members, {0: "whole numbers that repeat, beside decimals"})
         return None
@@ -202,6 +204,14 @@ class _Reading:
 
     def _texts(self, name: str) -> Iterator[list[str]]:
         return self.table.texts(self._column(name))
+
+    def _ids(self, name: str) -> Iterator[list[str]]:
+        """A column as ids: whole numbers that were written as decimals, such as 7.0, lose these."""
+        part, number = self.parts[self._column(name)], self.table.dialect.number
+        for texts in self._texts(name):
+            if part.kind == Kind.WHOLE and not all(map(str.isdecimal, texts)):
+                texts = [str(int(number(x))) if _DECIMALS.fullmatch(x) and number(x) % 1 == 0 else x for x in texts]
+            yield texts
 
     def _of(self, part: Part | None, n: int) -> PackedIds | None:
         return None if part is None else self.sheet.texts(n, self._texts(part.name))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.text_blocks import LINE, blocks_of
-from vqbench.datasets.text_dialect import Dialect
+from vqbench.datasets.text_dialect import Dialect, single_blanks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,7 +123,7 @@ class TextTable:
         if self.changed:
             return self.changed(text)
         if self.dialect.delimiter == " ":
-            return b"\n".join(b" ".join(line.split()) for line in text.splitlines()) + b"\n"
+            return single_blanks(text.decode()).encode()
         return text
 
     def _slowly(self, text: bytes, start: int, columns: Sequence[int]) -> Block:
