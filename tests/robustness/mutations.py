@@ -14,8 +14,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-from writers import WRITERS, lists, save, write_hdf5, write_parquet
+from writers import WRITERS, lists, save, write_hdf5, write_parquet, write_words
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]
@@ -53,6 +54,12 @@ def _given(path: Path, x_nd: np.ndarray) -> None:
 _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.json": _json,
     "named.csv": _named,
+    "semicolons.csv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, sep=";", decimal=",", encoding="utf-8-sig"),
+    "lists.csv": lambda path, x_nd: pd.DataFrame({"id": _IDS, "x": x_nd.tolist()}).to_csv(path, index=False),
+    "wide.tsv": lambda path, x_nd: pd.DataFrame(x_nd, _IDS).to_csv(path, sep="\t", encoding="utf-16"),
+    "x.vec": lambda path, x_nd: write_words(path, x_nd, _IDS),
+    "words.txt": lambda path, x_nd: write_words(path, x_nd, _IDS, header=False),
+    "x.bin": lambda path, x_nd: write_words(path, x_nd, _IDS),
     "queries.hdf5": _queries,
     "given.hdf5": _given,
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),

@@ -12,6 +12,7 @@ from vqbench.datasets.readers.base import refusal
 #: Bytes of a line at most.
 LINE = 1 << 24
 _BLOCK = 1 << 21  # bytes at a time
+_HEAD = 1 << 18  # bytes by which line ends are told
 _END = b"\n"
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
@@ -26,7 +27,7 @@ def encoding_of(path: Path) -> tuple[str, int]:
             path,
             problem="UTF-32",
             rule="needs UTF-8 or UTF-16",
-            remedy=f"iconv -f UTF-32 -t UTF-8 {quote(str(path))} > new.csv",
+            remedy=f"convert it: iconv -f UTF-32 -t UTF-8 {quote(str(path))} > new.csv",
         )
     return next(((name, len(mark)) for mark, name in _MARKS.items() if start.startswith(mark)), ("utf-8", 0))
 
@@ -45,12 +46,14 @@ def blocks_of(path: Path, *, quoted: bool) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)()
     line, rest, held = 1, b"", b""
     with path.open("rb") as file:
+        head = file.read(_HEAD)
+        returns = b"\r" in head and b"\n" not in head  # line ends of old Macs
         file.seek(begin)
         while chunk := file.read(_BLOCK):
             if encoding != "utf-8":
                 chunk = _decoded(path, decoder, chunk)
-            rest += chunk
-            end = len(rest) if b"\n" not in rest and rest.endswith(b"\r") else _last_end(rest, quoted)
+            rest += chunk.replace(b"\r", b"\n") if returns else chunk
+            end = _last_end(rest, quoted)
             if not end and len(rest) >= LINE:
                 raise refusal(
                     path,
@@ -64,6 +67,7 @@ def blocks_of(path: Path, *, quoted: bool) -> Iterator[bytes]:
                     yield held
                 held, rest = _checked(path, rest[:end], line), rest[end:]
                 line += held.count(b"\n")
+    rest += _decoded(path, decoder, b"", final=True)
     if rest and held:
         yield held
     held = _checked(path, rest, line) if rest else held
@@ -71,9 +75,9 @@ def blocks_of(path: Path, *, quoted: bool) -> Iterator[bytes]:
         yield held + b"\n"
 
 
-def _decoded(path: Path, decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:
+def _decoded(path: Path, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bytes:
     try:
-        return decoder.decode(chunk).encode()
+        return decoder.decode(chunk, final).encode()
     except UnicodeError:
         raise refusal(
             path, problem="not UTF-16, as its first bytes say", rule="needs text", remedy="write it again as UTF-8"
@@ -94,7 +98,7 @@ def _last_end(text: bytes, quoted: bool) -> int:
 
 
 def _checked(path: Path, text: bytes, line: int) -> bytes:
-    """Lines that are UTF-8 and hold no NUL; the old line ends of a Mac become new ones."""
+    """Lines that are UTF-8 and hold no NUL."""
     if b"\0" in text:
         nuls = text.count(b"\0")
         raise refusal(
@@ -117,4 +121,4 @@ def _checked(path: Path, text: bytes, line: int) -> bytes:
                 rule="needs UTF-8 text, or UTF-16 with its mark",
                 remedy=f"if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8 {quote(str(path))} > utf8{path.suffix}",
             ) from None
-    return text if b"\n" in text or b"\r" not in text else text.replace(b"\r", b"\n")
+    return text

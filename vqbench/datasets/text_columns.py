@@ -147,7 +147,11 @@ class Measured:
     def add(self, rows_nd: NDArray[np.float64]) -> None:
         """Look at more rows, at least one."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self._squares_d += np.nansum(rows_nd * rows_nd, axis=0)
+            squares_nd = rows_nd * rows_nd
+            sums_d = squares_nd.sum(axis=0)
+            if not np.isfinite(sums_d).all():  # such rows are refused later, with their numbers
+                sums_d = np.where(np.isfinite(squares_nd), squares_nd, 0).sum(axis=0)
+            self._squares_d += sums_d
             for column in np.flatnonzero(self._whole_d):
                 x_n = rows_nd[:, column]
                 self._whole_d[column] = ((np.floor(x_n) == x_n) | np.isnan(x_n)).all()

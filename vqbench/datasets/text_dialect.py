@@ -101,7 +101,8 @@ def _numbers(dialect: Dialect, text: str) -> int:
 
 def single_blanks(text: str) -> str:
     """Return lines with one blank where several stand, and none at their ends: numpy.savetxt may align numbers."""
-    return re.sub(r"^ +| +(?=\r?$)", "", re.sub(" +", " ", text), flags=re.MULTILINE)
+    lines = (line.strip(" ") for line in text.replace("\r\n", "\n").split("\n"))
+    return re.sub("  +", " ", "\n".join(lines))
 
 
 def _check_commas(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]]) -> None:
