@@ -30,9 +30,8 @@ LETTERS = pd.DataFrame(X, columns=list("abcdef"))
 
 
 def _read(path: Path, text: str | bytes | pd.DataFrame, encoding: str = "utf-8", **wanted: str) -> Content:
-    if isinstance(text, pd.DataFrame):
-        text = text.to_csv(index=False)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    plain = text.to_csv(index=False) if isinstance(text, pd.DataFrame) else text
+    path.write_bytes(plain if isinstance(plain, bytes) else plain.encode(encoding))
     return read(path, Wanted(**wanted))
 
 
@@ -337,6 +336,7 @@ def test_round_trip_by_csv(tmp_path: Path, x_nd: NDArray, names: list[str], deli
 def test_blocks_end_at_line_ends_outside_of_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.csv"
     path.write_text('a,"b\n""c"\nd,e\r\n"\n\n",f', "utf-8", newline="")
+    blocks = list[bytes]()
     for size in range(1, 30):
         monkeypatch.setattr(text_blocks, "_BLOCK", size)
         blocks = list(text_blocks.blocks_of(path, quoted=True))

@@ -68,7 +68,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
     "x.csv": write_csv,
     "x.tsv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, index=False, sep="\t"),
-    "x.txt": lambda path, x_nd: np.savetxt(path, x_nd, fmt="%r"),
+    "x.txt": lambda path, x_nd: np.savetxt(path, x_nd, fmt="%.9g"),
     "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
 }
 

@@ -90,6 +90,8 @@ def _numbers(dialect: Dialect, text: str) -> int:
     if (dialect.delimiter not in text and not one_list) or (dialect.decimal == "," and "," not in text):
         return 0
     if dialect.delimiter == " ":
+        if "\t" in text:
+            return 0
         text = single_blanks("\n".join(text.split("\n")[:_FEW]))
     try:
         rows = dialect.rows(text, _FEW)

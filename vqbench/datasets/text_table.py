@@ -100,11 +100,14 @@ class TextTable:
             import pyarrow as pa
 
             text = self._plain(text)
+            if dialect.quoted and text.count(b'"') % 2:  # the file may end within quotes, which pyarrow takes
+                return text, None
             try:
                 table = arrow.read_csv(pa.BufferReader(text), read, parse, convert)
             except (pa.ArrowInvalid, pa.ArrowKeyError):
                 return text, None
-            return text, table.combine_chunks().to_batches()[0]
+            batch = table.combine_chunks().to_batches()[0]
+            return text, None if _has_blank_line(text, batch) else batch
 
         return _in_order(parsed, self._blocks())
 
@@ -168,6 +171,13 @@ class TextTable:
                     remedy="correct that row (row 1 is the first line, header included)",
                 )
         return rows
+
+
+def _has_blank_line(text: bytes, batch: pa.RecordBatch) -> bool:
+    """Whether a line may be blank, which pyarrow takes for a row of empty fields."""
+    if not (b"\n\n" in text or b"\n\r\n" in text or text[:1] in (b"\n", b"\r")):
+        return False
+    return all(column.null_count for column in batch.columns)
 
 
 def _nulls(column: Any) -> list[int]:

@@ -67,7 +67,8 @@ def _dimensions(lines: Sequence[str]) -> int:
             numbers += 1
         most = min(most or numbers, numbers)
         numeric &= numbers == len(fields)
-        if most < _LEAST or "\t" in line:
+        mixed = len(line.split("\t")) > 1 and len(line.split("\t")[1].split()) != numbers
+        if most < _LEAST or mixed:  # with tabs between its numbers, it is a table
             return 0
     return 0 if numeric else most
 
@@ -112,7 +113,7 @@ class _Words:
 
     def _split(self, line: bytes) -> tuple[bytes, bytes]:
         """A word, and the last ``d`` fields with a blank between them."""
-        line = line.rstrip()
+        line = line.strip()
         word, _, numbers = line.partition(b" ")
         if word and numbers.count(b" ") == self.d - 1 and b"  " not in numbers and b"\t" not in line:
             return word, numbers
