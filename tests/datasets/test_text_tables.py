@@ -49,7 +49,7 @@ def _lines(delimiter: str, decimal: str = ".", end: str = "\n") -> str:
 def test_what_stands_between_fields(tmp_path: Path, delimiter: str, name: str) -> None:
     content = _read(tmp_path / name, _lines(delimiter))
     _same(content, X)
-    assert content.taken.startswith(f"{name}: columns '1-6' (float64, 50 x 6")
+    assert content.taken.startswith(f"{name}: columns 'c1-c6' (float64, 50 x 6")
     assert ("semicolons between fields" in content.taken) == (delimiter == ";")
 
 
@@ -129,14 +129,17 @@ def test_encodings_that_are_refused(tmp_path: Path) -> None:
 def test_columns_that_are_called_like_ids_or_counts(
     tmp_path: Path, name: str, used: bool, place: int, table: pd.DataFrame
 ) -> None:
-    """Wherever they stand, and whatever the others are called: no dimensions, and ids if they are called so."""
-    if not name and place:
-        return
+    """Wherever they stand, and whatever the others are called: no dimensions, and ids if they are called so.
+
+    pandas' index stands in the first column.
+    """
+    used &= name not in ("", "Unnamed: 0") or not place
     table = table.copy()
     table.insert(place, name, np.arange(50) + 7)
     content = _read(tmp_path / "x.csv", table)
     _same(content, X, [str(row + 7) for row in range(50)] if used else None)
-    assert (f"ids from '{name or 'Unnamed: 0'}'" if used else f"not used: {name} (whole numbers)") in content.taken
+    shown = name or f"Unnamed: {place}"
+    assert (f"ids from '{shown}'" if used else f"not used: {shown} (whole numbers)") in content.taken
     table[name] = np.linspace(0, 1, 50)
     _same(_read(tmp_path / "x.csv", table), X, [repr(float(x)) for x in table[name]] if used else None)
 
@@ -146,7 +149,9 @@ def test_columns_that_are_called_like_ids_or_counts(
 def test_whole_numbers_beside_decimals(tmp_path: Path, place: int, columns: str) -> None:
     """That differ in the first column, they are ids; else they are refused with settings that work."""
     x_nd = np.insert(X, place, CLASSES, axis=1)
-    names = list("abcdefg") if columns == "letters" else [str(i + (columns != "numbers")) for i in range(7)]
+    names = (
+        list("abcdefg") if columns == "letters" else [str(i) if columns == "numbers" else f"c{i + 1}" for i in range(7)]
+    )
     table = pd.DataFrame(x_nd, columns=names).astype({names[place]: int})
 
     def written() -> str:
@@ -182,7 +187,7 @@ def test_numbers_of_rows_beside_bytes(tmp_path: Path) -> None:
     for numbers in (np.arange(50), np.arange(50) * 3 + 10**6, RNG.permutation(50) + 10**6):
         text = pd.DataFrame(np.c_[numbers, x_nd]).to_csv(index=False, header=False)
         _same(_read(tmp_path / "x.csv", text), x_nd, [str(i) for i in numbers])
-    with pytest.raises(VqbenchError, match="column '9': whole numbers that rise from row to row"):
+    with pytest.raises(VqbenchError, match="column 'c9': whole numbers that rise from row to row"):
         _read(tmp_path / "x.csv", pd.DataFrame(np.c_[x_nd, np.arange(50)]).to_csv(index=False, header=False))
 
 

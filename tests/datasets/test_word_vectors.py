@@ -72,9 +72,11 @@ def test_counts_behind_words(tmp_path: Path) -> None:
     """No dimension: a column of whole numbers, which a key leaves out."""
     words = [f"w{row}" for row in range(60)]
     write_words(tmp_path / "x.txt", X, [f"{word} {row % 9}" for row, word in enumerate(words)], header=False)
-    with pytest.raises(VqbenchError, match="column '2': whole numbers beside decimals: .*; dataset.key=3-9 leaves it"):
+    with pytest.raises(
+        VqbenchError, match="column 'c2': whole numbers beside decimals: .*; dataset.key=c3-c9 leaves it"
+    ):
         read(tmp_path / "x.txt", Wanted())
-    _same(read(tmp_path / "x.txt", Wanted(key="3-9")), words)
+    _same(read(tmp_path / "x.txt", Wanted(key="c3-c9")), words)
 
 
 @pytest.mark.parametrize(

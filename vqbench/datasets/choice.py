@@ -84,7 +84,6 @@ _CORPUS_WORDS = {
 _ID_NAMES = ("id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
 _ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
 INDEX = "__index_level_0__"  # what pandas calls an index without a name
-_INDEXES = (INDEX, "Unnamed: 0", "index", "level_0")  # what it becomes in other files
 
 
 def words_of(name: str) -> list[str]:
@@ -96,7 +95,7 @@ def words_of(name: str) -> list[str]:
 def is_id_name(name: str) -> bool:
     """Whether a name is usual for ids."""
     lower = name.strip().lower()
-    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name in _INDEXES or name.endswith(("Id", "ID"))
+    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or name.endswith(("Id", "ID"))
 
 
 def side(name: str) -> str:
@@ -244,7 +243,7 @@ def _rank(part: Part) -> tuple[int, int]:
     lower = part.name.strip().lower()
     if lower in _ID_NAMES:
         return 0, _ID_NAMES.index(lower)
-    return (2 if part.name in _INDEXES and part.kind != Kind.TEXT else 1), 0
+    return (2 if part.name == INDEX and part.kind != Kind.TEXT else 1), 0
 
 
 def _as_long(part: Part, rows: Part) -> bool:
@@ -262,8 +261,7 @@ def _named(path: Path, parts: Sequence[Part], name: str, setting: str, noun: str
     raise refusal(
         path,
         place=f"dataset.{setting}={name}",
-        problem=f"no such {noun}"
-        + (f": {hint}" if parts and (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
+        problem=f"no such {noun}" + (f": {hint}" if (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
         rule=f"it could be: {_listed(parts) or 'none'}",
     )
 

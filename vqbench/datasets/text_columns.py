@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind, Part, is_id_name, wide_parts, words_of
-from vqbench.datasets.number_lists import is_list, is_whole_list
 from vqbench.datasets.readers.base import Wanted, refusal
 from vqbench.datasets.text_dialect import Dialect
+from vqbench.datasets.text_lists import is_list, is_whole_list
 from vqbench.errors import VqbenchError
 
 #: Words in the names of columns that stand beside vectors.
@@ -80,12 +80,17 @@ def wide(parts: Sequence[Part], wanted: Wanted, *, header: bool) -> list[Part]:
         groups = [replace(group, kind=Kind.FLOATS) for group in groups]
     groups = [replace(group, name=expression(group.members, parts)) for group in groups]
     members = {name for group in groups for name in group.members}
-    free = [part for part in free if not header or not (is_beside(part.name) or is_id_name(part.name))]
+    free = [part for part in free if not header or not _is_named_otherwise(part.name)]
     lists = any(part.kind == Kind.FLOATS for part in parts)
     if not free or (groups and len(free) <= 2 * len(members)) or (lists and not groups):
         return groups
     names = [part.name for part in free]
     return [*groups, Part(name=expression(names, parts), kind=Kind.FLOATS, what="", members=tuple(names))]
+
+
+def is_index(name: str) -> bool:
+    """Whether a column is called as pandas calls an index without a name."""
+    return name in ("index", "level_0") or name.startswith("Unnamed: ")
 
 
 def is_beside(name: str) -> bool:
@@ -97,6 +102,10 @@ def is_group(part: Part, parts: Sequence[Part]) -> bool:
     """Whether the columns of a part are called alike by letters, and numbered."""
     groups = wide_parts([each for each in parts if each.name in part.members])
     return len(groups) == 1 and set(groups[0].members) == set(part.members) and not part.members[0][0].isdecimal()
+
+
+def _is_named_otherwise(name: str) -> bool:
+    return is_beside(name) or is_index(name) or is_id_name(name)
 
 
 def expression(names: Sequence[str], parts: Sequence[Part]) -> str:
@@ -203,5 +212,5 @@ def refused(path: Path, parts: Sequence[Part], members: Sequence[str], odd: dict
 
 def setting(name: str, value: str) -> str:
     """A setting as it is pasted into a shell."""
-    plain = re.fullmatch(r"[\w.+*@-]+", value, re.ASCII)
+    plain = re.fullmatch(r"[\w.+*@-]+", value, re.ASCII) and not Dialect(delimiter=",").is_number(value)
     return f"dataset.{name}={value}" if plain else f"'dataset.{name}=\"{value}\"'"

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from vqbench.datasets.choice import is_id_name
-from vqbench.datasets.number_lists import is_list
 from vqbench.datasets.readers.base import refusal
+from vqbench.datasets.text_lists import is_list
 
 #: Between fields, the likelier first: a comma may also be a decimal mark.
 _DELIMITERS = ("\t", ";", "|", ",", " ")

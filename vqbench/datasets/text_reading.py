@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import NO_IDS, Choice, Kind, Part, choose
-from vqbench.datasets.number_lists import parsed, width_of
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.text_blocks import blocks_of
 from vqbench.datasets.text_columns import (
@@ -23,11 +22,13 @@ from vqbench.datasets.text_columns import (
     expression,
     is_beside,
     is_group,
+    is_index,
     parts_of,
     refused,
     wide,
 )
 from vqbench.datasets.text_dialect import described, dialect_of, has_header, single_blanks
+from vqbench.datasets.text_lists import parsed, width_of
 from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
 from vqbench.storage.ids import PackedIds, first_repeated
@@ -73,7 +74,7 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
             remedy="write one row for each vector, or save them as .npy",
         )
     header = has_header(dialect, rows)
-    names = distinct_names(rows[0]) if header else tuple(str(column + 1) for column in range(width))
+    names = distinct_names(rows[0]) if header else tuple(f"c{column + 1}" for column in range(width))
     above = dialect.rows(comment.strip() + "\n")
     if comment and not header and above and len(above[0]) == width:
         names, header = distinct_names(above[0]), True
@@ -139,7 +140,7 @@ class _Reading:
         if any(first is other for other in (choice.texts, choice.labels, choice.vectors, choice.queries)):
             return False
         only_text = first.kind == Kind.TEXT and sum(part.kind == Kind.TEXT for part in self.parts) == 1
-        return only_text or (first.kind == Kind.WHOLE and not (self.header and is_beside(first.name)))
+        return only_text or is_index(first.name) or (first.kind == Kind.WHOLE and not is_beside(first.name))
 
     def _vectors(self, part: Part, place: Part | None, gaps: dict[int, str]) -> tuple[RawRows, tuple[str, ...]]:
         """The rows of a part, and the columns that they are from."""
@@ -156,7 +157,11 @@ class _Reading:
         decimals = any(each.kind == Kind.NUMBER for each in self.parts if each.name in members)
         left_out = leads and decimals and self.parts[0].kind == Kind.WHOLE
         rows_nd = self._write(members, left_out, gaps, measured)
-        odd = {} if self.wanted.key == part.name else measured.unlike(sizes=not is_group(part, self.parts))
+        odd = (
+            {}
+            if self.wanted.key == part.name
+            else measured.unlike(sizes=not self.header or not is_group(part, self.parts))
+        )
         ids = leads and 0 in odd and measured.is_whole(0)
         rest = dict(odd) if not ids else {column - 1: words for column, words in odd.items() if column}
         kept = members[1:] if ids else members
