@@ -30,7 +30,7 @@ LETTERS = pd.DataFrame(X, columns=list("abcdef"))
 
 
 def _read(path: Path, text: str | bytes | pd.DataFrame, encoding: str = "utf-8", **wanted: str) -> Content:
-    plain = text.to_csv(index=False) if isinstance(text, pd.DataFrame) else text
+    plain = text if isinstance(text, str | bytes) else text.to_csv(index=False)
     path.write_bytes(plain if isinstance(plain, bytes) else plain.encode(encoding))
     return read(path, Wanted(**wanted))
 
@@ -367,6 +367,22 @@ def test_many_blocks(tmp_path: Path) -> None:
     ):
         with pytest.raises(VqbenchError, match=words):
             _read(tmp_path / "x.csv", "\n".join([*lines[:15000], line, *lines[15001:]]))
+
+
+def test_lines_of_comments(tmp_path: Path) -> None:
+    """As numpy.savetxt writes a header; a row whose id begins alike is none."""
+    for header, name in (("a b c d e f", "a-f"), ("made by me", "c1-c6")):
+        np.savetxt(tmp_path / "x.txt", X, header=header)
+        content = read(tmp_path / "x.txt", Wanted())
+        _same(content, X)
+        assert f"columns '{name}'" in content.taken
+    _same(
+        _read(
+            tmp_path / "x.csv", "".join(f"#{i},{line}\n" for i, line in zip(IDS, _lines(",").splitlines(), strict=True))
+        ),
+        X,
+        [f"#{i}" for i in IDS],
+    )
 
 
 def test_a_gap_is_a_bad_row(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from vqbench.datasets.text_columns import (
     refused,
     wide,
 )
-from vqbench.datasets.text_dialect import described, dialect_of, has_header, single_blanks
+from vqbench.datasets.text_dialect import Dialect, described, dialect_of, has_header, single_blanks
 from vqbench.datasets.text_lists import parsed, width_of
 from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
@@ -57,7 +57,7 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
     """Return the table, the names of its columns and whether they stand in the file."""
     text = next(blocks_of(path, quoted=True), b"").decode()
     lines, comment = 0, ""
-    while text.startswith("#"):  # as numpy.savetxt writes a header
+    while text.startswith("#") and not _is_row(text):  # as numpy.savetxt writes a header
         comment, _, text = text[1:].partition("\n")
         lines += 1
     dialect = dialect_of(path, text)
@@ -89,6 +89,12 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
         )
     table = TextTable(path=path, dialect=dialect, width=width, lines=lines, rows=lines, sample=rows)
     return table, names, header
+
+
+def _is_row(text: str) -> bool:
+    """Whether the first line holds numbers, though it begins as a comment does."""
+    fields = re.split(r"[,;|\s]+", text.split("\n", 1)[0])[1:]
+    return 2 * sum(map(Dialect(delimiter=",").is_number, fields)) > len(fields)
 
 
 @dataclass(frozen=True, kw_only=True)
