@@ -19,6 +19,8 @@ from vqbench.datasets import text_blocks
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.datasets.row_checks import checked_rows
+from vqbench.datasets.text_dialect import Dialect
+from vqbench.datasets.text_table import TextTable
 from vqbench.errors import VqbenchError
 
 RNG = np.random.default_rng(0)
@@ -96,7 +98,7 @@ def test_whole_numbers_are_no_decimals(tmp_path: Path, x_nd: NDArray) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str) -> None:
     text = D.assign(id=IDS).to_csv(index=False, lineterminator=end)
     _same(_read(tmp_path / "x.csv", text, encoding), X, IDS)
     _same(_read(tmp_path / "x.csv", text + 3 * end, encoding), X, IDS)
@@ -196,10 +198,8 @@ def test_a_dimension_of_zeros_is_one(tmp_path: Path) -> None:
     _same(_read(tmp_path / "x.csv", pd.DataFrame(x_nd).to_csv(index=False, header=False)), x_nd)
 
 
-@pytest.mark.parametrize("block", [64, 1 << 21])
-def test_what_only_later_rows_tell(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_only_later_rows_tell(tmp_path: Path) -> None:
     """A first column of whole numbers in the first rows that has decimals later is a dimension."""
-    monkeypatch.setattr(text_blocks, "_BLOCK", block)
     x_nd = 99 * RNG.normal(size=(400, 3))
     x_nd[:399, 0] = np.arange(399)
     x_nd[399, 0] = 0.5
@@ -352,6 +352,25 @@ def test_blocks_end_at_line_ends_outside_of_quotes(tmp_path: Path, monkeypatch: 
     path.write_text("1,2\n" + "3" * 30, "utf-8")
     with pytest.raises(VqbenchError, match="line 2: 20 characters and more: a line is one row"):
         list(text_blocks.blocks_of(path, quoted=True))
+
+
+@settings(max_examples=60)
+@given(
+    texts=st.lists(st.text(st.sampled_from('a,;"\n\r é')), min_size=1, max_size=12),
+    size=st.integers(1, 40),
+    delimiter=st.sampled_from(",;\t|"),
+)
+def test_tables_in_small_blocks(tmp_path: Path, texts: list[str], size: int, delimiter: str) -> None:
+    """Whatever stands in quotes, and wherever a block ends in it."""
+    x_nd = np.arange(2.0 * len(texts)).reshape(-1, 2) / 4
+    with (tmp_path / "x.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = [[f"x{text}", *row] for text, row in zip(texts, x_nd.tolist(), strict=True)]
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    table = TextTable(path=tmp_path / "x.csv", dialect=Dialect(delimiter=delimiter), width=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_blocks, "_BLOCK", size)
+        np.testing.assert_array_equal(np.concatenate([block.rows_nd for block in table.numbers([1, 2])]), x_nd)
+        assert [text for batch in table.texts(0) for text in batch] == [f"x{text}" for text in texts]
 
 
 def test_many_blocks(tmp_path: Path) -> None:
