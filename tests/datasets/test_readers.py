@@ -125,7 +125,7 @@ def test_csv_of_one_column(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("7\n8\n")
     with pytest.raises(VqbenchError, match="row 1: '7': needs rows of two numbers or more"):
         read(tmp_path / "x.csv", Wanted())
-    (tmp_path / "y.csv").write_text("a,b\nx,1\n")
+    (tmp_path / "y.csv").write_text("a,b,c\nx,1,2\n")
     with pytest.raises(VqbenchError, match="dataset.id_column=doc: no such column"):
         read(tmp_path / "y.csv", Wanted(id_column="doc"))
 

@@ -192,7 +192,7 @@ def test_hdf5_keys(tmp_path: Path) -> None:
     [
         ("1,2\n3,x\n", "row 2, field 2: 'x': every field must be a number"),
         ("1,2\n3,4,5\n", "row 2: 3 fields, the first row has 2: all rows must have the same number"),
-        ("id,a\n1,2,3\n", "row 2: 3 fields, the first row has 2"),
+        ("id,a,b\n1,2,3,4\n", "row 2: 4 fields, the first row has 3"),
         ("1,2\n3,True\n", "row 2, field 2: 'True'"),
         ("1,2\n\n3,4\n", "row 2: 0 fields"),
         ('1,2\n"3,4\n', "row 2 or after it: its quotes cannot be read"),

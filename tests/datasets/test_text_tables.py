@@ -404,6 +404,26 @@ def test_lines_of_comments(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 1:0.5 2:0.3\n0 1:0.2 2:0.1\n", r"columns with vectors: none; it has c1 .whole numbers., c2 .text."),
+        ("1+2j,0.5\n2+1j,0.25\n", r"columns with vectors: none; it has c1 .text., c2 .numbers."),
+        ("a\t0.5,0.25,0.75\nb\t0.75,1.25,0.5\n", r"column 'c1': 'a.*0.5' ends in a number: the same mark must stand"),
+        ("name,count\na,0.5\nb,0.75\n", "columns with vectors: none"),
+        ('{"id": 1, "e": [0.1, 0.2]}\n{"id": 2, "e": [0.1, 0.2]}\n', "x.csv: "),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 123\n", "x.csv: "),
+    ],
+)
+def test_what_is_no_table_of_vectors(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(VqbenchError, match=words):
+        _read(tmp_path / "x.csv", text)
+
+
+def test_the_line_that_tells_spreadsheets_the_mark(tmp_path: Path) -> None:
+    _same(_read(tmp_path / "x.csv", "sep=;\n" + _lines(";", ",")), X)
+
+
 def test_a_gap_is_a_bad_row(tmp_path: Path) -> None:
     content = _read(tmp_path / "x.csv", "id,a,b\n1,2.5,3\n4,,5\n6,1.5,2.5\n")
     assert dict(content.gaps) == {1: "field 2 is empty"}

@@ -51,6 +51,20 @@ def parts_of(dialect: Dialect, names: Sequence[str], rows: Sequence[Sequence[str
     return parts
 
 
+def check_marks(path: Path, dialect: Dialect, parts: Sequence[Part], rows: Sequence[Sequence[str]]) -> None:
+    """Raise VqbenchError where texts end in a number behind another mark: the first dimension would be lost in them."""
+    for column, part in enumerate(parts):
+        fields = [row[column] for row in rows if column < len(row)]
+        if part.kind == Kind.TEXT and all(re.search(r"[\t;|, ] *[-+]?\d*\.\d+(e[-+]?\d+)?$", x) for x in fields):
+            raise refusal(
+                path,
+                place=f"column {part.name!r}",
+                problem=f"{fields[0][-40:]!r} ends in a number",
+                rule=f"the same mark must stand between all fields, here {dialect.delimiter!r}",
+                remedy="write it again with commas between all fields, and texts in quotes",
+            )
+
+
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of which no two are alike, as pandas changes them: ``Unnamed: 0`` for none, ``a.1`` for a second."""
     distinct = list[str]()
@@ -65,7 +79,7 @@ def wide(parts: Sequence[Part], wanted: Wanted, *, header: bool) -> list[Part]:
     """Return what the columns of numbers can be together: the vectors, or several that could be.
 
     Columns that are called alike and numbered go together. Where there are none, and no lists, all columns of numbers
-    do but those whose names say that they hold something else.
+    do but those whose names say that they hold something else. One column alone is no vector unless a key names it.
     """
     taken = {wanted.id_column, wanted.query_id_column, wanted.texts, wanted.labels}
     free = [part for part in parts if part.kind in _NUMBERS and part.name not in taken]
@@ -82,7 +96,7 @@ def wide(parts: Sequence[Part], wanted: Wanted, *, header: bool) -> list[Part]:
     members = {name for group in groups for name in group.members}
     free = [part for part in free if not header or not _is_named_otherwise(part.name)]
     lists = any(part.kind == Kind.FLOATS for part in parts)
-    if not free or (groups and len(free) <= 2 * len(members)) or (lists and not groups):
+    if len(free) < 2 or (groups and len(free) <= 2 * len(members)) or (lists and not groups):
         return groups
     names = [part.name for part in free]
     return [*groups, Part(name=expression(names, parts), kind=Kind.FLOATS, what="", members=tuple(names))]

@@ -18,6 +18,7 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.text_blocks import blocks_of
 from vqbench.datasets.text_columns import (
     Measured,
+    check_marks,
     distinct_names,
     expression,
     is_beside,
@@ -49,6 +50,8 @@ def unpack_table(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     """
     table, names, header = opened(path)
     parts = parts_of(table.dialect, names, table.sample)
+    if not header:
+        check_marks(path, table.dialect, parts, table.sample)
     reading = _Reading(path=path, table=table, parts=parts, wanted=wanted, sheet=sheet, header=header)
     return reading.content()
 
@@ -57,8 +60,10 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
     """Return the table, the names of its columns and whether they stand in the file."""
     text = next(blocks_of(path, quoted=True), b"").decode()
     lines, comment = 0, ""
-    while text.startswith("#") and not _is_row(text):  # as numpy.savetxt writes a header
-        comment, _, text = text[1:].partition("\n")
+    # As numpy.savetxt writes a header, and spreadsheets the mark between fields.
+    while (text.startswith("#") and not _is_row(text)) or text[:4].lower() == "sep=":
+        line, _, text = text.partition("\n")
+        comment = line[1:] if line[0] == "#" else ""
         lines += 1
     dialect = dialect_of(path, text)
     if dialect.delimiter == " ":
