@@ -221,7 +221,8 @@ READY = {
     "function": "builtins:bool", "arguments": {}, "size": 0, "scratch": os.devnull, "here": os.sep,
     "imports": ["h5py", "pyarrow.parquet", "pyarrow.compute", "pyarrow.csv", "zipfile", *(
         f"vqbench.datasets.readers.{name}" for name in (
-            "arrow_folder", "csv_text", "hdf5", "npz", "parquet", "word2vec_binary", "word_vectors"))],
+            "arrow_file", "arrow_folder", "csv_text", "hdf5", "npz", "parquet", "safetensors", "word2vec_binary",
+            "word_vectors"))],
 }  # fmt: skip
 
 

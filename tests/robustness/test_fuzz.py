@@ -17,8 +17,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
-    (".h5", ".arrow", ".parquet", ".csv", ".tsv", ".bin", ".fbin", ".u8bin", ".ids"),
-    (".hdf5", ".npz", ".npy", ".txt", ".vec", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels"),
+    (".h5", ".arrow", ".parquet", ".csv", ".tsv", ".fbin", ".f16bin", ".u8bin", ".ids"),
+    (".feather", ".arrows", ".ipc", ".bin", ".vec"),
+    (".hdf5", ".npz", ".npy", ".txt", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
 ]
 
 

@@ -14,7 +14,15 @@ from vqbench.text import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")
 #: What conf/config.yaml has; another value belongs into the command.
-_USUAL = {"queries": None, "n_queries": 1000, "query_seed": 0, "normalize": True, "calibration": 100_000, "seed": 0}
+_USUAL = {
+    "queries": None,
+    "n_queries": 1000,
+    "query_seed": 0,
+    "distance": None,
+    "normalize": True,
+    "calibration": 100_000,
+    "seed": 0,
+}
 
 
 def yaml_of(meta: Mapping[str, Any], variant: str) -> str | None:

@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from vqbench.datasets import readers
-from vqbench.datasets.readers.base import FOLDER, Content, Wanted, refusal
+from vqbench.datasets.readers.base import FOLDER, Content, Wanted, ending_of, refusal
 from vqbench.datasets.unpacking import unpacked
 from vqbench.errors import VqbenchError
 
@@ -26,7 +26,7 @@ def read(path: Path, wanted: Wanted) -> Content:
 
     Raises VqbenchError with file, place, value, rule and remedy.
     """
-    ending, known = FOLDER if path.is_dir() else path.suffix.lower(), readers_by_ending()
+    ending, known = FOLDER if path.is_dir() else ending_of(path), readers_by_ending()
     if ending not in known:
         files = ", ".join(sorted(set(known) - {FOLDER}))
         raise VqbenchError(

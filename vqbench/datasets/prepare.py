@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
+from vqbench.datasets.distances import Distance, check_stated
 from vqbench.datasets.fingerprint import fingerprint, whole
 from vqbench.datasets.judgements import Documents, Qrels, select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
@@ -28,19 +29,21 @@ def prepare(
     on_bad_rows: OnBadRows = "refuse",
     rows: int | None = None,
     rows_seed: int = 0,
+    distance: Distance | None = None,
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
 
     on_bad_rows: whether rows that are NaN, infinite or zero are refused or left out, as if the file had not held them;
     the others keep their ids. rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query
     whose row the draw leaves out has no row of its own to exclude, and judgements of rows that it leaves out are
-    dropped.
+    dropped. distance: what search ranks by; None: what the file says, else cosine.
     """
     check_settings(source, queries)
     drop = on_bad_rows == "drop"
     good = checked_rows(
         source.corpus_nd, source.ids, source.origin, normalize, drop=drop, ids_file=source.files.get("ids")
     )
+    check_stated(source.origin, source.distance, distance, good.vectors)
     all_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     good_ids = good.of(all_ids)
     if queries is None and source.queries_qd is not None:

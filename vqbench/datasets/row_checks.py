@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks
+from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks, is_real
 from vqbench.numerics.draws import content_keys, id_keys, named
 from vqbench.storage.ids import PickedIds
 from vqbench.storage.vectors import Vectors
@@ -130,8 +130,8 @@ def _rows_are(bad: Ints) -> str:
 
 
 def _check_shape(array_nd: Table, place: str) -> None:
-    if array_nd.dtype.kind not in "fiu":
-        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float or integer)")
+    if not is_real(array_nd.dtype):
+        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float, integer or bool)")
     if array_nd.ndim != 2 or 0 in array_nd.shape:
         raise VqbenchError(f"{place}: shape {array_nd.shape}: needs (n, d), at least one row and dimension")
 

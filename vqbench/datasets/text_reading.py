@@ -122,7 +122,7 @@ class _Reading:
         rows_nd, members = self._vectors(choice.vectors, place, gaps)
         n, left_out = len(rows_nd), set(choice.vectors.members) - set(members)
         choice = replace(choice, vectors=self._described(choice.vectors, rows_nd, members))
-        ids = self.sheet.unique_ids(n, choice, self._ids)
+        ids = self.sheet.unique_ids(n, choice, self._ids, setting=self.wanted.setting("id_column"))
         if ids is None and place is not None and place.name not in members:
             ids = self._first_column(place, left_out=bool(left_out))
             choice = choice if ids is None else replace(choice, ids=place)
@@ -135,7 +135,7 @@ class _Reading:
             rows_nd=rows_nd,
             ids=ids,
             queries_qd=queries_qd,
-            query_ids=None if choice.query_ids is None else self.sheet.texts(n, self._ids(choice.query_ids.name)),
+            query_ids=self.sheet.unique_ids(n, choice, self._ids, of_queries=True, setting="query_id_column"),
             texts=self._of(choice.texts, n),
             labels=self._of(choice.labels, n),
             gaps=gaps,

@@ -24,7 +24,7 @@ def content_of(
     choice = choose(path, parts, replace(wanted, id_column=wanted.id_column or "word"))
     return Content(
         rows_nd=rows_nd,
-        ids=sheet.unique_ids(n, choice, lambda name: words()),
+        ids=sheet.unique_ids(n, choice, lambda name: words(), setting=wanted.setting("id_column")),
         texts=None if choice.texts is None else sheet.texts(n, words()),
         labels=None if choice.labels is None else sheet.texts(n, words()),
         taken=choice.sentence(path, "column"),

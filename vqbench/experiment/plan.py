@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
+from vqbench.datasets.distances import Distance, check_measured
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engine_run import Pairing
@@ -34,6 +35,7 @@ class Options:
     n_queries: int | None = 1000
     query_seed: int = 0
     normalize: bool = True
+    distance: Distance | None = None
     on_bad_rows: OnBadRows = "refuse"
     calibration: int = 100_000
     example: str | None = None
@@ -53,6 +55,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+        check_measured(self.distance)
         check_count("threads", self.threads)
         if not 0 < self.margin < math.inf:
             raise VqbenchError(f"margin = {self.margin}: must be above 0; smaller differences count as equivalent")

@@ -114,6 +114,7 @@ def prepared(plan: Plan) -> dict[str, Data]:
             on_bad_rows=options.on_bad_rows,
             rows=spec.rows,
             rows_seed=spec.rows_seed,
+            distance=options.distance,
         )
         datasets[name] = replace(data, notes=(*data.notes, *notes))
     return datasets
