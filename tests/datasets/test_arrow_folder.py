@@ -240,7 +240,7 @@ def test_a_dataset_from_such_folders(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.corpus.block(0, 37), ROWS)
     (tmp_path / "plain").mkdir()
     for path, more, message in (
-        ("plain", {}, "plain: is a folder: name the file in it; only one that Hugging Face datasets saved"),
+        ("plain", {}, "plain: is a folder without a file of vectors"),
         ("none", {}, "none: no such file"),
         ("mine", {"ids": str(tmp_path / "mine")}, "mine: is a folder"),
     ):

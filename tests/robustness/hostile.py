@@ -171,7 +171,10 @@ _ZEROS = np.zeros((9_000_000, 2), np.float32)  # 72 MB, of which compression lea
 #: name: how to write it, and words of the line that refuses it.
 SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.npy": (_bytes(b""), "the file is empty"),
-    "unknown.pkl": (_bytes(b"\x80\x04."), "the ending '.pkl' is not one of "),
+    "unknown.pkl": (
+        _bytes(b"\x80\x04."),
+        "holds Python objects, which run code when they are loaded; convert it: python -c ",
+    ),
     "objects.npy": (lambda path: np.save(path, np.array([{}]), allow_pickle=True), "holds Python objects"),
     "pickle.npy": (_bytes(b"\x80\x04]\x94."), "cannot be read as .npy"),
     "claims.npy": (_bytes(_npy(_header((10**9, 10**6)))), "make a file of 4000000000"),

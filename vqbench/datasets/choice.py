@@ -44,6 +44,7 @@ class Part:
     kind: Kind
     what: str  #: in words: "float32, 300 x 24", "lists of int64", "text"
     n: int | None = None  #: rows, where they are known and may differ between the parts
+    table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
     is_index: bool = False  #: whether the writer marked it as the index of its table, as pandas does
 
@@ -92,7 +93,22 @@ _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
     "index", "context", "contexts", "answer", "answers",
 }  # fmt: skip
-_ID_NAMES = ("id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
+_ID_NAMES = (
+    "custom_id",
+    "id",
+    "_id",
+    "ids",
+    "docid",
+    "docno",
+    "pid",
+    "uid",
+    "uuid",
+    "guid",
+    "key",
+    "keys",
+    "qid",
+    "rowid",
+)
 _ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
 INDEX = "__index_level_0__"  # what pandas calls an index without a name
 
@@ -284,17 +300,17 @@ def _that_name(parts: Sequence[Part], rows: Part) -> list[Part]:
     return [part for part in parts if part.kind in NAMES and _as_long(part, rows) and part.name not in rows.members]
 
 
-def _rank(part: Part) -> tuple[int, int]:
-    """The likeliest ids first: exact names, a named id, an index of texts, any other index."""
-    lower = re.split(r"[./]", part.name.strip())[-1].lower()
-    if lower in _ID_NAMES:
-        return 0, _ID_NAMES.index(lower)
+def _rank(part: Part) -> tuple[bool, int, int]:
+    """The likeliest ids first: no index of numbers, the least nested, exact names before others."""
+    *above, last = re.split(r"[./]", part.name.strip())
+    place = _ID_NAMES.index(last.lower()) if last.lower() in _ID_NAMES else len(_ID_NAMES)
     is_index = part.name == INDEX or (part.is_index and not is_id_name(part.name))
-    return (2 if is_index and part.kind != Kind.TEXT else 1), 0
+    return is_index and part.kind != Kind.TEXT, len(above), place
 
 
 def _as_long(part: Part, rows: Part) -> bool:
-    return part.n is None or rows.n is None or part.n == rows.n
+    """Whether a part has a value for each row of another: it is of that table, or of none, and as long."""
+    return part.table in ("", rows.table) and (part.n is None or rows.n is None or part.n == rows.n)
 
 
 def _named(

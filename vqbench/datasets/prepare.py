@@ -41,9 +41,15 @@ def prepare(
     check_settings(source, queries)
     drop = on_bad_rows == "drop"
     good = checked_rows(
-        source.corpus_nd, source.ids, source.origin, normalize, drop=drop, ids_file=source.files.get("ids")
+        source.corpus_nd,
+        source.ids,
+        source.origin,
+        normalize,
+        drop=drop,
+        ids_file=source.files.get("ids"),
+        gaps=source.gaps,
     )
-    check_stated(source.origin, source.distance, distance, good.vectors)
+    distance_notes = check_stated(source.origin, source.distance, distance, good.vectors)
     all_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     good_ids = good.of(all_ids)
     if queries is None and source.queries_qd is not None:
@@ -60,6 +66,10 @@ def prepare(
     searched = _subsample(kept, good.keys_n, rows, rows_seed, source.origin)
     partly = searched is not None and len(searched) < (n if kept is None else len(kept))
     corpus, ids, keys_n = good.vectors, good_ids, good.keys_n
+    numbers, provided = good.look(source.corpus_nd.dtype, source.codes), source.provided
+    if provided is not None:
+        own_q = asked.picked if asked.checked is good else asked.exclude_q  # of all rows that were kept
+        provided = provided.only(good.kept).asked(asked.queries_qd, own_q).only(searched)
     if searched is not None and len(searched) < n:
         exclude_q = _moved(exclude_q, searched, n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
@@ -84,8 +94,17 @@ def prepare(
         dropped={of: some for of, some in dropped.items() if some.count},
         texts=_of_rows(source, "texts", good, searched),
         labels=_of_rows(source, "labels", good, searched),
+        query_texts=_of_queries(source, asked, good),
         taken=source.taken,
-        notes=(*asked.notes, *judged_notes),
+        notes=(
+            *distance_notes,
+            *numbers.sentences,
+            *asked.notes,
+            *judged_notes,
+            *([provided.note] if provided else []),
+        ),
+        numbers=numbers,
+        provided=provided,
     )
 
 
@@ -117,6 +136,12 @@ def _of_rows(source: Source, part: str, good: Checked, searched: Ints | None) ->
         )
     texts = good.of(texts)
     return texts if searched is None else PickedIds(texts, searched)
+
+
+def _of_queries(source: Source, asked: Asked, good: Checked) -> Sequence[str] | None:
+    """The texts of the queries: their own or, where they are corpus rows, those of the rows."""
+    texts = source.texts if asked.checked is good else source.query_texts
+    return None if texts is None else PickedIds(asked.checked.of(texts), asked.picked)
 
 
 def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:

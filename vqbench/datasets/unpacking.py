@@ -32,12 +32,15 @@ _FREE = 64 * 2**20  # bytes that anything may unpack to
 _FACTOR = 100  # times its size that more may: vectors shrink to a fifth at best, bombs to a thousandth and less
 
 
-def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
+def unpacked(path: Path, wanted: Wanted, reader: ModuleType, scratch: Temporary | None = None) -> Content:
     """What ``reader.unpack`` finds in the file, called in the limited child.
+
+    scratch: a file that several are unpacked to, one after the other; then all rows stay in it.
 
     Raises VqbenchError, and ``storage.limited.Unreadable`` where a library fails or takes too much.
     """
-    scratch = Temporary(".rows")
+    alone = scratch is None
+    scratch = scratch or Temporary(".rows")
     size = sum(x.stat().st_size for x in path.iterdir() if x.is_file()) if path.is_dir() else path.stat().st_size
     answer = call(
         "vqbench.datasets.unpacking:unpack",
@@ -49,7 +52,7 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
         path=str(path),
         wanted=asdict(wanted),
     )
-    tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
+    tables = {name: _table(scratch, alone, *place) for name, place in answer["tables"].items()}
     texts = {name: _texts(scratch, *place) for name, place in answer["texts"].items()}
     stated, words = None, answer["stated"]
     if words is not None:
@@ -75,11 +78,15 @@ def _texts(scratch: Temporary, offset: int, count: int) -> PackedIds:
     return PackedIds(scratch.path, np.fromfile(scratch.path, np.int64, count, offset=offset), owner=scratch)
 
 
-def _table(scratch: Temporary, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None) -> Table:
+def _table(
+    scratch: Temporary, alone: bool, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None
+) -> Table:
     """Rows that lie in the scratch file, or plainly in the file itself (``stamp``)."""
     place = {"path": Path(path), "offset": offset, "shape": (shape[0], shape[1]), "dtype": np.dtype(dtype)}
     if stamp is not None:
         return RawRows(**place, stamp=(stamp[0], stamp[1]))
+    if not alone:
+        return RawRows(**place, owner=scratch)  # without a stamp: the file grows
     rows = RawRows(**place, stamp=stamp_of(scratch.path.stat()), owner=scratch)
     return rows if len(rows) * rows.stride > KEPT else rows[:]
 
@@ -193,6 +200,12 @@ class Sheet:
         if n is not None and len(ids) != n:
             raise ValueError(f"{len(ids)} texts where {n} were declared")
         return ids
+
+    def plain(self, blocks: Iterable[bytes]) -> None:
+        """Bytes as they are. Raises VqbenchError where they are far more than their file."""
+        for block in blocks:
+            self._declare(len(block))
+            self._file.write(block)
 
     def starts(self, texts: PackedIds) -> tuple[int, int]:
         """Where the file says where each text begins, once that was added: byte, and how many numbers."""
