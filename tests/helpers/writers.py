@@ -60,6 +60,15 @@ def write_csv(path: Path, x_nd: np.ndarray) -> None:
     pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
 
 
+def write_words(path: Path, x_nd: np.ndarray, words: list[str], *, header: bool = True) -> None:
+    """Word vectors, as GloVe writes them or, below a line of n and d, word2vec; in binary as ``.bin``."""
+    lines = [f"{len(x_nd)} {x_nd.shape[1]}".encode()] if header else []
+    for word, row in zip(words, x_nd.tolist(), strict=True):
+        numbers = np.array(row, "<f4").tobytes() if path.suffix == ".bin" else " ".join(map(repr, row)).encode()
+        lines.append(word.encode() + b" " + numbers)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
 def write_ipc(path: Path, x_nd: np.ndarray, *, ids: list | None = None, batch: int = 7, **options) -> None:
     """A column of lists as a file of Arrow, or as a stream."""
     table = pa.table({"vector": lists(x_nd)} | ({} if ids is None else {"id": pa.array(ids)}))
@@ -88,6 +97,8 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
     "x.csv": write_csv,
+    "x.tsv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, index=False, sep="\t"),
+    "x.txt": lambda path, x_nd: np.savetxt(path, x_nd, fmt="%.9g"),
     "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
     "x.safetensors": lambda path, x_nd: write_safetensors(path, {"x": x_nd}),
 }

@@ -15,9 +15,10 @@ from pathlib import Path
 import h5py
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from writers import WRITERS, lists, save, write_hdf5, write_ipc, write_parquet, write_safetensors
+from writers import WRITERS, lists, save, write_hdf5, write_ipc, write_parquet, write_safetensors, write_words
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]
@@ -78,6 +79,12 @@ def _beside(path: Path, x_nd: np.ndarray) -> None:
 _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.json": _json,
     "named.csv": _named,
+    "semicolons.csv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, sep=";", decimal=",", encoding="utf-8-sig"),
+    "lists.csv": lambda path, x_nd: pd.DataFrame({"id": _IDS, "x": x_nd.tolist()}).to_csv(path, index=False),
+    "wide.tsv": lambda path, x_nd: pd.DataFrame(x_nd, _IDS).to_csv(path, sep="\t", encoding="utf-16"),
+    "x.vec": lambda path, x_nd: write_words(path, x_nd, _IDS),
+    "words.txt": lambda path, x_nd: write_words(path, x_nd, _IDS, header=False),
+    "x.bin": lambda path, x_nd: write_words(path, x_nd, _IDS),
     "queries.hdf5": _queries,
     "given.hdf5": _given,
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),

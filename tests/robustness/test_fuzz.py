@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
-    (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".f16bin", ".u8bin", ".ids"),
-    (".feather", ".arrows", ".ipc"),
-    (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
+    (".h5", ".arrow", ".parquet", ".csv", ".tsv", ".fbin", ".f16bin", ".u8bin", ".ids"),
+    (".feather", ".arrows", ".ipc", ".bin", ".vec"),
+    (".hdf5", ".npz", ".npy", ".txt", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
 ]
 
 
