@@ -14,7 +14,7 @@ from types import ModuleType
 from vqbench.datasets import readers
 from vqbench.datasets.compressed import CODECS, inner_name, named_as, owned, unpacked_file
 from vqbench.datasets.readers.base import FOLDER, Content, Wanted, ending_of, refusal
-from vqbench.datasets.refused import check_bin, check_known
+from vqbench.datasets.refused import check_known
 from vqbench.datasets.unpacking import unpacked
 from vqbench.errors import VqbenchError
 from vqbench.storage.scratch import Temporary
@@ -115,8 +115,6 @@ def _ending(path: Path) -> tuple[str, bool]:
     for begins, own in _BEGINS.items():
         if first.startswith(begins) and own in known and (own != ".npz" or b".npy" in first):
             return own, True
-    if ending == ".bin":
-        check_bin(path)
     files = ", ".join(sorted({*known} - {FOLDER}))
     what = f"the ending {path.suffix!r} is not one of {files}" if ending else f"has no ending such as {files}"
     raise VqbenchError(f"{path}: {what}; save the vectors as one of these, as in numpy.save('x.npy', x)")

@@ -9,6 +9,7 @@ import re
 import shlex
 import struct
 from pathlib import Path
+from typing import NoReturn
 
 from vqbench.errors import VqbenchError
 
@@ -114,8 +115,8 @@ def check_folder(folder: Path) -> None:
     )
 
 
-def check_bin(path: Path) -> None:
-    """Raise VqbenchError for a ``.bin`` file: what its first bytes say it is, or plain numbers."""
+def refuse_bin(path: Path) -> NoReturn:
+    """Raise VqbenchError for a ``.bin`` file that holds no word vectors: what its first bytes say it is, or plain numbers."""
     with path.open("rb") as file:
         first = file.read(8)
     if first.startswith((b"PK\x03\x04", b"\x80")):

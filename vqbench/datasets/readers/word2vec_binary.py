@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.refused import refuse_bin
 from vqbench.datasets.unpacking import Sheet
 from vqbench.datasets.words import content_of
 from vqbench.errors import VqbenchError
@@ -38,12 +39,7 @@ def _header(path: Path) -> tuple[int, int, int]:
         line = file.readline(_HEADER)
     match = re.fullmatch(rb"\s*(\d{1,12})\s+(\d{1,7})\s*\n", line)
     if match is None:
-        raise refusal(
-            path,
-            problem=f"begins with {line[:24]!r}",
-            rule="a .bin file must be word2vec's, whose first line is the number of words and of dimensions",
-            remedy="save the vectors as .npy; of fastText's own .bin, take the .vec file",
-        )
+        refuse_bin(path)
     n, d = int(match[1]), int(match[2])
     if not n or not d or len(line) + n * (4 * d + 1) > path.stat().st_size:
         raise refusal(
