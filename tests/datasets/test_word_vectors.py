@@ -89,7 +89,7 @@ def test_counts_behind_words(tmp_path: Path) -> None:
         ("x.vec", b"2 2\na 1.5 2.5\na 1.5 2.5\n", "'a' stands in rows 0 and 1: ids must all differ; .*id_column=none"),
         ("x.vec", b"2 2\na 1.5 2.5\n\xff 1.5 2.5\n", "line 3: byte 0xff is not UTF-8"),
         ("x.txt", b"id1\nid2\nid3\n", "row 1: 'id1': needs rows of two numbers or more"),
-        ("x.bin", b"\xba\x16\x4f\x2f" + b"x" * 50, "a .bin file must be word2vec's"),
+        ("x.bin", b"\xba\x16\x4f\x2f" + b"x" * 50, ".bin does not say how many numbers a row has"),
         ("x.bin", b"1000000 300\na ", "1,000,000 words of 300 dimensions declared in a file of 14 bytes"),
         ("x.bin", b"1 1\na\xff 1234", "word 0: the word b'a.xff' is not UTF-8: .*load_word2vec_format"),
         ("x.bin", b"1 1\na 1234b 1234", "word 1: more bytes than the words"),

@@ -116,7 +116,7 @@ def check_folder(folder: Path) -> None:
 
 
 def refuse_bin(path: Path) -> NoReturn:
-    """Raise VqbenchError for a ``.bin`` file that holds no word vectors: what its first bytes say it is, or plain numbers."""
+    """Raise VqbenchError for a ``.bin`` file without word vectors: say what its first bytes are."""
     with path.open("rb") as file:
         first = file.read(8)
     if first.startswith((b"PK\x03\x04", b"\x80")):
