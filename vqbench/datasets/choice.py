@@ -43,6 +43,7 @@ class Part:
     kind: Kind
     what: str  #: in words: "float32, 300 x 24", "lists of int64", "text"
     n: int | None = None  #: rows, where they are known and may differ between the parts
+    table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
 
 
@@ -81,7 +82,7 @@ _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
     "index", "context", "contexts", "answer", "answers",
 }  # fmt: skip
-_ID_NAMES = ("id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
+_ID_NAMES = ("custom_id", "id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
 _ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
 INDEX = "__index_level_0__"  # what pandas calls an index without a name
 
@@ -93,7 +94,8 @@ def words_of(name: str) -> list[str]:
 
 
 def is_id_name(name: str) -> bool:
-    """Whether a name is usual for ids."""
+    """Whether a name is usual for ids; of ``table.column`` and ``path.to.field``, the last name."""
+    name = name.rpartition(".")[2]
     lower = name.strip().lower()
     return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or name.endswith(("Id", "ID"))
 
@@ -238,16 +240,17 @@ def _query_ids(
     return next(iter(own), None)
 
 
-def _rank(part: Part) -> tuple[int, int]:
-    """The likeliest ids first: exact names, a named id, an index of texts, any other index."""
-    lower = part.name.strip().lower()
+def _rank(part: Part) -> tuple[int, int, int]:
+    """The likeliest ids first: the least nested, exact names, a named id, an index of texts, any other index."""
+    depth, lower = part.name.count("."), part.name.rpartition(".")[2].strip().lower()
     if lower in _ID_NAMES:
-        return 0, _ID_NAMES.index(lower)
-    return (2 if part.name == INDEX and part.kind != Kind.TEXT else 1), 0
+        return depth, 0, _ID_NAMES.index(lower)
+    return depth, (2 if part.name == INDEX and part.kind != Kind.TEXT else 1), 0
 
 
 def _as_long(part: Part, rows: Part) -> bool:
-    return part.n is None or rows.n is None or part.n == rows.n
+    """Whether a part has a value for each row of another: it is of that table, or of none, and as long."""
+    return part.table in ("", rows.table) and (part.n is None or rows.n is None or part.n == rows.n)
 
 
 def _named(path: Path, parts: Sequence[Part], name: str, setting: str, noun: str) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from itertools import chain
@@ -107,6 +107,31 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
     }
 
 
+def check_unique(
+    path: Path, ids: Sequence[str], choice: Choice, texts_of: Callable[[str], Iterable[list[str]]]
+) -> None:
+    """Raise VqbenchError where ids repeat, naming a part whose values all differ, if there is one.
+
+    Args:
+        path: of the file, for the message.
+        ids: of all rows.
+        choice: what was chosen.
+        texts_of: the values of a part, in batches.
+    """
+    repeated = first_repeated(ids)
+    if repeated is None or choice.ids is None:
+        return
+    other = next((name for name in choice.id_choices if first_repeated(list(chain(*texts_of(name)))) is None), None)
+    ways = [f"dataset.id_column={other} names values that all differ"] if other else []
+    raise refusal(
+        path,
+        place=f"ids from {choice.ids.name!r}",
+        problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
+        rule="ids must all differ",
+        remedy=", or ".join([*ways, f"dataset.id_column={NO_IDS} numbers the rows"]),
+    )
+
+
 class Sheet:
     """Rows and ids that are added to the scratch file of a job; the limits grow with what is to come."""
 
@@ -143,18 +168,8 @@ class Sheet:
         if choice.ids is None:
             return None
         ids = self.texts(n, texts_of(choice.ids.name))
-        repeated = first_repeated(ids)
-        if repeated is None:
-            return ids
-        other = next((name for name in choice.id_choices if first_repeated(list(chain(*texts_of(name)))) is None), None)
-        ways = [f"dataset.id_column={other} names values that all differ"] if other else []
-        raise refusal(
-            self._path,
-            place=f"ids from {choice.ids.name!r}",
-            problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
-            rule="ids must all differ",
-            remedy=", or ".join([*ways, f"dataset.id_column={NO_IDS} numbers the rows"]),
-        )
+        check_unique(self._path, ids, choice, texts_of)
+        return ids
 
     def texts(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
         """``n`` texts, one batch after the other. Raises as ``table`` does."""
