@@ -68,8 +68,8 @@ def _children(node: Any, step: Step) -> list[Any]:
 
 def _in_order(records: list[Any]) -> list[Any]:
     """By their ``index``, where that numbers all of them."""
-    numbered = [x.get(_INDEX) for x in records if type(x) is dict and type(x.get(_INDEX)) is int]
-    if len(numbered) != len(records) or numbered == sorted(numbered) or set(numbered) != set(range(len(records))):
+    numbered = [x[_INDEX] for x in records if type(x) is dict and type(x.get(_INDEX)) is int]
+    if len(numbered) != len(records) or set(numbered) != set(range(len(records))):
         return records
     return sorted(records, key=lambda record: record[_INDEX])
 

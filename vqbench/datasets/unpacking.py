@@ -180,6 +180,7 @@ class Sheet:
             self._declare(len(joined))
             starts.append(starts[-1][-1] + np.cumsum([len(text) for text in encoded], dtype=np.int64))
             self._file.write(joined)
+        self._file.flush()
         ids = PackedIds(Path(self._file.name), np.concatenate(starts))
         if len(ids) != n:
             raise ValueError(f"{len(ids)} texts where {n} were declared")
