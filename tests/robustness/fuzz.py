@@ -219,8 +219,9 @@ class Spent:
 #: Loads what any format needs.
 READY = {
     "function": "builtins:bool", "arguments": {}, "size": 0, "scratch": os.devnull, "here": os.sep,
-    "imports": ["h5py", "pyarrow.parquet", "pyarrow.compute", "zipfile", *(
-        f"vqbench.datasets.readers.{name}" for name in ("arrow_folder", "hdf5", "npz", "parquet"))],
+    "imports": ["faiss", "h5py", "pyarrow.parquet", "pyarrow.compute", "zipfile", *(
+        f"vqbench.datasets.readers.{name}"
+        for name in ("arrow_folder", "faiss_index", "hdf5", "npz", "parquet", "sqlite"))],
 }  # fmt: skip
 
 

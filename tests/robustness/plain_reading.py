@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import io
 import json
+import re
 import shutil
+import sqlite3
 import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -83,13 +87,66 @@ def _plainly(path: Path) -> np.ndarray:
     if ending in (".fbin", ".u8bin", ".i8bin"):
         n, d = np.frombuffer(content, "<u4", 2).tolist()
         return np.frombuffer(content, {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[ending], offset=8).reshape(n, d)
-    if ending == ".json":
-        return np.array(list(json.loads(content.decode()).values()), dtype=float)
+    if ending in (".json", ".jsonl", ".ndjson"):
+        return np.array(list(_vectors(_json(content.decode("utf-8-sig")))), dtype=float)
+    if ending in (".sqlite", ".sqlite3", ".db"):
+        return _blobs(path, [table for table, _ in _tables(path)])
+    if ending in (".faiss", ".index"):
+        return _flat(content)
     if ending in (".parquet", ".arrow"):
         return np.array(_column(path).to_pylist())
     with h5py.File(path, "r") as file:
         # The only dataset may have lost its name, as "trail"; the reader then takes it as the only one that fits.
         return file["train" if "train" in file else next(iter(file))][:]
+
+
+def _json(text: str) -> Any:
+    """One value, or one on each line."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def _vectors(value: Any) -> Iterator[list[float]]:
+    """Every list of numbers, in order; answers that are numbered in the order of their numbers."""
+    if isinstance(value, str) and len(value) % 4 == 0 and re.fullmatch(r"[A-Za-z0-9+/]{20,}=*", value):
+        yield np.frombuffer(base64.b64decode(value), "<f4").tolist()
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _vectors(each)
+    if isinstance(value, list) and value and isinstance(value[0], int | float):
+        yield value
+    elif isinstance(value, list):
+        numbers = [each.get("index") for each in value if isinstance(each, dict)]
+        if len(set(numbers)) == len(value) and all(type(each) is int for each in numbers):
+            value = sorted(value, key=lambda each: each["index"])
+        for each in value:
+            yield from _vectors(each)
+
+
+def _tables(path: Path) -> list[tuple[str, list[str]]]:
+    """The tables of a file and their columns."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return [(name, [row[1] for row in db.execute(f'PRAGMA table_info("{name}")')]) for name in names]
+
+
+def _blobs(path: Path, tables: list[str]) -> np.ndarray:
+    """The last column of the first table, which holds blobs."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        rows = [row[-1] for row in db.execute(f'SELECT * FROM "{tables[0]}" ORDER BY rowid')]
+    return np.array([np.frombuffer(row, "<f4") for row in rows])
+
+
+def _flat(content: bytes) -> np.ndarray:
+    """The vectors of a flat index, also one behind a map of ids: a head of 37 bytes, their number, they."""
+    start = content.index(b"IxF")
+    d = int.from_bytes(content[start + 4 : start + 8], "little")
+    n = int.from_bytes(content[start + 8 : start + 16], "little")
+    head = 37 if content[start + 33 : start + 37] in (b"\0\0\0\0", b"\1\0\0\0") else 41  # with a metric's argument
+    count = int.from_bytes(content[start + head : start + head + 8], "little")
+    return np.frombuffer(content, "<f4", count, start + head + 8).reshape(n, d)
 
 
 def _column(path: Path, name: str = "") -> pa.ChunkedArray:
@@ -116,8 +173,13 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
     """What else was read: its name, as it was read, and plainly."""
     if path.suffix in (".parquet", ".arrow") and found.ids is not None:
         yield "ids", list(found.ids), np.array([str(x) for x in _column(path, "id").to_pylist()])
-    if path.suffix == ".json":
-        yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
+    if path.suffix == ".json" and found.ids is not None:
+        tree = json.loads(path.read_text("utf-8-sig"))
+        yield "ids", list(found.ids), np.array(next((x for name, x in tree.items() if "mbed" not in name), 0)
+                                               if any(map(_is_text_list, tree.values())) else list(tree))  # fmt: skip
+    if path.suffix == ".db" and found.ids is not None:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            yield "ids", list(found.ids), np.array([str(row[0]) for row in db.execute("SELECT * FROM docs")])
     if path.suffix not in (".h5", ".hdf5") or found.queries_qd is None:
         return
     with h5py.File(path, "r") as file:
@@ -126,6 +188,10 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
             yield "neighbors", found.stated_neighbours.neighbours_qk[:], file["neighbors"][:]
             if found.stated_neighbours.distances_qk is not None:
                 yield "distances", found.stated_neighbours.distances_qk[:], file["distances"][:]
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], str)
 
 
 def _csv_readings(text: str) -> Iterator[np.ndarray]:

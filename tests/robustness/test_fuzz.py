@@ -17,8 +17,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
-    (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".u8bin", ".ids"),
-    (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels"),
+    (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".u8bin", ".ids", ".jsonl", ".sqlite", ".index", ".ndjson"),
+    (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".sqlite3", ".db", ".faiss"),
 ]
 
 

@@ -82,7 +82,22 @@ _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
     "index", "context", "contexts", "answer", "answers",
 }  # fmt: skip
-_ID_NAMES = ("custom_id", "id", "_id", "ids", "docid", "docno", "pid", "uid", "uuid", "guid", "key", "keys", "qid")
+_ID_NAMES = (
+    "custom_id",
+    "id",
+    "_id",
+    "ids",
+    "docid",
+    "docno",
+    "pid",
+    "uid",
+    "uuid",
+    "guid",
+    "key",
+    "keys",
+    "qid",
+    "rowid",
+)
 _ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
 INDEX = "__index_level_0__"  # what pandas calls an index without a name
 

@@ -67,9 +67,9 @@ def _children(node: Any, step: Step) -> list[Any]:
 
 
 def _in_order(records: list[Any]) -> list[Any]:
-    """By their ``index``, where that numbers all of them."""
+    """By their ``index``, where each has another one."""
     numbered = [x[_INDEX] for x in records if type(x) is dict and type(x.get(_INDEX)) is int]
-    if len(numbered) != len(records) or set(numbered) != set(range(len(records))):
+    if len(set(numbered)) != len(records):
         return records
     return sorted(records, key=lambda record: record[_INDEX])
 

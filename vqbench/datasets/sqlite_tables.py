@@ -203,6 +203,7 @@ def _check_whole(path: Path, db: sqlite3.Connection, collection: str, name: str,
     counted = "SELECT count(*) FROM embeddings e, segments s WHERE e.segment_id = s.id AND s.collection = ?"
     (n,) = db.execute(counted, (collection,)).fetchone()
     if n > here:
+        client = f"chromadb.PersistentClient('{path.parent}')"
         raise refusal(
             path,
             place=f"collection {name!r}",
@@ -210,7 +211,7 @@ def _check_whole(path: Path, db: sqlite3.Connection, collection: str, name: str,
             rule="Chroma keeps the others in the files of its index",
             remedy=(
                 'save them: python -c "import chromadb,json; '
-                f"c=chromadb.PersistentClient('{path.parent}').get_collection('{name[:40]}').get(include=['embeddings']); "
+                f"c={client}.get_collection('{name[:40]}').get(include=['embeddings']); "
                 "json.dump({'ids':c['ids'],'embeddings':[[*map(float,x)] for x in c['embeddings']]},"
                 "open('chroma.json','w'))\""
             ),

@@ -42,17 +42,19 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     whole = faiss.read_index(str(path), faiss.IO_FLAG_READ_ONLY)  # owns what the names below refer to
     index: Any = faiss.downcast_index(whole)
     n, ids, name = index.ntotal, None, type(index).__name__
-    metric = {faiss.METRIC_INNER_PRODUCT: "dot", faiss.METRIC_L2: "euclidean"}.get(index.metric_type, "")
+    metric = {faiss.METRIC_INNER_PRODUCT: "dot", faiss.METRIC_L2: "euclidean", faiss.METRIC_L1: "l1"}
     if name in ("IndexIDMap", "IndexIDMap2"):
         ids = faiss.vector_to_array(index.id_map)
         inner = faiss.downcast_index(index.index)
         if not len(ids) == n == inner.ntotal:
             raise ValueError(f"{len(ids)} ids for {inner.ntotal} vectors")
         index, name = inner, f"{name} of {type(inner).__name__}"
-    _check_able(path, index)
+    base = faiss.downcast_index(index.index) if type(index).__name__ == "IndexPreTransform" else index
+    for each in (index, base):
+        _check_able(path, faiss, each)
     if n < 1:
         raise refusal(path, problem="0 vectors", rule="needs at least one", remedy="add them before it is written")
-    kept = _listed_ids(faiss, index) if hasattr(index, "invlists") else np.arange(n, dtype=np.int64)
+    kept = _listed_ids(faiss, base) if hasattr(base, "invlists") else np.arange(n, dtype=np.int64)
     if ids is None and not np.array_equal(kept, np.arange(n)):
         ids = kept
     exact = type(index).__name__ in _EXACT
@@ -61,7 +63,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     return Content(
         rows_nd=rows_nd,
         ids=None if ids is None else sheet.texts(n, (list(map(str, ids[a:b].tolist())) for a, b in blocks(n, 1 << 14))),
-        distance=metric,
+        distance=metric.get(whole.metric_type, ""),
         taken=f"{path.name}: {words}){', with its ids' if ids is not None else ''}",
     )
 
@@ -83,7 +85,7 @@ def _check_kind(path: Path) -> None:
         )
 
 
-def _check_able(path: Path, index: Any) -> None:
+def _check_able(path: Path, faiss: Any, index: Any) -> None:
     """Raise VqbenchError for an index whose vectors cannot be had."""
     name = type(index).__name__
     if name not in _EXACT | _CODES:
@@ -93,11 +95,11 @@ def _check_able(path: Path, index: Any) -> None:
             rule="it cannot give its vectors back; flat, HNSW, NSG and IVF indexes can, and PQ or scalar codes",
             remedy="save the vectors themselves with numpy.save",
         )
-    flat = [x for x in (index, getattr(index, "refine_index", None), getattr(index, "storage", None)) if x is not None]
-    for each in flat:
+    behind = (getattr(index, name, None) for name in ("refine_index", "storage"))
+    for each in (index, *(faiss.downcast_index(x) for x in behind if x is not None)):
         codes, size = getattr(each, "codes", None), getattr(each, "code_size", 0)
-        if codes is not None and size and codes.size() != each.ntotal * size:
-            raise ValueError(f"{codes.size()} bytes of codes for {each.ntotal} vectors of {size}")
+        if codes is not None and (codes.size() != each.ntotal * size or each.ntotal != index.ntotal):
+            raise ValueError(f"{codes.size()} bytes of codes for {index.ntotal} vectors of {size}")
 
 
 def _listed_ids(faiss: Any, index: Any) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ ENDINGS = (".json", ".jsonl", ".ndjson")
 NEEDS = ("needs JSON in UTF-8: one value, or one on each line", "write it again")
 USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
 _FIRST = 1000  # lines from which the fields are chosen, until all were seen
+_DEEP = "lists or objects nested hundreds deep"
 _LINE = 1 << 28  # bytes of a line at most
 
 #: Documents with their places, from the beginning.
@@ -35,7 +36,10 @@ def read(path: Path, wanted: Wanted) -> Content:
     if path.suffix.lower() == ".json":
         check_whole(path)
         documents, lone = _whole(path, documents)
-    return _File(path, wanted, documents, lone=lone).content()
+    try:
+        return _File(path, wanted, documents, lone=lone).content()
+    except RecursionError:
+        raise ValueError(_DEEP) from None
 
 
 def _whole(path: Path, lines: Documents) -> tuple[Documents, bool]:
@@ -113,7 +117,7 @@ def _parsed(path: Path, decoder: json.JSONDecoder, text: str) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise ValueError("lists or objects nested hundreds deep") from None
+        raise ValueError(_DEEP) from None
 
 
 class _File:
