@@ -80,15 +80,6 @@ def test_messages_name_the_file_that_is_to_be_mended() -> None:
         _prepare(GOOD, queries_qd=np.array([[1.0, 0, 0], [0, 0, 0]]), files=files)
 
 
-@pytest.mark.parametrize("ids", [None, ["a", "b", "c", "d"]])
-def test_queries_that_are_equal_to_corpus_rows_are_counted(ids: list[str] | None) -> None:
-    queries_qd = np.concatenate([GOOD[[1, 3, 1]], GOOD[:1] + 1, GOOD[:1] * 2]).astype(np.float64)
-    assert _prepare(GOOD, queries_qd=queries_qd, ids=ids).twins == 3
-    assert _prepare(GOOD, queries="self").twins == 0
-    named = _prepare(GOOD, queries_qd=GOOD[:2], ids=["a", "b", "c", "d"], query_ids=["a", "b"])
-    assert (named.twins, named.exclude_q is not None) == (0, True)
-
-
 def test_queries_of_another_width() -> None:
     with pytest.raises(VqbenchError, match="here: queries have 2 dimensions, the corpus has 3"):
         _prepare(GOOD, queries_qd=GOOD[:, :2])

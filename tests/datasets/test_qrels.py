@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from vqbench.datasets.base import Data, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.readers.qrels import read
 from vqbench.errors import VqbenchError
+from vqbench.numerics.draws import drawn as all_drawn
+from vqbench.numerics.draws import id_keys
 
 ANGLES = np.arange(10) / 10
 ROWS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
@@ -46,6 +49,11 @@ def _data(judgements: list, **options) -> Data:
     return prepare(source, "x", **({"queries": None, "n_queries": None, "normalize": True} | options))
 
 
+def _said(data: Data) -> tuple[str, ...]:
+    """The notes, less the one that three of the queries above are rows."""
+    return tuple(note for note in data.notes if "queries are corpus rows" not in note)
+
+
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters=" \t\r\n\f\v\ufeff", exclude_categories=["Cc"]), min_size=1
 )
@@ -71,24 +79,26 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
     assert _read(tmp_path / "q.txt", "\ufeffq1 0 d1 1\nq2 0 \ufeffd 1") == [("q1", "d1", 1), ("q2", "\ufeffd", 1)]
 
 
+FORM = "must be 'query 0 document gain' or 'query document gain'"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("q1 d1 1", "line 2: 'q1 d1 1': must be 'query 0 document gain'; write a 0 as the second column"),
-        ("query-id\tcorpus-id\tscore", "line 2: .*write a 0 as the second column"),
-        (
-            "q1 0 d1 1 x",
-            "line 2: 'q1 0 d1 1 x': must be 'query 0 document gain'; it has 5 columns, not 4: ids must not",
-        ),
+        ("q1 d1 1", f"line 2: 'q1 d1 1': {FORM}; the first line has 4 columns, this one 3: write all lines alike"),
+        ("query-id\tcorpus-id\tscore", "line 2: .*the first line has 4 columns, this one 3"),
+        ("q1 0 d1 1 x", f"line 2: 'q1 0 d1 1 x': {FORM}; it has 5 columns: separate the columns by tabs where ids"),
+        ("q1 Q0 d1 1 .5 mine", "line 2: .* six columns are a ranking that a search wrote: name the file of judgements"),
         ("q1 0 d1 high", "line 2"),
+        ("q1 0 d1 score", "line 2"),
         ("q1 0 d1 1_0", "line 2"),
         ("q1 0 d1 0x1", "line 2"),
         ("q1 0 d1 nan", "line 2"),
         ("q1 0 d1 1e400", "line 2"),
         (f"q1 0 d1 {'9' * 400}", "line 2"),
-        ("", "line 2: '': must be 'query 0 document gain'; correct or remove the line"),
-        ("x 0 y 2", "line 2: query 'x', document 'y': gain 2, and 1 in line 1: a pair has one judgement; remove one"),
-        ("x 1 y 1", "line 2: query 'x', document 'y': gain 1, and 1 in line 1"),
+        ("", f"line 2: '': {FORM}; correct or remove the line"),
+        ("x 0 y 2", "line 2: query 'x', document 'y': gain 2, and 1 in line 1: a pair has one gain; remove one"),
+        ("x 1 y 3", "line 2: query 'x', document 'y': gain 3, and 1 in line 1"),
     ],
     ids=lambda text: text[:20],
 )
@@ -97,18 +107,94 @@ def test_lines_that_are_no_judgements(tmp_path: Path, line: str, message: str) -
         _read(tmp_path / "q.txt", f"x 0 y 1\n{line}\nz 0 y 1\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("q1\td1\t\n", "line 1: .*; a line that names the columns ends in one of score, gain"),
+        ("query doc likes\nq1 d1 1\n", "line 1: 'query doc likes': .*; a line that names the columns ends in one of"),
+        ("q1 d1\n", f"line 1: 'q1 d1': {FORM}; correct or remove the line"),
+        ("q1\t\td1\t1\nq2\t\t\t1\n", "line 1"),
+        ("query-id\tcorpus-id\tscore\n", "q.txt: no judgement: must be"),
+        ("q1 0 3\nq2 0 5\n", "the second of three columns is 0 on every line: the gain is missing"),
+        ("q1\t0\td1\t1\nq1 0 d2 1\n", "line 2: .*; correct or remove the line"),
+    ],
+)
+def test_files_that_hold_no_judgements(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(VqbenchError, match=message):
+        _read(tmp_path / "q.txt", text)
+
+
+WRITTEN = [("q 1", "d0", 2.0), ("q 1", "d 3", 1.0), ("q2", "d8", -1.0)]
+
+
+@settings(max_examples=40)
+@given(
+    head=st.sampled_from(
+        [None, ("query-id", "corpus-id", "score"), ("Query", "Doc", "Relevance"), ("qid", "x", "rel")]
+    ),
+    iteration=st.sampled_from([None, "0", "Q0", "7"]),
+    swapped=st.booleans(),
+    packed=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_headers_three_or_four_columns_tabs_and_gzip(
+    tmp_path_factory: pytest.TempPathFactory,
+    head: tuple | None,
+    iteration: str | None,
+    swapped: bool,
+    packed: bool,
+    end: str,
+) -> None:
+    swapped = swapped and head is not None and head[1] != "x"  # only a header can say that documents come first
+    rows = [*([head] if head else []), *((query, document, f"{gain:g}") for query, document, gain in WRITTEN)]
+    made = []
+    for first, second, last in rows:
+        a, b = (second, first) if swapped else (first, second)
+        made.append("\t".join([a, *([iteration] if iteration else []), b, last]))
+    text = end.join(made) + end
+    path = tmp_path_factory.mktemp("x") / ("q.tsv.gz" if packed else "q.tsv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    assert read(path) == WRITTEN
+
+
+def test_gzip_that_is_cut_or_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv.gz"
+    whole = gzip.compress(b"q1\td1\t1\n" * 99)
+    for content in (whole[:-9], b"q1 d1 1", gzip.compress(b"\xff\xfe")):
+        path.write_bytes(content)
+        with pytest.raises(VqbenchError, match=r"q.tsv.gz: cannot be unpacked to UTF-8 text .*copy it again"):
+            read(path)
+
+
+def test_a_pair_that_is_judged_twice_alike_is_counted(tmp_path: Path) -> None:
+    data = _data(_read(tmp_path / "q.txt", "q1 0 d1 1\nq2 0 d2 2\nq1 0 d1 1.0\nq1 1 d1 1\nq3 0 d0 1\nq4 0 d0 1\n"))
+    assert data.qrels is not None
+    assert data.qrels.gain_f.tolist() == [1 + (data.query_ids[query] == "q2") for query in range(4)]
+    assert (data.qrels.about["judgements"], data.qrels.about["repeated"]) == (6, 2)
+    assert _said(data) == ("judgements that repeat another one, with the same gain: 2",)
+
+
 def test_whom_judgements_leave_out_is_counted(tmp_path: Path) -> None:
     data = _data(_read(tmp_path / "q.txt", LINES))
     assert data.qrels is not None
     assert data.qrels.about == {
-        "judgements": 9, "queries": 4, "judged": 3, "measured": 2, "unknown_queries": 1, "negative": 1,
-        "sentence": "2 of 4 queries have a relevant document; the others are left out of judged metrics, "
-        "1 of them judged without one (trec_eval counts 0 for these); judged queries that are not among "
-        "the dataset's: 1; gains below 0, which count as 0: 1",
-    }  # fmt: skip
-    everyone = _data([(query, "d1", 1.0) for query in ("q1", "q2", "q3", "q4")])
-    assert everyone.qrels is not None
-    assert everyone.qrels.about["sentence"] == ""
+        "judgements": 9,
+        "repeated": 0,
+        "queries": 4,
+        "judged": 3,
+        "measured": 2,
+        "unknown_queries": 1,
+        "negative": 1,
+        "dropped": 0,
+        "own": 0,
+    }
+    assert _said(data) == (
+        "2 of 4 queries have a relevant document; the others are left out of judged metrics, 1 of them judged without "
+        "one (trec_eval counts 0 for these)",
+        "judged queries that are not among the dataset's: 1",
+        "gains below 0, which count as 0: 1",
+    )
+    assert _said(_data([(query, "d1", 1.0) for query in ("q1", "q2", "q3", "q4")])) == ()
 
 
 @pytest.mark.parametrize(
@@ -160,19 +246,106 @@ def test_documents_that_are_not_relevant_need_not_be_there() -> None:
     assert data.qrels.row_f.tolist() == [1]
 
 
-def test_drawn_queries_without_any_judgement() -> None:
-    for judged in ("q1", "q2", "q3", "q4"):
-        (drawn,) = _data([(i, "d1", 1.0) for i in ("q1", "q2", "q3", "q4")], n_queries=1).query_ids
-        if judged != drawn:
-            with pytest.raises(VqbenchError, match="none of the 1 drawn queries has a relevant document to find"):
-                _data([(judged, "d1", 1.0)], n_queries=1)
+def test_dropped_documents_are_no_missing_ones() -> None:
+    """Not even judged without one: they were judged, and the row is not there any more."""
+    rows_nd = ROWS.copy()
+    rows_nd[3], rows_nd[7] = np.nan, 0
+    judged = [("q1", "d3", 1.0), ("q2", "d7", 2.0), ("q2", "d8", 1.0), ("q3", "d3", 1.0), ("q4", "d1", 0.0)]
+    source = Source("here", rows_nd, DOCUMENTS, QUERIES, ["q1", "q2", "q3", "q4"], judged)
+    options = {"queries": None, "n_queries": None, "normalize": True, "on_bad_rows": "drop"}
+    data = prepare(source, "x", **options)
+    assert data.qrels is not None
+    assert [data.query_ids[query] for query in data.qrels.query_f] == ["q2"]
+    assert (data.qrels.about["measured"], data.qrels.about["dropped"]) == (1, 3)
+    assert _said(data) == (
+        "1 of 4 queries have a relevant document; the others are left out of judged metrics, 1 of them judged without "
+        "one (trec_eval counts 0 for these)",
+        "2 relevant documents ('d3', 'd7') were dropped with on_bad_rows=drop: 3 queries ('q1', 'q2', 'q3') lose one; "
+        "2 of them have no other",
+    )
+    alone = prepare(replace(source, judgements=judged[:1]), "x", **options)
+    assert alone.qrels is None
+    assert _said(alone)[1] == (
+        "1 relevant document ('d3') was dropped with on_bad_rows=drop: 1 query ('q1') loses one; 1 of them has no other"
+    )
+    with pytest.raises(VqbenchError, match=r"1 of 2 relevant documents \('gone'\) are not in the corpus"):
+        prepare(replace(source, judgements=[*judged[:1], ("q2", "gone", 1.0)]), "x", **options)
+
+
+def test_documents_that_rows_leave_out_are_said() -> None:
+    data = _data([(query, f"d{row}", 1.0) for query in ("q1", "q2", "q3", "q4") for row in range(10)], rows=6)
+    (note,) = _said(data)
+    assert note.startswith(
+        "4 relevant documents not among the rows that are searched: 4 queries ('q1', 'q2', 'q3', ..."
+    )
+    assert note.endswith("lose one")
+
+
+MANY = np.random.default_rng(0).standard_normal((200, 2)).astype(np.float32)
+
+
+@settings(max_examples=30)
+@given(
+    judged=st.sets(st.integers(0, 199), min_size=1, max_size=199),
+    count=st.integers(2, 199),
+    order=st.permutations(range(200)),
+    seed=st.integers(0, 3),
+)
+def test_judged_queries_are_drawn_first(judged: set[int], count: int, order: list[int], seed: int) -> None:
+    """Whatever the order of the rows; within each kind the draw is that of the keys."""
+    judgements = [(f"q{at}", "d1", 1.0 if at in judged else 0.0) for at in range(200)]
+    drawn = []
+    for rows in (list(range(200)), order):
+        source = Source("x", ROWS, DOCUMENTS, MANY[rows], [f"q{at}" for at in rows], judgements)
+        data = prepare(source, "x", queries=None, n_queries=count, normalize=True, query_seed=seed)
+        assert data.qrels is not None
+        drawn.append(data.query_ids)
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == count
+    first = [i for i in drawn[0] if int(i[1:]) in judged]
+    assert len(first) == min(count, len(judged))
+    keys = {f"q{at}" for at in judged}
+    ids = [f"q{at}" for at in range(200)]
+    wanted = [ids[at] for at in all_drawn(id_keys(ids), 200, seed, "queries")]
+    assert first == [i for i in wanted if i in keys][:count]
+    assert [i for i in drawn[0] if i not in keys] == [i for i in wanted if i not in keys][: count - len(first)]
+
+
+def test_a_draw_of_judged_queries_is_said() -> None:
+    everyone = [(i, "d1", 1.0) for i in ("q1", "q2", "q3", "q4")]
+    assert _said(_data(everyone, n_queries=2)) == ()
+    assert _said(_data(everyone[:1], n_queries=3))[0] == (
+        "1 of 3 drawn queries have judgements: judged ones are drawn first (1 of 4 are judged)"
+    )
+    two = _data(everyone[:3], n_queries=2)
+    assert _said(two) == ("all 2 drawn queries have judgements: judged ones are drawn first (3 of 4 are judged)",)
+    own = _data([("d4", "d1", 1.0), ("d9", "d2", 1.0)], queries="self", n_queries=5)
+    assert own.query_ids[:2] in (["d4", "d9"], ["d9", "d4"])
+    assert own.notes[0].startswith("2 of 5 drawn queries have judgements")
 
 
 def test_a_querys_own_row_is_not_what_it_looks_for() -> None:
     judged = [("d1", "d1", 2.0), ("d1", "d2", 1.0), ("d3", "d3", 1.0)]
     data = _data(judged, queries="self")
     assert data.qrels is not None
-    assert (data.qrels.row_f.tolist(), data.qrels.about["measured"]) == ([2], 1)
+    assert (data.qrels.row_f.tolist(), data.qrels.about["measured"], data.qrels.about["own"]) == ([2], 1, 2)
+    assert _said(data)[1] == (
+        "2 judgements of a query's own row, which is left out of its result: 2 queries ('d1', 'd3') lose one; 1 of "
+        "them has no other"
+    )
+    with pytest.raises(VqbenchError, match="none of the 10 queries .*: every one is the query's own row"):
+        _data(judged[:1], queries="self")
+
+
+def test_judgements_stay_where_equal_ids_are_other_rows() -> None:
+    """The document of the same number is another row, so it can be found."""
+    source = Source("here", ROWS, DOCUMENTS, QUERIES, ["d2", "d8", "x", "y"], [("d2", "d2", 1.0), ("x", "d5", 1.0)])
+    options = {"queries": None, "n_queries": None, "normalize": True}
+    data = prepare(source, "x", **options)
+    assert data.exclude_q is None
+    assert data.qrels is not None
+    assert (data.qrels.about["measured"], data.qrels.about["own"], sorted(data.qrels.row_f.tolist())) == (2, 0, [2, 5])
+    assert prepare(replace(source, identity="ids"), "x", **options).qrels.row_f.tolist() == [5]
 
 
 def test_a_run_gives_the_numbers_of_trec_eval(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,12 @@ class Source:
         """What to call a part in a message: its own file, or "queries of mine.hdf5"."""
         return self.files.get(part, f"{part} of {self.origin}")
 
+    def corpus_alone(self) -> Source:
+        """Return the rows without queries, and without what concerns queries."""
+        files = {part: path for part, path in self.files.items() if part == "ids"}
+        nothing = dict.fromkeys(("queries_qd", "query_ids", "judgements", "groups", "stated_neighbours"))
+        return replace(self, **nothing, query_gaps={}, identity="auto", files=files)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(ABC):
@@ -116,8 +122,6 @@ class Data:
     taken: Sequence[str] = ()
     #: What else is worth saying of the data, a sentence each.
     notes: Sequence[str] = ()
-    #: How many queries are equal to a corpus row that is not left out of their results.
-    twins: int = 0
 
     @property
     def findable(self) -> int:

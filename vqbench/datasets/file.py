@@ -50,7 +50,7 @@ class File(Dataset):
     query_ids: str | None = None
     #: The column or array with the ids of the queries.
     query_id_column: str | None = None
-    #: A file of judgements in TREC's format, ``query 0 document gain`` per line.
+    #: A file of judgements, ``query 0 document gain`` (TREC) or ``query document gain`` (BEIR) per line.
     qrels: str | None = None
     #: A text file with the group of each query per line; intervals then count groups, not queries.
     groups: str | None = None

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from vqbench.datasets.judgement_notes import Lost, coverage, no_match
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.storage.ids import positions
-from vqbench.text import shortened
 
 #: Query id, document id, gain.
 Judgement = tuple[str, str, float]
-_SHOWN = 3  # ids in a message
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,20 @@ class Qrels:
     row_f: Ints
     #: Gain, above 0.
     gain_f: Floats
-    #: What meta.json says of them; its ``sentence`` is empty where every query has a judgement.
+    #: What meta.json says of them, in numbers.
     about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The ids of corpus rows."""
+
+    #: Rows that are searched.
+    ids: Sequence[str]
+    #: All that there are in the file.
+    all_ids: Sequence[str]
+    #: Those of them that on_bad_rows=drop left out.
+    dropped: Sequence[str] = ()
 
 
 def select(
@@ -38,116 +49,93 @@ def select(
     *,
     query_ids: Sequence[str],
     all_query_ids: Sequence[str],
-    ids: Sequence[str],
-    all_ids: Sequence[str],
+    documents: Documents,
     exclude_q: Ints | None = None,
     files: Mapping[str, str] | None = None,
-) -> Qrels | None:
-    """The judgements with a positive gain for the queries and rows at hand; a query's own row is not among them.
+) -> tuple[Qrels | None, tuple[str, ...]]:
+    """Take the judgements with a positive gain for the queries and rows at hand.
 
-    place: what messages call the judgements; files: those of the ``ids`` and ``query_ids``, where they have any.
-    query_ids, ids: of the queries and rows that are used; all_query_ids, all_ids: of those that there are. exclude_q:
-    the row that is the query itself, or -1. None where rows are left out and no judged one is left. Raises
-    VqbenchError where a document that is relevant to one of all queries is not among all rows, so that no search
-    could ever find it, and where nothing fits.
+    A row that is the query itself is not among them: it is never found.
+
+    Args:
+        judgements: as they were read; a pair may be there more than once, with the same gain.
+        place: what messages call them.
+        query_ids: of the queries that are used.
+        all_query_ids: of those that there are.
+        documents: the ids of the rows.
+        exclude_q: the row that is the query itself, or -1.
+        files: those of the ``ids`` and ``query_ids``, where they have any.
+
+    Returns:
+        The judgements, None where rows are left out and no relevant one is left; what is worth saying of them.
+
+    Raises:
+        VqbenchError: a document that is relevant to one of all queries is not among all rows, so that no search could
+            ever find it; or nothing fits.
     """
+    known, wanted = _known(judgements, place, all_query_ids, documents.all_ids, files or {})
+    relevant = {document for _, document, _ in wanted}
+    query_of, row_of = {i: query for query, i in enumerate(query_ids)}, positions(documents.ids, relevant)
+    gain_of = {(query, document): gain for query, document, gain in wanted if query in query_of}
+    own = {
+        (query, document)
+        for query, document in gain_of
+        if exclude_q is not None and row_of.get(document) == exclude_q[query_of[query]]
+    }
+    gains = {
+        (query_of[query], row_of[document]): gain
+        for (query, document), gain in gain_of.items()
+        if document in row_of and (query, document) not in own
+    }
+    measured = {query_ids[query] for query, _ in gains}
+    lost = Lost.of(gain_of, measured, row_of, set(positions(documents.dropped, relevant)), own)
+    if not gains and len(documents.ids) == len(documents.all_ids):
+        own_alone = "every one is the query's own row, which is left out of its result"
+        why = own_alone if own else "the judged queries were dropped with on_bad_rows=drop"
+        raise VqbenchError(
+            f"{place}: none of the {len(query_of):,} queries has a relevant document to find: {why}; leave "
+            "dataset.qrels out"
+        )
+    judged = {query for query, _, _ in judgements}
+    notes = (*coverage(judgements, query_of, gain_of, measured, unknown=len(judged - known)), *lost.notes())
+    if not gains:
+        return None, notes
+    pairs = sorted(gains)
+    about = {
+        "judgements": len(judgements),
+        "repeated": len(judgements) - len({(query, document) for query, document, _ in judgements}),
+        "queries": len(query_of),
+        "judged": len(judged & query_of.keys()),
+        "measured": len(measured),
+        "unknown_queries": len(judged - known),
+        "negative": sum(gain < 0 for _, _, gain in judgements),
+        "dropped": len(lost.dropped),
+        "own": len(own),
+    }
+    query_f, row_f = (np.array(column) for column in zip(*pairs, strict=True))
+    return Qrels(query_f, row_f, np.array([gains[pair] for pair in pairs]), about), notes
+
+
+def _known(
+    judgements: Sequence[Judgement],
+    place: str,
+    all_query_ids: Sequence[str],
+    all_ids: Sequence[str],
+    files: Mapping[str, str],
+) -> tuple[set[str], list[Judgement]]:
+    """The judged queries that there are, and their judgements with a positive gain; all of these have a row."""
     judged = {query for query, _, _ in judgements}
     known = set(positions(all_query_ids, judged))
     wanted = [each for each in judgements if each[2] > 0 and (each[0] in known or not known)]
-    documents = list(dict.fromkeys(document for _, document, _ in wanted))
-    known_rows = positions(all_ids, documents)
-    missing = [document for document in documents if document not in known_rows]
+    relevant = list(dict.fromkeys(document for _, document, _ in wanted))
+    known_rows = positions(all_ids, relevant)
+    missing = [document for document in relevant if document not in known_rows]
     if missing or not known:
-        problem = _no_match(judged, known, documents, missing, all_query_ids, all_ids, files or {})
+        problem = no_match(judged, known, relevant, missing, all_query_ids, all_ids, files)
         raise VqbenchError(f"{place}: {problem}")
     if not wanted:
         raise VqbenchError(
             f"{place}: no query has a relevant document: all gains of this dataset's queries are 0 or less; "
             "correct them (a relevant document has a gain above 0), or leave dataset.qrels out"
         )
-    query_of, row_of = {i: query for query, i in enumerate(query_ids)}, positions(ids, documents)
-    gains = {
-        (query_of[query], row_of[document]): gain
-        for query, document, gain in wanted
-        if query in query_of and document in row_of
-    }
-    if exclude_q is not None:
-        gains = {(query, row): gain for (query, row), gain in gains.items() if exclude_q[query] != row}
-    if not gains and len(ids) < len(all_ids):
-        return None
-    if not gains:
-        raise VqbenchError(
-            f"{place}: none of the {len(query_of):,} drawn queries has a relevant document to find: "
-            "raise n_queries, or leave dataset.qrels out"
-        )
-    pairs = sorted(gains)
-    query_f = np.array([query for query, _ in pairs])
-    about = _about(judgements, query_of, measured=len(np.unique(query_f)), unknown=len(judged - known))
-    return Qrels(query_f, np.array([row for _, row in pairs]), np.array([gains[pair] for pair in pairs]), about)
-
-
-def _no_match(
-    judged: set[str],
-    known: set[str],
-    documents: Sequence[str],
-    missing: Sequence[str],
-    all_query_ids: Sequence[str],
-    all_ids: Sequence[str],
-    files: Mapping[str, str],
-) -> str:
-    """Which ids of the judgements are not the dataset's, queries' or documents' or both; how to make them agree."""
-    problems, kinds = list[str](), list[str]()
-    if not known:
-        problems.append(
-            f"none of the {len(judged):,} judged queries ({_some(judged)}) is a query of this dataset "
-            f"({_some(all_query_ids)})"
-        )
-        kinds.append("ids" if all_query_ids is all_ids else "query_ids")
-    if missing:
-        problems.append(
-            f"{len(missing):,} of {len(documents):,} relevant documents ({_some(missing)}) are not in the corpus "
-            f"({_some(all_ids)})"
-        )
-        kinds.append("ids")
-    part = bool(known) and len(missing) < len(documents)  # the ids are right: the corpus is a part of another
-    both = all_query_ids is not all_ids
-    of = {"ids": " (rows)" if both else "", "query_ids": " (queries)"}
-    unnamed = [f"dataset.{kind}=FILE{of[kind]}" for kind in dict.fromkeys(kinds) if kind not in files]
-    other = [files[kind] for kind in dict.fromkeys(kinds) if kind in files]
-    ways = [f"name them with {' and '.join(unnamed)}, one id a line"] if unnamed else []
-    ways += [f"write the ids as in {' and '.join(other)}"] if other and not part else []
-    if part:
-        ways.append("give the whole corpus (dataset.rows=N draws a part of it, with its judgements)")
-        ways.append("remove those lines")
-    without = "" if known else ", or leave the judgements out with dataset.qrels=null"
-    return f"{'; '.join(problems)}: {', or '.join(ways) if part else ', and '.join(ways)}{without}"
-
-
-def _some(ids: Sequence[str] | set[str]) -> str:
-    first = sorted(ids)[:_SHOWN] if isinstance(ids, set) else list(ids[:_SHOWN])
-    return ", ".join(shortened(repr(i)) for i in first) + (", ..." if len(ids) > _SHOWN else "")
-
-
-def _about(judgements: Sequence[Judgement], query_of: Mapping[str, int], *, measured: int, unknown: int) -> dict:
-    negative = sum(gain < 0 for _, _, gain in judgements)
-    queries, judged = len(query_of), len({query for query, _, _ in judgements if query in query_of})
-    said = []
-    if measured < queries:
-        said.append(
-            f"{measured:,} of {queries:,} queries have a relevant document; the others are left out of judged metrics"
-        )
-        if judged > measured:
-            said[0] += f", {judged - measured:,} of them judged without one (trec_eval counts 0 for these)"
-    if unknown:
-        said.append(f"judged queries that are not among the dataset's: {unknown:,}")
-    if negative:
-        said.append(f"gains below 0, which count as 0: {negative:,}")
-    return {
-        "judgements": len(judgements),
-        "queries": queries,
-        "judged": judged,
-        "measured": measured,
-        "unknown_queries": unknown,
-        "negative": negative,
-        "sentence": "; ".join(said),
-    }
+    return known, wanted

@@ -72,17 +72,21 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "n": data.corpus.n,
         "d": data.corpus.d,
         "queries": len(data.query_ids),
-        "queries_are": "corpus rows, each left out of its own result"
-        if data.exclude_q is not None
-        else "apart from the corpus",
+        "queries_are": _queries_are(data),
         "groups": None if data.groups_q is None else len(set(data.groups_q)),
         "judged": data.qrels is not None,
         "judgements": None if data.qrels is None else dict(data.qrels.about),
         "normalized": data.corpus.normalize,
         "dropped": {of: some.plain() for of, some in data.dropped.items()},
-        **({"twins": data.twins} if 2 * data.twins > len(data.query_ids) else {}),  # only where it is worth a note
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},
     }
+
+
+def _queries_are(data: Data) -> str:
+    own = 0 if data.exclude_q is None else int((data.exclude_q >= 0).sum())
+    if own == len(data.query_ids):
+        return "corpus rows, each left out of its own result"
+    return f"{own:,} of them corpus rows, left out of their own results" if own else "apart from the corpus"
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

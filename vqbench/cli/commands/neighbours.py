@@ -76,8 +76,7 @@ def neighbours(
     """
     specs = {name: named_variant(name, "--quantizer") for name in variants}
     spec = _dataset(dataset, ids)
-    source = replace(spec.load(), judgements=None)  # they are of the dataset's own queries
-    data = prepare(source, spec.title, queries="self", n_queries=1, normalize=True)
+    data = prepare(spec.load().corpus_alone(), spec.title, queries="self", n_queries=1, normalize=True)
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
         raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}, the other rows of {data.name}")

@@ -102,15 +102,9 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
 
 
 def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """Queries without judgements; queries that find themselves; how the nearest rows that a file states compare."""
-    if (judged := about.get("judgements")) and judged["sentence"]:
-        screen.print(f"{_NOTE}: {escape(dataset + ': ' + judged['sentence'])}")
-    if twins := about.get("twins"):
-        screen.print(
-            f"{_NOTE}: {escape(dataset)}: {twins:,} of {about['queries']:,} queries are equal to a row of the corpus "
-            "and find it first: if they are such rows, name them (dataset.ids=FILE dataset.query_ids=FILE) or use "
-            "queries=self"
-        )
+    """What is worth saying of the data; how the nearest rows that a file states compare."""
+    for note in about.get("notes", ()):
+        screen.print(f"{_NOTE}: {escape(dataset + ': ' + note)}")
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = _NOTE if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
