@@ -79,7 +79,7 @@ def _check_kind(path: Path) -> None:
             rule="only indexes of floats are read",
             remedy=(
                 'save its bits and read them with dataset.codes=packed: python -c "import faiss,numpy; '
-                f"i=faiss.read_index_binary('{path.name}'); "
+                f"i=faiss.read_index_binary('{path}'); "
                 "numpy.save('bits.npy',faiss.vector_to_array(i.xb).reshape(i.ntotal,-1))\""
             ),
         )

@@ -65,7 +65,7 @@ def _check_settled(path: Path) -> None:
                 rule="only the file itself is read",
                 remedy=(
                     'close the program that writes it, or run: python -c "import sqlite3; '
-                    f"sqlite3.connect('{path.name}').execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()\""
+                    f"sqlite3.connect('{path}').execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()\""
                 ),
             )
 
