@@ -33,8 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "storage", "quantizers", "search", "datasets", "results", "evaluation", "analysis", "report", "experiment",
     },
+    "notebook": {"datasets", "results", "analysis", "report", "experiment", "cli"},
     "__main__": {"cli"},
-    "__init__": {"quantizers", "api"},
+    "__init__": {"quantizers", "api", "notebook"},
 }  # fmt: skip
 #: Packages whose modules know their own ``base`` and no sibling: each is added by one file.
 DROP_INS = {

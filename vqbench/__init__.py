@@ -15,7 +15,8 @@ counted.
 >>> vqbench.exact_topk(corpus_nd[:1], corpus_nd, k=3).ids_qk.shape
 (1, 3)
 
-The command line does the same from files and configs: ``vqbench --help``.
+``run`` measures a file or an array as the command line does, and keeps the results: ``vqbench.run("mine.npy")``. The
+command line works from files and configs: ``vqbench --help``.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ from vqbench.version import __version__
 
 if TYPE_CHECKING:
     from vqbench.api import code_topk, evaluate, exact_topk, hamming_topk
+    from vqbench.notebook import run
     from vqbench.quantizers.variant import Variant
 
-__all__ = ["Variant", "__version__", "code_topk", "evaluate", "exact_topk", "hamming_topk"]
+__all__ = ["Variant", "__version__", "code_topk", "evaluate", "exact_topk", "hamming_topk", "run"]
+_HOMES = {"Variant": "vqbench.quantizers.variant", "run": "vqbench.notebook"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: ``vqbench --help`` needs none of them."""
     if name not in __all__:
         raise AttributeError(f"module 'vqbench' has no attribute {name!r}")
-    return getattr(import_module("vqbench.quantizers.variant" if name == "Variant" else "vqbench.api"), name)
+    return getattr(import_module(_HOMES.get(name, "vqbench.api")), name)
 
 
 def __dir__() -> list[str]:

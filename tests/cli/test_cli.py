@@ -282,7 +282,9 @@ def test_nearest_prints_the_lists_side_by_side(capsys: pytest.CaptureFixture[str
     assert "did you mean Moana (2016)" in capsys.readouterr().err
     for mistake in (
         ["Moana", "--quantizer", "int7"],
-        ["Moana", "--dataset", "moves"],
+        ["Moana", "dataset=moves"],
+        ["Moana", "k=10"],
+        ["dataset=movies"],
         ["Moana", "--top", "0"],
     ):
         assert main(["nearest", *mistake]) == 2
@@ -326,5 +328,5 @@ def test_a_path_without_its_dataset_is_refused(capsys: pytest.CaptureFixture[str
     """Else one's own vectors would meet the queries and judgements of the bundled ones."""
     np.save("mine.npy", np.eye(3))
     assert main(["dataset.path=mine.npy", "out=x"]) == 2
-    assert "dataset.path: your own vectors need dataset=file as well" in capsys.readouterr().err
+    assert "your own vectors need dataset=file as well, or only dataset=mine.npy" in capsys.readouterr().err
     assert not Path("x").exists()

@@ -83,7 +83,7 @@ MISTAKES = {
     "dataset=wordnets": "did you mean wordnet",
     "dataset=file": "dataset.path",
     "dataset.path=mine.npy": "no such key",
-    "mine.npy": "key=value",
+    "mine.npy": "mine.npy: no such file or folder",
     "kk=3": "did you mean k?",
     "normalize=maybe": "normalize = 'maybe'",
     "plugins=[nowhere]": "no such folder",

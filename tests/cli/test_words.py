@@ -63,7 +63,7 @@ def test_rows_of_both_kinds_are_told_at_once() -> None:
             "k=range(1,3)": "several values need -m",
             "+k=3": "An item is already at 'k'. Either remove + prefix",
             "k@x=1": "leave out the @",
-            "dataset=dir/x.npy": "dataset=file dataset.path=dir/x.npy",
+            "dataset=dir/x.npy": "dir/x.npy: no such file",
             "hydra/launcher=nosuch": "valid: basic, joblib",
             "quantizer=": "quantizer=: needs a name",
             "quantizer=nosuch": "--config-dir DIR finds DIR/quantizer/NAME.yaml",
@@ -158,7 +158,8 @@ def test_a_file_of_ids_that_does_not_fit_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     (tmp_path / "ids.txt").write_text("a\nb\n")
     ids = str(tmp_path / "ids.txt")
-    for more in ({"ids": ids}, {"query_ids": ids, "queries": str(tmp_path / "x.npy")}):
+    np.save(tmp_path / "asked_x.npy", X)
+    for more in ({"ids": ids}, {"query_ids": ids, "queries": str(tmp_path / "asked_x.npy")}):
         with pytest.raises(VqbenchError, match=r"ids.txt: 2 ids for 12 (rows|queries) of .*x\.npy: give one id a line"):
             File(path=str(tmp_path / "x.npy"), **more).load()
 

@@ -384,9 +384,10 @@ def test_a_config_that_means_well_runs_and_leaves_no_secret(here: Path) -> None:
         + "quantizer: {twin: {quantizer: '${quantizer.float32.quantizer}', similarity: decoded}}\n"
     )
     assert run(here, text, *QUICK[2:]) == 0
-    written = [path for path in Path("results/evil").rglob("*") if path.is_file()]
+    (results,) = Path("results").glob("evil-synthetic-*")  # an explicit dataset is named beside the experiment
+    written = [path for path in results.rglob("*") if path.is_file()]
     assert {"metrics.csv", "meta.json"} <= {path.name for path in written}
-    assert '"query_seed": 3' in Path("results/evil/meta.json").read_text()
+    assert '"query_seed": 3' in (results / "meta.json").read_text()
     assert not any(SECRET.encode() in path.read_bytes() for path in written)
 
 
@@ -399,7 +400,7 @@ def test_names_of_variants_are_no_paths(here: Path) -> None:
     assert run(here, GLOBAL + text, *QUICK) == 0
     assert {path.name for path in Path().iterdir()} == {"results"}
     assert {path.name for path in here.parent.iterdir()} == {"mine", "theirs"}
-    cells = list(Path("results/evil/cells").rglob("*.cell"))
+    cells = list(Path("results").glob("evil-*/cells/**/*.cell"))
     assert len({str(path).casefold() for path in cells}) == len(names) + 1
     assert max(len(path.name) for path in cells) <= 255
 

@@ -68,7 +68,11 @@ def _data(meta: Mapping[str, Any], dataset: str) -> Iterator[str]:
     kind = str(node["_target_"]).rpartition(".")[2].lower()
     yield f"dataset={bundled[1] if bundled else kind}"
     for key, value in node.items():
-        of_conf = key == "_target_" or (key, value) == ("name", kind) or (bundled and key not in ("rows", "rows_seed"))
+        of_conf = (
+            key == "_target_"
+            or (key, value) in (("name", kind), ("identity", "auto"))
+            or (bundled and key not in ("rows", "rows_seed"))
+        )
         if value is not None and not of_conf:
             yield f"dataset.{key}={_written(value)}"
     config = _config(meta)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -51,6 +52,13 @@ def console() -> Console:
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and int(columns) > 0 else WIDTH
     return _Plain(highlight=False, width=width, file=cast(IO[str], _Trimmed(sys.stdout)))
+
+
+def text_of(show: Callable[[Console], None]) -> str:
+    """Return what ``show`` prints, as it would stand in a file."""
+    text = io.StringIO()
+    show(_Plain(highlight=False, width=WIDTH, file=cast(IO[str], _Trimmed(text))))
+    return text.getvalue()
 
 
 def progress_bar() -> Progress:

@@ -109,6 +109,8 @@ class Data:
     fingerprint: str
     #: The same without the draw: equal for all subsamples of a corpus.
     whole: str
+    #: SHA-256 of the values of all corpus rows, whatever their ids, the queries and the draws.
+    corpus_digest: str = ""
     #: The group of each query, where queries are drawn by group.
     groups_q: Sequence[str] | None = None
     #: What the file says of the queries' nearest rows.

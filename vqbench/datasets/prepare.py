@@ -75,6 +75,7 @@ def prepare(
         qrels,
         fingerprint=fingerprint([print_of_all, str(rows), str(rows_seed)]) if partly else print_of_all,
         whole=print_of_all,
+        corpus_digest=good.digest,
         groups_q=groups_q,
         stated_neighbours=comparable(asked, partly=partly, dropped=good.kept is not None, own=exclude_q),
         dropped={of: some for of, some in dropped.items() if some.count},

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
+from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engine_run import Pairing
 from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.folders import GROUPS
 from vqbench.experiment.config.targets import build, check_targets, checked, whole_numbers
 from vqbench.experiment.config.variants import build_variant, named_variant
+from vqbench.experiment.effects import check_effects, check_replaceable, names_dataset
 from vqbench.numerics.kernels.choice import Kernels
 from vqbench.numerics.thread_pool import check_count
 from vqbench.quantizers.variant import Variant
@@ -109,7 +111,7 @@ class Plan:
 #: Keys of conf/config.yaml that are no ``Options``.
 _TABLES = (*GROUPS, "datasets", "k", "oversample", "seed", "figures")
 #: Keys of a dataset that its name need not repeat.
-_UNNAMED = ("path", "name", "ids", "queries", "query_ids", "qrels", "groups", "key", "id_column")
+_UNNAMED = {field.name for field in fields(File)} - {"rows", "rows_seed"}
 
 
 def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experiment: str | None = None) -> Plan:
@@ -124,6 +126,11 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     Raises:
         VqbenchError: a key or a value is not allowed; the message names it and what is.
     """
+    overrides = [override.lstrip("+") for override in overrides]
+    check_effects(config, overrides, experiment)
+    own = experiment is not None and names_dataset(overrides)
+    if own:
+        config = _with_own_dataset(config, overrides, experiment)
     plain = {key: value for key, value in config.items() if key not in _TABLES}
     for key in plain:
         if key not in Options.__dataclass_fields__:
@@ -132,10 +139,8 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     options = Options(**checked(plain, Options, ""))
     plugins = options.plugin_folders
     check_targets(config, plugins)
-    overrides = [override.lstrip("+") for override in overrides]
-    _check_own_file(overrides)
     metrics = _nodes(config, "metric")
-    datasets = _datasets(config, overrides, plugins)
+    datasets = datasets_of(config, overrides, plugins)
     variants = _variants(_nodes(config, "quantizer"), overrides)
     backends = [_origin(name, node, overrides, "backend") for name, node in _nodes(config, "backend", needed=False)]
     origins = {"variants": {x.name: x for x in variants}, "backends": {x.name: x for x in backends}}
@@ -153,7 +158,8 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     seeds = whole_numbers(config["seed"], "seed")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise VqbenchError(f"seed = {seeds}: seeds must be distinct and not negative")
-    title = checked_name(experiment or next(iter(datasets)), "experiment")
+    dataset = next(iter(datasets))
+    title = checked_name(f"{experiment}-{dataset}" if own else experiment or dataset, "experiment")
     threads = {"_target_": "vqbench.search.parallel.threads.Threads"}
     return Plan(
         title,
@@ -170,13 +176,11 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     )
 
 
-def _check_own_file(overrides: Sequence[str]) -> None:
-    """A path of one's own would replace a bundled set's vectors and leave its queries and judgements."""
-    keys = {override.partition("=")[0] for override in overrides}
-    if "dataset.path" in keys and "dataset" not in keys:
-        raise VqbenchError(
-            "dataset.path: your own vectors need dataset=file as well, as in dataset=file dataset.path=X"
-        )
+def _with_own_dataset(config: Mapping[str, Any], overrides: Sequence[str], experiment: str | None) -> dict[str, Any]:
+    """The config with the command line's dataset in the place of the experiment's, whose example it need not have."""
+    check_replaceable(config, experiment)
+    named = any(override.startswith("example=") for override in overrides)
+    return {**config, "datasets": {}, "example": config.get("example") if named else None}
 
 
 def _check_queries(queries: Any) -> None:
@@ -204,8 +208,8 @@ def _origin(name: str, node: Mapping[str, Any], overrides: Sequence[str], group:
     return Origin(name, sorted(x.removeprefix("quantizer.").removeprefix("engine.") for x in changed), node)
 
 
-def _datasets(config: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Dataset]:
-    """The one dataset, or the named ones of an experiment."""
+def datasets_of(config: Mapping[str, Any], overrides: Sequence[str], plugins: tuple[Path, ...]) -> dict[str, Dataset]:
+    """Build the one dataset, or those of an experiment, by the names that tables give them."""
     if config.get("datasets"):
         nodes = _nodes(config, "datasets")
         return {name: build(node, "datasets", f"datasets.{name}", plugins) for name, node in nodes}

@@ -68,6 +68,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "notes": list(data.notes),
         "sha256": data.fingerprint,
         "sha256_whole": data.whole,
+        "sha256_corpus": data.corpus_digest,
         "rows_seed": plan.datasets[name].rows_seed,
         "n": data.corpus.n,
         "d": data.corpus.d,

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from vqbench.datasets.base import Data, Source
+from vqbench.datasets.base import Data, QueryMode, Source
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
@@ -22,6 +22,7 @@ from vqbench.experiment import provenance
 from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.config.variants import named_variant
+from vqbench.experiment.own_folder import mark, own_folder
 from vqbench.experiment.plan import Plan
 from vqbench.numerics.kernels.choice import working
 from vqbench.results.folder import check_not_later
@@ -48,8 +49,12 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
         datasets = prepared(plan)
         for data in datasets.values():
             _check(plan, data)
+        if plan.options.out is None:
+            plan, datasets = _with_own_folder(plan, datasets)
         sources = plugin_hashes(plan.options.plugin_folders, plan.out)
         _open_folder(plan.out, progress)
+        if plan.options.out is None:
+            mark(plan.out, {name: data.corpus_digest for name, data in datasets.items()})
         with plan.parallel.open() as spread:
             for name, data in datasets.items():
                 opened = cache(partial(_bench, plan, data, spread))
@@ -63,6 +68,19 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
             if plan.options.doctor and any(r.name.dataset == name and r.status != "failed" for r in records):
                 meta["datasets"][name]["doctor"] = _findings(name, data, progress)
     return RunRecord(plan.out, tuple(records), meta)
+
+
+def _with_own_folder(plan: Plan, datasets: dict[str, Data]) -> tuple[Plan, dict[str, Data]]:
+    """The plan with a folder that holds no results of other vectors, and the datasets with a note where it is new."""
+    out = own_folder(plan.out, {name: data.corpus_digest for name, data in datasets.items()})
+    if out == plan.out:
+        return plan, datasets
+    note = (
+        f"{plan.out} holds results of other vectors of this name, so these are in {out}; dataset.name=NAME gives the "
+        "vectors a name of their own"
+    )
+    noted = {name: replace(data, notes=(*data.notes, note)) for name, data in datasets.items()}
+    return replace(plan, out=out), noted
 
 
 def _open_folder(out: Path, progress: Progress) -> None:
@@ -85,8 +103,9 @@ def prepared(plan: Plan) -> dict[str, Data]:
         whole = replace(spec, rows=None, rows_seed=0)
         if repr(whole) not in sources:
             sources[repr(whole)] = whole.load()
-        datasets[name] = prepare(
-            sources[repr(whole)],
+        source, notes = _as_asked(sources[repr(whole)], options.queries)
+        data = prepare(
+            source,
             name,
             queries=options.queries,
             n_queries=options.n_queries,
@@ -96,7 +115,24 @@ def prepared(plan: Plan) -> dict[str, Data]:
             rows=spec.rows,
             rows_seed=spec.rows_seed,
         )
+        datasets[name] = replace(data, notes=(*data.notes, *notes))
     return datasets
+
+
+def _as_asked(source: Source, mode: QueryMode | None) -> tuple[Source, list[str]]:
+    """The source as far as it is used where rows of the corpus are the queries, and notes on what is left out.
+
+    Its judgements stay where they are of these rows.
+    """
+    if mode is None or source.queries_qd is None:
+        return source, []
+    count = f"{len(source.queries_qd):,}"
+    taken = [line for line in source.taken if not line.startswith("queries: ")]
+    judged = {query for query, _, _ in source.judgements or ()}
+    if not judged or (source.ids is not None and positions(source.ids, judged)):
+        return replace(source, taken=taken), [f"its own {count} queries are not asked (queries={mode})"]
+    note = f"its own {count} queries are not asked (queries={mode}), so their judgements are not used either"
+    return replace(source, taken=taken, judgements=None), [note]
 
 
 def _findings(name: str, data: Data, progress: Progress) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from vqbench.cli.commands.parser import Parser
+from vqbench.cli.commands.words import settings_of
 from vqbench.cli.console import console, progress_bar
+from vqbench.cli.screens.about_data import print_notes, print_taken
 from vqbench.cli.screens.summary import print_dropped
-from vqbench.errors import VqbenchError
 from vqbench.experiment.plan import Options
 
 
@@ -21,16 +22,14 @@ def doctor(arguments: list[str]) -> int:
     from vqbench.experiment.run import prepared
 
     parser = Parser(prog="vqbench doctor", description="Why quantizing these vectors is easy or hard, and what to try.")
-    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="as for a run: dataset=file dataset.path=X")
+    parser.add_argument("words", nargs="*", metavar="VECTORS KEY=VALUE", help="as for a run: mine.npy dataset.key=emb")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options, unknown = parser.parse_known_intermixed_args(arguments)
-    for word in [*unknown, *options.settings]:
-        if "=" not in word or word.startswith("-"):
-            raise VqbenchError(f"doctor: {word}: takes settings like key=value, as in dataset=movies, and --json")
-    job = compose_jobs(options.settings).jobs[0]
-    findings, dropped = {}, {}
+    options = parser.parse_intermixed_args(arguments)
+    job = compose_jobs(settings_of(options.words, "doctor")).jobs[0]
+    findings, dropped, about = {}, {}, {}
     with progress_bar() as progress:
-        for name, data in prepared(make_plan(job.plain(), job.settings)).items():
+        for name, data in prepared(make_plan(job.plain(), job.settings, job.experiment)).items():
+            about[name] = {"taken": data.taken, "notes": data.notes}
             dropped[name] = {of: rows.plain() for of, rows in data.dropped.items()}
             task = progress.add_task(name, total=None)
             advance = partial(lambda t, n, words: progress.update(t, description=f"{n}: {words}"), task, name)
@@ -39,10 +38,12 @@ def doctor(arguments: list[str]) -> int:
     if options.json:
         print(as_json(findings))
         return 0
+    print_taken(about, console())
     for name in findings:
         show(name, findings[name], console())
         print_dropped(name, dropped[name], console())
-    what_next([finding for each in findings.values() for finding in each], options.settings, console())
+    print_notes(about, console())
+    what_next([finding for each in findings.values() for finding in each], options.words, console())
     return 0
 
 
@@ -51,7 +52,7 @@ def cache(arguments: list[str]) -> int:
     parser = Parser(prog="vqbench cache", description="Where float results are kept.")
     parser.add_argument("action", nargs="?", choices=["clear"], help="delete them")
     parser.add_argument("--cache", default="auto", metavar="DIR", help="the folder, if not the user's")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     folder = Options(cache=options.cache).cache_folder
     files = [] if folder is None else sorted(folder.glob("truth-*.npz"))
     size = sum(file.stat().st_size for file in files) / 2**20

@@ -31,7 +31,7 @@ def list_configs(arguments: list[str]) -> int:
     parser = Parser(prog="vqbench list", description="Variants, metrics, datasets, experiments, engines.")
     parser.add_argument("what", nargs="?", help=f"{', '.join(GROUPS)}; a name; or part of a variant's name or family")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of your own configs, listed as well")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     folders = [] if options.config_dir is None else [options.config_dir]
     for folder in folders:
         check_folder(folder, "--config-dir")

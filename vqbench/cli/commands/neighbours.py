@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from rich import box
@@ -15,38 +14,86 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vqbench.cli.commands.parser import Parser
+from vqbench.cli.commands.words import is_setting, settings_of
 from vqbench.cli.console import console, progress_bar
-from vqbench.datasets.base import Data, Dataset
-from vqbench.datasets.file import File
+from vqbench.cli.screens.about_data import print_taken
+from vqbench.datasets.base import Data
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.encoding import encode_corpus
-from vqbench.experiment.config.folders import config_files
-from vqbench.experiment.config.targets import build
+from vqbench.experiment.config.compose import compose_jobs
 from vqbench.experiment.config.variants import named_variant
-from vqbench.experiment.config.yaml_bounds import load_yaml
+from vqbench.experiment.plan import Plan, make_plan
 from vqbench.quantizers.variant import Variant
 from vqbench.search.similarity import code_search
 from vqbench.search.tie_order import top_by_id
-from vqbench.text import did_you_mean, shortened, shown
+from vqbench.text import expanded, shortened, shown
+
+_SETTINGS = ("dataset", "normalize", "on_bad_rows", "plugins")  #: keys of a run that ``nearest`` takes
 
 
 def nearest(arguments: list[str]) -> int:
     """Print the neighbours of one row under each variant, side by side."""
     parser = Parser(prog="vqbench nearest", description="The rows most similar to one row, under each variant.")
-    parser.add_argument("title", help="an id of the dataset, or how it begins")
-    parser.add_argument("--dataset", default="movies", metavar="D", help="a dataset of conf/dataset, or a file")
-    parser.add_argument("--ids", help="ids of the rows, one a line, where the dataset is a file")
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="TITLE VECTORS KEY=VALUE",
+        help="an id of the vectors, or how it begins; then vectors and their settings, as for a run (dataset=movies)",
+    )
     parser.add_argument("--top", type=int, default=10)
     parser.add_argument(
         "--quantizer", default="float32,offset_int8_raw,binary_mean", help="variants, separated by commas"
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    title = next((word for word in options.words if not is_setting(word)), None)
+    if title is None:
+        raise VqbenchError("nearest: name a row first, by its id, as in vqbench nearest Moana")
+    words = list(options.words)
+    words.remove(title)
+    plan = _plan(words, title)
     names = [name.strip() for name in options.quantizer.split(",")]
+    specs = {name: named_variant(name, "--quantizer", plan.options.plugin_folders) for name in names}
     with progress_bar() as progress:
-        similar = neighbours(options.title, options.dataset, options.ids, names, options.top, progress)
+        data = _rows(plan)
+        similar = neighbours(title, data, specs, options.top, progress)
+    print_taken({data.name: {"taken": data.taken}}, console())
     show(similar, console())
     return 0
+
+
+def _plan(words: Sequence[str], title: str) -> Plan:
+    """A run on the vectors, as far as it says how they are read."""
+    try:
+        settings = settings_of(words, "nearest")
+    except VqbenchError as error:
+        swapped = f"{error}. The title comes first, then the vectors" if expanded(title).exists() else error
+        raise VqbenchError(str(swapped)) from None
+    for setting in settings:
+        if setting.lstrip("+~").partition("=")[0].partition(".")[0] not in _SETTINGS:
+            raise VqbenchError(
+                f"nearest: {shortened(setting)}: has no effect here; it takes --top, --quantizer, and settings of "
+                "vectors, as in dataset.key=emb"
+            )
+    named = any(setting.lstrip("+").startswith("dataset=") for setting in settings)
+    ours = ["queries=self", *([] if named else ["dataset=movies"])]
+    (job,) = compose_jobs([*ours, *settings]).jobs
+    return make_plan(job.plain(), job.settings)
+
+
+def _rows(plan: Plan) -> Data:
+    """The rows of a plan's dataset."""
+    ((name, spec),) = plan.datasets.items()
+    return prepare(
+        spec.load().corpus_alone(),
+        name,
+        queries="self",
+        n_queries=1,
+        normalize=plan.options.normalize,
+        on_bad_rows=plan.options.on_bad_rows,
+        rows=spec.rows,
+        rows_seed=spec.rows_seed,
+    )
 
 
 @dataclass(frozen=True)
@@ -58,33 +105,27 @@ class Neighbours:
     lists: Mapping[str, Sequence[tuple[int | None, str, str]]]  # variant -> rank in float search, id, score in words
 
 
-def neighbours(
-    title: str, dataset: str, ids: str | None, variants: Sequence[str], top: int, progress: Progress
-) -> Neighbours:
+def neighbours(title: str, data: Data, variants: Mapping[str, Variant], top: int, progress: Progress) -> Neighbours:
     """Search one row's neighbours under each variant.
 
     Args:
         title: an id of the dataset, or how it begins.
-        dataset: a name of conf/dataset, or a file of vectors.
-        ids: file of the rows' ids, where the dataset is a file.
-        variants: their names.
+        data: what is searched.
+        variants: by their names.
         top: how many neighbours.
         progress: shows a bar.
 
     Raises:
-        VqbenchError: a name is unknown, or ``top`` is larger than the dataset.
+        VqbenchError: there is no such row, or ``top`` is larger than the dataset.
     """
-    specs = {name: named_variant(name, "--quantizer") for name in variants}
-    spec = _dataset(dataset, ids)
-    data = prepare(spec.load().corpus_alone(), spec.title, queries="self", n_queries=1, normalize=True)
     row = _row(title, data)
     if not 1 <= top < data.corpus.n:
         raise VqbenchError(f"--top {top}: must be between 1 and {data.corpus.n - 1}, the other rows of {data.name}")
-    task = progress.add_task(f"neighbours of {shown(data.ids[row])}", total=len(specs))
+    task = progress.add_task(f"neighbours of {shown(data.ids[row])}", total=len(variants))
     float_hits = _search(data, row, named_variant("float32", "float32"), top)
     float_rank = {hit: rank for rank, (hit, _) in enumerate(float_hits, 1)}
     lists = {}
-    for name, variant in specs.items():
+    for name, variant in variants.items():
         bits = variant.similarity == "hamming"
         lists[name] = [
             (float_rank.get(hit), shown(data.ids[hit]), f"{-score:.0f} bits" if bits else f"{score:.4f}")
@@ -100,17 +141,6 @@ def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int,
     search = code_search(codec, data.corpus.take(np.array([row])), encoded.codes, variant.similarity)
     hits = top_by_id(replace(search, exclude_q=np.array([row])), top, data.ids)
     return list(zip(hits.ids_qk[0].tolist(), hits.scores_qk[0].tolist(), strict=True))
-
-
-def _dataset(name: str, ids: str | None) -> Dataset:
-    """A dataset of conf, or a file's."""
-    files = config_files("dataset")
-    if name in files and name != "file":
-        return build(load_yaml(files[name]), "datasets", f"dataset={name}")
-    if Path(name).suffix:
-        return File(path=name, ids=ids)
-    hint = did_you_mean(name, files)
-    raise VqbenchError(f"--dataset {shortened(name)}: no such dataset; {hint}; a file is called as in mine.npy")
 
 
 def _row(title: str, data: Data) -> int:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from vqbench.cli.commands.parser import Parser
+from vqbench.cli.commands.words import settings_of
 from vqbench.cli.console import progress_bar
 from vqbench.cli.finish import finish
 from vqbench.errors import VqbenchError
@@ -19,23 +20,23 @@ from vqbench.text import did_you_mean, fit_message
 
 
 def run_sweep(arguments: list[str]) -> int:
-    """Run what the settings describe: once, or for each combination of a multirun (``-m``).
+    """Run what vectors and settings describe: once, or for each combination of a multirun (``-m``).
 
     Every job is composed and planned before the first one starts.
     """
     parser = Parser(prog="vqbench", add_help=False)
-    parser.add_argument("settings", nargs="*")
+    parser.add_argument("words", nargs="*")
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--config-dir", "-cd", metavar="DIR")
     parser.add_argument("--cfg", "-c", choices=["job"])
     options, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         raise VqbenchError(_no_option(unknown[0], arguments))
-    sweep = compose_jobs(options.settings, many=options.multirun, config_dir=options.config_dir)
+    sweep = compose_jobs(settings_of(options.words), many=options.multirun, config_dir=options.config_dir)
     if options.cfg:
         print("\n".join(job.text() for job in sweep.jobs), end="")
         return 0
-    plans = [_plan(job) for job in sweep.jobs]
+    plans = [plan_of(job) for job in sweep.jobs]
     if options.multirun:
         return _multirun(sweep, plans)
     with progress_bar() as progress:
@@ -57,7 +58,7 @@ def _no_option(word: str, arguments: list[str]) -> str:
     return f"{word}: no such option; settings are written key=value, as in dataset=movies; {hint}"
 
 
-def _plan(job: Job) -> Plan:
+def plan_of(job: Job) -> Plan:
     """The checked plan of a job, its figures' names too."""
     plan = make_plan(job.plain(), job.settings, job.experiment)
     if not isinstance(figures := plan.config.get("figures", True), bool):
@@ -95,6 +96,6 @@ def _run_job(job: Job | Plan, number: int, folder: Path) -> None:
     """
     try:
         with progress_bar() as progress:
-            save_note(folder, number, run(job if isinstance(job, Plan) else _plan(job), progress))
+            save_note(folder, number, run(job if isinstance(job, Plan) else plan_of(job), progress))
     except Exception as error:  # one job's fault must not lose the others
         save_mistake(folder, number, reason_of(error))

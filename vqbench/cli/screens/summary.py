@@ -14,6 +14,7 @@ from rich.table import Table
 from vqbench.analysis.recommend import recommend
 from vqbench.analysis.recommend_text import answer, rescored
 from vqbench.cli.console import console
+from vqbench.cli.screens.about_data import print_notes, print_taken
 from vqbench.cli.screens.fit_width import fitted, left_out_of, titled
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
@@ -37,14 +38,17 @@ _NOTE = "[bold]note[/bold]"
 _EXPENDABLE = ("ndcg_kept", "half_lost", "ratio", "interval", "letters")
 
 
-def summary(results: Results) -> None:
-    """Print the table of each dataset, and what was not evaluated or is doubtful."""
-    screen, datasets = console(), _datasets(results)
+def summary(results: Results, screen: Console | None = None) -> None:
+    """Print what was taken, the table of each dataset, and what was not evaluated or is doubtful."""
+    screen, datasets = screen or console(), _datasets(results)
+    about = {dataset: results.meta["datasets"][dataset] for dataset in datasets}
+    print_taken(about, screen)
     for dataset in datasets:
         _print_table(results, dataset, screen, legend=dataset == datasets[-1])
     for dataset in datasets:
         print_dropped(dataset, results.meta["datasets"][dataset].get("dropped", {}), screen)
-        _print_notes(results.meta["datasets"][dataset], dataset, screen)
+        _print_stated(results.meta["datasets"][dataset], dataset, screen)
+    print_notes(about, screen)
     metrics = results.metrics
     for row in metrics[metrics["status"].isin(["skipped", "failed"])].to_dict("records"):
         reason = f"{row['dataset']}, {row['variant']}: {runnable(row['reason'])}"
@@ -101,10 +105,8 @@ def no_result(out: Path, reasons: Mapping[str, str]) -> None:
     screen.print(f"Nothing was written to {where}: no cell has a result, and the tables of an earlier run stay.")
 
 
-def _print_notes(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
-    """What is worth saying of the data; how the nearest rows that a file states compare."""
-    for note in about.get("notes", ()):
-        screen.print(f"{_NOTE}: {escape(dataset + ': ' + note)}")
+def _print_stated(about: Mapping[str, Any], dataset: str, screen: Console) -> None:
+    """How the nearest rows that a file states compare with those found."""
     if stated := about.get("neighbors"):
         agrees = not stated["checked"] or stated["right"] == stated["entries"]
         head = _NOTE if agrees and stated.get("distances_right") is not False else "[bold red]WARNING[/bold red]"
@@ -125,7 +127,7 @@ def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen
 def _print_table(results: Results, dataset: str, screen: Console, *, legend: bool) -> None:
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     k = shown_k(results, dataset) or shown_k(results, dataset, "ndcg_kept")
-    rows, factor, baseline, margin = _rows(results, dataset, k)
+    rows, factor, baseline, margin = table_rows(results, dataset, k)
     columns = {
         "bytes": ("bytes/\nvector", "{:,.0f}".format),
         "ratio": ("ratio", "{:,.1f}x".format),
@@ -201,8 +203,8 @@ def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table
     return grid
 
 
-def _rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, str, float]:
-    """One row a variant, most bytes first, best overlap first.
+def table_rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, int, str, float]:
+    """Make one row a variant, most bytes first, best overlap first.
 
     Returns:
         The rows; the largest oversample factor; the name of the baseline and the margin of equivalence.

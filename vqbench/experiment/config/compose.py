@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from vqbench.errors import VqbenchError
-from vqbench.experiment.config.folders import conf_folder, family_folders
+from vqbench.experiment.config.folders import conf_folder, config_files, family_folders
 from vqbench.experiment.config.foreign import PRIVATE, check_files, check_private
 from vqbench.experiment.config.references import check_references
 from vqbench.experiment.config.settings import (
@@ -31,8 +31,9 @@ from vqbench.experiment.config.settings import (
     quoted,
     user_folders,
 )
+from vqbench.experiment.config.vectors import written_out
 from vqbench.extras import runnable
-from vqbench.text import did_you_mean
+from vqbench.text import did_you_mean, expanded
 
 #: Hydra's launchers that a command line may choose, and the extras that install them.
 LAUNCHERS = {"basic": "", "joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm"}
@@ -75,14 +76,15 @@ def compose_jobs(words: Sequence[str], *, many: bool = False, config_dir: str | 
     """Compose the config of each job that these settings describe.
 
     Args:
-        words: settings, as in ``k=[1,10]``.
+        words: settings, as in ``k=[1,10]`` and ``dataset=mine.npy``.
         many: let values that are separated by commas make a job each, as ``-m`` does.
         config_dir: a folder of further configs.
 
     Raises:
         VqbenchError: a setting, or a config file that it leads to, is not allowed or has a mistake.
     """
-    settings = parse_settings(words)
+    named = config_files("dataset", [] if config_dir is None else [expanded(config_dir)])
+    settings = parse_settings(written_out(words, named, many=many))
     folders = user_folders(settings, config_dir)
     settings = [setting for setting in settings if setting.key_or_group != "hydra.searchpath"]
     jobs = expand(settings, many)

@@ -119,8 +119,8 @@ def _defaults(entries: Any, path: Path) -> list[tuple[str, str]]:
 
 def _no_such(group: str, name: str, valid: Sequence[str], folders: Sequence[Path]) -> str:
     """What to do about a name that its group does not have."""
-    if group == "dataset" and re.search(r"[./]", name):
-        return f"dataset={shortened(name)}: no such dataset; for vectors in a file: dataset=file dataset.path={name}"
+    if group == "dataset" and name and Path(name).exists():
+        return f"dataset={shortened(name)}: no such dataset; for the vectors of that name: dataset=./{name}"
     what = f"{group}={shortened(name)}: no such {group}" if name else f"{group}=: needs a name"
     hint = did_you_mean(name, valid)
     if folders:

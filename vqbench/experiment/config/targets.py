@@ -159,13 +159,9 @@ def _value(value: Any, hint: Any, place: str) -> Any:
     """``value`` if it is of the type, with whole numbers taken for floats; else an error."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        options = [option for option in arguments if option is not type(None)]
         if type(value) in arguments:
             return value
-        try:
-            return _value(value, options[0], place)
-        except VqbenchError as error:
-            raise VqbenchError(f"{error}, or null" if len(options) < len(arguments) else f"{error}") from None
+        return _one_of(value, arguments, place)
     if origin is list and isinstance(value, list):
         return [_value(each, arguments[0], f"{place}[{number}]") for number, each in enumerate(value)]
     if hint is float and type(value) is int:
@@ -179,6 +175,22 @@ def _value(value: Any, hint: Any, place: str) -> Any:
     else:
         wanted = _WORDS.get(hint, f"of type {getattr(hint, '__name__', hint)}")
     raise VqbenchError(f"{place} = {shortened(repr(value))}: must be {wanted}")
+
+
+def _one_of(value: Any, types_: tuple[Any, ...], place: str) -> Any:
+    """``value`` if it is of one of the types; else the error of the type that is nearest to it."""
+    options = [option for option in types_ if option is not type(None)]
+    options.sort(
+        key=lambda option: (get_origin(option) is list) != isinstance(value, list)
+    )  # stable: the nearest first
+    errors = list[VqbenchError]()
+    for option in options:
+        try:
+            return _value(value, option, place)
+        except VqbenchError as error:
+            errors.append(error)
+    also = ", or a list of these" if not isinstance(value, list) and any(get_origin(x) is list for x in options) else ""
+    raise VqbenchError(f"{errors[0]}{also}{', or null' if len(options) < len(types_) else ''}")
 
 
 def whole_numbers(value: Any, place: str) -> list[int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
@@ -55,7 +56,9 @@ FIGURES: dict[str, Callable[[Slice], Figure | None]] = {
 }
 ACROSS = "overlap_by_dataset"
 SCALE = "scale"
-_FORMATS = (".png", ".svg")
+#: Formats of the figures beside a results folder's tables.
+FORMATS = ("png", "svg")
+_DATE = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # left out: equal results give equal bytes
 
 
 def check_names(chosen: object) -> None:
@@ -66,18 +69,29 @@ def check_names(chosen: object) -> None:
             raise VqbenchError(f"figures = {name}: no such figure; {did_you_mean(str(name), names)}")
 
 
-def draw_all(results: Results, progress: Progress) -> list[Path]:
-    """Draw the figures that the config names and the tables allow into ``figures/`` of the results' folder.
+def draw_all(
+    results: Results, progress: Progress, *, folder: Path | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Draw the figures that the config names and the tables allow.
 
-    A figure of an earlier run that is not drawn again is deleted.
+    Args:
+        results: What was measured.
+        progress: Shows a bar.
+        folder: Where to; by default ``figures/`` of the results' folder, where a figure of an earlier run that is not
+            drawn again is deleted.
+        formats: Those of matplotlib, as in ``("pdf",)``.
 
     Returns:
-        The paths written, PNG and SVG.
+        The paths written.
 
     Raises:
-        VqbenchError: The folder lacks the tables of single queries and samples.
+        VqbenchError: The folder lacks the tables of single queries and samples, or there is no such format.
     """
     check_no_links(results.folder)
+    known = FigureCanvasBase.get_supported_filetypes()
+    for name in formats:
+        if name not in known:
+            raise VqbenchError(f"format = {name}: figures have no such format; {did_you_mean(name, known)}")
     lacking = results.samples.empty or results.per_query.empty
     if lacking and (results.metrics["status"] == "ok").any():  # or the figures made from them would be deleted
         raise VqbenchError(
@@ -90,15 +104,16 @@ def draw_all(results: Results, progress: Progress) -> list[Path]:
     for name, draw in wanted:
         with drawing():
             figure = draw()
-            drawn += [] if figure is None else save(figure, results.folder / "figures" / name)
+            drawn += [] if figure is None else save(figure, (folder or results.folder / "figures") / name, formats)
         progress.advance(task)
-    _remove_others(results.folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in plan)}, drawn)
+    if folder is None:
+        _remove_others(results.folder, {*FIGURES, ACROSS, SCALE, *(name for _, name, _ in plan)}, drawn)
     return drawn
 
 
 def _remove_others(folder: Path, names: Iterable[str], drawn: Collection[Path]) -> None:
     """Remove figures of earlier runs."""
-    for path in (folder / "figures" / (name + ending) for name in names for ending in _FORMATS):
+    for path in (folder / "figures" / f"{name}.{each}" for name in names for each in FORMATS):
         if path not in drawn:
             with faults(path):
                 path.unlink(missing_ok=True)
@@ -124,9 +139,9 @@ def _plan(results: Results, parts: list[Slice]) -> Iterator[tuple[str, str, Call
             yield name, name + (f"-{own}" if several else ""), partial(draw, part)
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write both formats, without a date: the same results give the same bytes."""
-    paths = [stem.with_name(stem.name + ending) for ending in _FORMATS]
+def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a figure in each format, without a date: the same results give the same bytes."""
+    paths = [stem.with_name(f"{stem.name}.{each}") for each in formats]
     # Laid out here: savefig would lay it out again for each file.
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
@@ -135,8 +150,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         figure.set_layout_engine(None)
     write_together(
         {
-            paths[0]: lambda path: figure.savefig(path, dpi=DPI),
-            paths[1]: lambda path: figure.savefig(path, dpi=DPI, metadata={"Date": None}),
+            path: lambda temporary: figure.savefig(temporary, dpi=DPI, metadata=_DATE.get(temporary.suffix))
+            for path in paths
         }
     )
     return paths
