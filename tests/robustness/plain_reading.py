@@ -88,7 +88,7 @@ def _plainly(path: Path) -> np.ndarray:
         n, d = np.frombuffer(content, "<u4", 2).tolist()
         return np.frombuffer(content, {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[ending], offset=8).reshape(n, d)
     if ending in (".json", ".jsonl", ".ndjson"):
-        return np.array(list(_vectors(_json(content.decode("utf-8-sig")))), dtype=float)
+        return np.array(_longest(_json(content.decode("utf-8-sig"))), dtype=float)
     if ending in (".sqlite", ".sqlite3", ".db"):
         return _blobs(path, [table for table, _ in _tables(path)])
     if ending in (".faiss", ".index"):
@@ -106,6 +106,13 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def _longest(tree: Any) -> list[list[float]]:
+    """All vectors; where members of an object hold several each, those of the member that holds most."""
+    groups = [list(_vectors(each)) for each in tree.values()] if isinstance(tree, dict) else []
+    longest = max(groups, key=len, default=[])
+    return longest if len(longest) > 1 else list(_vectors(tree))
 
 
 def _vectors(value: Any) -> Iterator[list[float]]:
