@@ -42,7 +42,17 @@ DROP_INS = {
     "quantizers": set(),
     "quantizers.transforms": set(),
     "metrics": set(),
-    "datasets.readers": {"columns", "hdf5_chunks", "npy"},
+    "datasets.readers": {
+        "array_parts",
+        "arrow_ipc",
+        "column_kinds",
+        "column_texts",
+        "column_vectors",
+        "columns",
+        "hdf5_chunks",
+        "hdf5_objects",
+        "npy",
+    },
     "search.parallel": set(),
     "evaluation.backends": set(),
 }

@@ -114,6 +114,16 @@ def shortened(value: object, most: int = _MOST_SHOWN) -> str:
     return shown(text if len(text) <= most else f"{text[:most]}...")
 
 
+def one_line(text: str, most: int = 60) -> str:
+    """Return the beginning of a text in one line, with one blank for blanks, tabs and line ends of any number.
+
+    >>> one_line("A title\\n\\nand a text", 12)
+    'A title and...'
+    """
+    words = " ".join(text[: 16 * most].split())
+    return shown(words if len(words) <= most else f"{words[:most].rstrip()}...")
+
+
 def fit_message(message: object, most: int = 2000) -> str:
     """Return a message in one line, without its middle where somebody's file or setting made it endless."""
     text = shown(str(message))

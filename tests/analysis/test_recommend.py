@@ -64,7 +64,7 @@ def test_the_cheapest_whose_lower_bound_meets_the_target(told: Any) -> None:
     assert (rec.tried, rec.too_large, name(rec.fallback), rec.queries) == (5, 0, "float32/0", 1000)
     assert rec.chosen == Setting(
         dataset="d", variant="four", oversample=0, value=0.93, ci_low=0.92, ci_high=0.94, queries=1000, vector_bytes=16,
-        once_bytes=0, float_bytes=0,
+        once_bytes=0, store_bytes=0,
     )  # fmt: skip
     assert names(told(rows, target=0.975)) == ("four/4", "int8/0", "bits/4", None)  # int8's 0.98 - 0.004 reaches 0.976
 
@@ -84,6 +84,61 @@ def test_a_mean_above_the_target_is_not_enough(told: Any) -> None:
         "bits rescored ×4 (float32) (4 B): mean 0.910, lower bound 0.890; about 4,000 queries would decide "
         "(n_queries=4000); undecided too: ×2"
     )
+
+
+BYTES = {"as": "uint8", "bytes_per_vector": 32}
+
+
+def test_bytes_that_are_stored_today_are_the_base_line(tmp_path: Path) -> None:
+    """What takes as much is never advised, nor what keeps today's bytes beside it."""
+    rows = [FULL, row("int8", 0, 0.98, 0.004), row("four", 0, 0.93, 0.01), row("bits", 4, 0.99, 0.003)]
+    results = read_results(write_folder(tmp_path / "r", rows, STORED, today=BYTES))
+    rec = recommend(results, dataset="d", target=0.9)
+    assert names(rec) == ("four/0", None, None, None)
+    assert recommend_text.answer(rec).startswith(
+        "Use four: 16 bytes/vector, 2x less memory than the 32 bytes/vector you store today (uint8); the uint8 vectors "
+        "are not needed (16 kB in all). It finds 93.0 %"
+    )
+    assert rec.tried == 1
+    none = recommend(results, dataset="d", target=0.95)
+    assert none.chosen is None
+    assert none.fallback is None
+    assert recommend_text.answer(none).startswith(
+        "Keep the 32 bytes/vector you store today (uint8): nothing smaller is shown to reach overlap@10 of 0.95. The "
+        "closest, four, finds 93.0 %"
+    )
+    assert recommend_text.notes(none) == [
+        "bits rescored ×4 (uint8, as stored) needs 4 bytes/vector in memory, but the 32 bytes/vector you store today "
+        "(uint8) stay on disk: 36 kB in all, more than today."
+    ]
+    for rec_of in (rec, none):
+        assert "float32 in memory" not in screen_text(results, rec_of)
+        json.dumps(screen_of.as_json(results, rec_of))
+    assert "uint8, as stored today" in screen_text(results, rec)
+
+
+def screen_text(results: Any, rec: Recommendation) -> str:
+    out = io.StringIO()
+    screen_of.show(results, rec, Console(file=out, width=100))
+    return out.getvalue()
+
+
+@given(
+    today=st.integers(1, 200), values=st.lists(st.floats(0.5, 1), min_size=6, max_size=6), target=st.floats(0.5, 0.99)
+)
+@settings(max_examples=30, deadline=None)
+def test_no_advice_takes_what_is_stored_today(
+    tmp_path_factory: pytest.TempPathFactory, today: int, values: list[float], target: float
+) -> None:
+    rows = [row(variant, x, value, 0.01) for variant, value in zip(STORED, values, strict=True) for x in (0, 4)]
+    folder = tmp_path_factory.mktemp("r")
+    results = read_results(write_folder(folder, rows, STORED, today={"as": "int8", "bytes_per_vector": today}))
+    rec = recommend(results, dataset="d", target=target)
+    for one in (rec.chosen, rec.runner_up, rec.step_up, rec.step_down, *(each.setting for each in rec.undecided)):
+        assert one is None or (not one.oversample and round(one.ram(rec.n)) < today)
+    if rec.chosen is None:
+        size = f"{today:,}"
+        assert recommend_text.answer(rec).startswith(f"Keep the {size} bytes/vector you store today (int8): nothing")
 
 
 def test_where_no_query_lost_anything_the_bound_shrinks_with_n(told: Any) -> None:
@@ -402,7 +457,7 @@ def test_the_command_and_yaml_come_from_what_meta_json_holds_of_the_variant(told
     overrides = ["similarity=raw", "threshold=median"]
     meta["variants"]["b(similarity=raw,threshold=median)"] = {"config": "b", "overrides": overrides, "node": node}
     setting = Setting(dataset="d", variant="b(similarity=raw,threshold=median)", oversample=4, value=0.9, ci_low=0.9,
-                      ci_high=0.9, queries=9, vector_bytes=1, once_bytes=0, float_bytes=0)  # fmt: skip
+                      ci_high=0.9, queries=9, vector_bytes=1, once_bytes=0, store_bytes=0)  # fmt: skip
     words = shlex.split(command_of(meta, setting, 10, ["b"]))
     assert words == ["vqbench", "dataset=file", "dataset.name=d", "dataset.path=d.npy", "quantizer=[b]",
                      "quantizer.b.similarity=raw", "quantizer.b.quantizer.threshold=median", "k=[10]",

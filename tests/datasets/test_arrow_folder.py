@@ -63,27 +63,30 @@ def test_any_type_and_any_cut_into_files_and_batches(
     edges = np.cumsum([0, *sizes])
     whole = _table(x_nd, id=np.arange(len(x_nd)))
     tables = [whole[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    found = read(save(tmp_path_factory.mktemp("x"), *tables, batch=batch), Wanted())
+    found = read(save(tmp_path_factory.mktemp("x"), *tables, batch=batch), Wanted(key="embedding"))
     assert found.rows_nd[:].tobytes() == x_nd.tobytes()
     assert list(found.ids) == [str(row) for row in range(len(x_nd))]
 
 
 def test_which_column(tmp_path: Path) -> None:
     folder = save(tmp_path / "x", _table(other=lists(ROWS + 1), name=IDS))
-    _refused(folder, "columns of lists of numbers: embedding, other: needs exactly one.*dataset.key=NAME")
-    _refused(folder, "no column 'none'", key="none")
-    _refused(folder, "column 'name' is string", key="name")
-    _refused(folder, "id_column=none: no such column of texts", key="other", id_column="none")
+    _refused(folder, "columns embedding .*, other .*: more than one column could hold .*dataset.key=embedding and")
+    _refused(folder, "dataset.key=none: no such column", key="none")
+    _refused(
+        folder, r"dataset.key=name: this column is text: it could be: embedding \(lists of float32\), other", key="name"
+    )
+    _refused(folder, "dataset.id_column=no: no such column: it could be: name", key="other", id_column="no")
     np.testing.assert_array_equal(read(folder, Wanted(key="other")).rows_nd[:], ROWS + 1)
     twice = pa.Table.from_arrays([lists(ROWS), lists(ROWS)], names=["e", "e"])
-    _refused(save(tmp_path / "y", twice), r"column 'e' is list<\w+: float> and list", key="e")
+    _refused(save(tmp_path / "y", twice), "dataset.key=e: this column is 2 columns of this name", key="e")
 
 
 def test_rows_that_are_no_vectors(tmp_path: Path) -> None:
-    ragged = pa.array([[1.0, 2.0], [3.0, 4.0], [5.0]])
-    _refused(save(tmp_path / "a", pa.table({"e": ragged}), batch=2), "row 2: 1 numbers, the first row has 2")
-    _refused(save(tmp_path / "b", pa.table({"e": [[1.0], None]})), "row 1: null")
-    _refused(save(tmp_path / "c", pa.table({"e": [[1.0], [None]]})), "row 1: null among its numbers")
+    x = pa.array([[1.0, 2.0], [3.0, 4.0], [5.0], None, [], [6.0, None]])
+    content = read(save(tmp_path / "a", pa.table({"e": x}), batch=2), Wanted())
+    reasons = ["1 numbers where most rows have 2", "null", "an empty list", "null among its numbers"]
+    assert content.gaps == dict(zip(range(2, 6), reasons, strict=True))
+    np.testing.assert_array_equal(content.rows_nd[:], [[1, 2], [3, 4], *[[np.nan, np.nan]] * 4])
     _refused(save(tmp_path / "d", pa.table({"e": [[1.0], [2.0]], "id": ["a", None]})), "row 1, column id: null")
     _refused(save(tmp_path / "e", _table()[:0]), "0 rows: needs at least one")
     _refused(save(tmp_path / "f", _table(), _table(ROWS.astype(np.float64))), "00001-of-00002.arrow: columns unlike")
@@ -237,7 +240,7 @@ def test_a_dataset_from_such_folders(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.corpus.block(0, 37), ROWS)
     (tmp_path / "plain").mkdir()
     for path, more, message in (
-        ("plain", {}, "plain: is a folder: name the file in it; only one that Hugging Face datasets saved"),
+        ("plain", {}, "plain: is a folder without a file of vectors"),
         ("none", {}, "none: no such file"),
         ("mine", {"ids": str(tmp_path / "mine")}, "mine: is a folder"),
     ):

@@ -93,10 +93,50 @@ def test_without_bad_rows_nothing_is_dropped() -> None:
     found, wanted = (_prepared(Source("x", GOOD), on_bad_rows=how) for how in ("drop", "refuse"))
     assert not found.dropped
     assert found.fingerprint == wanted.fingerprint
-    with pytest.raises(VqbenchError, match="all 3 rows are NaN, infinite, beyond float32 or zero: none is left"):
+    with pytest.raises(VqbenchError, match="all 3 rows are null, NaN, infinite, beyond float32 or zero: none is left"):
         _prepared(Source("x", np.zeros((3, 2))))
     with pytest.raises(VqbenchError, match="rows 1, 2 are all zero: .* on_bad_rows=drop"):
         _prepared(Source("x", np.array([[1, 2], [0, 0], [0, 0]])), on_bad_rows="refuse")
+
+
+GAPS = {4: "null", 9: "an empty list", 31: "a list of 3 numbers"}
+
+
+@pytest.mark.parametrize("placeholder", [np.nan, 0.0, 1.0])
+def test_rows_that_hold_no_vector_are_dropped_and_counted(placeholder: float) -> None:
+    """Whatever stands in their place, beside rows that are bad in themselves."""
+    whole_nd, kept = _with([4, 9, 20, 31], GOOD, ["nan"])
+    whole_nd[[4, 9, 31]] = placeholder
+    ids = [f"é{row}" for row in range(64)]
+    found = _prepared(Source("x", whole_nd, ids, gaps=GAPS))
+    wanted = _prepared(Source("x", GOOD, [ids[row] for row in kept.tolist()]))
+    assert (found.fingerprint, found.ids, found.query_ids) == (wanted.fingerprint, wanted.ids, wanted.query_ids)
+    assert found.dropped["corpus"].plain() == {"rows": 4, "first_ids": ["é4", "é9", "é20", "é31"]}
+    own = _prepared(Source("x", GOOD, None, whole_nd, ids, query_gaps=GAPS), queries=None, n_queries=None)
+    assert own.dropped["queries"].count == 4
+    assert sorted(own.query_ids) == sorted(ids[row] for row in kept.tolist())
+
+
+def test_rows_that_hold_no_vector_are_refused_by_name() -> None:
+    whole_nd, _ = _with([4, 9, 20, 31], GOOD, ["nan"])
+    with pytest.raises(VqbenchError) as error:
+        _prepared(Source("x", whole_nd, gaps=GAPS), on_bad_rows="refuse")
+    assert str(error.value) == (
+        "x: row 4: null (and 2 more without a vector), row 20 is NaN, infinite or beyond float32: each row must hold a "
+        "vector, and every component must be a finite float32; repair or remove those rows; a run leaves them out with "
+        "on_bad_rows=drop"
+    )
+    with pytest.raises(VqbenchError, match="^x: row 9: an empty list: each row must hold a vector; repair or remove "):
+        _prepared(Source("x", GOOD, gaps={9: "an empty list"}), on_bad_rows="refuse")
+
+
+def test_bits_are_read_as_numbers() -> None:
+    """A row without any bit has no cosine."""
+    bits_nd = GOOD > 0
+    bits_nd[5] = False
+    data = _prepared(Source("x", bits_nd), normalize=False)
+    np.testing.assert_array_equal(data.corpus.block(0, 59), np.delete(bits_nd, 5, axis=0).astype(np.float32))
+    assert data.stored.plain() == {"as": "bits", "bytes_per_vector": 1}
 
 
 def test_a_run_says_what_it_dropped(
@@ -112,7 +152,8 @@ def test_a_run_says_what_it_dropped(
     assert main([*told, "on_bad_rows=drop"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "note: x: 7 rows of the corpus are NaN, infinite or zero and were left out: 3, 5, 6, 10, 11 and 2 more" in shown
+        "note: x: 7 rows of the corpus are null, NaN, infinite or zero and were left out: 3, 5, 6, 10, 11 and 2 more"
+        in shown
     )
     about = json.loads(Path("x/meta.json").read_text())["datasets"]["x"]
     assert about["dropped"] == {"corpus": {"rows": 7, "first_ids": ["3", "5", "6", "10", "11"]}}

@@ -1,4 +1,4 @@
-"""The nearest rows that a file states: compared with ours where both mean the same, refused where they cannot be."""
+"""The nearest rows that a file states: compared with ours where both mean the same; they never stop a run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from hypothesis import strategies as st
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data
 from vqbench.datasets.file import File
-from vqbench.datasets.formats import read
 from vqbench.datasets.prepare import prepare
-from vqbench.datasets.readers.base import Wanted
-from vqbench.errors import VqbenchError
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.stated_neighbours import agreement
@@ -122,7 +119,8 @@ def test_each_distance_that_ranks_as_cosine(tmp_path: Path, distance: str) -> No
     found = _checked(path, 12)
     assert (found["right"], found["queries_with_wrong"], found["first_wrong"]["query"]) == (79, 1, 6)
     assert "98.8 % of 80 are in our top 10, 1 of 8 queries disagree. The first is query 6: at" in found["sentence"]
-    assert ("no finite numbers" in found["sentence"]) == (distance != "dot")
+    assert ("1 of the distances are NaN or infinite" in found["sentence"]) == (distance != "dot")
+    assert found.get("distances_right") == (None if distance == "dot" else False)  # of the row that was replaced
 
 
 def test_a_neighbour_just_below_the_boundary_is_told_from_one_within_rounding(tmp_path: Path) -> None:
@@ -143,7 +141,7 @@ def test_what_is_not_comparable_is_said_and_costs_no_search(tmp_path: Path) -> N
         (7, "no attribute 'distance'"),
     ):
         _write(path, ROWS, QUERIES, neighbors=rows_qk, distance=distance)
-        found = agreement(_data(path), _no_search)
+        found = agreement(_data(path, distance="cosine"), _no_search)
         assert found is not None
         assert not found["checked"]
         assert words in found["sentence"]
@@ -160,23 +158,70 @@ def test_what_is_not_comparable_is_said_and_costs_no_search(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("more", "words"),
     [
-        ({"neighbors": [[0, 60]] * 8}, r"neighbors, query 0, place 1: 60: must be a row of train, 0 to 59; write"),
-        ({"neighbors": [[0, 1]] * 7 + [[-1, 2]]}, r"neighbors, query 7, place 0: -1: must be a row of train"),
-        ({"neighbors": np.full((8, 2), 2**63, np.uint64)}, "query 0, place 0: 9223372036854775808: must be a row"),
-        ({"neighbors": [[0, 1]] * 7}, r"neighbors: int64 \(7, 2\): needs row numbers, a row for each of 8 queries"),
-        ({"neighbors": [[0.0, 1.0]] * 8}, r"neighbors: float64 \(8, 2\): needs row numbers"),
-        ({"neighbors": [0] * 8}, r"dataset neighbors: int64 \(8,\): needs numbers of shape"),
-        ({"neighbors": [[0, 1]] * 8, "distances": [[0.5]] * 8}, r"distances: shape \(8, 1\): must be that of"),
-        ({"neighbors": [[0, 1]] * 8, "distances": h5py.SoftLink("/test")}, "'distances' is a link"),
-        ({"neighbors": h5py.ExternalLink("other.h5", "train")}, "'neighbors' is a link"),
+        ({"neighbors": [[0, 1]] * 7}, "they are int64 (7, 2), not row numbers for each of 8 queries"),
+        ({"neighbors": [[0.0, 1.0]] * 8}, "they are float64 (8, 2), not row numbers"),
+        ({"neighbors": [0] * 8}, "int64, 8: not a table of numbers"),
+        ({"neighbors": h5py.ExternalLink("other.h5", "train")}, "a link, which is not followed: not a table"),
+        ({"neighbors": np.array([(1, 2.0)] * 8, "i4,f4")}, "records of f0, f1, 8: not a table of numbers"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_true_of_these_rows_is_refused(tmp_path: Path, more: dict, message: str) -> None:
-    path = _write(tmp_path / "x.hdf5", ROWS, QUERIES, **more)
-    with pytest.raises(VqbenchError, match=message):
-        read(path, Wanted())
+def test_what_cannot_be_row_numbers_is_said(tmp_path: Path, more: dict, words: str) -> None:
+    found = agreement(_data(_write(tmp_path / "x.hdf5", ROWS, QUERIES, **more)), _no_search)
+    assert found is not None
+    assert found["sentence"].startswith(f"neighbors in the file were not compared with ours: {words}")
+
+
+@pytest.mark.parametrize(
+    ("distances", "words"),
+    [
+        ([[0.5]] * 8, "The distances were not compared: their shape is (8, 1), that of neighbors (8, 3)"),
+        (h5py.SoftLink("/test"), "The distances were not compared: a link, which is not followed: not a table"),
+        (np.array([[b"a"] * 3] * 8), "The distances were not compared: text, 8 x 3: not a table of numbers"),
+    ],
+)  # fmt: skip
+def test_distances_that_cannot_be_compared(tmp_path: Path, distances: Any, words: str) -> None:
+    rows_qk = _nearest(_cosines(QUERIES, ROWS), 3)
+    found = _checked(_write(tmp_path / "x.hdf5", ROWS, QUERIES, neighbors=rows_qk, distances=distances), 3)
+    assert found["right"] == 24
+    assert words in found["sentence"]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.uint32, np.uint64])
+def test_entries_that_fill_up_short_lists_are_counted(tmp_path: Path, kind: type) -> None:
+    """Compared is what is stated; -1 is the largest number of an unsigned type."""
+    rows_qk = _nearest(_cosines(QUERIES, ROWS), 10)
+    far_qk = 1 - np.take_along_axis(_cosines(QUERIES, ROWS), rows_qk, 1)
+    rows_qk[2, 6:], rows_qk[5, 1:], far_qk[2, 6:] = -1, -1, np.inf
+    path = _write(tmp_path / "x.hdf5", ROWS, QUERIES, neighbors=rows_qk.astype(kind), distances=far_qk)
+    found = _checked(path, 10)
+    assert (found["entries"], found["right"], found["padding"], found["first_wrong"]) == (67, 67, 13, None)
+    assert (found["distances_right"], found["distances_not_finite"]) == (True, 0)
+    assert found["sentence"] == (
+        "neighbors in the file: all 67 are in our top 10, as far as float32 can tell. "
+        "Of 80 entries, 13 fill up short lists (-1)"
+    )
+
+
+def test_rows_that_are_counted_from_one(tmp_path: Path) -> None:
+    rows_qk = _nearest(_cosines(QUERIES, ROWS), 10)
+    found = _checked(_write(tmp_path / "x.hdf5", ROWS, QUERIES, neighbors=rows_qk + 1), 10)
+    assert (found["right"], found["entries"], found["rows_begin_at"]) == (80, 80, 1)
+    assert found["sentence"].endswith("The file counts the rows from 1")
+    rows_qk[0, :2] = 59, 60  # a file that is wrong here and there counts from 0 all the same
+    rows_qk[rows_qk == 0] = 1
+    found = _checked(_write(tmp_path / "x.hdf5", ROWS, QUERIES, neighbors=rows_qk), 10)
+    assert (found["rows_begin_at"], found["beyond"]) == (0, 1)
+
+
+def test_entries_that_are_no_neighbours_are_counted_by_kind(tmp_path: Path) -> None:
+    rows_qk = _nearest(_cosines(QUERIES, ROWS), 4)
+    rows_qk[1, 2], rows_qk[3, 1], rows_qk[3, 3], rows_qk[6, 0] = 60, rows_qk[3, 0], -7, -1
+    found = _checked(_write(tmp_path / "x.hdf5", ROWS, QUERIES, neighbors=rows_qk), 4)
+    assert (found["entries"], found["right"], found["queries_with_wrong"]) == (31, 28, 2)
+    assert (found["padding"], found["repeated"], found["beyond"], found["rows_begin_at"]) == (1, 1, 2, 0)
+    assert "at place 2 it has row 60 which is no row of the corpus. Of 32 entries, 1 fill up" in found["sentence"]
 
 
 def test_a_run_says_it_on_screen_in_the_report_and_in_meta(
@@ -198,6 +243,8 @@ def test_a_run_says_it_on_screen_in_the_report_and_in_meta(
     assert f"WARNING: x: {said}" in screen
     assert "1 cell was finished before" in screen
     found = json.loads(Path("out/meta.json").read_text("utf-8"))["datasets"]["x"]["neighbors"]
-    assert found["sentence"] == f"{said} place 2 it has row {rows_qk[3, 1]} for a second time"
+    assert found["sentence"] == (
+        f"{said} place 2 it has row {rows_qk[3, 1]} for a second time. Of 40 entries, 1 repeat a row"
+    )
     assert (found["right"], found["first_wrong"]["query"]) == (39, 3)
     assert said in Path("out/report.html").read_text("utf-8")

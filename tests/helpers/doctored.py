@@ -112,6 +112,7 @@ def _constant() -> Data:
 
 PLANTED: dict[str, Planted] = {
     "rows": Planted(lambda: data_of(clusters(n=40)), "warning"),
+    "numbers": Planted(lambda: data_of(clusters() > 0), "warning"),
     "range": Planted(
         lambda: data_of(clusters() * 5, normalize=False), "warning", {"int8_minmax", "int8_minmax_global"}
     ),

@@ -29,7 +29,7 @@ def row(variant: str, oversample: int, value: float, half: float, **more: Any) -
 
 def write_folder(
     folder: Path, rows: Sequence[dict], stored: dict[str, tuple[float, float]], *, n: int = 1000, d: int = 32,
-    **meta: Any,
+    today: dict[str, Any] | None = None, **meta: Any,
 ) -> Path:  # fmt: skip
     """Write metrics.csv, ledger.csv and meta.json.
 
@@ -39,6 +39,7 @@ def write_folder(
         stored: bytes for each vector, and bytes once, by variant.
         n: rows of the corpus.
         d: dimensions.
+        today: what a vector takes today, as meta.json has it; None: float32.
         meta: more keys of meta.json.
 
     Returns:
@@ -48,10 +49,13 @@ def write_folder(
     pd.DataFrame(rows).reindex(columns=METRICS).to_csv(folder / "metrics.csv", index=False, float_format="%.10g")
     datasets = list(dict.fromkeys(row["dataset"] for row in rows))
     ledger = []
+    store = ("float32 store for rescoring", "vector", 4.0 * d)
+    if today is not None:
+        store = (f"{today['as']} store for rescoring", "vector", today["bytes_per_vector"])
     for dataset in datasets:
         for variant, (each, once) in stored.items():
             items = [
-                ("code", "vector", each), ("codebook", "once", once), ("float32 store for rescoring", "vector", 4 * d),
+                ("code", "vector", each), ("codebook", "once", once), store,
                 ("bytes_per_vector", "total", each + once / n), ("bytes_once", "total", once),
                 ("ratio_float32", "total", n * 4 * d / (n * each + once)),
                 ("ratio_float64", "total", n * 8 * d / (n * each + once)),
@@ -61,6 +65,7 @@ def write_folder(
     about = {"sha256": "5a7e33b8", "n": n, "d": d, "queries": 1000, "queries_are": "apart from the corpus",
              "judged": False, "normalized": True, "calibration": {"rows": n},
              "node": {"_target_": "vqbench.datasets.file.File", "name": "d", "path": "d.npy"}}  # fmt: skip
+    about |= {} if today is None else {"stored": today}
     content = {
         "schema": SCHEMA, "arithmetic": 2, "title": "t", "seeds": [0], "datasets": dict.fromkeys(datasets, about),
         "metrics": {"overlap": OVERLAP, "worst": WORST}, "versions": {"vqbench": "0.1.0", "python": "3.12.1"},

@@ -21,9 +21,9 @@ def write_vecs(path: Path, x_nd: np.ndarray) -> None:
     path.write_bytes(b"".join(len(row).to_bytes(4, "little") + row.astype(kind).tobytes() for row in x_nd))
 
 
-def write_bin(path: Path, x_nd: np.ndarray) -> None:
-    kind = {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
-    head = b"".join(x.to_bytes(4, "little") for x in x_nd.shape)
+def write_bin(path: Path, x_nd: np.ndarray, width: int = 4) -> None:
+    kind = {".fbin": "<f4", ".f16bin": "<f2", ".u8bin": "u1", ".i8bin": "i1"}[path.suffix]
+    head = b"".join(x.to_bytes(width, "little") for x in x_nd.shape)
     path.write_bytes(head + x_nd.astype(kind).tobytes())
 
 
@@ -40,6 +40,22 @@ def write_parquet(path: Path, x_nd: np.ndarray, *, fixed: bool = True, ids: list
 def write_hdf5(path: Path, x_nd: np.ndarray, **more) -> None:
     with h5py.File(path, "w", userblock_size=more.pop("userblock_size", 0)) as file:
         file.create_dataset("train", data=x_nd, **more)
+
+
+def write_safetensors(path: Path, arrays: dict[str, np.ndarray], notes: dict[str, str] | None = None) -> None:
+    """As the format is described: the length of the header, the header, the numbers."""
+    header: dict[str, object] = {} if notes is None else {"__metadata__": notes}
+    content = b""
+    for name, array in arrays.items():
+        kind = {"bfloat16": "BF16", "bool": "BOOL"}.get(
+            array.dtype.name, f"{array.dtype.kind.upper()}{8 * array.dtype.itemsize}"
+        )
+        place = [len(content), len(content) + array.nbytes]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": place}
+        content += array.astype(array.dtype.newbyteorder("<")).tobytes()
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content)
 
 
 def write_csv(path: Path, x_nd: np.ndarray) -> None:
@@ -65,7 +81,7 @@ def write_sqlite(path: Path, x_nd: np.ndarray, *, ids: list | None = None, table
 
 def write_faiss(path: Path, x_nd: np.ndarray, *, ids: list[int] | None = None) -> None:
     faiss = pytest.importorskip("faiss")
-    index = faiss.IndexFlatL2(x_nd.shape[1])
+    index = faiss.IndexFlat(x_nd.shape[1], faiss.METRIC_Canberra)  # a distance that says nothing of ours
     if ids is not None:
         index = faiss.IndexIDMap(index)
         index.add_with_ids(x_nd.astype(np.float32), np.array(ids))
@@ -74,16 +90,30 @@ def write_faiss(path: Path, x_nd: np.ndarray, *, ids: list[int] | None = None) -
     faiss.write_index(index, str(path))
 
 
+def write_ipc(path: Path, x_nd: np.ndarray, *, ids: list | None = None, batch: int = 7, **options) -> None:
+    """A column of lists as a file of Arrow, or as a stream."""
+    table = pa.table({"vector": lists(x_nd)} | ({} if ids is None else {"id": pa.array(ids)}))
+    new = pa.ipc.new_file if path.suffix in (".feather", ".arrow") else pa.ipc.new_stream
+    with new(str(path), table.schema, options=pa.ipc.IpcWriteOptions(**options)) as file:
+        file.write_table(table, batch)
+
+
 WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.npy": np.save,
     "fortran.npy": lambda path, x_nd: np.save(path, np.asfortranarray(x_nd)),
     "x.fvecs": write_vecs,
     "x.bvecs": write_vecs,
     "x.fbin": write_bin,
+    "x.f16bin": write_bin,
+    "wide.fbin": lambda path, x_nd: write_bin(path, x_nd, width=8),
     "x.u8bin": write_bin,
     "x.i8bin": write_bin,
     "x.parquet": write_parquet,
     "lists.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, row_group_size=7),
+    "x.feather": write_ipc,
+    "x.arrow": lambda path, x_nd: write_ipc(path, x_nd, compression="lz4"),
+    "x.arrows": lambda path, x_nd: write_ipc(path, x_nd, compression="zstd"),
+    "x.ipc": write_ipc,
     "x.hdf5": write_hdf5,
     "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
@@ -96,6 +126,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.db": write_sqlite,
     "x.faiss": write_faiss,
     "x.index": write_faiss,
+    "x.safetensors": lambda path, x_nd: write_safetensors(path, {"x": x_nd}),
 }
 
 

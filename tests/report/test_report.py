@@ -25,7 +25,7 @@ from vqbench.report.figures.settings_charts import across, front_of, pareto
 from vqbench.report.page import render, write_report
 from vqbench.report.tables import timings
 from vqbench.results.folder import Results, read_results
-from vqbench.results.measured_settings import Setting
+from vqbench.results.measured_settings import Setting, StoredToday
 
 EVIL = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 MOANA = "モアナと伝説の海 موانا"
@@ -228,7 +228,7 @@ _settings = st.lists(
     lambda drawn: [
         Setting(
             dataset="d", variant=f"v{at}", oversample=0, value=value, ci_low=value, ci_high=value, queries=10,
-            vector_bytes=size, once_bytes=0, float_bytes=0,
+            vector_bytes=size, once_bytes=0, store_bytes=0,
         )
         for at, (size, value) in enumerate(drawn)
     ]
@@ -270,9 +270,9 @@ def test_a_chart_is_plain_svg_with_ids_of_its_own() -> None:
 
 def test_a_line_for_each_dataset_with_its_number() -> None:
     """Also where many lines begin in one place, and where no setting is smaller than float32."""
-    some = [_setting("a", 0.5, 8), _setting("b", 0.9, 16)]
+    some, today = [_setting("a", 0.5, 8), _setting("b", 0.9, 16)], StoredToday("float32", 32)
     chart = across(
-        {**{f"d{at}": (some, 100, 32) for at in range(11)}, "large": ([_setting("c", 1.0, 64)], 100, 32)}, "x"
+        {**{f"d{at}": (some, 100, today) for at in range(11)}, "large": ([_setting("c", 1.0, 64)], 100, today)}, "x"
     )
     assert [(entry.number, entry.name) for entry in chart.key][-2:] == [("11", "d10"), ("12", "large")]
     assert chart.key[0].facts == "from 0.500 at 1/4 of the memory (a)"
@@ -291,7 +291,7 @@ def test_a_table_of_seconds_has_one_unit(seconds: float, shown: list[str]) -> No
 def _setting(variant: str, value: float, vector_bytes: int) -> Setting:
     return Setting(
         dataset="d", variant=variant, oversample=0, value=value, ci_low=value, ci_high=value, queries=100,
-        vector_bytes=vector_bytes, once_bytes=0, float_bytes=0,
+        vector_bytes=vector_bytes, once_bytes=0, store_bytes=0,
     )  # fmt: skip
 
 

@@ -221,7 +221,7 @@ READY = {
     "function": "builtins:bool", "arguments": {}, "size": 0, "scratch": os.devnull, "here": os.sep,
     "imports": ["faiss", "h5py", "pyarrow.parquet", "pyarrow.compute", "zipfile", *(
         f"vqbench.datasets.readers.{name}"
-        for name in ("arrow_folder", "faiss_index", "hdf5", "npz", "parquet", "sqlite"))],
+        for name in ("arrow_file", "arrow_folder", "faiss_index", "hdf5", "npz", "parquet", "safetensors", "sqlite"))],
 }  # fmt: skip
 
 

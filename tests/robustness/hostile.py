@@ -8,6 +8,7 @@ writes them all; ``vqbench dataset=file dataset.path=FOLDER/NAME`` then refuses 
 from __future__ import annotations
 
 import io
+import json
 import sys
 import zipfile
 import zlib
@@ -71,6 +72,37 @@ def _constant(path: Path) -> None:
     pq.write_table(pa.table({"vector": pa.FixedSizeListArray.from_arrays(values, 20)}), path)
 
 
+def _ipc(path: Path, table: pa.Table, **options) -> None:
+    new = pa.ipc.new_file if path.suffix == ".feather" else pa.ipc.new_stream
+    with new(str(path), table.schema, options=pa.ipc.IpcWriteOptions(**options)) as file:
+        file.write_table(table)
+
+
+def _constant_arrow(path: Path) -> None:
+    values = pa.array(np.zeros(20_000_000, np.float32))
+    _ipc(path, pa.table({"vector": pa.FixedSizeListArray.from_arrays(values, 20)}), compression="zstd")
+
+
+def _coded(path: Path) -> None:
+    """Rows of four megabytes, all the same, which the file holds once."""
+    vector = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(10**6, np.float32)), 10**6)
+    rows = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10**5, np.int8)), vector)
+    _ipc(path, pa.table({"vector": rows}), compression="zstd")
+
+
+def _cut_stream(path: Path) -> None:
+    _ipc(path, pa.table({"vector": [[1.0]] * 9}))
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def _views(path: Path) -> None:
+    """Lists that lead out of their numbers."""
+    views = pa.ListViewArray.from_arrays(
+        pa.array([0, 900_000], pa.int32()), pa.array([2, 2], pa.int32()), pa.array([1.0] * 4)
+    )
+    _ipc(path, pa.table({"vector": views}))
+
+
 def _long_ids(path: Path) -> None:
     """Ids of a megabyte, all the same, which the file holds once."""
     ids = pa.DictionaryArray.from_arrays(pa.array([0] * 900), pa.array(["x" * 10**6]))
@@ -90,6 +122,11 @@ def _hdf5(fill: Callable[[h5py.File], object]) -> Callable[[Path], None]:
             fill(file)
 
     return write
+
+
+def _tensor(entry: dict[str, object]) -> Callable[[Path], object]:
+    head = json.dumps({"x": entry}).encode()
+    return _bytes(len(head).to_bytes(8, "little") + head + X.tobytes())
 
 
 def _virtual(file: h5py.File) -> None:
@@ -134,7 +171,10 @@ _ZEROS = np.zeros((9_000_000, 2), np.float32)  # 72 MB, of which compression lea
 #: name: how to write it, and words of the line that refuses it.
 SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.npy": (_bytes(b""), "the file is empty"),
-    "unknown.pkl": (_bytes(b"\x80\x04."), "the ending '.pkl' is not one of "),
+    "unknown.pkl": (
+        _bytes(b"\x80\x04."),
+        "holds Python objects, which run code when they are loaded; convert it: python -c ",
+    ),
     "objects.npy": (lambda path: np.save(path, np.array([{}]), allow_pickle=True), "holds Python objects"),
     "pickle.npy": (_bytes(b"\x80\x04]\x94."), "cannot be read as .npy"),
     "claims.npy": (_bytes(_npy(_header((10**9, 10**6)))), "make a file of 4000000000"),
@@ -149,7 +189,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "short.npz": (_bytes(_zip(_npy(_header((7, 5))))), "it ends in row 6 of 7"),
     "longer.npz": (_bytes(_zip(_npy(_header((5, 5))))), "it has data after row 4"),
     "lzma.npz": (_bytes(_zip(_npy(_header((6, 5))), zipfile.ZIP_LZMA)), "compressed in another way than numpy does"),
-    "several.npz": (lambda path: np.savez(path, a=X, b=X), "choose one with dataset.key=NAME"),
+    "several.npz": (lambda path: np.savez(path, a=X, b=X), "choose with dataset.key=NAME"),
     "nan.json": (_text('{"a": [1, NaN]}'), "the literal NaN"),
     "infinite.json": (_text('{"a": [1, -Infinity]}'), "the literal -Infinity"),
     "overflow.json": (_text('{"a": [1, 1e999]}'), "id 'a': a number that no float can represent"),
@@ -179,11 +219,24 @@ SAMPLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "constant.parquet": (_constant, "unpack to 80000000: a file may unpack to 64 MiB"),
     "ids.parquet": (_long_ids, "far more memory to unpack than a file of its size should"),
     "page.parquet": (_bad_page, "CRC checksum verification failed"),
-    "ragged.parquet": (_columns(v=pa.array([[1.0], [1.0, 2.0]])), "row 1: 2 numbers, the first row has 1"),
+    "ragged.parquet": (_columns(v=pa.array([[1.0], [1.0, 2.0]])), "row 1: 2 numbers where most rows have 1"),
     "null.parquet": (_columns(v=pa.array([[1.0], None])), "row 1: null"),
+    "encrypted.parquet": (_bytes(b"PAR1" + bytes(40) + b"\x10\0\0\0PARE"), "is encrypted"),
+    "constant.feather": (_constant_arrow, "unpack to 80000000: a file may unpack to 64 MiB"),
+    "coded.feather": (_coded, "unpack to 400000000000: a file may unpack to 64 MiB"),
+    "first.feather": (_bytes(b"FEA1" + bytes(40) + b"FEA1"), "Feather version 1: needs version 2"),
+    "text.feather": (_bytes(b"ARROW1 is no file"), "no Arrow file"),
+    "cut.arrows": (_cut_stream, "no Arrow stream (it ends at byte"),
+    "views.feather": (_views, "no Arrow file"),
     "footer.parquet": (_bytes(b"PAR1" + b"\xff" * 40 + b"\x28\0\0\0PAR1"), "cannot be read as .parquet"),
     "external.hdf5": (_hdf5(_external), "refers to other files: vectors must lie in the file itself"),
     "virtual.hdf5": (_hdf5(_virtual), "refers to other files: vectors must lie in the file itself"),
+    "beyond.safetensors": (
+        _tensor({"dtype": "F32", "shape": [6, 5], "data_offsets": [0, 999]}),
+        "bytes 0 to 999 of 120",
+    ),
+    "long.safetensors": (_bytes(b"\xff" * 7 + b"\0" + b"{}"), "a header of 72057594037927935 bytes"),
+    "cut.f16bin": (_bytes(b"\6\0\0\0\5\0\0\0" + bytes(59)), "6 rows, 5 dimensions"),
     "soft.hdf5": (_hdf5(_link("soft")), "'train' is a link: vectors must lie in the file itself"),
     "elsewhere.hdf5": (_hdf5(_link("external")), "'train' is a link: vectors must lie in the file itself"),
     "filter.hdf5": (_put(chunks=(6, 5), scaleoffset=3), "filters number 6: only gzip or lzf, shuffle"),

@@ -10,13 +10,25 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
-from writers import WRITERS, lists, save, write_faiss, write_hdf5, write_parquet, write_sqlite
+import pyarrow.parquet as pq
+from writers import (
+    WRITERS,
+    lists,
+    save,
+    write_faiss,
+    write_hdf5,
+    write_ipc,
+    write_parquet,
+    write_safetensors,
+    write_sqlite,
+)
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]
@@ -67,6 +79,29 @@ def _given(path: Path, x_nd: np.ndarray) -> None:
         file["distances"] = 1 - np.take_along_axis(cosines_qn, nearest_qk, axis=1)
 
 
+def _table(path: Path, x_nd: np.ndarray, *, form: str) -> None:
+    """Vectors that are not stored as lists."""
+    columns: dict[str, object] = {"id": _IDS, "n": range(len(x_nd))}
+    if form == "wide":
+        columns |= {f"d{at}": x_nd[:, at] for at in range(x_nd.shape[1])}
+    elif form == "text":
+        columns["e"] = [json.dumps(row.tolist()) for row in x_nd]
+    else:
+        columns["e"] = pa.array([row.tobytes() for row in x_nd])
+    table = pa.table(columns)
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as file:
+            file.write_table(table, 3)
+
+
+def _beside(path: Path, x_nd: np.ndarray) -> None:
+    """Ids of any length beside vectors in a group, and numbers that are none."""
+    with h5py.File(path, "w") as file:
+        file["group/embeddings"], file["group/ids"], file["group/labels"] = x_nd, _IDS, np.arange(len(x_nd))
+
+
 #: Good files beside those of the reader tests: with ids, queries, checksums, members without compression.
 _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.json": _json,
@@ -81,7 +116,22 @@ _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),
     "ids.parquet": lambda path, x_nd: write_parquet(path, x_nd, ids=_IDS, write_page_checksum=True),
     "zstd.parquet": lambda path, x_nd: write_parquet(path, x_nd, fixed=False, ids=_IDS, compression="zstd"),
+    **{
+        f"{form}.{kind}": partial(_table, form=form)
+        for form in ("wide", "text", "blob")
+        for kind in ("parquet", "feather")
+    },
+    "ids.feather": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, batch=3),
+    "zstd.feather": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, compression="zstd"),
+    "ids.arrows": lambda path, x_nd: write_ipc(path, x_nd, ids=_IDS, batch=3),
     "stored.npz": lambda path, x_nd: np.savez(path, x=x_nd),
+    "several.npz": lambda path, x_nd: np.savez(path, docs=x_nd, queries=x_nd[:2] + 1, ids=np.array(_IDS)),
+    "bfloat16.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd.astype(ml_dtypes.bfloat16), id=np.arange(7.0)),
+    "bfloat16.npy": lambda path, x_nd: np.save(path, x_nd[:, None].astype(ml_dtypes.bfloat16)),
+    "beside.hdf5": _beside,
+    "several.safetensors": lambda path, x_nd: write_safetensors(
+        path, {"xb": x_nd.astype(ml_dtypes.bfloat16), "xq": x_nd[:2] + 1, "ids": np.arange(7)}, {"format": "np"}
+    ),
     "columns.npz": lambda path, x_nd: np.savez_compressed(path, x=np.asfortranarray(x_nd)),
 }
 
@@ -189,11 +239,14 @@ def mutated(rng: random.Random, files: Sequence[bytes], others: Sequence[bytes] 
 
 
 def _member(rng: random.Random, archive: bytes) -> bytes:
-    """An archive with right checksums around a member that was damaged: else none would be looked into."""
+    """An archive with right checksums, also of a member that was damaged: else none would be looked into."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        member = opened.infolist()[0]
-        inner = mutated(rng, [opened.read(member)])
+        members = {member.filename: opened.read(member) for member in opened.infolist()}
+        how = opened.infolist()[0].compress_type
+    name = rng.choice(list(members))
+    members[name] = mutated(rng, [members[name]])
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", member.compress_type) as written:
-        written.writestr(member.filename, inner)
+    with zipfile.ZipFile(packed, "w", how) as written:
+        for name, inner in members.items():
+            written.writestr(name, inner)
     return packed.getvalue()

@@ -12,11 +12,13 @@ import shutil
 import sqlite3
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +26,8 @@ from mutations import ROWS, good_files
 
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
+
+_TABLES = (".parquet", ".arrow", ".feather", ".arrows", ".ipc")
 
 
 def source_of(path: Path) -> Source:
@@ -55,7 +59,7 @@ def compared(path: Path, found: Source) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else [_plainly(path)]
+            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else _plainly(path)
             rows_nd = np.asarray(found.corpus_nd[:])
             if not any(_same(rows_nd, x_nd) for x_nd in wanted):
                 return f"misread: a plain reading gives other numbers than {rows_nd.shape}"
@@ -66,38 +70,88 @@ def compared(path: Path, found: Source) -> str:
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and np.array_equal(one, other)
+    """Whether both hold the same; a NaN is the same as another one."""
+    one, other = (x.astype(np.float32) if x.dtype == ml_dtypes.bfloat16 else x for x in (one, other))
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
 
 
-def _plainly(path: Path) -> np.ndarray:
+def _plainly(path: Path) -> Iterable[np.ndarray]:
+    """What may be the rows: the one table, or each table where names say which it is, which may be damaged."""
+    if path.suffix in (".npz", ".safetensors", ".h5", ".hdf5"):
+        tables = [x for x in _arrays(path).values() if x.ndim > 1 and x.size]
+        return [x.reshape(len(x), -1) for x in tables if x.ndim == 2 or (x.ndim == 3 and x.shape[1] == 1)]
+    return [_table(path)]
+
+
+def _arrays(path: Path, taken: str = "") -> dict[str, np.ndarray]:
+    """The tables of a file, and what ``taken`` names, as far as they can be read.
+
+    Damage in what nobody asked for is none of what was read; texts of HDF5 may even have no end.
+    """
+    found: dict[str, np.ndarray] = {}
+    if path.suffix == ".npz":
+        with np.load(path) as archive:
+            for name in archive.files:
+                with contextlib.suppress(Exception):
+                    found[name] = _named(archive[name])
+        return found
+    if path.suffix == ".safetensors":
+        content = path.read_bytes()
+        begin = 8 + int.from_bytes(content[:8], "little")
+        for name, entry in json.loads(content[8:begin].decode()).items():
+            kind = {"F32": "<f4", "F16": "<f2", "BF16": ml_dtypes.bfloat16, "U8": "u1", "I64": "<i8"}.get(
+                entry.get("dtype")
+            )
+            if kind is not None:
+                start, stop = entry["data_offsets"]
+                found[name] = np.frombuffer(content[begin + start : begin + stop], kind).reshape(entry["shape"])
+        return found
+    with h5py.File(path, "r") as file:
+        _collect(file, "", found, taken)
+    return found
+
+
+def _collect(group: h5py.Group, above: str, found: dict[str, np.ndarray], taken: str) -> None:
+    for name in group:
+        with contextlib.suppress(Exception):
+            item = group[name] if group.get(name, getlink=True).__class__ is h5py.HardLink else None
+            if isinstance(item, h5py.Group) and above.count("/") < 9:
+                _collect(item, f"{above}{name}/", found, taken)
+            elif isinstance(item, h5py.Dataset) and (item.ndim > 1 or repr(above + name) in taken):
+                text = h5py.check_string_dtype(item.dtype) is not None and item.dtype.kind == "O"
+                found[above + name] = np.array(item.asstr()[:].tolist()) if text else _named(item[:])
+
+
+def _named(array: np.ndarray) -> np.ndarray:
+    return array.view(ml_dtypes.bfloat16) if array.dtype.kind == "V" and array.dtype.itemsize == 2 else array
+
+
+def _table(path: Path) -> np.ndarray:
     content, ending = path.read_bytes(), path.suffix
     if ending in (".ids", ".qrels"):
         return ROWS
     if ending == ".npy":
-        return np.load(path)
-    if ending == ".npz":
-        with np.load(path) as archive:
-            return archive[archive.files[0]]
+        rows = _named(np.load(path))
+        return rows.reshape(len(rows), -1) if rows.ndim == 3 and rows.shape[1] == 1 else rows
     if ending in (".fvecs", ".bvecs"):
         d, kind = int.from_bytes(content[:4], "little"), {".fvecs": "<f4", ".bvecs": "u1"}[ending]
         rows = np.frombuffer(content, np.dtype([("d", "<i4"), ("x", kind, (d,))]))
         if not (rows["d"] == d).all():
             raise ValueError("widths differ")
         return rows["x"]
-    if ending in (".fbin", ".u8bin", ".i8bin"):
+    if ending in (".fbin", ".f16bin", ".u8bin", ".i8bin"):
+        kind = {".fbin": "<f4", ".f16bin": "<f2", ".u8bin": "u1", ".i8bin": "i1"}[ending]
         n, d = np.frombuffer(content, "<u4", 2).tolist()
-        return np.frombuffer(content, {".fbin": "<f4", ".u8bin": "u1", ".i8bin": "i1"}[ending], offset=8).reshape(n, d)
+        wide = d == 0
+        n, d = np.frombuffer(content, "<u8", 2).tolist() if wide else (n, d)
+        return np.frombuffer(content, kind, offset=16 if wide else 8).reshape(n, d)
     if ending in (".json", ".jsonl", ".ndjson"):
         return np.array(_longest(_json(content.decode("utf-8-sig"))), dtype=float)
     if ending in (".sqlite", ".sqlite3", ".db"):
-        return _blobs(path, [table for table, _ in _tables(path)])
+        return _blobs(path)
     if ending in (".faiss", ".index"):
         return _flat(content)
-    if ending in (".parquet", ".arrow"):
-        return np.array(_column(path).to_pylist())
-    with h5py.File(path, "r") as file:
-        # The only dataset may have lost its name, as "trail"; the reader then takes it as the only one that fits.
-        return file["train" if "train" in file else next(iter(file))][:]
+    return _of_table(path)
 
 
 def _json(text: str) -> Any:
@@ -132,22 +186,16 @@ def _vectors(value: Any) -> Iterator[list[float]]:
             yield from _vectors(each)
 
 
-def _tables(path: Path) -> list[tuple[str, list[str]]]:
-    """The tables of a file and their columns."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return [(name, [row[1] for row in db.execute(f'PRAGMA table_info("{name}")')]) for name in names]
-
-
-def _blobs(path: Path, tables: list[str]) -> np.ndarray:
+def _blobs(path: Path) -> np.ndarray:
     """The last column of the first table, which holds blobs."""
     with contextlib.closing(sqlite3.connect(path)) as db:
-        rows = [row[-1] for row in db.execute(f'SELECT * FROM "{tables[0]}" ORDER BY rowid')]
+        name = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchone()[0]
+        rows = [row[-1] for row in db.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]
     return np.array([np.frombuffer(row, "<f4") for row in rows])
 
 
 def _flat(content: bytes) -> np.ndarray:
-    """The vectors of a flat index, also one behind a map of ids: a head of 37 bytes, their number, they."""
+    """The vectors of a flat index, also one behind a map of ids: a head of 37 bytes or 41, their number, they."""
     start = content.index(b"IxF")
     d = int.from_bytes(content[start + 4 : start + 8], "little")
     n = int.from_bytes(content[start + 8 : start + 16], "little")
@@ -156,30 +204,58 @@ def _flat(content: bytes) -> np.ndarray:
     return np.frombuffer(content, "<f4", count, start + head + 8).reshape(n, d)
 
 
-def _column(path: Path, name: str = "") -> pa.ChunkedArray:
-    """The column of that name, or the first of lists.
+def _of_table(path: Path) -> np.ndarray:
+    """The vectors of a table: of a column of lists; else of texts, bytes, or numbered columns."""
+    schema = _opened(path)[0].schema
+    name = next((field.name for field in schema if "list<" in str(field.type)), None)
+    if name is not None:
+        return np.array(_column(path, name).to_pylist())
+    if "e" in schema.names:
+        is_text = "string" in str(schema.field("e").type)
+        values = _column(path, "e").to_pylist()
+        return np.array(
+            [[*map(float, x.strip()[1:-1].split(","))] if is_text else np.frombuffer(x, "<f4") for x in values]
+        )
+    matches = [match for name in schema.names if (match := re.fullmatch(r"(.*?)([0-9]+)", name))]
+    usual = Counter(match[1] for match in matches).most_common(1)[0][0]
+    numbers = {int(match[2]): match[0] for match in matches if match[1] == usual}
+    return np.column_stack([np.array(_column(path, numbers[at]).to_pylist()) for at in sorted(numbers)])
+
+
+def _column(path: Path, name: str) -> pa.ChunkedArray:
+    """The column of that name.
 
     No other one is read: damage in a column that nobody asked for is none of what was read. (A file whose column id
     had become "it", its pages damaged too, was read rightly, without ids, while a whole table could not be.)
     """
     if path.suffix == ".parquet":
-        return pq.read_table(path, columns=[name or _lists(pq.read_schema(path))]).column(0)
-    folder = path.with_name("folder")
-    tables = []
-    for file in json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]:
-        with pa.OSFile(str(folder / file["filename"])) as opened:
-            tables.append(pa.ipc.open_stream(opened).read_all())
-    return pa.concat_tables(tables)[name or _lists(tables[0].schema)]
+        return pq.read_table(path, columns=[name]).column(0)
+    return pa.concat_tables([file.read_all() for file in _opened(path, name)])[name]
 
 
-def _lists(schema: pa.Schema) -> str:
-    return next(field.name for field in schema if "list<" in str(field.type))
+def _opened(path: Path, name: str | None = None) -> list[Any]:
+    """A Parquet or Arrow file, or the Arrow files of a folder, of which one column is read."""
+    if path.suffix == ".parquet":
+        return [pq.ParquetFile(path).schema_arrow.empty_table()]
+    folder, files = path.with_name("folder"), [path]
+    if path.suffix == ".arrow":
+        listed = json.loads((folder / "state.json").read_text("utf-8"))["_data_files"]
+        files = [folder / file["filename"] for file in listed]
+    opened = []
+    for file in files:
+        source = pa.BufferReader(file.read_bytes())
+        reader = pa.ipc.open_file if file.read_bytes()[:6] == b"ARROW1" else pa.ipc.open_stream
+        fields = [reader(source).schema.names.index(name)] if name else []
+        source.seek(0)
+        opened.append(reader(source, options=pa.ipc.IpcReadOptions(included_fields=fields)))
+    return opened
 
 
 def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray]]:
     """What else was read: its name, as it was read, and plainly."""
-    if path.suffix in (".parquet", ".arrow") and found.ids is not None:
-        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, "id").to_pylist()])
+    if path.suffix in _TABLES and found.ids is not None:
+        name = next(name for name in _opened(path)[0].schema.names if name.lower() == "id")
+        yield "ids", list(found.ids), np.array([str(x) for x in _column(path, name).to_pylist()])
     if path.suffix == ".json" and found.ids is not None:
         tree = json.loads(path.read_text("utf-8-sig"))
         yield "ids", list(found.ids), np.array(next((x for name, x in tree.items() if "mbed" not in name), 0)
@@ -187,14 +263,29 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
     if path.suffix == ".db" and found.ids is not None:
         with contextlib.closing(sqlite3.connect(path)) as db:
             yield "ids", list(found.ids), np.array([str(row[0]) for row in db.execute("SELECT * FROM docs")])
-    if path.suffix not in (".h5", ".hdf5") or found.queries_qd is None:
+    if path.suffix not in (".npz", ".safetensors", ".h5", ".hdf5"):
         return
-    with h5py.File(path, "r") as file:
-        yield "queries", found.queries_qd[:], file["test"][:]
-        if found.stated_neighbours is not None:
-            yield "neighbors", found.stated_neighbours.neighbours_qk[:], file["neighbors"][:]
-            if found.stated_neighbours.distances_qk is not None:
-                yield "distances", found.stated_neighbours.distances_qk[:], file["distances"][:]
+    arrays, stated = _arrays(path, " ".join(found.taken)), found.stated_neighbours
+    if found.ids is not None:
+        yield "ids", list(found.ids), _matching(found.ids, [_ids(x) for x in arrays.values() if x.size == len(x)])
+    if found.queries_qd is not None:
+        yield "queries", found.queries_qd[:], _matching(found.queries_qd[:], arrays.values())
+    if stated is not None and stated.neighbours_qk is not None:
+        yield "neighbors", stated.neighbours_qk[:], arrays["neighbors"]
+    if stated is not None and stated.distances_qk is not None:
+        yield "distances", stated.distances_qk[:], arrays["distances"]
+
+
+def _ids(values: np.ndarray) -> np.ndarray:
+    texts = [x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in values.ravel().tolist()]
+    return np.array([str(int(x)) if isinstance(x, float) and x.is_integer() else str(x) for x in texts])
+
+
+def _matching(read: Iterable[object], arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """The array that was read, else one that was not."""
+    return next(
+        (x for x in arrays if _same(np.asarray(read if isinstance(read, np.ndarray) else list(read)), x)), np.array([])
+    )
 
 
 def _is_text_list(value: Any) -> bool:

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
-    (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".u8bin", ".ids", ".jsonl", ".sqlite", ".index", ".ndjson"),
-    (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".sqlite3", ".db", ".faiss"),
+    (".h5", ".arrow", ".parquet", ".csv", ".fbin", ".f16bin", ".u8bin", ".ids", ".index", ".ndjson"),
+    (".feather", ".arrows", ".ipc", ".jsonl", ".sqlite", ".db", ".faiss", ".sqlite3"),
+    (".hdf5", ".npz", ".npy", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
 ]
 
 

@@ -3,7 +3,8 @@
 A setting is a variant with an oversample factor. It qualifies if the lower end of the 95 % interval of its mean
 over queries reaches the target; a mean that does so by luck is not enough. Its cost is memory: the bytes of a code
 and its share of what is stored once. The float vectors that rescoring reads stay on disk unless they are said to be
-in memory, where no rescored setting can save any: the floats alone are as large as float search.
+in memory, where no rescored setting can save any: the floats alone are as large as float search. Where vectors came
+as bytes or bits, the base line is what these take, and what rescoring reads counts too: it is the bytes themselves.
 
 The choice is the best of many, so its bound is also given after Bonferroni's correction for the number of settings
 that could have been chosen.
@@ -18,7 +19,7 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.stats.distributions import normal_quantile, t_quantile
 from vqbench.numerics.stats.intervals import CONFIDENCE
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import FLOAT32, Floats, Setting, measured_ks, settings_of, shown_k
+from vqbench.results.measured_settings import Floats, Setting, StoredToday, measured_ks, settings_of, shown_k
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +41,21 @@ class Recommendation:
     n: int  #: vectors that are to be stored
     measured_n: int  #: vectors that were searched
     d: int
+    today: StoredToday  #: what a vector takes today
     floats: Floats  #: where the float vectors are that rescoring reads
     max_bytes: float | None
     queries: int  #: the least that a setting was measured with
-    chosen: Setting | None  #: None where nothing smaller than float32 qualifies
+    chosen: Setting | None  #: None where nothing smaller than the base line qualifies
     runner_up: Setting | None  #: the next that qualifies with another variant
     step_down: Setting | None  #: the best of the settings that take fewer bytes than the chosen one
     step_up: Setting | None  #: the cheapest of the settings that take more bytes and keep more
     undecided: tuple[Undecided, ...]  #: cheapest first
     tried: int  #: how many settings could have been chosen
-    too_large: int  #: how many that store fewer bits than float32 could not, for their bytes
+    too_large: int  #: how many that store fewer bits than the base line could not, for their bytes
     corrected_low: float | None  #: the chosen one's lower bound, corrected for the number of settings
+    kept_beside: Setting | None  #: the cheapest in memory that qualifies only as long as today's bytes stay on disk
     closest: Setting | None  #: the one with the best lower bound
-    fallback: Setting | None  #: float search itself, if it was measured
+    fallback: Setting | None  #: float search itself, if it is the base line and was measured
     least_queries: int  #: with fewer, even a setting that never loses anything cannot be shown to reach the target
     failed: tuple[str, ...]  #: variants without a result
 
@@ -118,12 +121,12 @@ def recommend(
         return round(s.ram(n, floats))
 
     measured.sort(key=lambda s: (size(s), s.oversample, -_known(s.ci_low), s.ram(n, floats), s.variant))
-    full = FLOAT32 * int(about["d"])
-    small = [
-        s
-        for s in measured
-        if s.ram(n, floats) < full and s.vector_bytes < full and (max_bytes is None or s.ram(n, floats) <= max_bytes)
-    ]
+    today = StoredToday.of(about)
+    full = today.bytes
+    fewer = [s for s in measured if s.vector_bytes < full]
+    affordable = [s for s in fewer if s.ram(n, floats) < full and (max_bytes is None or s.ram(n, floats) <= max_bytes)]
+    # Beside bytes that stay what they are, any code takes more than today.
+    small = [s for s in affordable if today.floats or (not s.oversample and size(s) < full)]
     qualified = [s for s in small if s.ci_low >= target]
     chosen = next(iter(qualified), None)
     smaller = [s for s in small if chosen and size(s) < size(chosen)]
@@ -137,6 +140,7 @@ def recommend(
         n=n,
         measured_n=int(about["n"]),
         d=int(about["d"]),
+        today=today,
         floats=floats,
         max_bytes=max_bytes,
         queries=min(s.queries for s in small or measured),
@@ -148,10 +152,11 @@ def recommend(
             Undecided(setting=s, queries=_needed(s, target)) for s in small if s.value >= target and s not in qualified
         ),
         tried=len(small),
-        too_large=sum(s.vector_bytes < full for s in measured) - len(small),
+        too_large=len(fewer) - len(affordable),
         corrected_low=None if chosen is None else corrected(chosen, len(small)),
+        kept_beside=next((s for s in affordable if s.oversample and not today.floats and s.ci_low >= target), None),
         closest=max(small, key=lambda s: _known(s.ci_low), default=None),
-        fallback=next((s for s in measured if s.vector_bytes >= full and not s.oversample), None),
+        fallback=next((s for s in measured if today.floats and s.vector_bytes >= full and not s.oversample), None),
         least_queries=math.ceil(3 * (highest - lowest) / (highest - target) * (1 - 1e-12)),
         failed=tuple(cells["variant"].unique()),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vqbench.analysis.recommend import Recommendation, Undecided
-from vqbench.results.measured_settings import FLOAT32, Setting
+from vqbench.results.measured_settings import Setting
 from vqbench.text import percent, share
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -35,14 +35,15 @@ def interval(setting: Setting) -> str:
     return f"{share(setting.ci_low)}-{share(setting.ci_high)}"
 
 
-def rescored(oversample: int) -> str:
+def rescored(oversample: int, store: str = "float32") -> str:
     """How a setting is rescored: ``×4 (float32)``; ``-`` where it is not."""
-    return f"\N{MULTIPLICATION SIGN}{oversample} (float32)" if oversample else "-"
+    return f"\N{MULTIPLICATION SIGN}{oversample} ({store})" if oversample else "-"
 
 
 def named(setting: Setting) -> str:
     """A setting in a sentence: ``binary_zero rescored ×4 (float32)``."""
-    return f"{setting.variant} rescored {rescored(setting.oversample)}" if setting.oversample else setting.variant
+    how = rescored(setting.oversample, setting.store)
+    return f"{setting.variant} rescored {how}" if setting.oversample else setting.variant
 
 
 def axis(rec: Recommendation) -> str:
@@ -52,12 +53,12 @@ def axis(rec: Recommendation) -> str:
 
 
 def smaller(rec: Recommendation, setting: Setting) -> float:
-    """How many times less memory than float32."""
-    return FLOAT32 * rec.d / setting.ram(rec.n, rec.floats)
+    """How many times less memory than what is stored today."""
+    return rec.today.bytes / setting.ram(rec.n, rec.floats)
 
 
 def times_less(rec: Recommendation, setting: Setting) -> str:
-    """How many times less memory than float32, in words: ``32x``, ``7.9x``."""
+    """How many times less memory than what is stored today, in words: ``32x``, ``7.9x``."""
     return f"{smaller(rec, setting):,.1f}".removesuffix(".0") + "x"
 
 
@@ -75,7 +76,9 @@ def answer(rec: Recommendation) -> str:
     if chosen is None:
         return _no_choice(rec)
     where = "float vectors stay on disk" if chosen.oversample else "no float vectors are needed"
-    total = human((chosen.ram(rec.n) + chosen.float_bytes) * rec.n)
+    if not rec.today.floats:
+        where = f"the {rec.today.kind} vectors are not needed"
+    total = human((chosen.ram(rec.n) + chosen.store_bytes) * rec.n)
     luck = (
         ""
         if rec.survives
@@ -83,14 +86,17 @@ def answer(rec: Recommendation) -> str:
     )
     return (
         f"Use {named(chosen)}: {chosen.ram(rec.n, rec.floats):,.0f} bytes/vector, {times_less(rec, chosen)} "
-        f"less memory than float32; {where} ({total} in all). It {keeps(rec, chosen)}, measured with "
+        f"less memory than {rec.today.words}; {where} ({total} in all). It {keeps(rec, chosen)}, measured with "
         f"{chosen.queries:,} queries.{luck}"
     )
 
 
 def _no_choice(rec: Recommendation) -> str:
     within = f" within {rec.max_bytes:,.0f} bytes/vector" if rec.max_bytes is not None else ""
-    text = f"Nothing smaller than float32{within} is shown to reach {axis(rec)} of {rec.target:g}."
+    nothing = f"Nothing smaller than float32{within}"
+    if not rec.today.floats:
+        nothing = f"Keep {rec.today.words}: nothing smaller{within}"
+    text = f"{nothing} is shown to reach {axis(rec)} of {rec.target:g}."
     if rec.max_bytes is not None:
         text += " Something may without that limit: leave out --max-bytes to see."
     if rec.undecided:
@@ -126,7 +132,7 @@ def notes(rec: Recommendation) -> list[str]:
         if rec.floats == "disk":
             known.append(
                 f"Each query re-ranks its {read:,} best codes and reads their float vectors from disk, "
-                f"{human(read * chosen.float_bytes)}."
+                f"{human(read * chosen.store_bytes)}."
             )
         if read >= _MUCH * rec.measured_n:
             known.append(
@@ -138,12 +144,17 @@ def notes(rec: Recommendation) -> list[str]:
             f"Bytes are for {rec.n:,} vectors, but quality was measured on {rec.measured_n:,}. It falls as a corpus "
             "grows: measure again at a size nearer to yours (vqbench scale, from nested sizes)."
         )
-    if rec.floats == "ram":
+    if rec.floats == "ram" and rec.today.floats:
         known.append("With the floats in memory as well, rescoring saves no memory, so no rescored setting can win.")
+    elif (beside := rec.kept_beside) is not None:
+        known.append(
+            f"{named(beside)} needs {beside.ram(rec.n):,.0f} bytes/vector in memory, but the {rec.today.phrase} stay "
+            f"on disk: {human((beside.ram(rec.n) + beside.store_bytes) * rec.n)} in all, more than today."
+        )
     elif rec.too_large and chosen is None and rec.max_bytes is None:
         known.append(
-            f"{rec.too_large} settings are left out: with what they store once they take no less than float32 for "
-            f"{rec.n:,} vectors. --n N counts for another number of vectors."
+            f"{rec.too_large} settings are left out: with what they store once they take no less than "
+            f"{rec.today.words} for {rec.n:,} vectors. --n N counts for another number of vectors."
         )
     return known
 
@@ -204,6 +215,6 @@ def described(rec: Recommendation, setting: Setting | None) -> Mapping[str, Any]
     return {
         **vars(setting),
         "memory_bytes": setting.ram(rec.n, rec.floats),
-        "disk_bytes": setting.float_bytes if rec.floats == "disk" else 0.0,
+        "disk_bytes": setting.store_bytes if rec.floats == "disk" else 0.0,
         "times_less_memory": smaller(rec, setting),
     }

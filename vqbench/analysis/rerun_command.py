@@ -9,18 +9,27 @@ from typing import Any
 
 import yaml
 
+from vqbench.results.columns import REFERENCE
 from vqbench.results.measured_settings import Setting
 from vqbench.text import slug
 
 _BUNDLED = re.compile(r"bundled:([^/]+)/")
 #: What conf/config.yaml has; another value belongs into the command.
-_USUAL = {"queries": None, "n_queries": 1000, "query_seed": 0, "normalize": True, "calibration": 100_000, "seed": 0}
+_USUAL = {
+    "queries": None,
+    "n_queries": 1000,
+    "query_seed": 0,
+    "distance": None,
+    "normalize": True,
+    "calibration": 100_000,
+    "seed": 0,
+}
 
 
 def yaml_of(meta: Mapping[str, Any], variant: str) -> str | None:
     """Write the variant's YAML, as a file under conf/quantizer has it; None where meta.json lacks its config."""
     config, _, node = _origin(meta, variant)
-    return None if node is None else yaml.safe_dump({config: node}, sort_keys=False, allow_unicode=True).rstrip()
+    return None if not node else yaml.safe_dump({config: node}, sort_keys=False, allow_unicode=True).rstrip()
 
 
 def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Collection[str] | None = None) -> str:
@@ -35,7 +44,10 @@ def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Colle
     """
     config, overrides, node = _origin(meta, setting.variant)
     words, run = ["vqbench", *_data(meta, setting.dataset)], _config(meta)
-    if shipped is not None and config not in shipped:
+    provided = node == {}  # codes that come with the dataset are measured beside any variant
+    if provided:
+        config = REFERENCE
+    elif shipped is not None and config not in shipped:
         words.append(f"plugins={_written(run.get('plugins') or ['mine'])}")
         overrides = overrides if run.get("plugins") else []  # else its YAML holds them
     words.append(f"quantizer=[{config}]")
@@ -43,7 +55,8 @@ def command_of(meta: Mapping[str, Any], setting: Setting, k: int, shipped: Colle
         inside = override.partition("=")[0] in (node or {}).get("quantizer", {})
         words.append(f"quantizer.{config}.{'quantizer.' if inside else ''}{override}")
     words += [f"k=[{k}]", f"oversample=[{setting.oversample}]"]
-    words.append(f"out=results/{slug(f'{setting.dataset}-{config}')}")  # the sweep's tables stay as they are
+    measured = setting.variant if provided else config
+    words.append(f"out=results/{slug(f'{setting.dataset}-{measured}')}")  # the sweep's tables stay as they are
     return shlex.join(words)
 
 

@@ -10,11 +10,14 @@ from typing import Literal
 import numpy as np
 
 from vqbench.datasets.judgements import Judgement, Qrels
+from vqbench.datasets.numbers import CodesKind, Numbers, Stored
+from vqbench.datasets.provider_codes import ProvidedCodes
 from vqbench.datasets.row_checks import Dropped
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.numerics.arrays import Floats, Ints, Keys, Table, block_rows, blocks
 from vqbench.numerics.draws import draw_keys, drawn
 from vqbench.storage.vectors import Vectors
+from vqbench.text import one_line
 
 _BLOCK = 8192  # rows at a time
 
@@ -22,8 +25,6 @@ QueryMode = Literal["self", "holdout"]
 OnBadRows = Literal["refuse", "drop"]
 #: When a query counts as a corpus row: by id and vector, by id alone, or never.
 Identity = Literal["auto", "ids", "never"]
-#: Codes of a provider: bits packed into bytes, or whole numbers of a byte each.
-CodesKind = Literal["packed", "int8", "uint8"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Source:
     #: A text and a label for each row, to be shown.
     texts: Sequence[str] | None = None
     labels: Sequence[str] | None = None
+    #: A text for each query, to be shown.
+    query_texts: Sequence[str] | None = None
     #: Rows that hold no vector, and what stands there; the same for queries.
     gaps: Mapping[int, str] = field(default_factory=dict)
     query_gaps: Mapping[int, str] = field(default_factory=dict)
@@ -56,6 +59,10 @@ class Source:
     identity: Identity = "auto"
     #: The queries' nearest rows as the file states them.
     stated_neighbours: StatedNeighbours | None = None
+    #: What the corpus was declared to be, where it is codes.
+    codes: CodesKind | None = None
+    #: A provider's codes of the rows of the corpus.
+    provided: ProvidedCodes | None = None
     #: What was taken for vectors, ids and queries, in a line for each file.
     taken: Sequence[str] = ()
     #: Files of the parts that have one of their own: ids, queries, query_ids, qrels, groups.
@@ -85,6 +92,11 @@ class Dataset(ABC):
     @abstractmethod
     def title(self) -> str:
         """What tables and figures call it."""
+
+    @property
+    def provides(self) -> CodesKind | None:
+        """Codes of what kind come beside the vectors: they are a variant of their own."""
+        return None
 
     @abstractmethod
     def load(self) -> Source:
@@ -120,15 +132,36 @@ class Data:
     #: A text and a label for each corpus row, to be shown.
     texts: Sequence[str] | None = None
     labels: Sequence[str] | None = None
+    #: A text for each query, to be shown.
+    query_texts: Sequence[str] | None = None
     #: What was taken for vectors, ids and queries, in a line for each file.
     taken: Sequence[str] = ()
     #: What else is worth saying of the data, a sentence each.
     notes: Sequence[str] = ()
+    #: What the numbers of the corpus are; None where nobody looked.
+    numbers: Numbers | None = None
+    #: A provider's codes of the corpus.
+    provided: ProvidedCodes | None = None
+
+    @property
+    def stored(self) -> Stored:
+        """What a vector takes as it is stored today."""
+        return self.numbers.stored if self.numbers else Stored("float32", 4 * self.corpus.d)
 
     @property
     def findable(self) -> int:
         """How many rows a query can find."""
         return self.corpus.n - (self.exclude_q is not None)
+
+    def caption(self, row: int) -> str:
+        """Return a row's label, in brackets, and the beginning of its text; empty where it has neither."""
+        label = "" if self.labels is None else one_line(self.labels[row])
+        text = "" if self.texts is None else one_line(self.texts[row])
+        return " ".join(part for part in (f"[{label}]" if label else "", text) if part)
+
+    def query_caption(self, query: int) -> str:
+        """Return the beginning of a query's text; empty where it has none."""
+        return "" if self.query_texts is None else one_line(self.query_texts[query])
 
     def priority(self, seed: int) -> Ints:
         """A unique number per corpus row that orders equal scores at random, by key and seed."""
@@ -143,11 +176,15 @@ class Data:
         uniform: drawn by key and seed, in an order of the keys' own. For the harm they do: prefix, the first
         rows in the file's order; sorted, those with the smallest first component (ties in the keys' order).
         """
+        return self.corpus.take(self.sample_rows(count, seed, draw))
+
+    def sample_rows(self, count: int, seed: int, draw: str = "uniform") -> Ints:
+        """The rows of ``sample``."""
         if draw == "prefix":
-            return self.corpus.take(np.arange(min(count, self.corpus.n)))
+            return np.arange(min(count, self.corpus.n))
         if draw == "sorted":
-            return self.corpus.take(self._smallest_first(count, seed))
-        return self.corpus.take(drawn(self.keys_n, count, seed, "calibration"))
+            return self._smallest_first(count, seed)
+        return drawn(self.keys_n, count, seed, "calibration")
 
     def _smallest_first(self, count: int, seed: int) -> Ints:
         """The rows with the smallest first component, equal ones in the order of the draw."""

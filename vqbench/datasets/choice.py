@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 from pathlib import Path
 
 from vqbench.datasets.readers.base import Wanted, refusal
@@ -45,6 +46,17 @@ class Part:
     n: int | None = None  #: rows, where they are known and may differ between the parts
     table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
+    is_index: bool = False  #: whether the writer marked it as the index of its table, as pandas does
+
+    @property
+    def setting(self) -> str:
+        """What names it in a setting: of a wide table a pattern."""
+        return f"{commonprefix(self.members)}*" if self.members else self.name
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is a wide table of few columns, which may be scores or coordinates."""
+        return 0 < len(self.members) < _FEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +80,14 @@ class Choice:
         parts = [f"{role} from {shortened(part.name)!r}" for role, part in named.items() if part is not None]
         words = ", ".join([words, *parts])
         if self.unused:
-            listed = [f"{shortened(part.name)} ({part.what})" for part in self.unused[:_LISTED]]
-            more = f" and {len(self.unused) - _LISTED} more" if len(self.unused) > _LISTED else ""
-            words += f"; not used: {', '.join(listed)}{more}"
+            words += f"; not used: {_listed(self.unused)}"
         return words
 
 
 #: ``id_column=none`` numbers the rows, whatever the file has.
 NO_IDS = "none"
-_LISTED = 8  # unused parts in a sentence
+_LISTED = 8  # parts in a sentence
+_FEW = 8  # columns of a wide table that give way to a column of lists
 _QUERY_WORDS = {"query", "queries", "question", "questions", "test", "xq"}
 _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
@@ -109,16 +120,17 @@ def words_of(name: str) -> list[str]:
 
 
 def is_id_name(name: str) -> bool:
-    """Whether a name is usual for ids; of ``table.column`` and ``path.to.field``, the last name."""
-    name = name.rpartition(".")[2]
-    lower = name.strip().lower()
-    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or name.endswith(("Id", "ID"))
+    """Whether a name is usual for ids, also within a struct or group: ``meta.doc_id``, ``meta/doc_id``."""
+    last = re.split(r"[./]", name.strip())[-1]
+    lower = last.lower()
+    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or last.endswith(("Id", "ID"))
 
 
 def side(name: str) -> str:
     """Return ``queries`` or ``corpus`` where a word of the name says so, else nothing."""
     words = set(words_of(name))
-    query, corpus = bool(words & {*_QUERY_WORDS, "qid"}), bool(words & _CORPUS_WORDS)
+    query = bool(words & {*_QUERY_WORDS, "qid"})
+    corpus = bool(words & {*_CORPUS_WORDS, "pid", "did", "docid", "docno"})
     return "" if query == corpus else "queries" if query else "corpus"
 
 
@@ -149,12 +161,12 @@ def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "co
     vectors, queries = _vectors(path, parts, wanted, noun, sole)
     if wanted.queries and queries is not None and wanted.key is None:
         vectors, queries = queries, None
-    named = [part for part in parts if part.kind in NAMES]
-    ids, others = _ids(path, named, wanted, noun, vectors, queries)
-    query_ids = None if queries is None else _query_ids(path, named, wanted, noun, queries, ids)
-    shown = [None if x is None else _named(path, parts, x, key, noun) for x, key in _shown(wanted)]
+    ids, others = _ids(path, parts, wanted, noun, vectors, queries)
+    query_ids = _query_ids(path, parts, wanted, noun, queries, ids)
+    fits = [part for part in parts if _as_long(part, vectors)]
+    shown = [None if x is None else _named(path, fits, x, key, noun, parts) for x, key in _shown(wanted)]
     taken = {id(part) for part in (vectors, queries, ids, query_ids, *shown) if part is not None}
-    members = {*vectors.members, *(() if queries is None else queries.members)}
+    members = {name for part in (vectors, queries) if part is not None for name in part.members}
     return Choice(
         vectors=vectors,
         ids=ids,
@@ -163,26 +175,35 @@ def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "co
         texts=shown[0],
         labels=shown[1],
         unused=tuple(part for part in parts if id(part) not in taken and part.name not in members),
-        id_choices=tuple(part.name for part in others),
+        id_choices=_id_choices(others, parts),
     )
+
+
+def _id_choices(others: Sequence[Part], parts: Sequence[Part]) -> tuple[str, ...]:
+    """Other parts that could name the rows, the likeliest first; numbers that are measured name none."""
+    members = {name for part in parts for name in part.members}
+    named = [x for x in others if x.name not in members and (x.kind != Kind.NUMBER or is_id_name(x.name))]
+    return tuple(part.name for part in sorted(named, key=lambda part: not is_id_name(part.name)))
 
 
 def wide_parts(parts: Sequence[Part]) -> list[Part]:
     """Columns of numbers that are called alike and numbered (``dim_0``, ``dim_1``, ...) as one part each, in order."""
-    groups: dict[str, dict[int, Part]] = {}
+    groups: dict[str, list[tuple[int, Part]]] = {}
     for part in parts:
-        match = re.fullmatch(r"(.*?)(0|[1-9]\d*)", part.name) or re.fullmatch(r"(.*?)(\d+)", part.name)
-        if match and part.kind in (Kind.NUMBER, Kind.WHOLE):
-            groups.setdefault(match[1], {})[int(match[2])] = part
+        match = re.fullmatch(r"(.*?)([0-9]{1,9})", part.name)
+        if match:
+            groups.setdefault(match[1], []).append((int(match[2]), part))
     wide = []
     for numbered in groups.values():
-        order = sorted(numbered)
-        if len(order) > 1 and order[0] in (0, 1) and order == list(range(order[0], order[0] + len(order))):
-            members = [numbered[number] for number in order]
+        order = sorted(number for number, _ in numbered)
+        whole = len(order) > 1 and order[0] in (0, 1) and order == list(range(order[0], order[0] + len(order)))
+        if whole and all(part.kind in (Kind.NUMBER, Kind.WHOLE) for _, part in numbered):
+            members = [part for _, part in sorted(numbered, key=lambda pair: pair[0])]
+            kinds = list(dict.fromkeys(part.what for part in members))
             kind = Kind.FLOATS if any(part.kind == Kind.NUMBER for part in members) else Kind.WHOLES
-            kinds = ", ".join(dict.fromkeys(part.what for part in members))
+            kind = Kind.BYTES if set(kinds) <= {"int8", "uint8"} else kind
             name = f"{members[0].name} ... {members[-1].name}"
-            what = f"{len(members)} columns, {kinds}"
+            what = f"{len(members)} columns, {', '.join(kinds)}"
             wide.append(Part(name=name, kind=kind, what=what, members=tuple(part.name for part in members)))
     return wide
 
@@ -196,11 +217,12 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     possible = [part for part in parts if part.kind in VECTORS]
     queries = None
     if wanted.queries_key is not None and not wanted.queries:
-        queries = _named(path, possible, wanted.queries_key, "queries_key", noun)
+        queries = _named(path, possible, wanted.queries_key, "queries_key", noun, parts)
     if wanted.key is not None:
-        return _named(path, possible, wanted.key, wanted.setting("key"), noun), queries
+        return _named(path, possible, wanted.key, wanted.setting("key"), noun, parts), queries
     rest = [part for part in possible if part is not queries]
     likely = [part for part in rest if rest and part.kind == min(part.kind for part in rest)]
+    likely = [part for part in likely if not part.is_small] or likely
     both = pair(likely) if queries is None else None
     if both is not None:
         return both
@@ -214,9 +236,11 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
             remedy=f"store each vector as a list of floats in one {noun}",
         )
     setting = wanted.setting("key")
-    way = f"dataset.{setting}={likely[0].name}"
-    if len(likely) > 1 and not wanted.queries:
-        way += f" and dataset.queries_key={likely[1].name} for queries"
+    own = "queries" if wanted.queries else "corpus"
+    order = sorted(likely, key=lambda part: (own, "", *{"corpus", "queries"} - {own}).index(side(part.name)))
+    way = f"dataset.{setting}={order[0].setting}"
+    if len(likely) > 1 and not wanted.queries and queries is None:
+        way += f" and dataset.queries_key={order[-1].setting} for queries"
     raise refusal(
         path,
         problem=f"{noun}{'s' * (len(likely) > 1)} {_listed(likely)}",
@@ -226,28 +250,44 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
 
 
 def _ids(
-    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, vectors: Part, queries: Part | None
+    path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, vectors: Part, queries: Part | None
 ) -> tuple[Part | None, list[Part]]:
     """The part with the rows' ids, if there is one, and others that could name rows."""
-    fits = [part for part in named if _as_long(part, vectors) and part.name not in vectors.members]
+    fits = _that_name(parts, vectors)
     if wanted.id_column == NO_IDS and all(part.name != NO_IDS for part in fits):
         return None, fits
     if wanted.id_column is not None:
-        ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun)
+        ids = _named(path, fits, wanted.id_column, wanted.setting("id_column"), noun, parts)
         return ids, [part for part in fits if part is not ids]
-    other = "corpus" if wanted.queries else "queries"
-    usual = [part for part in fits if is_id_name(part.name) and (len(fits) == 1 or side(part.name) != other)]
-    usual.sort(key=_rank)
+    order = {"queries": 0, "": 1, "corpus": 2} if wanted.queries else {"": 0, "corpus": 0, "queries": 1}
+    usual = [part for part in fits if part.is_index or is_id_name(part.name)]
+    # Those of the other side name rows of this one only where there is nothing else.
+    usual.sort(key=lambda part: (order[side(part.name)], _rank(part)))
+    if queries is not None and len(fits) > 1:
+        usual = [part for part in usual if side(part.name) != "queries"]
     ids = next(iter(usual), None)
     return ids, [part for part in fits if part is not ids]
 
 
 def _query_ids(
-    path: Path, named: Sequence[Part], wanted: Wanted, noun: str, queries: Part, ids: Part | None
+    path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, queries: Part | None, ids: Part | None
 ) -> Part | None:
-    fits = [part for part in named if _as_long(part, queries) and part.name not in queries.members]
+    """The part with the queries' ids, where the file has queries."""
+    if queries is None:
+        if wanted.query_id_column is not None:
+            raise refusal(
+                path,
+                place=f"dataset.query_id_column={wanted.query_id_column}",
+                problem="has no effect",
+                rule=f"no {noun} of this file is taken for queries",
+                remedy="name one with dataset.queries_key=NAME, or leave it out",
+            )
+        return None
+    fits = _that_name(parts, queries)
+    if wanted.query_id_column == NO_IDS and all(part.name != NO_IDS for part in fits):
+        return None
     if wanted.query_id_column is not None:
-        return _named(path, fits, wanted.query_id_column, "query_id_column", noun)
+        return _named(path, fits, wanted.query_id_column, "query_id_column", noun, parts)
     usual = sorted((part for part in fits if is_id_name(part.name)), key=_rank)
     own = [part for part in usual if side(part.name) == "queries"]
     if queries.n is None:  # columns of one table: a row is a pair, and its id names both
@@ -255,12 +295,18 @@ def _query_ids(
     return next(iter(own), None)
 
 
+def _that_name(parts: Sequence[Part], rows: Part) -> list[Part]:
+    """The parts that can name some rows."""
+    return [part for part in parts if part.kind in NAMES and _as_long(part, rows) and part.name not in rows.members]
+
+
 def _rank(part: Part) -> tuple[int, int, int]:
     """The likeliest ids first: the least nested, exact names, a named id, an index of texts, any other index."""
-    depth, lower = part.name.count("."), part.name.rpartition(".")[2].strip().lower()
-    if lower in _ID_NAMES:
-        return depth, 0, _ID_NAMES.index(lower)
-    return depth, (2 if part.name == INDEX and part.kind != Kind.TEXT else 1), 0
+    *above, last = re.split(r"[./]", part.name.strip().lower())
+    if last in _ID_NAMES:
+        return len(above), 0, _ID_NAMES.index(last)
+    is_index = part.name == INDEX or (part.is_index and not is_id_name(part.name))
+    return len(above), (2 if is_index and part.kind != Kind.TEXT else 1), 0
 
 
 def _as_long(part: Part, rows: Part) -> bool:
@@ -268,22 +314,33 @@ def _as_long(part: Part, rows: Part) -> bool:
     return part.table in ("", rows.table) and (part.n is None or rows.n is None or part.n == rows.n)
 
 
-def _named(path: Path, parts: Sequence[Part], name: str, setting: str, noun: str) -> Part:
-    """The part that a setting names; for columns of a wide table also a pattern, as in ``dim_*``."""
+def _named(
+    path: Path, parts: Sequence[Part], name: str, setting: str, noun: str, everything: Sequence[Part] = ()
+) -> Part:
+    """The part that a setting names; for columns of a wide table also a pattern, as in ``dim_*``.
+
+    everything: all parts of the file, where only ``parts`` can be meant.
+    """
     for part in parts:
         if part.name == name:
             return part
     matched = [part for part in parts if part.members and any(fnmatchcase(x, name) for x in part.members)]
     if len(matched) == 1 and "*" in name:
         return matched[0]
+    elsewhere = " of another table" if setting.endswith("id_column") else ""
+    whats = [f"{part.what}{elsewhere if part.table else ''}" for part in everything if part.name == name]
+    hint = did_you_mean(name, [part.name for part in parts], "")
     raise refusal(
         path,
         place=f"dataset.{setting}={name}",
-        problem=f"no such {noun}" + (f": {hint}" if (hint := did_you_mean(name, [p.name for p in parts], "")) else ""),
+        problem=f"this {noun} is {whats[0]}" if whats else f"no such {noun}",
         rule=f"it could be: {_listed(parts) or 'none'}",
+        remedy=hint if hint.startswith("did") and not whats else "",
     )
 
 
 def _listed(parts: Sequence[Part]) -> str:
-    listed = [f"{shortened(part.name)} ({part.what})" for part in parts[:_LISTED]]
+    members = {name for part in parts for name in part.members}
+    parts = [part for part in parts if part.name not in members]
+    listed = [shortened(x.name) + (f" ({x.what})" if x.name != x.what else "") for x in parts[:_LISTED]]
     return ", ".join(listed) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")

@@ -152,7 +152,7 @@ class Taker:
                 remedy="name another field with dataset.id_column, or number the rows with dataset.id_column=none",
             )
         try:
-            texts.add(value if isinstance(value, str) else "" if value is None else json.dumps(value))
+            texts.add("" if value is None else as_text(value))
         except UnicodeEncodeError:
             raise refusal(
                 self._file,
@@ -239,4 +239,11 @@ def values_of(documents: Iterable[Any], vectors: Field, other: Field) -> Iterato
     """The values of a field for each row of the vectors, as texts, a document at a time."""
     for document in documents:
         rows = aligned([document, document], [vectors.path, other.path])
-        yield [x if isinstance(x, str) else json.dumps(x) for _, x in rows]
+        yield [as_text(x) for _, x in rows]
+
+
+def as_text(value: Any) -> str:
+    """A value as an id, a text or a label; whole numbers that were written as decimals are whole numbers."""
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else json.dumps(value)

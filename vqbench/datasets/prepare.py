@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vqbench.datasets.base import Data, OnBadRows, QueryMode, Source
+from vqbench.datasets.distances import Distance, check_stated
 from vqbench.datasets.fingerprint import fingerprint, whole
 from vqbench.datasets.judgements import Documents, Qrels, select
 from vqbench.datasets.row_checks import Checked, Dropped, checked_rows
@@ -28,19 +29,27 @@ def prepare(
     on_bad_rows: OnBadRows = "refuse",
     rows: int | None = None,
     rows_seed: int = 0,
+    distance: Distance | None = None,
 ) -> Data:
     """Check the rows and take the queries: the source's own, each row (``self``) or rows held out.
 
     on_bad_rows: whether rows that are NaN, infinite or zero are refused or left out, as if the file had not held them;
     the others keep their ids. rows, rows_seed: as in ``Dataset``. Queries are taken first, from all rows: a query
     whose row the draw leaves out has no row of its own to exclude, and judgements of rows that it leaves out are
-    dropped.
+    dropped. distance: what search ranks by; None: what the file says, else cosine.
     """
     check_settings(source, queries)
     drop = on_bad_rows == "drop"
     good = checked_rows(
-        source.corpus_nd, source.ids, source.origin, normalize, drop=drop, ids_file=source.files.get("ids")
+        source.corpus_nd,
+        source.ids,
+        source.origin,
+        normalize,
+        drop=drop,
+        ids_file=source.files.get("ids"),
+        gaps=source.gaps,
     )
+    check_stated(source.origin, source.distance, distance, good.vectors)
     all_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     good_ids = good.of(all_ids)
     if queries is None and source.queries_qd is not None:
@@ -57,6 +66,10 @@ def prepare(
     searched = _subsample(kept, good.keys_n, rows, rows_seed, source.origin)
     partly = searched is not None and len(searched) < (n if kept is None else len(kept))
     corpus, ids, keys_n = good.vectors, good_ids, good.keys_n
+    numbers, provided = good.look(source.corpus_nd.dtype, source.codes), source.provided
+    if provided is not None:
+        own_q = asked.picked if asked.checked is good else asked.exclude_q  # of all rows that were kept
+        provided = provided.only(good.kept).asked(asked.queries_qd, own_q).only(searched)
     if searched is not None and len(searched) < n:
         exclude_q = _moved(exclude_q, searched, n)
         ids, keys_n, corpus = PickedIds(ids, searched), keys_n[searched], corpus.only(searched)
@@ -81,8 +94,11 @@ def prepare(
         dropped={of: some for of, some in dropped.items() if some.count},
         texts=_of_rows(source, "texts", good, searched),
         labels=_of_rows(source, "labels", good, searched),
+        query_texts=_of_queries(source, asked, good),
         taken=source.taken,
-        notes=(*asked.notes, *judged_notes),
+        notes=(*numbers.sentences, *asked.notes, *judged_notes, *([provided.note] if provided else [])),
+        numbers=numbers,
+        provided=provided,
     )
 
 
@@ -114,6 +130,12 @@ def _of_rows(source: Source, part: str, good: Checked, searched: Ints | None) ->
         )
     texts = good.of(texts)
     return texts if searched is None else PickedIds(texts, searched)
+
+
+def _of_queries(source: Source, asked: Asked, good: Checked) -> Sequence[str] | None:
+    """The texts of the queries: their own or, where they are corpus rows, those of the rows."""
+    texts = source.texts if asked.checked is good else source.query_texts
+    return None if texts is None else PickedIds(asked.checked.of(texts), asked.picked)
 
 
 def _subsample(kept: Ints | None, keys_n: Keys, rows: int | None, seed: int, origin: str) -> Ints | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vqbench.datasets.numbers import SAMPLED, CodesKind, Facts, Numbers, look
 from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks
-from vqbench.numerics.draws import content_keys, id_keys, named
+from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks, is_real
+from vqbench.numerics.draws import content_keys, drawn, id_keys, named
 from vqbench.storage.ids import PickedIds
 from vqbench.storage.vectors import Vectors
 
@@ -33,10 +34,17 @@ class Checked:
     dropped: Ints
     #: The numbers of all others; None where no row was left out.
     kept: Ints | None = None
+    #: What the numbers of the rows that were kept are.
+    facts: Facts = field(default_factory=Facts, compare=False)
 
     def of(self, all_ids: Sequence[str]) -> Sequence[str]:
         """The ids of the rows that were kept."""
         return all_ids if self.kept is None else PickedIds(all_ids, self.kept)
+
+    def look(self, dtype: np.dtype[Any], codes: CodesKind | None) -> Numbers:
+        """Say what the numbers are, which are stored as ``dtype`` and were declared to be ``codes``."""
+        sample = drawn(self.keys_n, block_rows(self.vectors.d, SAMPLED), 0, "numbers")
+        return look(self.facts, self.vectors.take_raw(sample), dtype, codes)
 
 
 @dataclass(frozen=True)
@@ -63,51 +71,61 @@ def checked_rows(
     *,
     drop: bool = False,
     ids_file: str | None = None,
+    gaps: Mapping[int, str] | None = None,
 ) -> Checked:
     """Read every row once: each must be finite and not zero, or is left out where ``drop`` says so.
 
-    place: what messages call the rows; ids_file: the file whose lines are their ids, where there is one.
+    place: what messages call the rows; ids_file: the file whose lines are their ids, where there is one; gaps: rows
+    that hold no vector in the file, and why.
     """
     _check_shape(array_nd, place)
-    vectors = Vectors(array_nd, normalize=normalize)
+    vectors, gaps = Vectors(array_nd, normalize=normalize), gaps or {}
+    gap_rows = np.array(sorted(gaps), dtype=np.int64)
     keys_n = np.empty(vectors.n if ids is None else 0, dtype=np.uint64)
-    digest, filled = hashlib.sha256(), 0
+    digest, filled, facts = hashlib.sha256(), 0, Facts()
     not_finite, zero = list[Ints](), list[Ints]()
     with ThreadPoolExecutor(1) as pool:  # hashes a block while the next one is read
         hashed = pool.submit(digest.update, b"")
         for start, stop in blocks(vectors.n, block_rows(vectors.d, _BLOCK)):
             with np.errstate(over="ignore", invalid="ignore"):
                 x_nd = vectors.raw(start, stop)
+            held_n = ~np.isin(np.arange(start, stop), gap_rows)
             finite_n, some_n = np.all(np.isfinite(x_nd), axis=1), np.any(x_nd, axis=1)
-            not_finite.append(start + np.flatnonzero(~finite_n))
-            zero.append(start + np.flatnonzero(~some_n))
-            if drop and len(not_finite[-1]) + len(zero[-1]):
-                x_nd = x_nd[np.logical_and(finite_n, some_n)]
+            not_finite.append(start + np.flatnonzero(~finite_n & held_n))
+            zero.append(start + np.flatnonzero(~some_n & held_n))
+            good_n = finite_n & some_n & held_n
+            x_nd = x_nd if good_n.all() else x_nd[good_n]
             hashed.result()
             hashed = pool.submit(digest.update, np.ascontiguousarray(x_nd, dtype="<f4").data)
+            facts.add(x_nd)
             if ids is None:
                 keys_n[filled : filled + len(x_nd)] = content_keys(x_nd)
             filled += len(x_nd)
     hashed.result()
     if not drop:
-        _refuse(np.concatenate(not_finite), np.concatenate(zero), place)
+        _refuse(np.concatenate(not_finite), np.concatenate(zero), gaps, place)
     if not filled:
         raise VqbenchError(
-            f"{place}: all {vectors.n} rows are NaN, infinite, beyond float32 or zero: none is "
+            f"{place}: all {vectors.n} rows are null, NaN, infinite, beyond float32 or zero: none is "
             "left; make the vectors again"
         )
     keys_n = keys_n[:filled] if ids is None else _checked_ids(ids, vectors.n, place, ids_file)
-    dropped = np.sort(np.concatenate([*not_finite, *zero]))
+    dropped = np.sort(np.concatenate([*not_finite, *zero, gap_rows]))
     if not len(dropped):
-        return Checked(vectors, keys_n, digest.hexdigest(), dropped)
+        return Checked(vectors, keys_n, digest.hexdigest(), dropped, facts=facts)
     kept = np.delete(np.arange(vectors.n), dropped)
     keys_n = keys_n if ids is None else keys_n[kept]
-    return Checked(vectors.only(kept), keys_n, digest.hexdigest(), dropped, kept)
+    return Checked(vectors.only(kept), keys_n, digest.hexdigest(), dropped, kept, facts)
 
 
-def _refuse(not_finite: Ints, zero: Ints, place: str) -> None:
-    """Raise VqbenchError where there are rows of either kind, naming both: they are mended together."""
+def _refuse(not_finite: Ints, zero: Ints, gaps: Mapping[int, str], place: str) -> None:
+    """Raise VqbenchError where there are rows of any kind, naming all: they are mended together."""
     bad, rules = list[str](), list[str]()
+    if gaps:
+        first = min(gaps)
+        more = f" (and {len(gaps) - 1} more without a vector)" if len(gaps) > 1 else ""
+        bad.append(f"row {first}: {gaps[first]}{more}")
+        rules.append("each row must hold a vector")
     if len(not_finite):
         bad.append(f"{_rows_are(not_finite)} NaN, infinite or beyond float32")
         rules.append("every component must be a finite float32")
@@ -130,8 +148,8 @@ def _rows_are(bad: Ints) -> str:
 
 
 def _check_shape(array_nd: Table, place: str) -> None:
-    if array_nd.dtype.kind not in "fiu":
-        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float or integer)")
+    if not is_real(array_nd.dtype):
+        raise VqbenchError(f"{place}: dtype {array_nd.dtype}: vectors must be real numbers (float, integer or bool)")
     if array_nd.ndim != 2 or 0 in array_nd.shape:
         raise VqbenchError(f"{place}: shape {array_nd.shape}: needs (n, d), at least one row and dimension")
 

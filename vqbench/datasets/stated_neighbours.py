@@ -1,25 +1,22 @@
-"""Nearest rows that a file states for its queries, before anyone has compared them with ours."""
+"""Nearest rows that a file states for its queries, before anyone has compared them with ours.
+
+They only inform: whatever is wrong with them is said, and no run stops because of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import numpy as np
-
-from vqbench.errors import VqbenchError
-from vqbench.numerics.arrays import Floats, Ints, Numbers, Table, block_rows, blocks
-
-_REMEDY = "write it again, or leave neighbors and distances out"
+from vqbench.numerics.arrays import Floats, Ints, Table, is_real
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatedNeighbours:
     """What a file says of its queries' nearest rows."""
 
-    #: Row numbers of the corpus ``(q, k)``, nearest first.
-    neighbours_qk: Table
-    #: Their distances ``(q, k)``, where the file has any.
+    #: Row numbers of the corpus ``(q, k)``, nearest first, as they stand in the file; None where they cannot be read.
+    neighbours_qk: Table | None
+    #: Their distances ``(q, k)``, where the file has any that can be read.
     distances_qk: Table | None
     #: The file's word for what it measured, empty where it has none.
     distance: str
@@ -29,33 +26,31 @@ class StatedNeighbours:
     lengths_q: Floats | None = None
     #: Why the rows cannot be compared with those of a search, empty where they can.
     obstacle: str = ""
+    #: Why the distances cannot be compared, empty where they can.
+    distances_obstacle: str = ""
 
     def of(self, at_q: Ints, lengths_q: Floats) -> StatedNeighbours:
         """The same for some of the queries, in memory."""
+        rows_qk = None if self.neighbours_qk is None else self.neighbours_qk[at_q]
         distances_qk = None if self.distances_qk is None else self.distances_qk[at_q]
+        return replace(self, neighbours_qk=rows_qk, distances_qk=distances_qk, at_q=at_q, lengths_q=lengths_q)
+
+    def checked(self, q: int) -> StatedNeighbours:
+        """The same, with a reason where the tables cannot be those of ``q`` queries."""
+        rows_qk, far_qk = self.neighbours_qk, self.distances_qk
+        obstacle, distances_obstacle = self.obstacle, self.distances_obstacle
+        if rows_qk is not None and (rows_qk.dtype.kind not in "iu" or len(rows_qk) != q):
+            obstacle = f"they are {rows_qk.dtype} {rows_qk.shape}, not row numbers for each of {q:,} queries"
+        if rows_qk is not None and far_qk is not None and far_qk.shape != rows_qk.shape:
+            distances_obstacle = f"their shape is {far_qk.shape}, that of neighbors {rows_qk.shape}"
+        elif far_qk is not None and not is_real(far_qk.dtype):
+            distances_obstacle = f"they are {far_qk.dtype}"
+        rows_qk = None if obstacle else rows_qk
+        far_qk = None if obstacle or distances_obstacle else far_qk
         return replace(
-            self, neighbours_qk=self.neighbours_qk[at_q], distances_qk=distances_qk, at_q=at_q, lengths_q=lengths_q
+            self,
+            neighbours_qk=rows_qk,
+            distances_qk=far_qk,
+            obstacle=obstacle,
+            distances_obstacle=distances_obstacle,
         )
-
-
-def check_stated(stated: StatedNeighbours, path: Path, *, n: int, q: int) -> StatedNeighbours:
-    """``stated`` itself, if it can be true of ``n`` rows and ``q`` queries; VqbenchError says what cannot."""
-    shape, dtype = stated.neighbours_qk.shape, stated.neighbours_qk.dtype
-    if dtype.kind not in "iu" or shape[0] != q:
-        raise VqbenchError(
-            f"{path}: neighbors: {dtype} {shape}: needs row numbers, a row for each of {q} queries; {_REMEDY}"
-        )
-    if stated.distances_qk is not None and stated.distances_qk.shape != shape:
-        raise VqbenchError(
-            f"{path}: distances: shape {stated.distances_qk.shape}: must be that of neighbors, {shape}; {_REMEDY}"
-        )
-    for start, stop in blocks(q, block_rows(shape[1], q)):
-        rows_bk: Numbers = np.asarray(stated.neighbours_qk[start:stop])
-        bad = np.argwhere((rows_bk < 0) | (rows_bk >= n))
-        if len(bad):
-            query, rank = bad[0].tolist()
-            raise VqbenchError(
-                f"{path}: neighbors, query {start + query}, place {rank}: {rows_bk[query, rank]}: must be a row of "
-                f"train, 0 to {n - 1}; {_REMEDY}"
-            )
-    return stated

@@ -101,6 +101,7 @@ def own_queries(
         normalize,
         drop=drop,
         ids_file=source.files.get("query_ids"),
+        gaps=source.query_gaps,
     )
     if checked.vectors.d != corpus.vectors.d:
         place = source.files.get("queries", source.origin)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,8 @@ from vqbench.datasets import readers
 from vqbench.datasets.choice import NO_IDS, Choice
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
-from vqbench.numerics.arrays import Table
+from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import BFLOAT16, Table
 from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.limited import call
 from vqbench.storage.limited_child import Job
@@ -31,12 +32,15 @@ _FREE = 64 * 2**20  # bytes that anything may unpack to
 _FACTOR = 100  # times its size that more may: vectors shrink to a fifth at best, bombs to a thousandth and less
 
 
-def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
+def unpacked(path: Path, wanted: Wanted, reader: ModuleType, scratch: Temporary | None = None) -> Content:
     """What ``reader.unpack`` finds in the file, called in the limited child.
+
+    scratch: a file that several are unpacked to, one after the other; then all rows stay in it.
 
     Raises VqbenchError, and ``storage.limited.Unreadable`` where a library fails or takes too much.
     """
-    scratch = Temporary(".rows")
+    alone = scratch is None
+    scratch = scratch or Temporary(".rows")
     size = sum(x.stat().st_size for x in path.iterdir() if x.is_file()) if path.is_dir() else path.stat().st_size
     answer = call(
         "vqbench.datasets.unpacking:unpack",
@@ -48,13 +52,12 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType) -> Content:
         path=str(path),
         wanted=asdict(wanted),
     )
-    tables = {name: _table(scratch, *place) for name, place in answer["tables"].items()}
+    tables = {name: _table(scratch, alone, *place) for name, place in answer["tables"].items()}
     texts = {name: _texts(scratch, *place) for name, place in answer["texts"].items()}
-    stated = None
-    if "neighbours_qk" in tables:
-        neighbours_qk, distances_qk = tables["neighbours_qk"], tables.get("distances_qk")
-        distance = answer["stated_distance"]
-        stated = StatedNeighbours(neighbours_qk=neighbours_qk, distances_qk=distances_qk, distance=distance)
+    stated, words = None, answer["stated"]
+    if words is not None:
+        rows_qk, distances_qk = tables.get("neighbours_qk"), tables.get("distances_qk")
+        stated = StatedNeighbours(neighbours_qk=rows_qk, distances_qk=distances_qk, **words)
     return Content(
         rows_nd=tables["rows_nd"],
         queries_qd=tables.get("queries_qd"),
@@ -75,11 +78,15 @@ def _texts(scratch: Temporary, offset: int, count: int) -> PackedIds:
     return PackedIds(scratch.path, np.fromfile(scratch.path, np.int64, count, offset=offset), owner=scratch)
 
 
-def _table(scratch: Temporary, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None) -> Table:
+def _table(
+    scratch: Temporary, alone: bool, path: str, offset: int, shape: list[int], dtype: str, stamp: list[int] | None
+) -> Table:
     """Rows that lie in the scratch file, or plainly in the file itself (``stamp``)."""
     place = {"path": Path(path), "offset": offset, "shape": (shape[0], shape[1]), "dtype": np.dtype(dtype)}
     if stamp is not None:
         return RawRows(**place, stamp=(stamp[0], stamp[1]))
+    if not alone:
+        return RawRows(**place, owner=scratch)  # without a stamp: the file grows
     rows = RawRows(**place, stamp=stamp_of(scratch.path.stat()), owner=scratch)
     return rows if len(rows) * rows.stride > KEPT else rows[:]
 
@@ -94,21 +101,27 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
     tables = {**vars(content), **(vars(stated) if stated else {})}
     return {
         "tables": {
-            name: (str(x.path), x.offset, x.shape, x.dtype.str, x.stamp)
+            name: (str(x.path), x.offset, x.shape, _spelled(x.dtype), x.stamp)
             for name, x in tables.items()
             if isinstance(x, RawRows)
         },
         "texts": {name: sheet.starts(x) for name, x in vars(content).items() if isinstance(x, PackedIds)},
         "gaps": list(content.gaps.items()),
         "query_gaps": list(content.query_gaps.items()),
-        "stated_distance": stated.distance if stated else "",
+        "stated": stated and {name: x for name, x in vars(stated).items() if isinstance(x, str)},
         "distance": content.distance,
         "taken": content.taken,
     }
 
 
 def check_unique(
-    path: Path, ids: Sequence[str], choice: Choice, texts_of: Callable[[str], Iterable[list[str]]]
+    path: Path,
+    ids: Sequence[str],
+    choice: Choice,
+    texts_of: Callable[[str], Iterable[list[str]]],
+    *,
+    of_queries: bool = False,
+    setting: str = "id_column",
 ) -> None:
     """Raise VqbenchError where ids repeat, naming a part whose values all differ, if there is one.
 
@@ -117,19 +130,26 @@ def check_unique(
         ids: of all rows.
         choice: what was chosen.
         texts_of: the values of a part, in batches.
+        of_queries: whether they are those of the queries.
+        setting: what chooses another part.
     """
-    repeated = first_repeated(ids)
-    if repeated is None or choice.ids is None:
+    part, repeated = choice.query_ids if of_queries else choice.ids, first_repeated(ids)
+    if part is None or repeated is None:
         return
-    other = next((name for name in choice.id_choices if first_repeated(list(chain(*texts_of(name)))) is None), None)
-    ways = [f"dataset.id_column={other} names values that all differ"] if other else []
+    other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
+    ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
     raise refusal(
         path,
-        place=f"ids from {choice.ids.name!r}",
+        place=f"ids from {part.name!r}",
         problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
         rule="ids must all differ",
-        remedy=", or ".join([*ways, f"dataset.id_column={NO_IDS} numbers the rows"]),
+        remedy=", or ".join([*ways, f"dataset.{setting}={NO_IDS} numbers the rows"]),
     )
+
+
+def _spelled(dtype: np.dtype[Any]) -> str:
+    """What ``np.dtype`` makes a dtype of again; the short form of bfloat16 stands for raw bytes."""
+    return BFLOAT16.name if dtype == BFLOAT16 else dtype.str
 
 
 class Sheet:
@@ -150,7 +170,7 @@ class Sheet:
         offset, count, block_nd = self._file.tell(), 0, first_nd
         while block_nd is not None and count <= n:
             count += len(block_nd)
-            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).data)
+            self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).view(np.uint8).data)
             block_nd = next(blocks_nd, None)
         if count != n:
             raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were declared")
@@ -158,17 +178,31 @@ class Sheet:
         shape = (n, first_nd.shape[1])
         return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
 
-    def unique_ids(self, n: int, choice: Choice, texts_of: Callable[[str], Iterable[list[str]]]) -> PackedIds | None:
+    def unique_ids(
+        self,
+        n: int,
+        choice: Choice,
+        texts_of: Callable[[str], Iterable[list[str]]],
+        *,
+        of_queries: bool = False,
+        setting: str = "id_column",
+    ) -> PackedIds | None:
         """The chosen ids of ``n`` rows, all different.
 
         Args:
+            n: how many there must be.
             choice: what was chosen; where its ids repeat, the refusal names a part whose values all differ.
             texts_of: the values of a part, in batches.
+            of_queries: whether the ids of the queries are meant.
+            setting: what chooses another part.
         """
-        if choice.ids is None:
+        part = choice.query_ids if of_queries else choice.ids
+        if part is None:
             return None
-        ids = self.texts(n, texts_of(choice.ids.name))
-        check_unique(self._path, ids, choice, texts_of)
+        differ = _Differ(texts_of(part.name))
+        ids = self.texts(n, differ)
+        if not differ:
+            check_unique(self._path, ids, choice, texts_of, of_queries=of_queries, setting=setting)
         return ids
 
     def texts(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
@@ -186,14 +220,21 @@ class Sheet:
             raise ValueError(f"{len(ids)} texts where {n} were declared")
         return ids
 
+    def plain(self, blocks: Iterable[bytes]) -> None:
+        """Bytes as they are. Raises VqbenchError where they are far more than their file."""
+        for block in blocks:
+            self._declare(len(block))
+            self._file.write(block)
+
     def starts(self, texts: PackedIds) -> tuple[int, int]:
         """Where the file says where each text begins, once that was added: byte, and how many numbers."""
         offset = self._file.tell()
         self._file.write(texts.starts.tobytes())
         return offset, len(texts.starts)
 
-    def _declare(self, rows: int) -> None:
-        total = self._job.declared + rows
+    def check(self, more: int) -> None:
+        """Raise VqbenchError where so many bytes more are far more than what a file of this size holds."""
+        total = self._job.declared + more
         if total > max(_FREE, _FACTOR * self._job.size):
             raise refusal(
                 self._path,
@@ -201,5 +242,34 @@ class Sheet:
                 rule=f"a file may unpack to {_FREE >> 20} MiB, or to {_FACTOR} times its size",
                 remedy="if it is what you expect, unpack it yourself and save it with numpy.save",
             )
+
+    def _declare(self, rows: int) -> None:
+        self.check(rows)
         check_room(rows)
         self._job.declare(rows)
+
+
+class _Differ:
+    """Batches of texts as they pass, and then whether all differed: by their hashes, since texts may be long."""
+
+    def __init__(self, batches: Iterable[list[str]]):
+        self._batches, self._hashes = batches, [np.empty(0, np.int64)]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for batch in self._batches:
+            self._hashes.append(np.fromiter(map(hash, batch), np.int64, len(batch)))
+            yield batch
+
+    def __bool__(self) -> bool:
+        hashes_n = np.sort(np.concatenate(self._hashes))
+        return not (hashes_n[1:] == hashes_n[:-1]).any()
+
+
+def _all_differ(batches: Iterable[list[str]]) -> bool:
+    """Whether all texts differ; False where one is no id."""
+    differ = _Differ(batches)
+    with suppress(VqbenchError):
+        for _ in differ:
+            pass
+        return bool(differ)
+    return False

@@ -14,6 +14,7 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.cell_tables import MetricTables, ledger_table
 from vqbench.evaluation.deep_search import DeepSearch, views
 from vqbench.evaluation.encoding import encode_corpus
+from vqbench.evaluation.fitting import fit_variant
 from vqbench.evaluation.placement import boundary_means
 from vqbench.evaluation.samples import take_samples
 from vqbench.evaluation.settings import Settings
@@ -42,13 +43,15 @@ def evaluate_variant(
         NotApplicableError: the variant makes no sense for the data.
     """
     data, truth, clock = bench.data, bench.truth, _Clock(advance)
-    codec = variant.fit(data.sample(variant.calibration or settings.calibration, seed, variant.draw), seed)
+    fitted = fit_variant(data, variant, seed, settings.calibration)
+    codec = fitted.codec
     clock.lap("fit")
     row_metrics = [metric for metric in settings.metrics if isinstance(metric, RowMetric)]
-    encoded = encode_corpus(codec, data.corpus, row_metrics)
+    encoded = encode_corpus(codec, data.corpus, row_metrics, fitted.looked_up)
     clock.lap("encode")
     depth = settings.fetched(max(settings.k), max(settings.oversample), data.findable)
-    deep = DeepSearch.of_codes(bench.search, codec, encoded.codes, variant.similarity, data.queries_qd, depth)
+    own_qb = fitted.query_codes_qb
+    deep = DeepSearch.of_codes(bench.search, codec, encoded.codes, variant.similarity, data.queries_qd, depth, own_qb)
     code_f = deep.scores(truth.query_f, truth.row_f)
     clock.lap("search")
     hits = deep.hits

@@ -18,9 +18,7 @@ from vqbench.numerics.stats import intervals as stats
 from vqbench.numerics.stats.groups import Groups
 from vqbench.quantizers.base import Codec
 from vqbench.quantizers.parts.ledger import Item
-from vqbench.results.columns import FLOAT, FLOAT_STORE, KEPT
-
-FLOAT32 = 4
+from vqbench.results.columns import FLOAT, KEPT, STORE
 
 
 class MetricTables:
@@ -91,14 +89,15 @@ class MetricTables:
 
 
 def ledger_table(codec: Codec, bench: Bench, settings: Settings) -> pd.DataFrame:
-    """Return the items, and the totals that compare n codes with n float vectors."""
-    ledger, n, d = codec.ledger(), bench.data.corpus.n, bench.data.corpus.d
+    """Return the items, and the totals that compare n codes with n vectors as they are stored, and as floats."""
+    ledger, n, d, stored = codec.ledger(), bench.data.corpus.n, bench.data.corpus.d, bench.data.stored
     items = list(ledger.items)
     if max(settings.oversample) > 0:
-        items.append(Item(FLOAT_STORE, "vector", FLOAT32 * d))
+        items.append(Item(f"{stored.kind}{STORE}", "vector", stored.bytes_per_vector))
     each = ledger.bytes_per_vector(n)
     rows = [(item.name, item.scope, item.bytes) for item in items]
     rows += [("bytes_per_vector", "total", each), ("bytes_once", "total", ledger.total("once"))]
+    rows += [("ratio_stored", "total", stored.bytes_per_vector / each)]
     rows += [(f"ratio_float{8 * size}", "total", size * d / each) for size in (4, 8)]
     if settings.getsizeof:
         rows += _notebook_sizes(codec, bench.data.corpus.take(np.array([bench.example])))

@@ -11,7 +11,7 @@ from vqbench.evaluation.bench import Bench
 from vqbench.evaluation.placement import place, ranks, rescored, returned_scores
 from vqbench.evaluation.settings import Settings
 from vqbench.metrics.base import View
-from vqbench.numerics.arrays import Floats, Ints
+from vqbench.numerics.arrays import Codes, Floats, Ints
 from vqbench.quantizers.base import Codec, Similarity
 from vqbench.search.similarity import CodeBlocks, code_search
 from vqbench.search.tie_order import sorted_by_id, top_by_id
@@ -27,15 +27,23 @@ class DeepSearch:
 
     @classmethod
     def of_codes(
-        cls, like: Search, codec: Codec, codes: CodeBlocks, similarity: Similarity, queries_qd: Floats, depth: int
+        cls,
+        like: Search,
+        codec: Codec,
+        codes: CodeBlocks,
+        similarity: Similarity,
+        queries_qd: Floats,
+        depth: int,
+        own_qb: Codes | None = None,
     ) -> DeepSearch:
         """Search codes for float queries ``(q, d)``.
 
         Args:
             like: the float search, whose exclusions, order of ties and workers are kept.
             depth: how many rows to list for each query.
+            own_qb: packed bits of the queries, where they are known.
         """
-        found = code_search(codec, queries_qd, codes, similarity)
+        found = code_search(codec, queries_qd, codes, similarity, own_qb)
         search = replace(like, queries_qd=found.queries_qd, rows=found.rows, scorer=found.scorer)
         return cls(search, search.top(depth))
 

@@ -69,20 +69,27 @@ class Encoded:
     balance_d: Floats | None  #: for binary codes the share of ones ``(code_bits,)``
 
 
-def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -> Encoded:
-    """Encode all rows in one pass."""
-    width = encode_checked(codec, corpus.block(0, 1)).shape[1]
+def encode_corpus(
+    codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric], looked_up: CodeBlocks | None = None
+) -> Encoded:
+    """Encode all rows in one pass.
+
+    Args:
+        looked_up: the codes, where they came with the vectors.
+    """
+    made: CodeBlocks = looked_up or Recoded(codec, corpus)
+    width = made.block(0, 1).shape[1]
     kept_nb, scratch = None, None
     if width * corpus.n <= _HELD and width < 4 * corpus.d:
         kept_nb = np.empty((corpus.n, width), dtype=np.uint8)
-    elif width <= corpus.d and has_room(width * corpus.n):  # longer codes are casts, which take little to make again
+    elif looked_up is None and width <= corpus.d and has_room(width * corpus.n):  # longer ones take little to make
         scratch = Scratch(width, np.dtype(np.uint8), width * corpus.n)
     sums = {metric.name: ExactSum() for metric in metrics}
     ones_d = np.zeros(codec.core.code_bits, dtype=np.int64)
 
     def encode(span: tuple[int, int]) -> tuple[Codes, list[Floats], Ints]:
         x_nd = corpus.block(*span)
-        block_nb = encode_checked(codec, x_nd)
+        block_nb = encode_checked(codec, x_nd) if looked_up is None else looked_up.block(*span)
         decoded_nd = decode_checked(codec, block_nb) if metrics else x_nd
         bits = unpack_bits(block_nb, codec.core.code_bits) if codec.is_binary else np.zeros((1, 1), np.uint8)
         return block_nb, [each.measure(x_nd, decoded_nd, codec) for each in metrics], bits.sum(axis=0, dtype=np.int64)
@@ -96,8 +103,8 @@ def encode_corpus(codec: Codec, corpus: Vectors, metrics: Sequence[RowMetric]) -
         for total, values_b in zip(sums.values(), values, strict=True):
             total.add(values_b)
     stored = kept_nb if scratch is None else scratch.rows()
-    codes: CodeBlocks = Recoded(codec, corpus) if stored is None else Kept(stored, codec, corpus)
-    if kept_nb is not None and not corpus.on_disk:
+    codes = made if stored is None else Kept(stored, codec, corpus)
+    if kept_nb is not None and (looked_up is not None or not corpus.on_disk):
         codes = CodeArray(kept_nb)  # parts travel as they are: the vectors would take longer
     balance_d = ones_d / corpus.n if codec.is_binary else None
     return Encoded(codes, {name: total.mean for name, total in sums.items()}, balance_d)

@@ -14,7 +14,7 @@ from vqbench.evaluation.deep_search import DeepSearch
 from vqbench.evaluation.encoding import Encoded
 from vqbench.numerics.arrays import Floats, Ints
 from vqbench.numerics.draws import drawn, named
-from vqbench.quantizers.base import Codec, Similarity, decode_checked, encode_checked
+from vqbench.quantizers.base import Codec, Similarity, decode_checked
 from vqbench.search.topk import Hits
 
 _QUERIES, _EACH = 200, 5  # pairs: so many queries, so many near and so many other documents each
@@ -34,6 +34,7 @@ def take_samples(
     """
     data = bench.data
     example_1d = data.corpus.take(np.array([bench.example]))
+    example_1b = encoded.codes.take(np.array([bench.example]))
     query_f, row_f, rank_f = _pairs(bench)
     frames = [
         _frame(
@@ -41,7 +42,7 @@ def take_samples(
             data.ids[bench.example],
             index=np.arange(codec.core.d),
             value=codec.project(example_1d)[0],
-            code=_stored(codec.core, encode_checked(codec, example_1d))[0],
+            code=_stored(codec.core, example_1b)[0],
         ),
         _frame(
             "pair",
@@ -56,7 +57,7 @@ def take_samples(
         frames.insert(1, _frame("balance", "", index=np.arange(codec.core.code_bits), value=encoded.balance_d))
     if k := min(_LISTED, data.corpus.n - 1):
         like = replace(bench.search, exclude_q=np.array([bench.example]))
-        alone = DeepSearch.of_codes(like, codec, encoded.codes, similarity, example_1d, k)
+        alone = DeepSearch.of_codes(like, codec, encoded.codes, similarity, example_1d, k, example_1b)
         frames += _lists(bench, "nearest", [data.ids[bench.example]], example_1d, alone.lists([0], k, data.ids))
     if k and worst:
         names, queries_qd = named(data.query_ids, np.array(worst)), data.queries_qd[worst]

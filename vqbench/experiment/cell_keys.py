@@ -15,6 +15,7 @@ from vqbench.datasets.base import Data
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.truth import ARITHMETIC
 from vqbench.experiment.plan import Plan
+from vqbench.quantizers.parts.provided import Provided
 from vqbench.quantizers.variant import Variant
 from vqbench.results.records import CellName
 
@@ -27,6 +28,8 @@ def cell_name(plan: Plan, data: Data, variant: str, seed: int, sources: Sequence
     """
     settings, spec = plan.settings, plan.variants[variant]
     asked = (plan.options.example, tuple(settings.oversample), tuple(settings.metrics), settings.getsizeof)
+    if isinstance(spec.quantizer, Provided) and data.provided is not None:
+        asked = (*asked, data.provided.digest)
     return CellName(data.name, variant, seed, _depends_on(plan, data, spec, seed, asked, sources))
 
 
@@ -40,7 +43,7 @@ def engine_name(plan: Plan, data: Data, backend: str, seed: int, sources: Sequen
 
 
 def _depends_on(plan: Plan, data: Data, spec: Variant, seed: int, asked: tuple, sources: Sequence[str]) -> str:
-    shared = (ARITHMETIC, data.fingerprint, data.corpus.normalize, spec, seed)
+    shared = (ARITHMETIC, data.fingerprint, data.corpus.normalize, data.stored, spec, seed)
     return repr((*shared, tuple(plan.settings.k), plan.settings.calibration, asked, *spec.libraries, *sources))
 
 

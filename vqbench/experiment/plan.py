@@ -11,9 +11,11 @@ from typing import Any
 import platformdirs
 
 from vqbench.datasets.base import Dataset, OnBadRows, QueryMode
+from vqbench.datasets.distances import Distance, check_measured
 from vqbench.datasets.file import File
 from vqbench.errors import VqbenchError
 from vqbench.evaluation.engine_run import Pairing
+from vqbench.evaluation.fitting import provided_variants
 from vqbench.evaluation.settings import Settings
 from vqbench.experiment.config.folders import GROUPS
 from vqbench.experiment.config.targets import build, check_targets, checked, whole_numbers
@@ -34,6 +36,7 @@ class Options:
     n_queries: int | None = 1000
     query_seed: int = 0
     normalize: bool = True
+    distance: Distance | None = None
     on_bad_rows: OnBadRows = "refuse"
     calibration: int = 100_000
     example: str | None = None
@@ -53,6 +56,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.n_queries is not None and self.n_queries < 2:
             raise VqbenchError(f"n_queries = {self.n_queries}: needs at least 2, or null for all")
+        check_measured(self.distance)
         check_count("threads", self.threads)
         if not 0 < self.margin < math.inf:
             raise VqbenchError(f"margin = {self.margin}: must be above 0; smaller differences count as equivalent")
@@ -143,6 +147,8 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
     datasets = datasets_of(config, overrides, plugins)
     variants = _variants(_nodes(config, "quantizer"), overrides)
     backends = [_origin(name, node, overrides, "backend") for name, node in _nodes(config, "backend", needed=False)]
+    provided = provided_variants(spec.provides for spec in datasets.values())
+    variants += [Origin(name, [], {}) for name in provided]
     origins = {"variants": {x.name: x for x in variants}, "backends": {x.name: x for x in backends}}
     if options.baseline not in (None, *origins["variants"]):
         hint = did_you_mean(options.baseline, origins["variants"])
@@ -165,7 +171,9 @@ def make_plan(config: Mapping[str, Any], overrides: Sequence[str] = (), experime
         title,
         out=expanded(options.out) if options.out is not None else Path("results") / slug(title),
         datasets=datasets,
-        variants={x.name: build_variant(x.node, f"quantizer.{x.config}", plugins) for x in variants},
+        variants={
+            x.name: provided.get(x.name) or build_variant(x.node, f"quantizer.{x.config}", plugins) for x in variants
+        },
         settings=settings,
         seeds=seeds,
         options=options,

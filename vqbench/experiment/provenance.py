@@ -77,6 +77,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "groups": None if data.groups_q is None else len(set(data.groups_q)),
         "judged": data.qrels is not None,
         "judgements": None if data.qrels is None else dict(data.qrels.about),
+        **({} if data.stored.floats else {"stored": data.stored.plain()}),
         "normalized": data.corpus.normalize,
         "dropped": {of: some.plain() for of, some in data.dropped.items()},
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},

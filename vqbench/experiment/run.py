@@ -19,6 +19,7 @@ from vqbench.evaluation.doctor.checkup import checkup
 from vqbench.evaluation.engine_run import evaluate_engine
 from vqbench.evaluation.stated_neighbours import agreement
 from vqbench.experiment import provenance
+from vqbench.experiment.captions import captions
 from vqbench.experiment.cell_cache import ProgressLine, Task, obtain, reason_of
 from vqbench.experiment.cell_keys import cell_name, engine_name, plugin_hashes
 from vqbench.experiment.config.variants import named_variant
@@ -63,7 +64,8 @@ def run(plan: Plan, progress: Progress) -> RunRecord:
                 stated[name] = {} if neighbours is None else {"neighbors": neighbours}
         meta = provenance.describe(plan, datasets)
         for name, data in datasets.items():
-            meta["datasets"][name] |= stated[name]
+            own = [record for record in records if record.name.dataset == name]
+            meta["datasets"][name] |= stated[name] | captions(data, own, plan.out)
             # What failed for all cells may well fail for the doctor.
             if plan.options.doctor and any(r.name.dataset == name and r.status != "failed" for r in records):
                 meta["datasets"][name]["doctor"] = _findings(name, data, progress)
@@ -114,6 +116,7 @@ def prepared(plan: Plan) -> dict[str, Data]:
             on_bad_rows=options.on_bad_rows,
             rows=spec.rows,
             rows_seed=spec.rows_seed,
+            distance=options.distance,
         )
         datasets[name] = replace(data, notes=(*data.notes, *notes))
     return datasets

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ Bools = NDArray[np.bool_]
 Numbers = NDArray[Any]
 Keys = NDArray[np.uint64]
 
+#: The upper half of a float32.
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 #: Scores that agree after rounding to this many decimals are equal.
 SCORE_DECIMALS = 12
 
@@ -58,6 +61,11 @@ class Rows(Protocol):
     def d(self) -> int: ...
     def block(self, start: int, stop: int) -> Floats: ...
     def take(self, rows: Ints) -> Floats: ...
+
+
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Return whether values are real numbers: float, integer, bool, or bfloat16, which numpy counts among raw bytes."""
+    return dtype.kind in "fiub" or dtype == BFLOAT16
 
 
 def row_dots(x_nd: Floats, y: Floats) -> Floats:

@@ -20,7 +20,7 @@ from vqbench.report.figures.style import p_value, size
 from vqbench.report.recommendations import cards
 from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import FLOAT32, ledger_of, measured_ks, settings_of
+from vqbench.results.measured_settings import StoredToday, ledger_of, measured_ks, settings_of
 from vqbench.storage.atomic import write_atomically, write_text
 from vqbench.text import share, signed
 
@@ -74,7 +74,7 @@ def render(several: Sequence[Results]) -> str:
         js=js,
         across=_across(parts),
         advice=recommend_text,
-        float32=FLOAT32,
+        relative_to=settings_charts.relative_to(part["today"] for part in parts),
         targets=settings_charts.TARGETS,
         engine_bytes=BYTES,
     )
@@ -95,11 +95,11 @@ def _only(results: Results, dataset: str) -> Results:
 def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
     """One dataset of one folder, as the template wants it."""
     about, k = results.meta["datasets"][dataset], headline_k(measured_ks(results, dataset, "overlap"))
-    n, full = int(about["n"]), FLOAT32 * int(about["d"])
+    n, today = int(about["n"]), StoredToday.of(about)
     settings = settings_of(results, dataset=dataset, metric="overlap", k=k)
     answers = cards(results, dataset, k) if settings else []
     chosen = [card["rec"].chosen for card in answers if card["rec"].chosen]
-    smaller = [s for s in settings if s.vector_bytes < full]
+    smaller = [s for s in settings if s.vector_bytes < today.bytes]
     alone = sorted((s for s in settings if not s.oversample), key=lambda s: (s.ram(n), s.variant))
     engines = engine_rows(results.backends, k)
     engine_k = k if engines.empty else int(engines["k"].iloc[0])
@@ -110,7 +110,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
         "folder": results.folder.name or str(results.folder),
         "k": k,
         "n": n,
-        "full": full,
+        "today": today,
         "about": about,
         "answers": answers,
         "settings": settings,
@@ -119,7 +119,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
         "comparisons": tables.comparisons(results, k),
         "ledgers": [(s, ledger_of(results, s)) for s in alone],
         "rescoring": settings_charts.rescoring(smaller, n, k, f"{ident}-rescoring") if smaller else None,
-        "worst": tables.worst_queries(results, named),
+        "worst": tables.worst_queries(results, named, about),
         "timings": tables.timings(results),
         "lost": tables.lost(results.metrics, "variant"),
         "engines": engines.to_dict("records"),
@@ -140,7 +140,7 @@ def _across(parts: Sequence[dict[str, Any]]) -> Chart | None:
     lines = {}
     for (title, _, k), same in groups.items():
         name = title if names.count(title) == 1 else f"{title} ({same[0]['folder']}, k = {k})"
-        lines[name] = ([s for part in same for s in part["settings"]], same[0]["n"], same[0]["full"])
+        lines[name] = ([s for part in same for s in part["settings"]], same[0]["n"], same[0]["today"])
     return settings_charts.across(lines, "across") if len(lines) > 1 else None
 
 

@@ -6,7 +6,7 @@ What a folder lacks is an empty list.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,11 +93,17 @@ def lost(table: pd.DataFrame, name: str) -> Rows:
     return rows.set_axis(["name", "status", "reason"], axis=1).to_dict("records")  # pyright: ignore[reportReturnType]
 
 
-def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
+def worst_queries(results: Results, variants: Sequence[str], about: Mapping[str, Any]) -> dict[str, Rows]:
     """List the queries that lose most with each of these variants, of the first seed; empty where samples are missing.
 
+    Args:
+        results: of one dataset.
+        variants: their names.
+        about: what meta.json says of the dataset; it may have ``captions`` of rows and queries.
+
     Returns:
-        By variant: ``query``, how many of its neighbours are ``kept``, and the lists of ``floats`` and ``codes``.
+        By variant: ``query``, its ``caption``, how many of its neighbours are ``kept``, and the lists of ``floats`` and
+        ``codes``.
     """
     samples = results.samples
     if samples.empty or not {"kind", "other"} <= set(samples.columns):
@@ -106,19 +112,25 @@ def worst_queries(results: Results, variants: Sequence[str]) -> dict[str, Rows]:
     if "seed" in rows:
         rows = rows[rows["seed"] == rows["seed"].min()]
     rows = rows.astype({"kind": str, "variant": str}).sort_values("index")
+    captions = about.get("captions") or {}
+    rows = rows.assign(caption=[(captions.get("rows") or {}).get(str(name), "") for name in rows["other"]])
     by_variant: dict[str, Rows] = {}
     for variant in [name for name in variants if (rows["variant"] == name).any()][:_VARIANTS]:
-        cases = [_case(str(query), own) for query, own in rows[rows["variant"] == variant].groupby("id", observed=True)]
+        cases = [
+            _case(str(query), own, captions)
+            for query, own in rows[rows["variant"] == variant].groupby("id", observed=True)
+        ]
         by_variant[variant] = sorted(cases, key=lambda case: case["kept"])
     return by_variant
 
 
-def _case(query: str, rows: pd.DataFrame) -> dict[str, Any]:
+def _case(query: str, rows: pd.DataFrame, captions: Mapping[str, Any]) -> dict[str, Any]:
     floats, codes = (rows[rows["kind"] == kind] for kind in ("worst_float", "worst"))
     floats = floats.assign(shared=floats["other"].isin(codes["other"]))
     codes = codes.assign(shared=codes["other"].isin(floats["other"]))
     lists = {"floats": floats.to_dict("records"), "codes": codes.to_dict("records")}
-    return {"query": query, "kept": int(floats["shared"].sum()), **lists}
+    caption = (captions.get("queries") or {}).get(query, "")
+    return {"query": query, "caption": caption, "kept": int(floats["shared"].sum()), **lists}
 
 
 def timings(results: Results) -> tuple[list[str], list[tuple[str, list[str]]]]:

@@ -11,7 +11,7 @@ ALL_SEEDS = "all"
 FLOAT = "_float"  #: ends the name of float search's own values
 KEPT = "_kept"  #: ends the name of the ratio to them
 REFERENCE = "float32"  #: the variant that is float search itself: no interval is shown for it
-FLOAT_STORE = "float32 store for rescoring"  #: its item in the ledger
+STORE = " store for rescoring"  #: ends its item in the ledger, behind what it holds, as float32
 #: What a comparison can say; see ``significance.comparisons``.
 BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR = "baseline", "equivalent", "better", "worse", "unclear"
 VERDICTS = (BASELINE, EQUIVALENT, BETTER, WORSE, UNCLEAR)

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from vqbench.results.columns import ALL_SEEDS, FLOAT_STORE, headline_k
+from vqbench.results.columns import ALL_SEEDS, STORE, headline_k
 from vqbench.results.folder import Results
 
 Floats = Literal["disk", "ram"]
-FLOAT32 = 4
+_FLOAT32 = 4
 _KEY = ["dataset", "variant", "similarity", "metric", "k", "oversample"]
+
+
+@dataclass(frozen=True)
+class StoredToday:
+    """What one vector takes as it is stored today: float32, or the bytes as which it came."""
+
+    kind: str  #: float32, uint8, int8, bits or packed bits
+    bytes: float
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> StoredToday:
+        """Read meta.json's entry of a dataset."""
+        if (stored := about.get("stored")) is None:
+            return cls("float32", _FLOAT32 * int(about["d"]))
+        return cls(str(stored["as"]), float(stored["bytes_per_vector"]))
+
+    @property
+    def floats(self) -> bool:
+        """Whether it is float32."""
+        return self.kind == "float32"
+
+    @property
+    def phrase(self) -> str:
+        """In a sentence about bytes: ``32 bytes/vector you store today (uint8)``."""
+        size = f"{self.bytes:,.1f}".removesuffix(".0")
+        return f"{size} bytes/vector you store today ({self.kind})"
+
+    @property
+    def words(self) -> str:
+        """What ratios are to: ``float32``, or ``the 32 bytes/vector you store today (uint8)``."""
+        return "float32" if self.floats else f"the {self.phrase}"
+
+    @property
+    def line(self) -> str:
+        """What its line of a bill is called."""
+        return "float32 in memory" if self.floats else f"{self.kind}, as stored today"
+
+    @property
+    def store(self) -> str:
+        """What rescoring reads: ``float32``, or ``uint8, as stored``."""
+        return "float32" if self.floats else f"{self.kind}, as stored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +70,8 @@ class Setting:
     queries: int
     vector_bytes: float  #: code, side values and padding of each vector
     once_bytes: float  #: stored once for all vectors
-    float_bytes: float  #: of each float vector that rescoring reads; 0 without it
+    store_bytes: float  #: of each vector that rescoring reads; 0 without it
+    store: str = "float32"  #: what that store holds
     seeds: int = 1  #: under how many seeds the value came out differently; 1 where the seed changes nothing
 
     @property
@@ -38,7 +81,7 @@ class Setting:
 
     def ram(self, n: int, floats: Floats = "disk") -> float:
         """Return the bytes of memory for each of ``n`` vectors, their share of what is stored once included."""
-        return self.vector_bytes + self.once_bytes / n + (self.float_bytes if floats == "ram" else 0.0)
+        return self.vector_bytes + self.once_bytes / n + (self.store_bytes if floats == "ram" else 0.0)
 
 
 def pooled_rows(results: Results) -> pd.DataFrame:
@@ -62,9 +105,10 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
     rows = pooled_rows(results)
     rows = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["k"] == k) & rows["value"].notna()]
     ledger = results.ledger[results.ledger["dataset"] == dataset]
-    floats = ledger["item"] == FLOAT_STORE
-    store = ledger[floats].set_index("variant")["bytes"].to_dict()
-    bytes_of = ledger[~floats].groupby(["variant", "scope"])["bytes"].sum().to_dict()
+    stores = ledger["item"].str.endswith(STORE)
+    store = ledger[stores].set_index("variant")["bytes"].to_dict()
+    today = StoredToday.of(results.meta["datasets"][dataset])
+    bytes_of = ledger[~stores].groupby(["variant", "scope"])["bytes"].sum().to_dict()
     each = results.metrics[(results.metrics["seed"] != ALL_SEEDS) & (results.metrics["status"] == "ok")]
     each = each[(each["dataset"] == dataset) & (each["metric"] == metric) & (each["k"] == k)]
     scattered = each.groupby(["variant", "oversample"])["value"].nunique().to_dict()
@@ -79,7 +123,8 @@ def settings_of(results: Results, *, dataset: str, metric: str, k: int) -> list[
             queries=int(row["n_queries"]),
             vector_bytes=float(bytes_of.get((row["variant"], "vector"), 0)),
             once_bytes=float(bytes_of.get((row["variant"], "once"), 0)),
-            float_bytes=float(store.get(row["variant"], 0)) if row["oversample"] else 0.0,
+            store_bytes=float(store.get(row["variant"], 0)) if row["oversample"] else 0.0,
+            store=today.store,
             seeds=scattered.get((row["variant"], row["oversample"]), 1),
         )
         for row in rows.to_dict("records")
@@ -101,7 +146,7 @@ class Line:
 
 
 def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> list[Line]:
-    """List what a setting stores, item by item; the floats only where it reads them."""
+    """List what a setting stores, item by item; what rescoring reads only where it reads them."""
     rows = results.ledger
     rows = rows[(rows["dataset"] == setting.dataset) & (rows["variant"] == setting.variant)]
     rows = rows[rows["scope"].isin(["vector", "once"])].drop_duplicates(["item", "scope"])
@@ -110,10 +155,10 @@ def ledger_of(results: Results, setting: Setting, floats: Floats = "disk") -> li
             str(item),
             float(size) if scope == "vector" else 0.0,
             float(size) if scope == "once" else 0.0,
-            floats if item == FLOAT_STORE else "ram",
+            floats if str(item).endswith(STORE) else "ram",
         )
         for item, scope, size in rows[["item", "scope", "bytes"]].itertuples(index=False)
-        if item != FLOAT_STORE or setting.oversample
+        if not str(item).endswith(STORE) or setting.oversample
     ]
 
 

@@ -62,6 +62,7 @@ _GROUPS: Mapping[str, Mapping[str, Any]] = {
     "metrics": {"label": str, "unit": str, "lowest": _NUMBER, "highest": _NUMBER, "higher_is_better": bool},
     "variants": {"config": str, "overrides": list, "node": dict},
 }
+_STORED = {"as": str, "bytes_per_vector": _NUMBER}
 _FINDING = {"title": str, "level": str, "sentence": str}
 _WHOLE = {"config": (dict, list), "seeds": list, "versions": dict, "machine": dict, "tables": dict}
 
@@ -119,6 +120,13 @@ def check_meta(path: Path, meta: Mapping[str, Any]) -> None:
                 raise _broken(path, f"{group}: {len(name)} characters in a name")
             _check_types(path, f"{group}.{name}.", one, kinds)
     for name, one in meta["datasets"].items():
+        captions = one.get("captions") or {}
+        if not isinstance(captions, dict) or not all(isinstance(each, dict) for each in captions.values()):
+            raise _broken(path, f"datasets.{name}.captions = {captions!r}")
+        if (stored := one.get("stored")) is not None:
+            _check_types(path, f"datasets.{name}.stored.", stored, _STORED)
+            if not 0 < stored["bytes_per_vector"] < np.inf:
+                raise _broken(path, f"datasets.{name}.stored.bytes_per_vector = {stored['bytes_per_vector']}")
         findings = one.get("doctor") or []
         if not isinstance(findings, list):
             raise _broken(path, f"datasets.{name}.doctor = {findings!r}")

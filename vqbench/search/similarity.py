@@ -93,8 +93,10 @@ class CodeRows:
         return replace(self, codes=self.codes.span(start, stop))
 
 
-def code_search(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Similarity) -> Search:
-    """Make the search of codes for queries ``(q, d)`` float32 under one similarity.
+def code_search(
+    codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity: Similarity, own_qb: Codes | None = None
+) -> Search:
+    """Make the search of codes for queries ``(q, d)`` float32 under one similarity; ``own_qb``: their codes, if known.
 
     Where the vectors are: ``decoded``: cosine of the float query with the decoded code, and
     ``symmetric``: both sides coded and decoded. Where the codes are, the query transformed as the
@@ -115,7 +117,7 @@ def code_search(codec: Codec, queries_qd: Floats, codes: CodeBlocks, similarity:
         return Search(codec.core_queries(queries_qd), CodeRows(codes, partial(decode_checked, core), core.d), Cosine())
     if similarity == "estimate":
         return _estimate_search(core, core.estimate_queries(codec.core_queries(queries_qd)), codes)
-    query_codes_qb = encode_checked(codec, queries_qd)
+    query_codes_qb = encode_checked(codec, queries_qd) if own_qb is None else own_qb
     if similarity == "symmetric":
         rows = CodeRows(codes, partial(decode_checked, codec), codec.d)
         return Search(rows.view(query_codes_qb), rows, Cosine())

@@ -9,8 +9,8 @@ from __future__ import annotations
 import codecs
 import os
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import overload
 
@@ -20,6 +20,7 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Ints, blocks
 from vqbench.numerics.draws import id_keys, named
 from vqbench.storage.raw_rows import stamp_of
+from vqbench.storage.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
 _MANY = 1 << 14  # ids at a time
@@ -98,7 +99,7 @@ class PackedIds(_Ids):
     def __init__(
         self, path: Path, starts: Ints, *, strip: str = "", owner: object = None, stamp: tuple[int, int] | None = None
     ):
-        self._path, self.starts, self._strip, self._owner, self._stamp = path, starts, strip, owner, stamp
+        self.path, self.starts, self._strip, self.owner, self._stamp = path, starts, strip, owner, stamp
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -107,7 +108,7 @@ class PackedIds(_Ids):
         edges = self.starts[start : stop + 1]
         if stop <= start:
             return []
-        with open(self._path, "rb", buffering=0) as file:
+        with open(self.path, "rb", buffering=0) as file:
             if self._stamp not in (None, stamp_of(os.fstat(file.fileno()))):
                 raise self._changed()
             file.seek(int(edges[0]))
@@ -119,11 +120,15 @@ class PackedIds(_Ids):
             raise self._changed() from None
         return [i.rstrip(self._strip) for i in ids] if self._strip else ids
 
+    def owned(self, owner: object) -> PackedIds:
+        """The same texts, which keep ``owner`` alive: the scratch file that they lie in."""
+        return PackedIds(self.path, self.starts, strip=self._strip, owner=owner, stamp=self._stamp)
+
     def _changed(self) -> VqbenchError:
-        return VqbenchError(f"{self._path}: has changed since it was opened: do not write to it meanwhile")
+        return VqbenchError(f"{self.path}: has changed since it was opened: do not write to it meanwhile")
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_owner": None}
+        return {**self.__dict__, "owner": None}
 
     @classmethod
     def lines(cls, path: Path) -> PackedIds:
@@ -153,6 +158,32 @@ class PackedIds(_Ids):
         except UnicodeDecodeError as error:
             raise _not_text(path, error) from None
         return cls(path, np.concatenate([*starts, np.array([begun])]), strip="\r\n", stamp=stamp)
+
+
+class Packing:
+    """Texts that are added to a scratch file of their own, a batch in memory at a time.
+
+    Example:
+        >>> packing = Packing()
+        >>> packing.add(["a", "b"])
+        >>> list(packing.packed())
+        ['a', 'b']
+    """
+
+    def __init__(self) -> None:
+        self._scratch, self._starts = Temporary(".ids"), [np.zeros(1, np.int64)]
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add texts. Raises VqbenchError where the disk has no room."""
+        texts = iter(texts)
+        while some := [text.encode() for text in islice(texts, _MANY)]:
+            self._scratch.write(b"".join(some))
+            self._starts.append(self._starts[-1][-1] + np.cumsum([len(text) for text in some], dtype=np.int64))
+
+    def packed(self) -> PackedIds:
+        """What was added; the file lives as long as these texts do."""
+        self._scratch.file.close()
+        return PackedIds(self._scratch.path, np.concatenate(self._starts), owner=self._scratch)
 
 
 def _not_text(path: Path, error: UnicodeDecodeError | str) -> VqbenchError:

@@ -25,13 +25,15 @@ from vqbench.storage.scratch import Temporary
 _PATIENCE = 60.0  # seconds that an answer may take, beside 100 for each MB
 _PATIENCE_PER_BYTE = 1e-4
 _START = "import sys; sys.path[:] = {path!r}; from vqbench.storage.limited_child import serve; serve()"
-#: One thread and one heap: memory that is counted; and no filter of HDF5 is loaded from elsewhere.
+#: One thread and one heap: memory that is counted. No filter of HDF5 is loaded from elsewhere, and files are not
+#: locked, which are only read: a scratch file is locked by this process.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "HDF5_PLUGIN_PRELOAD": "::",
+    "HDF5_USE_FILE_LOCKING": "FALSE",
 }
 
 

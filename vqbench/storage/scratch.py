@@ -68,7 +68,7 @@ class Scratch:
 
     def write(self, block_nd: NDArray[Any]) -> None:
         """Add rows ``(m, d)``."""
-        self._kept.write(np.ascontiguousarray(block_nd, dtype=self._dtype).data)
+        self._kept.write(np.ascontiguousarray(block_nd, dtype=self._dtype).view(np.uint8).data)
         self._n += len(block_nd)
 
     def rows(self) -> RawRows:

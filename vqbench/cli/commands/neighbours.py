@@ -100,9 +100,9 @@ def _rows(plan: Plan) -> Data:
 class Neighbours:
     """The neighbours of one row."""
 
-    title: str  # id of the row
+    title: str  # id of the row, with its text
     dataset: str
-    lists: Mapping[str, Sequence[tuple[int | None, str, str]]]  # variant -> rank in float search, id, score in words
+    lists: Mapping[str, Sequence[tuple[int | None, str, str]]]  # variant -> rank in float search, id and text, score
 
 
 def neighbours(title: str, data: Data, variants: Mapping[str, Variant], top: int, progress: Progress) -> Neighbours:
@@ -128,11 +128,17 @@ def neighbours(title: str, data: Data, variants: Mapping[str, Variant], top: int
     for name, variant in variants.items():
         bits = variant.similarity == "hamming"
         lists[name] = [
-            (float_rank.get(hit), shown(data.ids[hit]), f"{-score:.0f} bits" if bits else f"{score:.4f}")
+            (float_rank.get(hit), _named(data, hit), f"{-score:.0f} bits" if bits else f"{score:.4f}")
             for hit, score in _search(data, row, variant, top)
         ]
         progress.advance(task)
-    return Neighbours(shown(data.ids[row]), data.name, lists)
+    caption = data.caption(row)
+    return Neighbours(shown(data.ids[row]) + (f" ({caption})" if caption else ""), data.name, lists)
+
+
+def _named(data: Data, row: int) -> str:
+    """A row's id, with its label and text where it has any."""
+    return f"{shown(data.ids[row])} {data.caption(row)}".rstrip()
 
 
 def _search(data: Data, row: int, variant: Variant, top: int) -> list[tuple[int, float]]:

@@ -16,7 +16,7 @@ from vqbench.analysis.recommend import Recommendation
 from vqbench.analysis.rerun_command import command_of, yaml_of
 from vqbench.cli.screens.fit_width import fitted, left_out_of
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import FLOAT32, Setting, ledger_of
+from vqbench.results.measured_settings import Setting, ledger_of
 from vqbench.text import share
 
 _PLACES = {"ram": "memory", "disk": "disk"}
@@ -52,7 +52,7 @@ def show(results: Results, rec: Recommendation, screen: Console, shipped: Collec
 
 
 def _bytes(results: Results, rec: Recommendation, chosen: Setting) -> Table:
-    """The ledger of the choice for ``n`` vectors, against float32."""
+    """The ledger of the choice for ``n`` vectors, against what is stored today."""
     table = _table("bytes", "for each", f"for {rec.n:,}", "where")
     lines = ledger_of(results, chosen, rec.floats)
     for line in sorted(lines, key=lambda line: line.place == "disk"):
@@ -62,8 +62,8 @@ def _bytes(results: Results, rec: Recommendation, chosen: Setting) -> Table:
     memory, on_disk = chosen.ram(rec.n, rec.floats), chosen.oversample and rec.floats == "disk"
     sums = {
         "memory": (memory, f"{recommend_text.times_less(rec, chosen)} less memory"),
-        **({"memory and disk": (memory + chosen.float_bytes, "")} if on_disk else {}),
-        "float32 in memory": (FLOAT32 * rec.d, ""),
+        **({"memory and disk": (memory + chosen.store_bytes, "")} if on_disk else {}),
+        rec.today.line: (rec.today.bytes, ""),
     }
     for item, (size, note) in sums.items():
         table.add_row(item, f"{size:,.1f}".removesuffix(".0") + " B", recommend_text.human(size * rec.n), note)
@@ -83,7 +83,7 @@ def _options(rec: Recommendation, options: Sequence[tuple[str, Setting]], screen
             cells = {
                 "": role,
                 "setting": escape(setting.variant),
-                "rescored": recommend_text.rescored(setting.oversample),
+                "rescored": recommend_text.rescored(setting.oversample, setting.store),
                 size: f"{setting.ram(rec.n, rec.floats):,.0f}",
                 of: share(setting.value),
                 interval: "" if role == "reference" else recommend_text.interval(setting),
@@ -107,10 +107,11 @@ def _table(*headings: str) -> Table:
 
 def as_json(results: Results, rec: Recommendation, shipped: Collection[str] | None = None) -> Mapping[str, Any]:
     """Everything on the screen as plain data; numbers that are not known are null."""
-    settings = ("chosen", "runner_up", "step_down", "step_up", "closest", "fallback")
+    settings = ("chosen", "runner_up", "step_down", "step_up", "kept_beside", "closest", "fallback")
     lines = [] if rec.chosen is None else ledger_of(results, rec.chosen, rec.floats)
     return {
         **vars(rec),
+        "today": vars(rec.today),
         **{name: recommend_text.described(rec, getattr(rec, name)) for name in settings},
         "undecided": [
             {"setting": recommend_text.described(rec, one.setting), "queries": one.queries} for one in rec.undecided

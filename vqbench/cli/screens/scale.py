@@ -18,6 +18,7 @@ from vqbench.cli.screens.fit_width import fitted, titled
 from vqbench.errors import VqbenchError
 from vqbench.results.columns import headline_k
 from vqbench.results.folder import Results
+from vqbench.results.measured_settings import StoredToday
 from vqbench.text import share
 
 _FEW = 3  # measured sizes for which a row has room
@@ -54,13 +55,16 @@ def show(results: Results, n: int, k: int | None, screen: Console) -> None:
     for group in groups:
         rows = [(course, course.forecast(n)) for course in courses(results, k, group)]
         said |= {forecast.trust for _, forecast in rows}
-        few = partial(_table, group, rows, n, k)
+        today = StoredToday.of(results.meta["datasets"][next(iter(group.sizes))])
+        few = partial(_table, group, rows, n, k, today)
         table, _ = fitted(lambda left_out, few=few: few(1 if left_out else _FEW), ["sizes"], screen)
         screen.print(table)
     screen.print(_legend(results, said))
 
 
-def _table(group: Nested, rows: Sequence[tuple[Course, Forecast]], n: int, k: int, few: int) -> Table:
+def _table(
+    group: Nested, rows: Sequence[tuple[Course, Forecast]], n: int, k: int, today: StoredToday, few: int
+) -> Table:
     """few: so many of the measured sizes are shown, the largest among them."""
     title = f"{group.name}: overlap@{k} at {n:,} rows, from {len(group.sizes)} nested sizes, {group.queries:,} queries"
     table = titled(escape(title))
@@ -79,7 +83,7 @@ def _table(group: Nested, rows: Sequence[tuple[Course, Forecast]], n: int, k: in
         measured = [share(own.get(size, np.nan)) for size in shown]
         table.add_row(
             escape(course.variant),
-            rescored(course.oversample),
+            rescored(course.oversample, today.store),
             *measured,
             share(forecast.value),
             bounds,

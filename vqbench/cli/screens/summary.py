@@ -20,7 +20,7 @@ from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.results.columns import ALL_SEEDS, BETTER, EQUIVALENT, UNCLEAR, WORSE
 from vqbench.results.folder import Results
-from vqbench.results.measured_settings import shown_k
+from vqbench.results.measured_settings import StoredToday, shown_k
 from vqbench.text import percent, share, shortened, signed
 
 #: A comparison's verdict in one sign.
@@ -119,8 +119,8 @@ def print_dropped(dataset: str, dropped: Mapping[str, Mapping[str, Any]], screen
         first, count = shortened(", ".join(map(str, some["first_ids"])), 300), some["rows"]
         more = f" and {count - len(some['first_ids']):,} more" if count > len(some["first_ids"]) else ""
         screen.print(
-            f"{_NOTE}: {escape(dataset)}: {count:,} rows of the {of} are NaN, infinite or zero and were left out: "
-            f"{escape(first)}{more}"
+            f"{_NOTE}: {escape(dataset)}: {count:,} rows of the {of} are null, NaN, infinite or zero and were left "
+            f"out: {escape(first)}{more}"
         )
 
 
@@ -128,6 +128,7 @@ def _print_table(results: Results, dataset: str, screen: Console, *, legend: boo
     """The table, less the least important columns if the screen is narrow, and what its columns mean."""
     k = shown_k(results, dataset) or shown_k(results, dataset, "ndcg_kept")
     rows, factor, baseline, margin = table_rows(results, dataset, k)
+    today = StoredToday.of(results.meta["datasets"][dataset])
     columns = {
         "bytes": ("bytes/\nvector", "{:,.0f}".format),
         "ratio": ("ratio", "{:,.1f}x".format),
@@ -137,7 +138,7 @@ def _print_table(results: Results, dataset: str, screen: Console, *, legend: boo
         "against": (f"vs {escape(baseline)}", str),
         "ndcg_kept": ("NDCG\nkept", share),
         "half_lost": (">half\nlost", percent),
-        "rescored": (f"rescored\n{rescored(factor)}", share),
+        "rescored": (f"rescored\n{rescored(factor, today.store)}", share),
     }
     columns = {name: column for name, column in columns.items() if name in rows}
 
@@ -154,7 +155,7 @@ def _print_table(results: Results, dataset: str, screen: Console, *, legend: boo
     table, left_out = fitted(make, [name for name in _EXPENDABLE if name in columns], screen)
     screen.print(table)
     if legend:
-        screen.print(_legend([name for name in columns if name not in left_out], k, factor, margin))
+        screen.print(_legend([name for name in columns if name not in left_out], k, factor, margin, today))
         if left_out:
             screen.print(left_out_of([columns[name][0].replace("\n", " ") for name in left_out]))
 
@@ -169,9 +170,9 @@ def _title(results: Results, dataset: str) -> str:
     return f"{title}, mean of {seeds} seeds" if seeds > 1 else title
 
 
-def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table:
+def _legend(shown: Collection[str], k: int, factor: int, margin: float, today: StoredToday) -> Table:
     """What the columns mean, for those that are there."""
-    ratio = "; ratio: times smaller than float32" if "ratio" in shown else ""
+    ratio = f"; ratio: times smaller than {today.words}" if "ratio" in shown else ""
     ndcg = "; NDCG kept: share of float's" if "ndcg_kept" in shown else ""
     words = {
         "bytes": ("bytes/vector", f"code, side values and a share of codebooks{ratio}"),
@@ -191,7 +192,7 @@ def _legend(shown: Collection[str], k: int, factor: int, margin: float) -> Table
         "half_lost": (">half lost", f"share of queries losing more than half of their top {k}{ndcg}"),
         "rescored": (
             f"rescored \N{MULTIPLICATION SIGN}{factor}",
-            f"overlap@{k} once float32 vectors (not in bytes/vector) re-rank {k * factor} codes",
+            f"overlap@{k} once {today.kind} vectors (not in bytes/vector) re-rank {k * factor} codes",
         ),
     }
     grid = Table.grid(padding=(0, 2, 0, 0))
@@ -213,7 +214,9 @@ def table_rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, in
     factor, at_k = int(metrics["oversample"].max()), metrics[metrics["k"] == k]
     rows = metrics[["variant"]].drop_duplicates().set_index("variant")
     totals = ledger[ledger["scope"] == "total"].pivot(index="variant", columns="item", values="bytes")
-    rows[["bytes", "ratio"]] = totals[["bytes_per_vector", "ratio_float32"]].reindex(rows.index)
+    rows["bytes"] = totals["bytes_per_vector"].reindex(rows.index)
+    about = results.meta["datasets"][dataset]
+    rows["ratio"] = StoredToday.of(about).bytes / rows["bytes"]
     alone = at_k[at_k["oversample"] == 0].pivot(index="variant", columns="metric")
     for name, metric in (("overlap", "overlap"), ("ndcg_kept", "ndcg_kept"), ("half_lost", "worst")):
         if ("value", metric) in alone:
@@ -223,7 +226,7 @@ def table_rows(results: Results, dataset: str, k: int) -> tuple[pd.DataFrame, in
         rows["rescored"] = overlap[factor]
     if "overlap" in rows:
         bounds = alone[[("ci_low", "overlap"), ("ci_high", "overlap")]].reindex(rows.index).to_numpy()
-        exact = (rows["overlap"] == 1) & (rows["ratio"] <= 1)  # float32 itself, or wider
+        exact = (rows["overlap"] == 1) & (rows["bytes"] >= 4 * about["d"])  # float32 itself, or wider
         rows["interval"] = [
             "reference" if same else f"{share(low)}-{share(high)}"
             for same, (low, high) in zip(exact, bounds, strict=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqbench.datasets.readers.arrow_ipc import opened, stream_batches, stream_schema
 from vqbench.datasets.readers.base import FOLDER, Content, Wanted, refusal
-from vqbench.datasets.readers.columns import id_column, texts, vector_column, vectors
+from vqbench.datasets.readers.column_kinds import Column
+from vqbench.datasets.readers.columns import TABLE_IMPORTS, TABLE_USES, Columns
 from vqbench.datasets.unpacking import Sheet
 
 if TYPE_CHECKING:
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 _SAVE = "save it again with Dataset.save_to_disk"
 ENDINGS = (FOLDER,)
 NEEDS = ("needs whole streams", _SAVE)
-USES = ("key", "id_column")
-IMPORTS = ("pyarrow", "pyarrow.compute")
+USES = TABLE_USES
+IMPORTS = TABLE_IMPORTS
 STATE, SPLITS = "state.json", "dataset_dict.json"
 _STATE = 1 << 20  # bytes of state.json at most
-_END = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream that is whole
+_ALL = 1 << 62  # rows of a batch at most
 
 
 def is_folder(path: Path) -> bool:
@@ -31,7 +33,7 @@ def is_folder(path: Path) -> bool:
 
 
 def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
-    """Read the column that ``key`` names or the only one of lists of numbers; ids from ``id_column``, else ``id``."""
+    """Read the columns that are meant: see ``vqbench.datasets.choice``."""
     files = _files(path)
     schema = _schema(files[0])
     for file in files[1:]:
@@ -39,55 +41,19 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
             raise refusal(
                 file, problem="columns unlike those of the first file", rule="all files need the same", remedy=_SAVE
             )
-    column, names = vector_column(path, schema, wanted.key), id_column(path, schema, wanted.id_column)
-    n = sum(batch.num_rows for file in files for batch in _batches(file))
-    if not n:
-        raise refusal(path, problem="0 rows", rule="needs at least one")
 
-    def batches(name: str) -> Iterator[pa.RecordBatch]:
-        return (batch for file in files for batch in _batches(file, name))
+    def batches(columns: Sequence[Column], most: int) -> Iterator[pa.RecordBatch]:
+        for file in files:
+            with opened(file, _SAVE) as source:
+                yield from stream_batches(source, schema, columns, most)
 
-    return Content(
-        rows_nd=sheet.table(n, vectors(path, batches(column), column)),
-        ids=None if names is None else sheet.texts(n, texts(path, batches(names), names)),
-    )
-
-
-@contextlib.contextmanager
-def _opened(file: Path) -> Iterator[tuple[pa.MemoryMappedFile, pa.RecordBatchReader]]:
-    """The file and its stream. What pyarrow says of a damaged one names the file."""
-    import pyarrow as pa
-
-    try:
-        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
-            yield source, stream
-    except MemoryError:
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise refusal(file, problem=f"no Arrow stream ({said})", rule="needs a whole one", remedy=_SAVE) from None
+    n = sum(batch.num_rows for batch in batches([], _ALL))
+    return Columns(path=path, schema=schema, n=n, batches=batches).content(wanted, sheet)
 
 
 def _schema(file: Path) -> pa.Schema:
-    with _opened(file) as (_, stream):
-        return stream.schema
-
-
-def _batches(file: Path, column: str | None = None) -> Iterator[pa.RecordBatch]:
-    """The batches of a stream, of one column checked, or all as they are.
-
-    The stream must end where its file does: pyarrow takes one that was cut between batches for a whole one.
-    """
-    with _opened(file) as (source, stream):
-        for batch in stream:
-            if column is not None:
-                batch = batch.select([column])
-                batch.validate(full=True)  # offsets that lead out of it, a number of rows that is not true
-            yield batch
-        end, size = source.tell(), source.size()
-        source.seek(max(0, size - len(_END)))
-        if end != size or source.read() != _END:
-            raise ValueError(f"it ends at byte {end} of {size}, and must end there with FF FF FF FF 00 00 00 00")
+    with opened(file, _SAVE) as source:
+        return stream_schema(source)
 
 
 def _files(path: Path) -> list[Path]:

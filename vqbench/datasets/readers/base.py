@@ -14,6 +14,7 @@ raise becomes such a sentence, with ``NEEDS``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from vqbench.text import shortened
 #: Stands among ``ENDINGS`` for folders that are read as a whole.
 FOLDER = "/"
 _OF_QUERIES = {"key": "queries_key", "id_column": "query_id_column"}
+_CROPPED = re.compile(r"\.crop_nb_[0-9]+$")  # what big-ann-benchmarks adds to the name of a file's first rows
 _LONGEST = 300  # characters of a part of a message
 _MOST = 1 << 28  # bytes of text: its numbers may take several times as much in memory
 
@@ -83,6 +85,11 @@ class Content:
     judgements: Sequence[Judgement] | None = None
     #: What was taken from the file, and what was not, in one line.
     taken: str = ""
+
+
+def ending_of(path: Path) -> str:
+    """Return the ending that says the format, in small letters: ``.fbin`` of ``base.1B.fbin.crop_nb_1000`` too."""
+    return Path(_CROPPED.sub("", path.name)).suffix.lower()
 
 
 def refusal(path: Path, *, place: str = "", problem: str, rule: str, remedy: str = "") -> VqbenchError:

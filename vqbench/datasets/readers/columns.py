@@ -1,111 +1,139 @@
-"""Vectors and ids in columns of Arrow, which Parquet files and folders of ``datasets`` have in common."""
+"""Tables of Arrow: which columns are read, and how. Parquet, Feather and folders of ``datasets`` have it in common.
+
+The schema says what most columns hold. Lists of varying length, texts and bytes are looked at: their first rows tell
+whether they can be vectors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vqbench.datasets.readers.base import refusal
+from vqbench.datasets.choice import Choice, Kind, choose, is_id_name, wide_parts
+from vqbench.datasets.readers.base import Content, Wanted, refusal
+from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, is_bytes
+from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
+from vqbench.datasets.readers.column_vectors import Gaps, blocks_of, examined, width_of
+from vqbench.datasets.unpacking import Sheet
+from vqbench.errors import VqbenchError
+from vqbench.storage.ids import PackedIds
+from vqbench.storage.raw_rows import RawRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-def vector_column(path: Path, schema: pa.Schema, key: str | None) -> str:
-    """The column that ``key`` names, else the only one of lists of numbers."""
-    fits = [field.name for field in schema if _is_vector(field.type) and schema.names.count(field.name) == 1]
-    kinds = [str(field.type) for field in schema if field.name == key]
-    if key in fits or (key is None and len(fits) == 1):
-        return key or fits[0]
-    problem, rule = f"columns of lists of numbers: {', '.join(fits) or 'none'}", "needs exactly one, or its name"
-    if key is not None:
-        problem, rule = f"column {key!r} is {' and '.join(kinds)}" if kinds else f"no column {key!r}", problem
-    raise refusal(
-        path,
-        problem=problem,
-        rule=rule,
-        remedy="choose one with dataset.key=NAME" if fits else "store each vector as a list in one column",
-    )
+#: What of ``Wanted`` chooses something in a table.
+TABLE_USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
+#: What reading a table imports.
+TABLE_IMPORTS = ("pyarrow", "pyarrow.compute", "pyarrow.types")
+_BATCH = 1 << 13  # rows at a time, at most
+_BYTES = 1 << 24  # bytes at a time
+_NUMBER = 8  # bytes of a number at most
+_LOOK = 256  # rows that are looked at
 
 
-def id_column(path: Path, schema: pa.Schema, name: str | None) -> str | None:
-    """The column ``name``, else the one called id, if there is one of texts or whole numbers."""
-    possible = [field.name for field in schema if _is_id(field.type) and schema.names.count(field.name) == 1]
-    if name is None:
-        return "id" if "id" in possible else None
-    if name not in possible:
-        raise refusal(
-            path,
-            place=f"dataset.id_column={name}",
-            problem="no such column of texts or whole numbers",
-            rule=f"there are: {', '.join(possible) or 'none'}",
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """A file or folder of columns."""
+
+    #: For messages.
+    path: Path
+    #: Names and types of all columns.
+    schema: pa.Schema
+    #: How many rows there are.
+    n: int
+    #: The batches of some columns, of at most so many rows each.
+    batches: Callable[[Sequence[Column], int], Iterator[pa.RecordBatch]]
+
+    def content(self, wanted: Wanted, sheet: Sheet) -> Content:
+        """Unpack the columns that are meant."""
+        if self.n < 1:
+            raise refusal(self.path, problem=f"{self.n} rows", rule="needs at least one", remedy="write it again")
+        columns = self._columns(wanted)
+        choice = choose(self.path, [column.part for column in columns.values()], wanted)
+        gaps, query_gaps = Gaps(), Gaps()
+        rows_nd = self._rows(columns[choice.vectors.name], sheet, gaps)
+        queries_qd = None if choice.queries is None else self._rows(columns[choice.queries.name], sheet, query_gaps)
+        shown = [x and sheet.texts(self.n, self._shown(columns[x.name])) for x in (choice.texts, choice.labels)]
+        return Content(
+            rows_nd=rows_nd,
+            queries_qd=queries_qd,
+            ids=self._ids(columns, choice, sheet, gaps, setting=wanted.setting("id_column")),
+            query_ids=self._ids(columns, choice, sheet, query_gaps, setting="query_id_column", of_queries=True),
+            texts=shown[0],
+            labels=shown[1],
+            gaps=gaps,
+            query_gaps=query_gaps,
+            taken=self._sentence(choice, columns, rows_nd),
         )
-    return name
 
+    def _columns(self, wanted: Wanted) -> dict[str, Column]:
+        """All columns by name, those that need it looked at, and numbered ones together as one more each."""
+        columns = {column.part.name: column for column in columns_of(self.schema)}
+        named = {wanted.key, wanted.queries_key}
+        lists = (Form.LISTS, Form.NESTED)
+        for column in [x for x in columns.values() if not x.width and (x.form in lists or x.part.name in named)]:
+            columns[column.part.name] = self._examined(column, wanted)
+        wide = wide_parts([column.part for column in columns.values()])
+        if not any(x.kind == Kind.FLOATS and not x.is_small for x in [*(c.part for c in columns.values()), *wide]):
+            for column in [x for x in columns.values() if x.form in (Form.TEXT, Form.BLOB)]:
+                if not (is_id_name(column.part.name) or column.part.is_index or column.part.name in named):
+                    columns[column.part.name] = self._examined(column, wanted)
+        for part in wide:
+            members = tuple(columns[name] for name in part.members)
+            columns[part.name] = Column(part=part, path=(), kind=None, form=Form.WIDE, members=members)
+        return columns
 
-def _is_vector(kind: pa.DataType) -> bool:
-    import pyarrow.types as t
+    def _examined(self, column: Column, wanted: Wanted) -> Column:
+        """A column as its first rows show it; damage in one that nobody named is no reason to refuse the others."""
+        import pyarrow as pa
 
-    lists = t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind)
-    return lists and (t.is_floating(kind.value_type) or t.is_integer(kind.value_type))
+        try:
+            first = next((batch for batch in self.batches([column], _LOOK) if batch.num_rows), None)
+            return column if first is None or column.form == Form.NONE else examined(column, column.of(first))
+        except (pa.ArrowException, OSError, ValueError, VqbenchError):
+            if column.part.name in (wanted.key, wanted.queries_key):
+                raise
+            return column
 
-
-def _is_id(kind: pa.DataType) -> bool:
-    import pyarrow.types as t
-
-    kind = kind.value_type if t.is_dictionary(kind) and t.is_string(kind.value_type) else kind
-    return t.is_string(kind) or t.is_large_string(kind) or t.is_integer(kind)
-
-
-def vectors(path: Path, batches: Iterable[pa.RecordBatch], column: str) -> Iterator[NDArray[Any]]:
-    """The vectors of each batch, ``(m, d)``, all of one width. Raises VqbenchError for a row that is none."""
-    import pyarrow.compute as pc
-
-    start, d, rule, remedy = 0, None, "every row needs a list of numbers", "remove those rows, or fill them"
-    for batch in batches:
-        lists = batch.column(column)
-        if lists.null_count:
-            raise refusal(path, place=f"row {start + _first_null(lists)}", problem="null", rule=rule, remedy=remedy)
-        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-        d = int(lengths[0]) if d is None and len(lengths) else d
-        if (lengths != d).any():
-            row = int(np.flatnonzero(lengths != d)[0])
+    def _rows(self, column: Column, sheet: Sheet, gaps: Gaps) -> RawRows:
+        read = column.members or [column]
+        width = width_of(column, self.batches(read, _LOOK))
+        if width is None:
             raise refusal(
-                path,
-                place=f"row {start + row}",
-                problem=f"{lengths[row]} numbers, the first row has {d}",
-                rule="all rows must have the same number",
-                remedy="write the file again",
+                self.path,
+                place=f"column {column.part.name}",
+                problem="all rows are null or empty",
+                rule="needs rows of numbers",
+                remedy="write it again",
             )
-        values = lists.flatten()
-        if values.null_count:
-            row = start + _first_null(values) // max(1, d or 0)
-            raise refusal(path, place=f"row {row}", problem="null among its numbers", rule=rule, remedy=remedy)
-        if len(lists):
-            yield values.to_numpy(zero_copy_only=False).reshape(len(lists), d)
-        start += len(lists)
+        size = max(1, min(_BATCH, _BYTES // (_NUMBER * width)))
+        return sheet.table(self.n, blocks_of(column, self.batches(read, size), width, gaps))
 
+    def _ids(
+        self, columns: dict[str, Column], choice: Choice, sheet: Sheet, gaps: Container[int], **of: Any
+    ) -> PackedIds | None:
+        def texts_of(name: str) -> Iterator[list[str]]:
+            column = columns[name]
+            return id_texts(self.path, column, self._arrays(column), gaps, as_hex=self._as_hex(column))
 
-def texts(path: Path, batches: Iterable[pa.RecordBatch], column: str) -> Iterator[list[str]]:
-    """The ids of each batch. Raises VqbenchError where one is null."""
-    start = 0
-    for batch in batches:
-        ids = batch.column(column)
-        if ids.null_count:
-            raise refusal(
-                path,
-                place=f"row {start + _first_null(ids)}, column {column}",
-                problem="null",
-                rule="each row needs an id",
-                remedy="name another column with dataset.id_column",
-            )
-        yield [str(x) for x in ids.to_pylist()]
-        start += len(ids)
+        return sheet.unique_ids(self.n, choice, texts_of, **of)
 
+    def _shown(self, column: Column) -> Iterator[list[str]]:
+        return shown_texts(column, self._arrays(column), as_hex=self._as_hex(column))
 
-def _first_null(array: Any) -> int:
-    return int(np.flatnonzero(np.asarray(array.is_null().to_numpy(zero_copy_only=False)))[0])
+    def _as_hex(self, column: Column) -> bool:
+        """Whether a column of bytes holds something else than text."""
+        return is_bytes(column.kind) and column.part.what != UUID and not are_texts(self._arrays(column))
+
+    def _arrays(self, column: Column) -> Iterator[pa.Array]:
+        return (column.of(batch) for batch in self.batches([column], _BATCH))
+
+    def _sentence(self, choice: Choice, columns: dict[str, Column], rows_nd: RawRows) -> str:
+        """What was taken, with its shape; how it was stored, where that is not a list of numbers."""
+        n, d = rows_nd.shape
+        how = {Form.TEXT: " written as text", Form.BLOB: " as bytes", Form.WIDE: " in columns"}
+        what = f"{rows_nd.dtype}{how.get(columns[choice.vectors.name].form, '')}, {n:,} x {d:,}"
+        return replace(choice, vectors=replace(choice.vectors, what=what)).sentence(self.path, "column")

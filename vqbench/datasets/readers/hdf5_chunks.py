@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vqbench.datasets.readers.base import refusal
 
 #: Filters that come with HDF5 or h5py; another one would be looked for among plugins on this machine.
@@ -24,12 +26,12 @@ _SHORT = re.compile(rb"(?:[\x20-\xdf].)*", re.DOTALL)
 _LENGTHS = bytes((head >> 5) + 2 for head in range(256))
 
 
-def check_chunks(path: Path, place: str, dataset: Any) -> None:
-    """Raise VqbenchError unless all chunks are there, and unpack to exactly their bytes."""
+def check_chunks(path: Path, place: str, dataset: Any, item: int) -> None:
+    """Raise VqbenchError unless all chunks are there, and unpack to exactly their bytes; ``item``: of one value."""
     filters = _filters(path, place, dataset)
-    whole = math.prod(dataset.chunks) * dataset.id.get_type().get_size()  # at the edges of a dataset, too
-    rows, columns = map(range, (0, 0), dataset.shape, dataset.chunks)
-    for offset in ((row, column) for row in rows for column in columns):
+    whole = math.prod(dataset.chunks) * item  # at the edges of a dataset, too
+    for index in np.ndindex(*(-(-n // each) for n, each in zip(dataset.shape, dataset.chunks, strict=True))):
+        offset = tuple(at * each for at, each in zip(index, dataset.chunks, strict=True))
         stored = dataset.id.get_chunk_info_by_coord(offset)
         used = [name for at, name in enumerate(filters) if not stored.filter_mask >> at & 1]
         try:

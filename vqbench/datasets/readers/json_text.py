@@ -181,4 +181,5 @@ class _File:
             return values_of(documents, chosen.sides[side].vectors, chosen.fields[name])
 
         if "ids" in texts:
-            check_unique(self._path, texts["ids"], chosen.choice, values)
+            setting = self._wanted.setting("id_column") if side == 0 else "query_id_column"
+            check_unique(self._path, texts["ids"], chosen.choice, values, of_queries=side == 1, setting=setting)

@@ -1,16 +1,17 @@
-"""Parquet: a column of lists of numbers, and a column of ids if there is one.
+"""Parquet: the columns of a table, compressed, so that no single row can be read.
 
-Its columns are compressed, so that no single row can be read: they are unpacked once, a batch at a time.
+They are unpacked once, a batch at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqbench.datasets.readers.base import Content, Wanted, refusal
-from vqbench.datasets.readers.columns import id_column, texts, vector_column, vectors
+from vqbench.datasets.readers.column_kinds import Column
+from vqbench.datasets.readers.columns import TABLE_IMPORTS, TABLE_USES, Columns
 from vqbench.datasets.unpacking import Sheet
 
 if TYPE_CHECKING:
@@ -18,30 +19,38 @@ if TYPE_CHECKING:
 
 ENDINGS = (".parquet",)
 NEEDS = ("needs a whole Parquet file", "write it again")
-USES = ("key", "id_column")
-IMPORTS = ("pyarrow.parquet", "pyarrow.compute")
-_BATCH = 1 << 13  # rows at a time, at most
-_BYTES = 1 << 24  # bytes at a time
+USES = TABLE_USES
+IMPORTS = ("pyarrow.parquet", *TABLE_IMPORTS)
 _BUFFER = 1 << 20  # bytes of each column that are read ahead
+_ENCRYPTED = b"PARE"  # ends a file whose footer is encrypted
 
 
 def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
-    """Read the column that ``key`` names or the only one of lists of numbers; ids from ``id_column``, else ``id``."""
+    """Read the columns that are meant: see ``vqbench.datasets.choice``."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
+    try:
+        # Read ahead as a whole (pre_buffer), a row group of a gigabyte would lie in memory.
+        with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True) as file:
 
-        def batches(column: str, size: int = _BATCH) -> Iterator[pa.RecordBatch]:
-            return file.iter_batches(batch_size=size, columns=[column], use_threads=False)
+            def batches(columns: Sequence[Column], size: int) -> Iterator[pa.RecordBatch]:
+                names = [".".join(column.path) for column in columns]
+                return file.iter_batches(batch_size=size, columns=names, use_threads=False)
 
-        column = vector_column(path, file.schema_arrow, wanted.key)
-        names = id_column(path, file.schema_arrow, wanted.id_column)
-        n = file.metadata.num_rows
-        if n < 1:
-            raise refusal(path, problem=f"{n} rows", rule="needs at least one", remedy="write it again")
-        first_nd = next(vectors(path, batches(column, 1), column))
-        size = max(1, min(_BATCH, _BYTES // max(1, first_nd.nbytes)))
-        return Content(
-            rows_nd=sheet.table(n, vectors(path, batches(column, size), column)),
-            ids=None if names is None else sheet.texts(n, texts(path, batches(names), names)),
-        )
+            table = Columns(path=path, schema=file.schema_arrow, n=file.metadata.num_rows, batches=batches)
+            return table.content(wanted, sheet)
+    except OSError as error:
+        if "decrypt" in str(error) or "encrypt" in str(error) or _ends_encrypted(path):
+            raise refusal(
+                path,
+                problem="is encrypted",
+                rule="needs a Parquet file without a key",
+                remedy="read it with its key and write it again with pyarrow.parquet.write_table",
+            ) from None
+        raise
+
+
+def _ends_encrypted(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(_ENCRYPTED)))
+        return file.read() == _ENCRYPTED

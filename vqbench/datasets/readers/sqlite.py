@@ -16,7 +16,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import VECTORS, Choice, Part, choose
+from vqbench.datasets.choice import VECTORS, choose
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.sqlite_tables import Column, columns, quoted
 from vqbench.datasets.unpacking import Sheet
@@ -87,19 +87,20 @@ def _content(path: Path, wanted: Wanted, sheet: Sheet, db: sqlite3.Connection) -
         if result != "ok":
             raise ValueError(f"table {table}: {result}")
 
-    def texts(part: Part | None, n: int) -> Any:
-        return None if part is None else sheet.texts(n, _texts(path, by_name[part.name]))
+    def texts(name: str) -> Iterator[list[str]]:
+        return _texts(path, by_name[name])
 
     rows_nd, gaps = _rows(path, vectors, sheet)
+    shown = [None if x is None else sheet.texts(len(rows_nd), texts(x.name)) for x in (choice.texts, choice.labels)]
     queries_qd, query_gaps, query_ids = None, {}, None
     if choice.queries is not None:
         queries_qd, query_gaps = _rows(path, by_name[choice.queries.name], sheet)
-        query_ids = _ids(path, sheet, len(queries_qd), choice.query_ids, choice, by_name)
+        query_ids = sheet.unique_ids(len(queries_qd), choice, texts, of_queries=True, setting="query_id_column")
     return Content(
         rows_nd=rows_nd,
-        ids=_ids(path, sheet, len(rows_nd), choice.ids, choice, by_name),
-        texts=texts(choice.texts, len(rows_nd)),
-        labels=texts(choice.labels, len(rows_nd)),
+        ids=sheet.unique_ids(len(rows_nd), choice, texts, setting=wanted.setting("id_column")),
+        texts=shown[0],
+        labels=shown[1],
         queries_qd=queries_qd,
         query_ids=query_ids,
         gaps=gaps,
@@ -107,12 +108,6 @@ def _content(path: Path, wanted: Wanted, sheet: Sheet, db: sqlite3.Connection) -
         distance=vectors.distance,
         taken=choice.sentence(path, "column"),
     )
-
-
-def _ids(path: Path, sheet: Sheet, n: int, ids: Part | None, choice: Choice, by_name: dict[str, Column]) -> Any:
-    if ids is not None and ids is not choice.ids:  # of queries
-        return sheet.texts(n, _texts(path, by_name[ids.name]))
-    return sheet.unique_ids(n, choice, lambda name: _texts(path, by_name[name])) if ids is not None else None
 
 
 def _texts(path: Path, column: Column) -> Iterator[list[str]]:
@@ -128,7 +123,7 @@ def _texts(path: Path, column: Column) -> Iterator[list[str]]:
                 rule="each row needs a text or a number",
                 remedy="name another column, or number the rows with dataset.id_column=none",
             )
-        yield [str(value) for value in some]
+        yield [str(int(x)) if isinstance(x, float) and x.is_integer() else str(x) for x in some]
         start += len(some)
 
 

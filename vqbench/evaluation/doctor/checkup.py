@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from vqbench.datasets.base import Data
-from vqbench.evaluation.doctor import centre, lengths, neighbours, queries, rows, spectrum, spread
+from vqbench.evaluation.doctor import centre, lengths, neighbours, numbers, queries, rows, spectrum, spread
 from vqbench.evaluation.doctor.base import LEVELS, Finding
 from vqbench.evaluation.doctor.sample import LEAST, Advance, Sample, VariantOf, draw_sample
 
 #: Title and function of each check, in the order in which equally bad findings are shown.
 CHECKS: Mapping[str, tuple[str, Callable[[Sample], Finding | None]]] = {
     "rows": ("Number of rows", rows.count),
+    "numbers": ("Kind of numbers", numbers.kind),
     "range": ("Range of numbers", lengths.value_range),
     "offset": ("Offset of dimensions", centre.offset),
     "mean": ("Common mean", centre.common_mean),
@@ -32,7 +33,7 @@ CHECKS: Mapping[str, tuple[str, Callable[[Sample], Finding | None]]] = {
     "hubness": ("Hubs", neighbours.hubness),
 }
 #: Checks that need no neighbours, and so run on any number of rows.
-ANY_SIZE = ("rows", "duplicates", "norms", "constant")
+ANY_SIZE = ("rows", "numbers", "duplicates", "norms", "constant")
 
 
 def checkup(data: Data, variant_of: VariantOf, advance: Advance = lambda _: None) -> list[Finding]:

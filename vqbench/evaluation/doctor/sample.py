@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vqbench.datasets.base import Data
+from vqbench.datasets.numbers import Numbers
 from vqbench.evaluation.doctor.base import Gain
 from vqbench.evaluation.doctor.trials import code_scores, cosines, overlaps, relevant
 from vqbench.numerics.arrays import Bools, Floats, Ints, block_rows, blocks, row_norms
@@ -64,6 +65,7 @@ class Sample:
     queries_apart: bool  #: whether queries are not corpus rows
     nearest_ak: Floats  #: cosines of some queries with their nearest corpus rows, best first
     searched: int  #: corpus rows among which these were searched
+    numbers: Numbers | None  #: what the numbers are
     variant_of: VariantOf
     advance: Advance
     _overlaps: dict[str, Floats] = field(default_factory=dict)
@@ -150,6 +152,7 @@ def draw_sample(data: Data, variant_of: VariantOf, advance: Advance = lambda _: 
         queries_apart=queries_apart,
         nearest_ak=_nearest(data, searched_s),
         searched=len(searched_s),
+        numbers=data.numbers,
         variant_of=variant_of,
         advance=advance,
     )

@@ -15,6 +15,7 @@ from vqbench.report.figures.looks import Look, family_of, looks_of
 from vqbench.report.figures.style import TIMES, size
 from vqbench.results.columns import ALL_SEEDS, REFERENCE, headline_k
 from vqbench.results.folder import Results
+from vqbench.results.measured_settings import StoredToday
 
 FIRST = "the first of"  # seeds
 
@@ -68,6 +69,11 @@ class Slice:
         """The variant that searches floats exactly, if the run had one."""
         exact = [name for name in self.variants if self.looks[name].family == "float"]
         return "float32" if "float32" in exact else next(iter(exact), None)
+
+    @property
+    def today(self) -> StoredToday:
+        """What a vector takes as it is stored today."""
+        return StoredToday.of(self.about)
 
     @property
     def d(self) -> int:
@@ -130,9 +136,10 @@ class Slice:
         """Say what hollow markers mean; nothing where nothing was rescored."""
         if not self.factor:
             return ""
+        today = self.today
         return (
-            f" Hollow: rescored {TIMES}{self.factor}: float32 vectors re-rank the {self.factor * self.k} best "
-            f"candidates. They take {size(4 * self.d)} more per vector, usually on disk, which is not counted here."
+            f" Hollow: rescored {TIMES}{self.factor}: {today.kind} vectors re-rank the {self.factor * self.k} best "
+            f"candidates. They take {size(today.bytes)} more per vector, usually on disk, which is not counted here."
         )
 
 

@@ -1,7 +1,7 @@
 """How each variant is drawn, the same in every figure.
 
 The hue says how many bits a number keeps, the marker how a query is compared with the codes. A hollow marker means
-that float32 vectors rescored the result. The hues are those of Okabe and Ito (2008), safe for colour-blind readers.
+that a finer store rescored the result. The hues are those of Okabe and Ito (2008), safe for colour-blind readers.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def _shade(family: str, shade: float) -> str:
     return to_hex(LinearSegmentedColormap.from_list(family, _FAMILIES[family][1])(shade))
 
 
-def rescored_mark(factor: int) -> list[Artist]:
-    """Return the entry of a legend for hollow markers; none where ``factor`` is 0."""
-    text = f"rescored {TIMES}{factor} (float32)"
+def rescored_mark(factor: int, store: str) -> list[Artist]:
+    """Return the entry of a legend for hollow markers, rescored by ``store``; none where ``factor`` is 0."""
+    text = f"rescored {TIMES}{factor} ({store})"
     return [Line2D([], [], color=GREY, marker="o", mfc="white", ls=":", ms=6, label=text)] if factor else []
 
 

@@ -78,11 +78,17 @@ def _block(ax: Axes, part: Slice, name: str, rows: pd.DataFrame, ranks: dict[str
     squeezed = rows["code"].max() - rows["code"].min() < 0.002
     digits = 0 if look.similarity == "hamming" else 6 if squeezed else 4
     room = width - 4 if digits == 6 else width
+    captions = (part.about.get("captions") or {}).get("rows") or {}
     for place, row in enumerate(rows.itertuples(), start=1):
         kind, sign, color = _move(place, ranks.get(str(row.other))) if ranks else ("same", "", INK)
         for x, text, ha, shade in (
             (0.06, str(place), "right", GREY),
-            (0.075, short(str(row.other), room), "left", color if kind == "new" else INK),
+            (
+                0.075,
+                short(f"{row.other} {captions.get(str(row.other), '')}".rstrip(), room),
+                "left",
+                color if kind == "new" else INK,
+            ),
             (0.885, f"{row.code:.{digits}f}".replace("-", MINUS), "right", INK),
             (0.995, sign, "right", color),
         ):

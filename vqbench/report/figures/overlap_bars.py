@@ -42,7 +42,7 @@ def overlap_by_variant(part: Slice) -> Figure | None:
     columns_right(ax, columns)
     ax.set_xlim(right=min(1.02, ax.get_xlim()[1]))
     ax.set_xlabel(part.axis("overlap", part.k))
-    legend(figure, looks, rescored_mark(part.factor))
+    legend(figure, looks, rescored_mark(part.factor, part.today.store))
     return figure
 
 

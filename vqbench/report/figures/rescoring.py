@@ -27,7 +27,7 @@ def oversampling(part: Slice) -> Figure | None:
     figure = canvas(
         _BODY,
         _title(part, names),
-        f"The codes return factor {TIMES} k candidates, and float32 vectors, stored as well, re-rank them. "
+        f"The codes return factor {TIMES} k candidates, and {part.today.kind} vectors, stored as well, re-rank them. "
         "Filled, on grey: the code alone. Hollow: rescored."
         + (f" Not drawn, since always 1.000: {', '.join(exact)}." if exact else ""),
         part.facts(part.interval),
@@ -80,6 +80,6 @@ def _title(part: Slice, names: list[str]) -> str:
     own, last = part.at("overlap", k=k)["value"], part.at("overlap", k=k, oversample=factor)["value"]
     name = min(names, key=lambda name: own.get(name, 1.0))
     return (
-        f"Rescoring {TIMES}{factor} (float32) raises overlap@{k} of {name} from {share(own[name])} to "
+        f"Rescoring {TIMES}{factor} ({part.today.store}) raises overlap@{k} of {name} from {share(own[name])} to "
         f"{share(last[name])}"
     )

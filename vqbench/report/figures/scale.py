@@ -49,7 +49,7 @@ def scale(results: Results, parts: Sequence[Slice], group: Nested) -> Figure | N
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (factor, own) in zip(axes, panels.items(), strict=True):
         _panel(ax, part, own)
-        title = f"rescored {TIMES}{factor} (float32)" if factor else "codes alone"
+        title = f"rescored {TIMES}{factor} ({part.today.store})" if factor else "codes alone"
         ax.set_title(title, fontsize=SMALL + 0.5, color=GREY)
     axes[0].set_ylabel(part.axis("overlap", part.k))
     within_unit(axes[0])

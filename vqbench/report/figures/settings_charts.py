@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -14,7 +14,7 @@ from vqbench.report.figures.embedded import Chart, KeyEntry, embedded, titled
 from vqbench.report.figures.figure_data import on_front
 from vqbench.report.figures.label_placement import Label, apart
 from vqbench.report.figures.style import BLUE, FAINT, GREY, HUES, INK, MARKS, TIMES, VERMILION, intervals, log_axis
-from vqbench.results.measured_settings import Setting
+from vqbench.results.measured_settings import Setting, StoredToday
 from vqbench.text import share
 
 TARGETS = (0.9, 0.95, 0.99)
@@ -95,7 +95,7 @@ def rescoring(settings: Sequence[Setting], n: int, k: int, ident: str) -> Chart 
     def draw(ax: Axes) -> None:
         ax.set_xlim(-0.25, len(factors) - 0.75)
         ax.set_xticks(range(len(factors)), list(texts.values()))
-        ax.set_xlabel("oversample factor (rescored by float32)")
+        ax.set_xlabel(f"oversample factor (rescored by {settings[0].store})")
         _share_axis(ax, [s.value for own in lines.values() for s in own])
         for own, color, marker in zip(lines.values(), HUES, MARKS, strict=False):
             ax.plot([factors.index(s.oversample) for s in own], [s.value for s in own], color=color, lw=2)
@@ -128,20 +128,20 @@ def _worth_a_line(settings: Sequence[Setting], n: int) -> list[str]:
     return list(dict.fromkeys(s.variant for s in ordered))[:_LINES]
 
 
-def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: str) -> Chart:
-    """Draw the front of every dataset: overlap over memory relative to float32.
+def across(datasets: Mapping[str, tuple[Sequence[Setting], int, StoredToday]], ident: str) -> Chart:
+    """Draw the front of every dataset: overlap over memory relative to what is stored today.
 
     Args:
-        datasets: By name: settings, number of vectors, bytes of a float32 vector.
+        datasets: By name: settings, number of vectors, what a vector takes today.
     """
-    fronts = {}
-    for name, (settings, n, full) in datasets.items():
-        front = [(s.ram(n) / full, s) for s in front_of(settings, n)]
+    fronts, relative = {}, relative_to(today for _, _, today in datasets.values())
+    for name, (settings, n, today) in datasets.items():
+        front = [(s.ram(n) / today.bytes, s) for s in front_of(settings, n)]
         fronts[name] = [point for point in front if point[0] <= 1] or front
     points = sum(fronts.values(), [])
 
     def draw(ax: Axes) -> None:
-        _size_axis(ax, [size for size, _ in points], "memory relative to float32 (log scale)")
+        _size_axis(ax, [size for size, _ in points], f"memory relative to {relative} (log scale)")
         _share_axis(ax, [s.value for _, s in points])
         for (name, front), color, marker in zip(fronts.items(), cycle(HUES), cycle(MARKS), strict=False):
             ax.plot([size for size, _ in front], [s.value for _, s in front], color=color, lw=2)
@@ -155,7 +155,12 @@ def across(datasets: Mapping[str, tuple[Sequence[Setting], int, int]], ident: st
         KeyEntry(name, f"from {share(s.value)} at {_ratio(size)} of the memory ({named(s)})", str(number), color)
         for number, ((name, ((size, s), *_)), color) in enumerate(zip(fronts.items(), cycle(HUES), strict=False), 1)
     ]
-    return embedded(draw, ident, "overlap against memory relative to float32, by dataset", key, _described(key))
+    return embedded(draw, ident, f"overlap against memory relative to {relative}, by dataset", key, _described(key))
+
+
+def relative_to(todays: Iterable[StoredToday]) -> str:
+    """What the memory of some datasets is compared with."""
+    return "float32" if all(today.floats for today in todays) else "what is stored today"
 
 
 def _described(key: Sequence[KeyEntry]) -> str:

@@ -38,7 +38,9 @@ def overlap_vs_bytes(part: Slice) -> Figure | None:
     _axes(ax, part, own)
     line = Line2D([], [], color=INK, lw=1, ls=(0, (4, 2)), label="Pareto front of codes alone (bold)")
     extra = [line] if len(front) > 1 else []
-    legend(figure, [part.looks[str(name)] for name in own.index], [*extra, *rescored_mark(part.factor)])
+    legend(
+        figure, [part.looks[str(name)] for name in own.index], [*extra, *rescored_mark(part.factor, part.today.store)]
+    )
     figure.draw_without_rendering()
     groups = [
         [
