@@ -101,7 +101,7 @@ def test_two_tables_are_a_pair_or_refused(tmp_path: Path) -> None:
     assert list(_read(other, key="b.v").ids or ())[:2] == ["b0", "b1"]
     with pytest.raises(VqbenchError, match=r"dataset.id_column=a\.id: this column is text of another table: .* b\.id"):
         _read(other, key="b.v", id_column="a.id")
-    with pytest.raises(VqbenchError, match=r"a\.id: of table a: must be of b"):
+    with pytest.raises(VqbenchError, match=r"dataset.texts=a\.id: this column is text of another table"):
         _read(other, key="b.v", texts="a.id")
 
 

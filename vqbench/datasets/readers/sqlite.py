@@ -76,11 +76,6 @@ def _content(path: Path, wanted: Wanted, sheet: Sheet, db: sqlite3.Connection) -
     tables = {part.table for part in parts if part.kind in VECTORS} or {part.table for part in parts}
     choice = choose(path, [part for part in parts if part.table in tables], wanted, noun="column")
     vectors = by_name[choice.vectors.name]
-    for shown in (choice.texts, choice.labels):
-        if shown is not None and shown.table != vectors.part.table:
-            raise refusal(
-                path, place=shown.name, problem=f"of table {shown.table}", rule=f"must be of {vectors.part.table}"
-            )
     named = [part for part in (choice.vectors, choice.queries) if part is not None]
     for table in dict.fromkeys(chain(*(by_name[part.name].tables for part in named))):
         (result,) = db.execute(f"PRAGMA quick_check({quoted(table)})").fetchone()
