@@ -132,6 +132,14 @@ def test_floats_come_before_whole_numbers(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITE)
+def test_distances_of_neighbours_are_no_vectors(tmp_path: Path, name: str) -> None:
+    lists = {"knns": RNG.integers(0, 40, (9, 12)), "dists": RNG.random((9, 12)).astype(np.float32)}
+    assert "dists (float32, 9 x 12)" not in (message := _refused(tmp_path, name, lists))
+    assert "knns" in message
+    np.testing.assert_array_equal(_read(tmp_path, name, {"emb": X, **lists}).rows_nd[:], X)
+
+
+@pytest.mark.parametrize("name", WRITE)
 @pytest.mark.parametrize("kind", [ml_dtypes.bfloat16, np.bool_, np.uint8, np.float16])
 def test_every_kind_of_number_that_is_read(tmp_path: Path, name: str, kind: type) -> None:
     x_nd = (np.abs(X) * 9 + 1).astype(kind) if kind is not np.bool_ else X > 0.1

@@ -165,7 +165,7 @@ def test_a_run_says_what_it_dropped(
 def test_ids_are_shown_without_control_characters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They could move the cursor or rename the window of whoever looks."""
     (tmp_path / "x.json").write_text(json.dumps({"a": [1, 2], "\x1b]0;b\x07": [2, 1], "c\nd": [1, 1]}))
-    assert main(["nearest", "a", "--dataset", str(tmp_path / "x.json"), "--top", "2", "--quantizer", "float32"]) == 0
+    assert main(["nearest", "a", str(tmp_path / "x.json"), "--top", "2", "--quantizer", "float32"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert r"\x1b]0;b\x07" in shown

@@ -131,6 +131,8 @@ def test_what_is_no_pair() -> None:
         ("_id:text chunk_id:text e:floats", "_id"),
         ("meta.doc_id:text e:floats", "meta.doc_id"),
         ("docId:text e:floats", "docId"),
+        ("a.id:text doc_id:text e:floats", "doc_id"),
+        ("custom_id:text id:whole e:floats", "custom_id"),
         ("id:number e:floats", "id"),
         ("uuid:text key:text e:floats", "uuid"),
         ("query_id:text e:floats", "query_id"),
@@ -146,6 +148,16 @@ def test_what_is_no_pair() -> None:
 def test_ids(specs: str, ids: str | None) -> None:
     assert _choice(specs).get("ids") == ids
     assert "ids" not in _choice(specs, id_column="none")
+
+
+def test_ids_of_a_table_are_for_its_rows() -> None:
+    parts = [
+        Part(name="a.e", kind=Kind.FLOATS, what="floats", table="a"),
+        Part(name="b.id", kind=Kind.TEXT, what="text", table="b"),
+    ]
+    assert choose(PATH, parts, Wanted()).ids is None
+    own = Part(name="a.doc_id", kind=Kind.TEXT, what="text", table="a")
+    assert choose(PATH, [*parts, own], Wanted()).ids == own
 
 
 def test_an_index_is_for_ids() -> None:

@@ -50,8 +50,8 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     for name in ("x.npy", "x.npz", "x.json"):
         with pytest.raises(VqbenchError, match="the file is empty"):
             _load(tmp_path / name, b"")
-    with pytest.raises(VqbenchError, match=r"ending '.txt' is not one of .arrow, .arrows, .bvecs"):
-        _load(tmp_path / "x.txt", "1 2 3")
+    with pytest.raises(VqbenchError, match=r"ending '.doc' is not one of .arrow, .arrows, .bin"):
+        _load(tmp_path / "x.doc", "1 2 3")
     np.save(tmp_path / "x.npy", GOOD)
     for field in ("ids", "queries", "query_ids", "qrels"):
         with pytest.raises(VqbenchError, match=r"missing\.npy: no such file"):

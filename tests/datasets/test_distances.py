@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,7 @@ import pytest
 
 from vqbench.cli.main import main
 from vqbench.datasets.base import Source
-from vqbench.datasets.distances import kind_of
+from vqbench.datasets.distances import Distance, kind_of
 from vqbench.datasets.prepare import prepare
 from vqbench.errors import VqbenchError
 
@@ -18,16 +19,18 @@ X = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
 UNIT = X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def _prepared(x_nd: np.ndarray, word: str, distance: str | None = None) -> None:
+def _prepared(x_nd: np.ndarray, word: str, distance: Distance | None = None) -> Sequence[str]:
     source = Source("here", x_nd, distance=word)
-    prepare(source, "x", queries="self", n_queries=5, normalize=True, distance=distance)  # type: ignore[arg-type]
+    return prepare(source, "x", queries="self", n_queries=5, normalize=True, distance=distance).notes
 
 
 @pytest.mark.parametrize("word", ["dot", "ip", "Inner Product", "euclidean", "L2", "sqeuclidean", "dot-product"])
 def test_rows_of_unit_length_rank_as_cosine_does(word: str) -> None:
     assert kind_of(word) in ("dot", "euclidean", "squared")
-    _prepared(UNIT, word)
-    _prepared(X, word, "cosine")
+    assert (
+        _prepared(UNIT, word)[0] == f"the file's distance is '{word}', which ranks rows of unit length as cosine does"
+    )
+    assert "with distance=cosine all rows are ranked by cosine" in _prepared(X, word, "cosine")[0]
     almost = UNIT.copy()
     almost[29] *= 1.001
     for x_nd in (X, almost):
@@ -47,7 +50,7 @@ def test_other_distances_are_refused_by_name(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["", "cosine", "angular", "Angular"])
 def test_cosine_needs_no_unit_length(word: str) -> None:
-    _prepared(X, word)
+    assert not _prepared(X, word)
 
 
 def test_the_setting_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

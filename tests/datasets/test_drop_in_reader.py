@@ -40,7 +40,7 @@ def test_a_module_in_the_folder_is_a_format(
     path = tmp_path / "mine.hexes"
     path.write_text("\n".join(" ".join(x.hex() for x in row) for row in x_nd.tolist()))
     np.testing.assert_array_equal(formats.read(path, Wanted()).rows_nd[:], x_nd)
-    assert main(["nearest", "0", "--dataset", str(path), "--top", "3"]) == 0
+    assert main(["nearest", "0", str(path), "--top", "3"]) == 0
     assert "Most similar to 0 in mine" in capsys.readouterr().out
     path.write_text("0x1p0 g")
     with pytest.raises(VqbenchError, match=r"cannot be read as \.hexes \(.*\): needs hexadecimal numbers; write them"):

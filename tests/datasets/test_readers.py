@@ -33,7 +33,7 @@ IDS = [f"é{row}" for row in range(len(BYTES))]
 
 
 def test_every_ending_is_written_here() -> None:
-    assert {Path(name).suffix for name in WRITERS} | {".json", FOLDER} == set(readers_by_ending())
+    assert {Path(name).suffix for name in WRITERS} | {".json", ".vec", ".bin", FOLDER} == set(readers_by_ending())
 
 
 @pytest.mark.parametrize("kept", [0, unpacking.KEPT])
@@ -95,7 +95,7 @@ def test_parquet_of_any_dtype_and_shape(tmp_path: Path, x_nd: np.ndarray, fixed:
 
 
 @FEW
-@given(x_nd=hnp.arrays(np.float32, (3, 2), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+@given(x_nd=hnp.arrays(np.float32, (3, 2), elements=st.floats(0.015625, 0.9375, width=32)))
 def test_csv_gives_the_floats_that_were_written(tmp_path: Path, x_nd: np.ndarray) -> None:
     write_csv(tmp_path / "x.csv", x_nd.astype(np.float64))
     np.testing.assert_array_equal(read(tmp_path / "x.csv", Wanted()).rows_nd[:], x_nd.astype(np.float64))
@@ -121,16 +121,12 @@ def test_csv_as_pandas_writes_it(tmp_path: Path, options: dict, ids: list[str] |
     assert (None if content.ids is None else list(content.ids)) == ids
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("1;2\n3;4\n", "no comma, but ';'"), ("1\t2\n", r"no comma, but '\\t'"), ("7\n8\n", "one field")],
-)
-def test_csv_without_commas(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(VqbenchError, match=message):
+def test_csv_of_one_column(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("7\n8\n")
+    with pytest.raises(VqbenchError, match="row 1: '7': needs rows of two numbers or more"):
         read(tmp_path / "x.csv", Wanted())
-    (tmp_path / "y.csv").write_text("a,b\nx,1\n")
-    with pytest.raises(VqbenchError, match="the first column is called 'a': dataset.id_column = doc"):
+    (tmp_path / "y.csv").write_text("a,b,c\nx,1,2\n")
+    with pytest.raises(VqbenchError, match="dataset.id_column=doc: no such column"):
         read(tmp_path / "y.csv", Wanted(id_column="doc"))
 
 
@@ -149,7 +145,7 @@ def test_csv_with_and_without_header_and_ids(tmp_path: Path, text: str, ids: lis
     (tmp_path / "x.csv").write_text(text, "utf-8", newline="")
     content = read(tmp_path / "x.csv", Wanted())
     np.testing.assert_array_equal(content.rows_nd[:], [[1, 2], [3, 4]])
-    assert content.ids == ids
+    assert (None if content.ids is None else list(content.ids)) == ids
 
 
 def test_rows_in_a_file_are_sent_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,5 +206,5 @@ def test_files_are_known_by_their_first_bytes(tmp_path: Path, kind: str, name: s
 def test_what_nothing_says(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"0.1 0.2")
     (tmp_path / "x.docx").write_bytes(b"PK\x03\x04\x14\0\x06\0\x08\0" + bytes(40) + b"[Content_Types].xml")
-    assert re.search(r"/x: has no ending such as \.\w+, \.\w+, ", _refusal(tmp_path / "x"))
-    assert re.search(r"the ending '\.docx' is not one of \.\w+", _refusal(tmp_path / "x.docx"))
+    assert re.search(r"/x: has no ending such as .*\.bvecs, \.csv, ", _refusal(tmp_path / "x"))
+    assert re.search(r"the ending '\.docx' is not one of .*\.bvecs", _refusal(tmp_path / "x.docx"))

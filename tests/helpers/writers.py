@@ -90,6 +90,15 @@ def write_faiss(path: Path, x_nd: np.ndarray, *, ids: list[int] | None = None) -
     faiss.write_index(index, str(path))
 
 
+def write_words(path: Path, x_nd: np.ndarray, words: list[str], *, header: bool = True) -> None:
+    """Word vectors, as GloVe writes them or, below a line of n and d, word2vec; in binary as ``.bin``."""
+    lines = [f"{len(x_nd)} {x_nd.shape[1]}".encode()] if header else []
+    for word, row in zip(words, x_nd.tolist(), strict=True):
+        numbers = np.array(row, "<f4").tobytes() if path.suffix == ".bin" else " ".join(map(repr, row)).encode()
+        lines.append(word.encode() + b" " + numbers)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
 def write_ipc(path: Path, x_nd: np.ndarray, *, ids: list | None = None, batch: int = 7, **options) -> None:
     """A column of lists as a file of Arrow, or as a stream."""
     table = pa.table({"vector": lists(x_nd)} | ({} if ids is None else {"id": pa.array(ids)}))
@@ -118,6 +127,8 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.h5": lambda path, x_nd: write_hdf5(path, x_nd, userblock_size=512),
     "chunks.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, chunks=(4, 3), compression="gzip"),
     "x.csv": write_csv,
+    "x.tsv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, index=False, sep="\t"),
+    "x.txt": lambda path, x_nd: np.savetxt(path, x_nd, fmt="%.9g"),
     "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
     "x.jsonl": write_json_lines,
     "x.ndjson": write_json_lines,

@@ -16,6 +16,7 @@ from pathlib import Path
 import h5py
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from writers import (
@@ -28,6 +29,7 @@ from writers import (
     write_parquet,
     write_safetensors,
     write_sqlite,
+    write_words,
 )
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
@@ -111,6 +113,12 @@ _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "ids.db": lambda path, x_nd: write_sqlite(path, x_nd, ids=_IDS),
     "ids.faiss": lambda path, x_nd: write_faiss(path, x_nd, ids=[7 * row + 3 for row in range(len(x_nd))]),
     "named.csv": _named,
+    "semicolons.csv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, sep=";", decimal=",", encoding="utf-8-sig"),
+    "lists.csv": lambda path, x_nd: pd.DataFrame({"id": _IDS, "x": x_nd.tolist()}).to_csv(path, index=False),
+    "wide.tsv": lambda path, x_nd: pd.DataFrame(x_nd, _IDS).to_csv(path, sep="\t", encoding="utf-16"),
+    "x.vec": lambda path, x_nd: write_words(path, x_nd, _IDS),
+    "words.txt": lambda path, x_nd: write_words(path, x_nd, _IDS, header=False),
+    "x.bin": lambda path, x_nd: write_words(path, x_nd, _IDS),
     "queries.hdf5": _queries,
     "given.hdf5": _given,
     "plain.hdf5": lambda path, x_nd: write_hdf5(path, x_nd, track_times=False),

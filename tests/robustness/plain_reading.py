@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import contextlib
 import csv
 import io
+import itertools
 import json
 import re
 import shutil
@@ -27,6 +29,8 @@ from mutations import ROWS, good_files
 from vqbench.datasets.base import Source
 from vqbench.datasets.file import File
 
+#: Endings of text that is read in several ways.
+TEXTS = (".csv", ".tsv", ".txt", ".vec")
 _TABLES = (".parquet", ".arrow", ".feather", ".arrows", ".ipc")
 
 
@@ -59,9 +63,12 @@ def compared(path: Path, found: Source) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wanted = _csv_readings(path.read_text("utf-8-sig")) if path.suffix == ".csv" else _plainly(path)
             rows_nd = np.asarray(found.corpus_nd[:])
-            if not any(_same(rows_nd, x_nd) for x_nd in wanted):
+            if path.suffix in TEXTS:
+                right = any(_columns_of(rows_nd, x_nd) for x_nd in text_readings(path.read_bytes(), path.suffix))
+            else:
+                right = any(_same(rows_nd, x_nd) for x_nd in _plainly(path))
+            if not right:
                 return f"misread: a plain reading gives other numbers than {rows_nd.shape}"
             wrong = [name for name, mine, theirs in _beside(path, found) if not _same(np.asarray(mine), theirs)]
             return f"misread: a plain reading gives other {wrong[0]}" if wrong else "read"
@@ -145,6 +152,8 @@ def _table(path: Path) -> np.ndarray:
         wide = d == 0
         n, d = np.frombuffer(content, "<u8", 2).tolist() if wide else (n, d)
         return np.frombuffer(content, kind, offset=16 if wide else 8).reshape(n, d)
+    if ending == ".bin":
+        return _words(content)
     if ending in (".json", ".jsonl", ".ndjson"):
         return np.array(_longest(_json(content.decode("utf-8-sig"))), dtype=float)
     if ending in (".sqlite", ".sqlite3", ".db"):
@@ -202,6 +211,17 @@ def _flat(content: bytes) -> np.ndarray:
     head = 37 if content[start + 33 : start + 37] in (b"\0\0\0\0", b"\1\0\0\0") else 41  # with a metric's argument
     count = int.from_bytes(content[start + head : start + head + 8], "little")
     return np.frombuffer(content, "<f4", count, start + head + 8).reshape(n, d)
+
+
+def _words(content: bytes) -> np.ndarray:
+    head, _, rest = content.partition(b"\n")
+    n, d = map(int, head.split())
+    rows = []
+    for _ in range(n):
+        begin = rest.index(b" ") + 1
+        rows.append(np.frombuffer(rest[begin : begin + 4 * d], "<f4"))
+        rest = rest[begin + 4 * d :]
+    return np.array(rows)
 
 
 def _of_table(path: Path) -> np.ndarray:
@@ -292,10 +312,47 @@ def _is_text_list(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], str)
 
 
-def _csv_readings(text: str) -> Iterator[np.ndarray]:
-    """With and without a first line of names, with and without a first column of ids."""
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
-    for lines in (rows, rows[1:]):
-        for first in (0, 1):
+def _columns_of(rows_nd: np.ndarray, table_nd: np.ndarray) -> bool:
+    """Whether each column of some rows is one of a table: which of them are dimensions is not judged here."""
+    if len(rows_nd) != len(table_nd):
+        return False
+    columns = {column.tobytes() for column in table_nd.T + 0.0}
+    return all(column.tobytes() in columns for column in rows_nd.astype(float).T + 0.0)
+
+
+def text_readings(content: bytes, ending: str) -> Iterator[np.ndarray]:
+    """All numbers of a text in each way that it may be read: lines of words, of lists, or of fields."""
+    wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    text = content.decode("utf-16" if wide else "utf-8-sig").rstrip("\r\n")
+    if ending in (".vec", ".txt"):
+        lines = text.split("\n")
+        for skip in (0, 1):
+            for d in range(2, len(lines[-1].split()) + 1):
+                with contextlib.suppress(ValueError):
+                    yield np.array([line.encode().rsplit(None, d)[-d:] for line in lines[skip:]], dtype=float)
+    for delimiter, quoting in itertools.product(",;\t| ", (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)):
+        with contextlib.suppress(csv.Error):
+            lines = io.StringIO(re.sub(" +", " ", text) if delimiter == " " else text, newline="")
+            rows = list(csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True))
+            skips = {0, 1, next((i for i, row in enumerate(rows) if not "".join(row).startswith("#")), 0)}
+            for body in (rows[skip:] for skip in skips):
+                if body and len({len(row) for row in body}) == 1:
+                    yield _numbers(body)
+                    yield from _lists_of(body)
+
+
+def _numbers(rows: list[list[str]]) -> np.ndarray:
+    """The columns of numbers, with points or commas for decimals; NaN for others."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        for fields in (column, [field.replace(",", ".") for field in column]):
             with contextlib.suppress(ValueError):
-                yield np.array([row[first:] for row in lines], dtype=float)
+                columns.append(np.array(fields, dtype=object).astype(float))
+                break
+    return np.array(columns).T if columns else np.empty((len(rows), 0))
+
+
+def _lists_of(rows: list[list[str]]) -> Iterator[np.ndarray]:
+    for column in zip(*rows, strict=True):
+        with contextlib.suppress(ValueError):
+            yield np.array([re.split(r"[,\s]+", field.strip()[1:-1].strip()) for field in column], dtype=float)

@@ -29,7 +29,7 @@ def _refused(command: list[str], path: Path, words: str, capfd: pytest.CaptureFi
 def test_each_is_refused_in_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write, words = SAMPLES[name]
     write(tmp_path / name)
-    line = _refused(["nearest", "0", "--dataset", str(tmp_path / name)], tmp_path / name, words, capfd)
+    line = _refused(["nearest", "0", str(tmp_path / name)], tmp_path / name, words, capfd)
     assert len(line) < 700
     assert "; " in line, "what to do comes last"
 

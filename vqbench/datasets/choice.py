@@ -300,13 +300,12 @@ def _that_name(parts: Sequence[Part], rows: Part) -> list[Part]:
     return [part for part in parts if part.kind in NAMES and _as_long(part, rows) and part.name not in rows.members]
 
 
-def _rank(part: Part) -> tuple[int, int, int]:
-    """The likeliest ids first: the least nested, exact names, a named id, an index of texts, any other index."""
-    *above, last = re.split(r"[./]", part.name.strip().lower())
-    if last in _ID_NAMES:
-        return len(above), 0, _ID_NAMES.index(last)
+def _rank(part: Part) -> tuple[bool, int, int]:
+    """The likeliest ids first: no index of numbers, the least nested, exact names before others."""
+    *above, last = re.split(r"[./]", part.name.strip())
+    place = _ID_NAMES.index(last.lower()) if last.lower() in _ID_NAMES else len(_ID_NAMES)
     is_index = part.name == INDEX or (part.is_index and not is_id_name(part.name))
-    return len(above), (2 if is_index and part.kind != Kind.TEXT else 1), 0
+    return is_index and part.kind != Kind.TEXT, len(above), place
 
 
 def _as_long(part: Part, rows: Part) -> bool:

@@ -46,7 +46,7 @@ def check_measured(distance: Distance | None) -> None:
         raise VqbenchError(f"distance = {distance}: {_REMEDY}")
 
 
-def check_stated(place: str, word: str, distance: Distance | None, corpus: Vectors) -> None:
+def check_stated(place: str, word: str, distance: Distance | None, corpus: Vectors) -> tuple[str, ...]:
     """Raise VqbenchError where cosine does not rank as the file says, and nobody asked for cosine.
 
     Dot product and Euclidean distance rank rows of unit length as cosine does.
@@ -56,15 +56,20 @@ def check_stated(place: str, word: str, distance: Distance | None, corpus: Vecto
         word: what the file says; empty where it says nothing.
         distance: what the user asked for.
         corpus: the rows.
+
+    Returns:
+        What is worth saying where cosine ranks rows of another distance.
     """
     check_measured(distance)
-    kind = kind_of(word)
-    if not word or distance == "cosine" or kind == "cosine":
-        return
+    kind, stated = kind_of(word), f"distance is {ascii(word[:40])}"
+    if not word or kind == "cosine":
+        return ()
+    if distance == "cosine":
+        return (f"the file's {stated}; with distance=cosine all rows are ranked by cosine",)
     if not kind:
-        raise VqbenchError(f"{place}: its distance is {ascii(word[:40])}: {_REMEDY}")
+        raise VqbenchError(f"{place}: its {stated}: {_REMEDY}")
     if off_unit(corpus) > UNIT:
         raise VqbenchError(
-            f"{place}: its distance is {ascii(word[:40])}, and cosine ranks otherwise, since its rows are not all of "
-            f"unit length: {_REMEDY}"
+            f"{place}: its {stated}, and cosine ranks otherwise, since its rows are not all of unit length: {_REMEDY}"
         )
+    return (f"the file's {stated}, which ranks rows of unit length as cosine does",)

@@ -49,7 +49,7 @@ def prepare(
         ids_file=source.files.get("ids"),
         gaps=source.gaps,
     )
-    check_stated(source.origin, source.distance, distance, good.vectors)
+    distance_notes = check_stated(source.origin, source.distance, distance, good.vectors)
     all_ids = source.ids if source.ids is not None else Numbered(len(source.corpus_nd))
     good_ids = good.of(all_ids)
     if queries is None and source.queries_qd is not None:
@@ -96,7 +96,13 @@ def prepare(
         labels=_of_rows(source, "labels", good, searched),
         query_texts=_of_queries(source, asked, good),
         taken=source.taken,
-        notes=(*numbers.sentences, *asked.notes, *judged_notes, *([provided.note] if provided else [])),
+        notes=(
+            *distance_notes,
+            *numbers.sentences,
+            *asked.notes,
+            *judged_notes,
+            *([provided.note] if provided else []),
+        ),
         numbers=numbers,
         provided=provided,
     )

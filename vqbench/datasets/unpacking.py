@@ -158,24 +158,29 @@ class Sheet:
     def __init__(self, path: Path, job: Job):
         self._path, self._job, self._file = path, job, job.scratch
 
-    def table(self, n: int, blocks_nd: Iterator[NDArray[Any]]) -> RawRows:
+    def table(self, n: int | None, blocks_nd: Iterator[NDArray[Any]]) -> RawRows:
         """``n`` rows in all, at least one, from blocks that have as many columns and the same dtype each.
+
+        n: None where only the end of the file tells.
 
         Raises ValueError where there are more rows or fewer, VqbenchError where they take far more than their file.
         """
         first_nd = next(blocks_nd, None)
         if first_nd is None:
             raise ValueError(f"0 rows where {n} were declared")
-        self._declare(n * first_nd[:1].nbytes)
+        if n is not None:
+            self._declare(n * first_nd[:1].nbytes)
         offset, count, block_nd = self._file.tell(), 0, first_nd
-        while block_nd is not None and count <= n:
+        while block_nd is not None and (n is None or count <= n):
             count += len(block_nd)
+            if n is None:
+                self._declare(block_nd.nbytes)
             self._file.write(np.ascontiguousarray(block_nd, first_nd.dtype).view(np.uint8).data)
             block_nd = next(blocks_nd, None)
-        if count != n:
+        if n is not None and count != n:
             raise ValueError(f"{count} rows {'and more ' if count > n else ''}where {n} were declared")
         self._file.flush()
-        shape = (n, first_nd.shape[1])
+        shape = (count, first_nd.shape[1])
         return RawRows(path=Path(self._file.name), offset=offset, shape=shape, dtype=first_nd.dtype)
 
     def unique_ids(
@@ -205,7 +210,7 @@ class Sheet:
             check_unique(self._path, ids, choice, texts_of, of_queries=of_queries, setting=setting)
         return ids
 
-    def texts(self, n: int, batches: Iterable[list[str]]) -> PackedIds:
+    def texts(self, n: int | None, batches: Iterable[list[str]]) -> PackedIds:
         """``n`` texts, one batch after the other. Raises as ``table`` does."""
         starts = [np.array([self._file.tell()])]
         for batch in batches:
@@ -216,7 +221,7 @@ class Sheet:
             self._file.write(joined)
         self._file.flush()
         ids = PackedIds(Path(self._file.name), np.concatenate(starts))
-        if len(ids) != n:
+        if n is not None and len(ids) != n:
             raise ValueError(f"{len(ids)} texts where {n} were declared")
         return ids
 

@@ -29,7 +29,8 @@ def doctor(arguments: list[str]) -> int:
     findings, dropped, about = {}, {}, {}
     with progress_bar() as progress:
         for name, data in prepared(make_plan(job.plain(), job.settings, job.experiment)).items():
-            about[name] = {"taken": data.taken, "notes": data.notes}
+            told = data.numbers.sentences if data.numbers else []  # by the check of that name
+            about[name] = {"taken": data.taken, "notes": [note for note in data.notes if note not in told]}
             dropped[name] = {of: rows.plain() for of, rows in data.dropped.items()}
             task = progress.add_task(name, total=None)
             advance = partial(lambda t, n, words: progress.update(t, description=f"{n}: {words}"), task, name)

@@ -91,6 +91,7 @@ def _rows(plan: Plan) -> Data:
         n_queries=1,
         normalize=plan.options.normalize,
         on_bad_rows=plan.options.on_bad_rows,
+        distance=plan.options.distance,
         rows=spec.rows,
         rows_seed=spec.rows_seed,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import NAMES, NO_IDS, VECTORS, Choice, Kind, Part
+from vqbench.datasets.choice import NAMES, NO_IDS, VECTORS, Choice, Kind, Part, words_of
 from vqbench.datasets.readers.base import Content, refusal
 from vqbench.datasets.unpacking import Sheet
 from vqbench.numerics.arrays import BFLOAT16, is_real
@@ -19,6 +19,7 @@ from vqbench.storage.ids import PackedIds
 from vqbench.storage.raw_rows import RawRows
 
 _FIELDS = 5  # of a structured array, in a message
+_DISTANCES = {"dist", "dists", "distance", "distances", "score", "scores", "similarity", "similarities"}
 _SCALAR = {Kind.FLOATS: Kind.NUMBER, Kind.BYTES: Kind.WHOLE, Kind.WHOLES: Kind.WHOLE}
 
 
@@ -79,16 +80,22 @@ def described(dtype: np.dtype[Any]) -> str:
 
 
 def parts_of(arrays: Iterable[Array]) -> list[Part]:
-    """The arrays as parts. Where there are wider tables, one of a single column holds a number for each row."""
+    """The arrays as parts.
+
+    Where there are wider tables, one of a single column holds a number for each row. Distances beside as many
+    neighbours are no vectors.
+    """
     arrays = list(arrays)
     parts = [array.part for array in arrays]
     widths = [(rows_shape(array.shape) or (0, 0))[1] for array in arrays]
-    if max((d for part, d in zip(parts, widths, strict=True) if part.kind in VECTORS), default=0) < 2:
-        return parts
-    return [
-        replace(part, kind=_SCALAR[part.kind]) if part.kind in _SCALAR and d == 1 else part
-        for part, d in zip(parts, widths, strict=True)
-    ]
+    wide = any(part.kind in VECTORS and d > 1 for part, d in zip(parts, widths, strict=True))
+    lists = {array.shape for array in arrays if array.part.kind == Kind.WHOLES}
+    for at, (array, part) in enumerate(zip(arrays, parts, strict=True)):
+        if wide and widths[at] == 1 and part.kind in _SCALAR:
+            parts[at] = replace(part, kind=_SCALAR[part.kind])
+        elif part.kind == Kind.FLOATS and array.shape in lists and _DISTANCES & {*words_of(array.name)}:
+            parts[at] = replace(part, kind=Kind.OTHER)
+    return parts
 
 
 def check_together(path: Path, arrays: Collection[Array], noun: str, command: str) -> None:
