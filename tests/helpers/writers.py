@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 
 def write_vecs(path: Path, x_nd: np.ndarray) -> None:
@@ -60,6 +62,34 @@ def write_csv(path: Path, x_nd: np.ndarray) -> None:
     pd.DataFrame(x_nd).to_csv(path, index=False, header=False)
 
 
+def write_json_lines(path: Path, x_nd: np.ndarray) -> None:
+    path.write_text("".join(json.dumps({"text": "a", "embedding": row}) + "\n" for row in x_nd.tolist()), "utf-8")
+
+
+def write_sqlite(path: Path, x_nd: np.ndarray, *, ids: list | None = None, table: str = "docs") -> None:
+    """Blobs of float32; small pages keep the file small."""
+    path.unlink(missing_ok=True)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA page_size = 512")
+    db.execute(f"CREATE TABLE {table} ({'' if ids is None else 'id TEXT, '}body TEXT, vector BLOB)")
+    names = [() for _ in x_nd] if ids is None else [(i,) for i in ids]
+    rows = [(*name, "a text", row.astype("<f4").tobytes()) for name, row in zip(names, x_nd, strict=True)]
+    db.executemany(f"INSERT INTO {table} VALUES ({'?, ' * len(names[0])}?, ?)", rows)
+    db.commit()
+    db.close()
+
+
+def write_faiss(path: Path, x_nd: np.ndarray, *, ids: list[int] | None = None) -> None:
+    faiss = pytest.importorskip("faiss")
+    index = faiss.IndexFlat(x_nd.shape[1], faiss.METRIC_Canberra)  # a distance that says nothing of ours
+    if ids is not None:
+        index = faiss.IndexIDMap(index)
+        index.add_with_ids(x_nd.astype(np.float32), np.array(ids))
+    else:
+        index.add(x_nd.astype(np.float32))
+    faiss.write_index(index, str(path))
+
+
 def write_words(path: Path, x_nd: np.ndarray, words: list[str], *, header: bool = True) -> None:
     """Word vectors, as GloVe writes them or, below a line of n and d, word2vec; in binary as ``.bin``."""
     lines = [f"{len(x_nd)} {x_nd.shape[1]}".encode()] if header else []
@@ -100,6 +130,13 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.tsv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, index=False, sep="\t"),
     "x.txt": lambda path, x_nd: np.savetxt(path, x_nd, fmt="%.9g"),
     "x.npz": lambda path, x_nd: np.savez_compressed(path, x=x_nd),
+    "x.jsonl": write_json_lines,
+    "x.ndjson": write_json_lines,
+    "x.sqlite": write_sqlite,
+    "x.sqlite3": write_sqlite,
+    "x.db": write_sqlite,
+    "x.faiss": write_faiss,
+    "x.index": write_faiss,
     "x.safetensors": lambda path, x_nd: write_safetensors(path, {"x": x_nd}),
 }
 

@@ -219,10 +219,10 @@ class Spent:
 #: Loads what any format needs.
 READY = {
     "function": "builtins:bool", "arguments": {}, "size": 0, "scratch": os.devnull, "here": os.sep,
-    "imports": ["h5py", "pyarrow.parquet", "pyarrow.compute", "pyarrow.csv", "zipfile", *(
+    "imports": ["faiss", "h5py", "pyarrow.parquet", "pyarrow.compute", "pyarrow.csv", "zipfile", *(
         f"vqbench.datasets.readers.{name}" for name in (
-            "arrow_file", "arrow_folder", "csv_text", "hdf5", "npz", "parquet", "safetensors", "word2vec_binary",
-            "word_vectors"))],
+            "arrow_file", "arrow_folder", "csv_text", "faiss_index", "hdf5", "npz", "parquet", "safetensors", "sqlite",
+            "word2vec_binary", "word_vectors"))],
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
@@ -18,7 +19,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from writers import WRITERS, lists, save, write_hdf5, write_ipc, write_parquet, write_safetensors, write_words
+from writers import (
+    WRITERS,
+    lists,
+    save,
+    write_faiss,
+    write_hdf5,
+    write_ipc,
+    write_parquet,
+    write_safetensors,
+    write_sqlite,
+    write_words,
+)
 
 ROWS = (np.arange(1, 36, dtype=np.uint8) * 3 % 101 + 1).reshape(7, 5)
 _IDS = [f"é{row}" for row in range(len(ROWS))]
@@ -27,6 +39,23 @@ _FLOATS = ROWS.astype(np.float32) / 7
 
 def _json(path: Path, x_nd: np.ndarray) -> None:
     path.write_text(json.dumps(dict(zip(_IDS, x_nd.tolist(), strict=True)), ensure_ascii=False), "utf-8")
+
+
+def _openai(path: Path, x_nd: np.ndarray) -> None:
+    """Answers in base64, out of order."""
+    rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in x_nd]
+    data = [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(rows)]
+    path.write_text(json.dumps({"object": "list", "data": data[::-1]}), "utf-8")
+
+
+def _collection(path: Path, x_nd: np.ndarray) -> None:
+    path.write_text(json.dumps({"ids": _IDS, "embeddings": x_nd.tolist(), "documents": None}), "utf-8")
+
+
+def _requests(path: Path, x_nd: np.ndarray) -> None:
+    lines = [{"custom_id": i, "response": {"body": {"data": [{"index": 0, "embedding": row}]}}}
+             for i, row in zip(_IDS, x_nd.tolist(), strict=True)]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
 
 
 def _named(path: Path, x_nd: np.ndarray) -> None:
@@ -78,6 +107,11 @@ def _beside(path: Path, x_nd: np.ndarray) -> None:
 #: Good files beside those of the reader tests: with ids, queries, checksums, members without compression.
 _MORE: dict[str, Callable[[Path, np.ndarray], None]] = {
     "x.json": _json,
+    "openai.json": _openai,
+    "collection.json": _collection,
+    "requests.jsonl": _requests,
+    "ids.db": lambda path, x_nd: write_sqlite(path, x_nd, ids=_IDS),
+    "ids.faiss": lambda path, x_nd: write_faiss(path, x_nd, ids=[7 * row + 3 for row in range(len(x_nd))]),
     "named.csv": _named,
     "semicolons.csv": lambda path, x_nd: pd.DataFrame(x_nd).to_csv(path, sep=";", decimal=",", encoding="utf-8-sig"),
     "lists.csv": lambda path, x_nd: pd.DataFrame({"id": _IDS, "x": x_nd.tolist()}).to_csv(path, index=False),

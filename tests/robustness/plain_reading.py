@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import contextlib
 import csv
@@ -10,6 +11,7 @@ import itertools
 import json
 import re
 import shutil
+import sqlite3
 import traceback
 import warnings
 from collections import Counter
@@ -152,9 +154,63 @@ def _table(path: Path) -> np.ndarray:
         return np.frombuffer(content, kind, offset=16 if wide else 8).reshape(n, d)
     if ending == ".bin":
         return _words(content)
-    if ending == ".json":
-        return np.array(list(json.loads(content.decode()).values()), dtype=float)
+    if ending in (".json", ".jsonl", ".ndjson"):
+        return np.array(_longest(_json(content.decode("utf-8-sig"))), dtype=float)
+    if ending in (".sqlite", ".sqlite3", ".db"):
+        return _blobs(path)
+    if ending in (".faiss", ".index"):
+        return _flat(content)
     return _of_table(path)
+
+
+def _json(text: str) -> Any:
+    """One value, or one on each line."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def _longest(tree: Any) -> list[list[float]]:
+    """All vectors; where members of an object hold several each, those of the member that holds most."""
+    groups = [list(_vectors(each)) for each in tree.values()] if isinstance(tree, dict) else []
+    longest = max(groups, key=len, default=[])
+    return longest if len(longest) > 1 else list(_vectors(tree))
+
+
+def _vectors(value: Any) -> Iterator[list[float]]:
+    """Every list of numbers, in order; answers that are numbered in the order of their numbers."""
+    if isinstance(value, str) and len(value) % 4 == 0 and re.fullmatch(r"[A-Za-z0-9+/]{20,}=*", value):
+        yield np.frombuffer(base64.b64decode(value), "<f4").tolist()
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _vectors(each)
+    if isinstance(value, list) and value and isinstance(value[0], int | float):
+        yield value
+    elif isinstance(value, list):
+        numbers = [each.get("index") for each in value if isinstance(each, dict)]
+        if len(set(numbers)) == len(value) and all(type(each) is int for each in numbers):
+            value = sorted(value, key=lambda each: each["index"])
+        for each in value:
+            yield from _vectors(each)
+
+
+def _blobs(path: Path) -> np.ndarray:
+    """The last column of the first table, which holds blobs."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        name = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchone()[0]
+        rows = [row[-1] for row in db.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]
+    return np.array([np.frombuffer(row, "<f4") for row in rows])
+
+
+def _flat(content: bytes) -> np.ndarray:
+    """The vectors of a flat index, also one behind a map of ids: a head of 37 bytes or 41, their number, they."""
+    start = content.index(b"IxF")
+    d = int.from_bytes(content[start + 4 : start + 8], "little")
+    n = int.from_bytes(content[start + 8 : start + 16], "little")
+    head = 37 if content[start + 33 : start + 37] in (b"\0\0\0\0", b"\1\0\0\0") else 41  # with a metric's argument
+    count = int.from_bytes(content[start + head : start + head + 8], "little")
+    return np.frombuffer(content, "<f4", count, start + head + 8).reshape(n, d)
 
 
 def _words(content: bytes) -> np.ndarray:
@@ -220,8 +276,13 @@ def _beside(path: Path, found: Source) -> Iterator[tuple[str, object, np.ndarray
     if path.suffix in _TABLES and found.ids is not None:
         name = next(name for name in _opened(path)[0].schema.names if name.lower() == "id")
         yield "ids", list(found.ids), np.array([str(x) for x in _column(path, name).to_pylist()])
-    if path.suffix == ".json":
-        yield "ids", list(found.ids or ()), np.array(list(json.loads(path.read_text("utf-8"))))
+    if path.suffix == ".json" and found.ids is not None:
+        tree = json.loads(path.read_text("utf-8-sig"))
+        yield "ids", list(found.ids), np.array(next((x for name, x in tree.items() if "mbed" not in name), 0)
+                                               if any(map(_is_text_list, tree.values())) else list(tree))  # fmt: skip
+    if path.suffix == ".db" and found.ids is not None:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            yield "ids", list(found.ids), np.array([str(row[0]) for row in db.execute("SELECT * FROM docs")])
     if path.suffix not in (".npz", ".safetensors", ".h5", ".hdf5"):
         return
     arrays, stated = _arrays(path, " ".join(found.taken)), found.stated_neighbours
@@ -245,6 +306,10 @@ def _matching(read: Iterable[object], arrays: Iterable[np.ndarray]) -> np.ndarra
     return next(
         (x for x in arrays if _same(np.asarray(read if isinstance(read, np.ndarray) else list(read)), x)), np.array([])
     )
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], str)
 
 
 def _columns_of(rows_nd: np.ndarray, table_nd: np.ndarray) -> bool:

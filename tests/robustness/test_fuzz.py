@@ -17,9 +17,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 _HERE = Path(__file__).parent
 #: Of about as much work each.
 _HALVES = [
-    (".h5", ".arrow", ".parquet", ".csv", ".tsv", ".fbin", ".f16bin", ".u8bin", ".ids"),
-    (".feather", ".arrows", ".ipc", ".bin", ".vec"),
+    (".h5", ".arrow", ".parquet", ".csv", ".tsv", ".fbin", ".f16bin", ".u8bin", ".ids", ".index"),
+    (".feather", ".arrows", ".ipc", ".bin", ".vec", ".jsonl", ".ndjson", ".db", ".sqlite3"),
     (".hdf5", ".npz", ".npy", ".txt", ".json", ".fvecs", ".bvecs", ".i8bin", ".qrels", ".safetensors"),
+    (".sqlite", ".faiss"),
 ]
 
 

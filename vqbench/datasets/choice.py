@@ -326,7 +326,8 @@ def _named(
     matched = [part for part in parts if part.members and any(fnmatchcase(x, name) for x in part.members)]
     if len(matched) == 1 and "*" in name:
         return matched[0]
-    whats = [part.what for part in everything if part.name == name]
+    elsewhere = "" if setting.endswith("key") else " of another table"
+    whats = [f"{part.what}{elsewhere if part.table else ''}" for part in everything if part.name == name]
     hint = did_you_mean(name, [part.name for part in parts], "")
     raise refusal(
         path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
@@ -114,6 +114,39 @@ def unpack(job: Job, reader: str, folder: str, path: str, wanted: Mapping[str, A
     }
 
 
+def check_unique(
+    path: Path,
+    ids: Sequence[str],
+    choice: Choice,
+    texts_of: Callable[[str], Iterable[list[str]]],
+    *,
+    of_queries: bool = False,
+    setting: str = "id_column",
+) -> None:
+    """Raise VqbenchError where ids repeat, naming a part whose values all differ, if there is one.
+
+    Args:
+        path: of the file, for the message.
+        ids: of all rows.
+        choice: what was chosen.
+        texts_of: the values of a part, in batches.
+        of_queries: whether they are those of the queries.
+        setting: what chooses another part.
+    """
+    part, repeated = choice.query_ids if of_queries else choice.ids, first_repeated(ids)
+    if part is None or repeated is None:
+        return
+    other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
+    ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
+    raise refusal(
+        path,
+        place=f"ids from {part.name!r}",
+        problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
+        rule="ids must all differ",
+        remedy=", or ".join([*ways, f"dataset.{setting}={NO_IDS} numbers the rows"]),
+    )
+
+
 def _spelled(dtype: np.dtype[Any]) -> str:
     """What ``np.dtype`` makes a dtype of again; the short form of bfloat16 stands for raw bytes."""
     return BFLOAT16.name if dtype == BFLOAT16 else dtype.str
@@ -173,18 +206,9 @@ class Sheet:
             return None
         differ = _Differ(texts_of(part.name))
         ids = self.texts(n, differ)
-        repeated = None if differ else first_repeated(ids)
-        if repeated is None:
-            return ids
-        other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
-        ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
-        raise refusal(
-            self._path,
-            place=f"ids from {part.name!r}",
-            problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
-            rule="ids must all differ",
-            remedy=", or ".join([*ways, f"dataset.{setting}={NO_IDS} numbers the rows"]),
-        )
+        if not differ:
+            check_unique(self._path, ids, choice, texts_of, of_queries=of_queries, setting=setting)
+        return ids
 
     def texts(self, n: int | None, batches: Iterable[list[str]]) -> PackedIds:
         """``n`` texts, one batch after the other. Raises as ``table`` does."""

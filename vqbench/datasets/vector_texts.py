@@ -1,0 +1,97 @@
+"""Vectors in one value: a list of numbers as text, float32 in base64, the bytes of floats, or of an ``.npy`` file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: How a value holds its numbers.
+LIST, BASE64, FLOAT32, FLOAT64 = "text of lists", "base64 of float32", "blobs of float32", "blobs of float64"
+NPY = "blobs of .npy files"
+_BYTES = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype("<f8")}
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}")
+_FEWEST = 4  # numbers in a vector of base64 or bytes: with fewer, anything could pass for one
+_SMALL, _LARGE, _SHARE = 1e-8, 1e5, 0.95  # components of vectors lie there, or are 0; other bytes as floats do not
+
+
+def form_of(samples: Sequence[Any]) -> tuple[str, int] | None:
+    """How these values hold vectors, and of how many numbers: all in one way; None where they hold something else.
+
+    >>> form_of(["[1, 2.5]", "[3, 4]"]), form_of(["a text", "[3, 4]"])
+    (('text of lists', 2), None)
+    """
+    for form in (LIST, BASE64, NPY, FLOAT32, FLOAT64):
+        vectors = [numbers(value, form) for value in samples]
+        if samples and all(row is not None for row in vectors):
+            rows = [row for row in vectors if row is not None and len(row)]
+            widths = [len(row) for row in rows]
+            if rows and 2 * widths.count(max(widths, key=widths.count)) >= len(samples) and _plausible(rows, form):
+                return form, max(widths, key=widths.count)
+    return None
+
+
+def numbers(value: Any, form: str) -> NDArray[np.float64] | None:
+    """The numbers in a value of that form; None where it is not of that form."""
+    if isinstance(value, str) and form == LIST:
+        return _listed(value)
+    if isinstance(value, str) and form == BASE64:
+        if not _BASE64.fullmatch(value) or len(value) % 4:
+            return None
+        try:
+            return numbers(base64.b64decode(value, validate=True), FLOAT32)
+        except binascii.Error:
+            return None
+    if isinstance(value, bytes) and form == NPY:
+        return _saved(value)
+    if isinstance(value, bytes) and form in _BYTES:
+        dtype = _BYTES[form]
+        return None if len(value) % dtype.itemsize else np.frombuffer(value, dtype).astype(np.float64)
+    return None
+
+
+def dtype_of(form: str) -> np.dtype[Any]:
+    """The dtype that holds the numbers of a form as they are."""
+    return np.dtype(np.float32 if form in (BASE64, FLOAT32) else np.float64)
+
+
+def _listed(text: str) -> NDArray[np.float64] | None:
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    try:
+        row = json.loads(text, parse_constant=_no_number)
+        return np.array(row, np.float64) if set(map(type, row)) <= {int, float} else None
+    except (ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _saved(value: bytes) -> NDArray[np.float64] | None:
+    """The row that ``numpy.save`` wrote; objects are never loaded."""
+    if not value.startswith(b"\x93NUMPY"):
+        return None
+    try:
+        row = np.lib.format.read_array(io.BytesIO(value), allow_pickle=False)
+    except ValueError:
+        return None
+    return row.ravel().astype(np.float64) if row.dtype.kind in "fiu" else None
+
+
+def _no_number(literal: str) -> float:
+    raise ValueError(literal)
+
+
+def _plausible(rows: Sequence[NDArray[np.float64]], form: str) -> bool:
+    """Whether bytes are numbers of a usual size: other bytes, read as floats, have sizes of every kind."""
+    if form in (LIST, NPY):
+        return True
+    sizes = np.abs(np.concatenate(rows))
+    usual = (sizes == 0) | ((sizes >= _SMALL) & (sizes <= _LARGE))
+    halves = form in (BASE64, FLOAT32) and all(not row[::2].any() for row in rows)  # of float64
+    return min(map(len, rows)) >= _FEWEST and bool(np.isfinite(sizes).all()) and usual.mean() >= _SHARE and not halves
