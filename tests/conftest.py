@@ -132,3 +132,9 @@ def real_embeddings(name: str) -> np.ndarray:
 @pytest.fixture(scope="session")
 def embeddings() -> Callable[[str], np.ndarray]:
     return real_embeddings
+
+
+@pytest.fixture(params=["x.parquet", "x.feather", "x.arrows"])
+def table_path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Where a table is written: as Parquet, as a file of Arrow, as a stream."""
+    return tmp_path / request.param

@@ -160,7 +160,7 @@ def test_a_file_of_ids_that_does_not_fit_is_named(tmp_path: Path) -> None:
     ids = str(tmp_path / "ids.txt")
     np.save(tmp_path / "asked_x.npy", X)
     for more in ({"ids": ids}, {"query_ids": ids, "queries": str(tmp_path / "asked_x.npy")}):
-        with pytest.raises(VqbenchError, match=r"ids.txt: 2 ids for 12 (rows|queries) of .*x\.npy: give one id a line"):
+        with pytest.raises(VqbenchError, match=r"ids.txt: 2 (query )?ids for 12 (rows|queries) of .*x\.npy: give one"):
             File(path=str(tmp_path / "x.npy"), **more).load()
 
 

@@ -84,7 +84,7 @@ def test_which_column(tmp_path: Path) -> None:
 def test_rows_that_are_no_vectors(tmp_path: Path) -> None:
     x = pa.array([[1.0, 2.0], [3.0, 4.0], [5.0], None, [], [6.0, None]])
     content = read(save(tmp_path / "a", pa.table({"e": x}), batch=2), Wanted())
-    reasons = ["1 numbers where most rows have 2", "null", "an empty list", "null among its numbers"]
+    reasons = ["1 number where most rows have 2", "null", "an empty list", "null among its numbers"]
     assert content.gaps == dict(zip(range(2, 6), reasons, strict=True))
     np.testing.assert_array_equal(content.rows_nd[:], [[1, 2], [3, 4], *[[np.nan, np.nan]] * 4])
     _refused(save(tmp_path / "d", pa.table({"e": [[1.0], [2.0]], "id": ["a", None]})), "row 1, column id: null")

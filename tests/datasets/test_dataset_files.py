@@ -121,13 +121,13 @@ def test_broken_binary_files(tmp_path: Path, name: str, form: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"a": [1, 2], "b": [3, 4], "c": [3]}', "row 2: 1 numbers, others have 2"),
+        ('{"a": [1, 2], "b": [3, 4], "c": [3]}', r"row 2 \(id 'c'\): 1 number, others have 2"),
         ('{"a": [1, 2], "b": [3, 4], "a": [5, 6]}', "'a' occurs twice in an object"),
         ('{"a": [1, NaN]}', "the literal NaN: every component must be a finite number"),
         ('{"a": [1, -Infinity]}', "the literal -Infinity"),
         ('{"z": [0, 1], "a": [1, 1e999]}', "row 1: a number that no float can represent"),
         ('{"a": [1, "2"]}', "id 'a': \"2\": the value must be a list of numbers"),
-        ('{"a": [1, null], "b": [1, 2]}', "row 0: null among its numbers"),
+        ('{"a": [1, null], "b": [1, 2]}', r"row 0 \(id 'a'\): null among its numbers"),
         ('{"a": [1, true]}', "id 'a': true: the value must be a list of numbers"),
         ('{"a": [[1, 2], "b"]}', "row 0|the value must be a list of numbers"),
         ('{"a": {"x": 1}}', r"fields with vectors: none; it has a\.x \(whole numbers\)"),

@@ -250,7 +250,7 @@ def test_gaps_are_named_and_not_dropped(tmp_path: Path) -> None:
     assert _read(tmp_path, rows).gaps == {
         1: "null or missing",
         2: "an empty list",
-        3: "1 numbers, others have 8",
+        3: "1 number, others have 8",
         4: "null among its numbers",
         9: "null or missing",
     }

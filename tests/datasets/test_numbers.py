@@ -81,7 +81,7 @@ def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
         (INT8, "note", "Vectors arrive as int8: ratios and advice count from the 64 bytes/vector that are stored"),
         (INT8.astype(np.float32), "note", "bytes stored as float32. int8 would hold them exactly in 64 bytes/vector."),
         (np.abs(INT8).astype(np.int64), "note", ", none negative: bytes stored as int64. uint8 would hold them exactl"),
-        (INT8 * 40.0, "note", ": counts, or vectors that were quantized before."),
+        (INT8 * 40.0, "note", "they were quantized or rounded before"),
         (INT8 / np.float32(127), "note", "values: they were quantized or rounded before, and what is measured here"),
         (np.abs(ROWS), "note", "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean"),
         (ROWS * np.linspace(1, 4, 1500)[:, None], "note", "Rows have lengths from 1 to 4: cosine, used here, ignores"),

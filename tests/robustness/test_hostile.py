@@ -50,5 +50,6 @@ def test_a_run_says_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 def test_every_format_has_samples() -> None:
     kinds = {Path(name).suffix for name in SAMPLES}
-    # Read by the same lines as .hdf5 and .u8bin; folders are in test_arrow_folder.py.
-    assert set(readers_by_ending()) - kinds <= {".h5", ".i8bin", FOLDER}
+    # Read by the same lines as .hdf5, .u8bin, .feather, .sqlite, .faiss, .jsonl; folders: test_arrow_folder.py.
+    twins = {".h5", ".i8bin", ".arrow", ".ipc", ".db", ".sqlite3", ".index", ".ndjson", FOLDER}
+    assert set(readers_by_ending()) - kinds <= twins

@@ -196,7 +196,11 @@ class Taker:
             )
         if len(value) == self._field.width:
             return "null among its numbers"
-        return f"{len(value)} numbers, others have {self._field.width}" if value else "an empty list"
+        return (
+            f"{len(value)} number{'s' * (len(value) > 1)}, others have {self._field.width}"
+            if value
+            else "an empty list"
+        )
 
     def _too_large(self, place: str) -> Exception:
         return refusal(

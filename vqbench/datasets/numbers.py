@@ -217,7 +217,7 @@ def _floats(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remar
         )
         return [Remark(text, "warning")]
     remarks = []
-    if facts.whole and low < high:
+    if facts.whole and low < high and (low >= 0 or high - low <= _LARGE):
         remarks.append(Remark(_whole(low, high, sample_md.shape[1], dtype.name)))
     elif (few := _few_values(sample_md)) and dtype.itemsize >= 4:
         text = f"{few}: they were quantized or rounded before, and what is measured here is lost on top of that."

@@ -16,6 +16,7 @@ from vqbench.numerics.arrays import Ints, Keys, Table, block_rows, blocks, is_re
 from vqbench.numerics.draws import content_keys, drawn, id_keys, named
 from vqbench.storage.ids import PickedIds
 from vqbench.storage.vectors import Vectors
+from vqbench.text import shortened
 
 _BLOCK = 8192  # rows at a time
 _SHOWN = 5  # bad rows named in a message
@@ -103,7 +104,7 @@ def checked_rows(
             filled += len(x_nd)
     hashed.result()
     if not drop:
-        _refuse(np.concatenate(not_finite), np.concatenate(zero), gaps, place)
+        _refuse(np.concatenate(not_finite), np.concatenate(zero), gaps, ids, place)
     if not filled:
         raise VqbenchError(
             f"{place}: all {vectors.n} rows are null, NaN, infinite, beyond float32 or zero: none is "
@@ -118,13 +119,14 @@ def checked_rows(
     return Checked(vectors.only(kept), keys_n, digest.hexdigest(), dropped, kept, facts)
 
 
-def _refuse(not_finite: Ints, zero: Ints, gaps: Mapping[int, str], place: str) -> None:
+def _refuse(not_finite: Ints, zero: Ints, gaps: Mapping[int, str], ids: Sequence[str] | None, place: str) -> None:
     """Raise VqbenchError where there are rows of any kind, naming all: they are mended together."""
     bad, rules = list[str](), list[str]()
     if gaps:
         first = min(gaps)
         more = f" (and {len(gaps) - 1} more without a vector)" if len(gaps) > 1 else ""
-        bad.append(f"row {first}: {gaps[first]}{more}")
+        named = "" if ids is None or first >= len(ids) else f" (id {shortened(repr(ids[first]))})"
+        bad.append(f"row {first}{named}: {gaps[first]}{more}")
         rules.append("each row must hold a vector")
     if len(not_finite):
         bad.append(f"{_rows_are(not_finite)} NaN, infinite or beyond float32")

@@ -60,7 +60,7 @@ def parsed(
             inner = _checked(path, name, row, text)
             count = inner.count(",") + 1 if inner else 0
             if count != d:
-                gaps[row] = f"{count} numbers where most rows have {d}" if count else _empty(text)
+                gaps[row] = f"{count} number{'s' * (count > 1)} where most rows have {d}" if count else _empty(text)
             lines.append(inner if count == d else no_numbers)
         yield _numbers(path, name, start, lines, d)
         start += len(texts)

@@ -196,7 +196,7 @@ def _reason(column: Column, array: pa.Array, row: int, length: int, width: int) 
 
 
 def _other_width(length: int, width: int) -> str:
-    return f"{length} numbers where most rows have {width}" if length else "an empty list"
+    return f"{length} number{'s' * (length > 1)} where most rows have {width}" if length else "an empty list"
 
 
 def _number_of(blobs: pa.Array, length: int) -> str:

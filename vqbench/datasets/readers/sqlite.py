@@ -155,7 +155,7 @@ def _gap(path: Path, column: Column, row: int, value: Any) -> str:
         return "empty"
     vector = numbers(value, column.form or FLOAT32)
     if vector is not None:
-        return f"{len(vector)} numbers, others have {column.width}"
+        return f"{len(vector)} number{'s' * (len(vector) != 1)}, others have {column.width}"
     if isinstance(value, bytes) and column.form == FLOAT32:
         return f"{len(value)} bytes, others have {4 * column.width}"
     raise refusal(
