@@ -65,7 +65,7 @@ def test_two_that_could_be_meant_are_refused_with_both_named() -> None:
     said = _refused("a:floats b:floats t:text")
     assert said == (
         "columns a (floats), b (floats): more than one column could hold the vectors; choose with dataset.key=NAME, as "
-        "in dataset.key=a and dataset.queries_key=b for queries"
+        "in dataset.key=a"
     )
     assert "dataset.queries_key=NAME, as in dataset.queries_key=a" in _refused("a:floats b:floats", queries=True)
     assert _choice("a:floats b:floats", key="b") == {"vectors": "b"}
@@ -251,7 +251,7 @@ def test_wide_tables_beside_others() -> None:
     assert choose(PATH, [e, *many], Wanted(key="x*")).vectors.name == "x0 ... x7"
     assert choose(PATH, [*few], Wanted()).unused == ()
     with pytest.raises(
-        VqbenchError, match=r"e \(floats\), x0 ... x7 \(8 columns, number\): more than one .*queries_key=x\*"
+        VqbenchError, match=r"e \(floats\), x0 ... x7 \(8 columns, number\): more than one .*dataset.key=e$"
     ):
         choose(PATH, [e, *many], Wanted())
 

@@ -320,7 +320,7 @@ def test_a_run_over_files_that_each_count_their_rows(
     assert metrics.loc["overlap", "value"] == pytest.approx(wanted.mean(), abs=1e-9)
     assert metrics.loc["ndcg", "n_queries"] == 60
     assert json.loads(Path("out/meta.json").read_text())["datasets"]["docs"]["notes"] == [
-        "Rows have lengths from 4.45 to 8.17: cosine, used here, ignores them, dot product ranks differently.",
+        "Rows have lengths from 4.45 to 8.17. Cosine ignores them; dot product would rank differently.",
         "60 query ids equal corpus ids, but the vectors differ: not the same rows, nothing is left out",
     ]
 

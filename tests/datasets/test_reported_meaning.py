@@ -6,11 +6,13 @@ follows from plain numpy.
 
 from __future__ import annotations
 
+import shlex
 import struct
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -162,6 +164,12 @@ def test_ids_in_other_files(tmp_path: Path, x_nd: Floats) -> None:
     elsewhere = f"dataset.ids={tmp_path}/metadata.parquet"
     holds(data_of(tmp_path / "emb.npy", elsewhere, "dataset.id_column=image_path"), x_nd, names)
     assert "image_path" in refused(tmp_path / "emb.npy", elsewhere)
+    (tmp_path / "metadata").mkdir()
+    for part in range(12):
+        some = names[5 * part : 5 * part + 5]
+        pq.write_table(pa.table({"image_path": some}), tmp_path / "metadata" / f"metadata_{part}.parquet")
+    parts = f"dataset.ids={tmp_path}/metadata"
+    holds(data_of(tmp_path / "emb.npy", parts, "dataset.id_column=image_path"), x_nd, names)
 
 
 def test_chunks_that_share_an_id(tmp_path: Path, x_nd: Floats) -> None:
@@ -180,3 +188,16 @@ def test_token_ids_are_no_vectors(tmp_path: Path, x_nd: Floats) -> None:
     assert "not used: input_ids" in data.taken[0]
     pq.write_table(pa.table({"input_ids": table["input_ids"]}), tmp_path / "tokens.parquet")
     assert "input_ids" in refused(tmp_path / "tokens.parquet")
+
+
+def test_a_column_of_any_name_is_named_as_the_message_says(tmp_path: Path, x_nd: Floats) -> None:
+    """As pandas writes chunks of products: its index has no name, and numbers of products repeat."""
+    frame = pd.DataFrame({"ProductId": np.arange(N) // 3, "embedding": [row.tolist() for row in x_nd]})
+    frame.index += 70
+    frame.to_csv(tmp_path / "x.csv")
+    setting = next(word for word in shlex.split(refused(tmp_path / "x.csv")) if word.startswith("dataset.id_column"))
+    assert setting == "dataset.id_column=Unnamed: 0"
+    holds(data_of(tmp_path / "x.csv", setting), x_nd, [str(row + 70) for row in range(N)])
+    pq.write_table(pa.table({"2": lists(x_nd), "3": lists(near(x_nd))}), tmp_path / "x.parquet")
+    assert "dataset.key=2" in refused(tmp_path / "x.parquet")
+    holds(data_of(tmp_path / "x.parquet", "dataset.key=2"), x_nd)

@@ -103,7 +103,8 @@ def _no_choice(rec: Recommendation) -> str:
         text += f" {rec.queries:,} queries are too few to tell"
         if rec.too_few_queries:
             return f"{text}: even a setting that never loses anything would need {rec.least_queries:,}."
-        text += f": {len(rec.undecided)} settings have a mean above it."
+        count = len(rec.undecided)
+        text += f": {count} setting{'s have' if count > 1 else ' has'} a mean above it."
         first = min((one for one in rec.undecided if one.queries), key=lambda one: one.queries or 0, default=None)
         if first is not None:
             text += f" About {first.queries:,} queries would do for {named(first.setting)}."

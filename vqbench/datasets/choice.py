@@ -8,6 +8,7 @@ are vectors only where the user names them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -186,6 +187,15 @@ def _id_choices(others: Sequence[Part], parts: Sequence[Part]) -> tuple[str, ...
     return tuple(part.name for part in sorted(named, key=lambda part: not is_id_name(part.name)))
 
 
+def pasted(setting: str, name: str) -> str:
+    """Return a setting of the dataset as a shell takes it.
+
+    >>> pasted("key", "emb"), pasted("key", "e (v2)")
+    ('dataset.key=emb', "'dataset.key=e (v2)'")
+    """
+    return shlex.quote(f"dataset.{setting}={name}")
+
+
 def wide_parts(parts: Sequence[Part]) -> list[Part]:
     """Columns of numbers that are called alike and numbered (``dim_0``, ``dim_1``, ...) as one part each, in order."""
     groups: dict[str, list[tuple[int, Part]]] = {}
@@ -238,9 +248,9 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     setting = wanted.setting("key")
     own = "queries" if wanted.queries else "corpus"
     order = sorted(likely, key=lambda part: (own, "", *{"corpus", "queries"} - {own}).index(side(part.name)))
-    way = f"dataset.{setting}={order[0].setting}"
-    if len(likely) > 1 and not wanted.queries and queries is None:
-        way += f" and dataset.queries_key={order[-1].setting} for queries"
+    way = pasted(setting, order[0].setting)
+    if len(likely) > 1 and not wanted.queries and queries is None and side(order[-1].name) == "queries":
+        way += f" and {pasted('queries_key', order[-1].setting)} for queries"
     raise refusal(
         path,
         problem=f"{noun}{'s' * (len(likely) > 1)} {_listed(likely)}",

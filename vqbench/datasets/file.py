@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vqbench.datasets.row_texts import RowTexts, read_texts
 from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, is_pattern
 from vqbench.datasets.shards import read_files
 from vqbench.errors import VqbenchError
+from vqbench.storage.ids import Packing
 from vqbench.text import expanded
 
 BUNDLED = "bundled:"
@@ -247,12 +249,27 @@ def _texts(path: str | None, column: str | None, role: Role, count: int | None =
     """The texts of a file, as many as there are rows, if both are known."""
     if path is None:
         return None
-    read = read_texts(_resolved(path), role, column, count)
+    files = _files(path)
+    read = read_texts(files[0], role, column, count) if len(files) == 1 else _joined(files, role, column)
     if count is not None and len(read.texts) != count:
         raise VqbenchError(
             f"{path}: {len(read.texts):,} {role.plural} for {count:,} {of}: give one for each row, in their order"
         )
     return read
+
+
+def _joined(files: Sequence[Path], role: Role, column: str | None) -> RowTexts:
+    """The texts of several files, one after the other, as the parts of a corpus are read."""
+    packing, read = Packing(), None
+    for file in files:
+        read = read_texts(file, role, column)
+        packing.add(read.texts)
+    texts = packing.packed()
+    of = "" if read is None or " from " not in read.taken else f" from {read.taken.rpartition(' from ')[2]}"
+    taken = (
+        f"{len(files)} files, {files[0].name} to {files[-1].name}, in natural order: {len(texts):,} {role.plural}{of}"
+    )
+    return RowTexts(texts=texts, taken=taken)
 
 
 def _lines(*taken: str | RowTexts | None) -> tuple[str, ...]:

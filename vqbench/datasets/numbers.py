@@ -260,5 +260,5 @@ def _lengths(facts: Facts) -> list[Remark]:
     if facts.longest <= _SPREAD * facts.shortest:
         return []
     ends = " to ".join(f"{x:,.0f}" if x >= 1000 else f"{x:.3g}" for x in (facts.shortest, facts.longest))
-    text = f"Rows have lengths from {ends}: cosine, used here, ignores them, dot product ranks differently."
+    text = f"Rows have lengths from {ends}. Cosine ignores them; dot product would rank differently."
     return [Remark(text)]

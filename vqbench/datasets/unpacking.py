@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets import readers
-from vqbench.datasets.choice import NO_IDS, Choice
+from vqbench.datasets.choice import NO_IDS, Choice, pasted
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
@@ -137,7 +137,7 @@ def check_unique(
     if part is None or repeated is None:
         return
     other = next((name for name in choice.id_choices if name != part.name and _all_differ(texts_of(name))), None)
-    ways = [f"dataset.{setting}={other} names values that all differ"] if other else []
+    ways = [f"{pasted(setting, other)} names values that all differ"] if other else []
     raise refusal(
         path,
         place=f"ids from {part.name!r}",

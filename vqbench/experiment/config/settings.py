@@ -20,6 +20,8 @@ from vqbench.text import did_you_mean, expanded, shortened
 
 #: Keys whose values name files, which may be called what Hydra's grammar does not know.
 _PATHS = ("path", "ids", "queries", "query_ids", "qrels", "groups", "out", "cache")
+#: Keys of a dataset whose values name columns or arrays, which may be called anything.
+_COLUMNS = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
 #: Keys of a dataset that are easily taken for keys of the run.
 _OF_DATASET = ("path", "ids", "query_ids", "qrels", "groups", "id_column", "rows")
 
@@ -50,7 +52,12 @@ def _opened(word: str) -> str:
     """A setting inside a group with ``++``, so that it may name a field that the YAML leaves out; paths in quotes."""
     key, equals, value = word.partition("=")
     name = key.lstrip("+").rpartition(".")[2]
-    if equals and name in _PATHS and not re.fullmatch(r"[\w./:-]*|'.*'|\".*\"|\[.*|\$\{.*", value, re.A | re.S):
+    plain = r"[\w./:-]*"
+    if name in _COLUMNS and key.lstrip("+").startswith("dataset"):
+        plain = "null"  # a column may be called 2
+    elif name not in _PATHS:
+        plain = ".*"
+    if equals and not re.fullmatch(rf"{plain}|'.*'|\".*\"|\[.*|\$\{{.*", value, re.A | re.S):
         word = f"{key}={quoted(value)}"
     return f"++{word}" if re.match(rf"({'|'.join(GROUPS)}|datasets)\.", word) else word
 
