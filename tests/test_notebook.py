@@ -135,3 +135,12 @@ def test_doctor_of_a_run_without_one() -> None:
     run = vqbench.run("mine.npy", variants=["scalar8"], **QUICK)
     with pytest.raises(VqbenchError, match="run again with doctor=True"):
         run.doctor()
+
+
+def test_a_column_of_a_data_frame_is_a_table() -> None:
+    frame = pd.DataFrame({"embedding": list(X)})
+    column, table = (
+        vqbench.run(rows, variants=["binary_zero"], out=name, **QUICK).metrics
+        for name, rows in (("column", frame["embedding"]), ("table", X))
+    )
+    assert column["value"].tolist() == table["value"].tolist()

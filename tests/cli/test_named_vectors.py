@@ -262,3 +262,32 @@ def test_scale_measures_nested_sizes_of_vectors(capsys: pytest.CaptureFixture[st
     assert len({x["sha256_whole"] for x in about.values()}) == 1
     assert main(["scale", "results/scale-mine", "--n", "1_200"]) == 0
     assert capsys.readouterr().out in shown
+
+
+def test_nothing_is_recommended_for_what_are_hardly_vectors(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    np.save("bits.npy", np.packbits(rng.normal(size=(400, 128)) > 0, axis=1))
+    settings = [
+        "quantizer=[float32,binary_zero]",
+        "k=[5]",
+        "cache=off",
+        "doctor=false",
+        "figures=false",
+        "n_queries=50",
+    ]
+    assert main(["bits.npy", *settings]) == 0
+    assert "No recommendation for bits. These bytes look like packed bits" in " ".join(capsys.readouterr().out.split())
+    assert "No recommendation. These bytes look like packed bits" in Path("results/bits/report.html").read_text("utf-8")
+    assert main(["recommend", "results/bits", "--keep", "0.5"]) == 2
+    assert "No recommendation for bits" in capsys.readouterr().err
+    assert main(["bits.npy", *settings, "dataset.codes=packed", "out=declared"]) == 0
+    assert "No recommendation" not in capsys.readouterr().out
+
+
+def test_what_can_be_checked_is_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("mine.npy", np.random.default_rng(0).normal(size=(50, 8)))
+    assert main(["recommend", "mine.npy", "--keep", "95"]) == 2
+    assert "did you mean 0.95?" in capsys.readouterr().err
+    assert main(["nearest", "mine.npy"]) == 2
+    assert "name a row first, by its id, as in vqbench nearest TITLE mine.npy" in capsys.readouterr().err
+    assert not Path("results").exists()

@@ -88,7 +88,7 @@ def test_the_command_in_a_refusal_converts(tmp_path: Path, name: str, array: np.
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (X[0], r"float32, shape \(4,\): needs \(n, d\).*reshape\(-1, 384\)"),
+        (X[0], r"float32, shape \(4,\): needs \(n, d\).*reshape\(-1, 4\)"),
         (np.arange(12), "if these are ids, name the file of the vectors and add dataset.ids="),
         (X.astype(ml_dtypes.float8_e4m3fn), "1-byte values such as float8 or int4"),
         (X.astype(ml_dtypes.int4), "1-byte values such as float8 or int4"),

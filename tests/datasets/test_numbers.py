@@ -84,7 +84,7 @@ def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
         (INT8 * 40.0, "note", "they were quantized or rounded before"),
         (INT8 / np.float32(127), "note", "values: they were quantized or rounded before, and what is measured here"),
         (np.abs(ROWS), "note", "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean"),
-        (ROWS * np.linspace(1, 4, 1500)[:, None], "note", "Rows have lengths from 1 to 4: cosine, used here, ignores"),
+        (ROWS * np.linspace(1, 4, 1500)[:, None], "note", "Rows have lengths from 1 to 4. Cosine ignores them"),
     ],
 )
 def test_a_kind_of_numbers_is_named(rows_nd: np.ndarray, level: str, words: str) -> None:

@@ -148,3 +148,13 @@ def test_queries_of_their_own_have_the_bits_of_their_floats() -> None:
     assert data.provided is not None
     assert data.provided.queries_qb is not None
     np.testing.assert_array_equal(data.provided.queries_qb, [wanted[i] for i in data.query_ids])
+
+
+def test_floats_and_codes_lie_in_one_file(tmp_path: Path) -> None:
+    x_nd = np.random.default_rng(4).normal(size=(60, 32)).astype(np.float32)
+    bits_nb = np.packbits(x_nd > 0, axis=1)
+    np.savez("api.npz", float=x_nd, ubinary=bits_nb)
+    data = _data(File(path="api.npz", codes="packed", codes_path="api.npz:ubinary"), queries="self")
+    np.testing.assert_array_equal(data.corpus.raw(0, 60), x_nd)
+    assert data.provided is not None
+    assert any("array 'ubinary'" in line for line in data.taken)

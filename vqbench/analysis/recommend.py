@@ -22,6 +22,10 @@ from vqbench.results.folder import Results
 from vqbench.results.measured_settings import Floats, Setting, StoredToday, measured_ks, settings_of, shown_k
 
 
+class DoubtfulVectorsError(VqbenchError):
+    """What was measured is hardly what the user means by vectors, so that no setting is recommended."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Undecided:
     """A setting whose mean reaches the target and whose lower bound does not."""
@@ -94,6 +98,7 @@ def recommend(
         max_bytes: leave out settings with more bytes of memory per vector.
 
     Raises:
+        DoubtfulVectorsError: the numbers are hardly vectors: packed bits, say, or token ids.
         VqbenchError: the folder lacks dataset, metric or k, or a number makes no sense.
     """
     lowest, highest = _range(results, metric)
@@ -106,6 +111,8 @@ def recommend(
             f"dataset = {dataset}: {results.folder} has none of that name; it has {', '.join(results.meta['datasets'])}"
         )
     about = results.meta["datasets"][dataset]
+    if doubt := about.get("doubt"):
+        raise DoubtfulVectorsError(f"No recommendation for {dataset}. {doubt}")
     n = int(about["n"]) if n is None else n
     if n < 1:
         raise VqbenchError(f"n = {n}: needs at least 1 vector")
@@ -193,6 +200,12 @@ def _needed(setting: Setting, target: float) -> int | None:
         return None
     power = 1 if setting.ci_high <= setting.value else 2
     return math.ceil(setting.queries * ((setting.value - setting.ci_low) / room) ** power)
+
+
+def check_share(target: float) -> None:
+    """Raise VqbenchError for a share that no setting could be shown to keep, or that every one would."""
+    if not 0 < target < 1:
+        raise VqbenchError(_no_target(target, "overlap", 0, 1))
 
 
 def _no_target(target: float, metric: str, lowest: float, highest: float) -> str:

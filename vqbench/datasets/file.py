@@ -74,7 +74,7 @@ class File(Dataset):
     identity: Identity = "auto"
     #: What the bytes of ``path`` are, or of ``codes_path``: codes of a provider, as packed bits or whole numbers.
     codes: CodesKind | None = None
-    #: A file with a provider's codes of the rows of ``path``, which then are floats.
+    #: A file with a provider's codes of the rows of ``path``, which then are floats; or ``FILE:COLUMN``.
     codes_path: str | None = None
 
     @property
@@ -191,7 +191,8 @@ class File(Dataset):
                     f"dataset.codes_path={self.codes_path}: needs dataset.codes as well, which says what its codes "
                     "are: packed (bits), int8 or uint8"
                 )
-            content = read_files(_files(self.codes_path), Wanted())
+            path, column = _file_of(self.codes_path) or (self.codes_path, None)
+            content = read_files(_files(path), Wanted(key=column))
             provided = provided_codes(content, self.codes, corpus, place=self.codes_path, corpus=source.origin)
             return replace(source, provided=provided, taken=_lines(*source.taken, f"codes: {content.taken}"))
         if self.codes is None:

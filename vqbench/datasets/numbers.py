@@ -68,6 +68,8 @@ class Remark:
 
     sentence: str
     level: Literal["note", "warning"] = "note"
+    #: Whether nothing can be recommended for such numbers: they are hardly the vectors that are meant.
+    doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Numbers:
     def sentences(self) -> list[str]:
         """What is worth saying, for people."""
         return [remark.sentence for remark in self.remarks]
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing can be recommended for these numbers; empty where something can."""
+        return next((remark.sentence for remark in self.remarks if remark.doubt), "")
 
 
 @dataclass
@@ -150,7 +157,7 @@ def _bits(facts: Facts, d: int, stored: Stored) -> list[Remark]:
         return []
     if facts.shortest == facts.longest == 1:
         text = "Every row holds a single 1 (one-hot): two rows are equal or have cosine 0, so there is nothing to rank."
-        return [Remark(text, "warning")]
+        return [Remark(text, "warning", doubt=True)]
     today = f"the {packed} of packed bits count as stored today" if stored.kind == "bits" else f"packed: {packed}"
     text = (
         f"Every number is 0 or 1: these are bits ({today}), and cosine of 0 and 1 is not Hamming order. For that "
@@ -167,7 +174,7 @@ def _bytes(facts: Facts, sample_md: Floats, stored: Stored, *, declared: bool) -
             "These bytes look like packed bits: each of their 8 bits is 1 about as often and independent of the "
             "others, and cosine of such bytes means nothing. If they are bits, set dataset.codes=packed."
         )
-        remarks.append(Remark(text, "warning"))
+        remarks.append(Remark(text, "warning", doubt=True))
     text = (
         f"Vectors arrive as {stored.kind}: ratios and advice count from the {stored.bytes_per_vector:,.0f} "
         "bytes/vector that are stored today."
@@ -215,7 +222,7 @@ def _floats(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remar
             f"Whole numbers from {low:,.0f} to {high:,.0f}{zeros}: this is what token ids look like, not vectors. "
             "Check which file, column or array holds the vectors (dataset.path, dataset.key)."
         )
-        return [Remark(text, "warning")]
+        return [Remark(text, "warning", doubt=True)]
     remarks = []
     if facts.whole and low < high and (low >= 0 or high - low <= _LARGE):
         remarks.append(Remark(_whole(low, high, sample_md.shape[1], dtype.name)))

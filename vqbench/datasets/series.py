@@ -18,6 +18,8 @@ _OF = re.compile(r"^(.*?)([0-9]+)-of-0*([0-9]+)", re.I)  # train-00000-of-00003.
 #: What writers add to the names of parts, one for each or one for all: a hash, a UUID.
 _TAGS = re.compile(r"[-_.](?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16})(?=[-_.])")
 _QUERY_NAMES = re.compile(r"quer|question|test|valid|dev", re.I)
+#: What lies beside vectors: codes of them, or facts about their rows.
+_BESIDE = re.compile(r"meta|label|(?<![a-z])ids?(?![a-z])|neighbo|truth|binary|int8|codes", re.I)
 _CORPUS_NAMES = re.compile(r"corpus|train|base|doc|passage", re.I)
 _ABOUT = {"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "metadata.json", "index.json"}
 
@@ -139,13 +141,15 @@ def _several(place: str, series: Sequence[Sequence[Path]], files: Sequence[Path]
     names = ", ".join(shortened(x.name) for x in files[:_LISTED]) + (", ..." if len(files) > _LISTED else "")
     queries = [each for each in series if _QUERY_NAMES.search(each[0].name)]
     rest = [each for each in series if each not in queries]
+    rest = [each for each in rest if not _BESIDE.search(each[0].name)] or rest
     rest = [each for each in rest if _CORPUS_NAMES.search(each[0].name)] or rest
     if len(queries) == 1 and len(rest) == 1:
         settings = f"dataset.queries={_pattern(queries[0])}"
         way = f"for a corpus and its queries write vqbench {_shown(_pattern(rest[0]))} {shlex.quote(settings)}"
     else:
         way = f"name those that you mean, as in vqbench {_shown(_pattern(max(rest or series, key=len)))}"
-    alike = len({readable_ending(x) for x in files}) == 1 and len(files) <= _LISTED and not queries
+    beside = any(_BESIDE.search(each[0].name) for each in series)
+    alike = len({readable_ending(x) for x in files}) == 1 and len(files) <= _LISTED and not queries and not beside
     more = f", and for the parts of one corpus vqbench dataset=file {_as_list(files)}" if alike else ""
     return f"{place}: its files ({names}) do not make one series of numbered parts; {way}{more}"
 

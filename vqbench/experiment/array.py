@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -35,8 +36,8 @@ class Array(Dataset):
         return self.name
 
     def load(self) -> Source:
-        corpus_nd = np.asarray(self.corpus_nd)
-        queries_qd = None if self.queries_qd is None else np.asarray(self.queries_qd)
+        corpus_nd = _table(self.corpus_nd)
+        queries_qd = None if self.queries_qd is None else _table(self.queries_qd)
         of_queries = "" if queries_qd is None else f", queries {' x '.join(f'{size:,}' for size in queries_qd.shape)}"
         size = " x ".join(f"{size:,}" for size in corpus_nd.shape)
         return Source(
@@ -47,6 +48,15 @@ class Array(Dataset):
             None if self.query_ids is None else [*map(str, self.query_ids)],
             taken=(f"{self.name}: array in memory, {corpus_nd.dtype}, {size}{of_queries}",),
         )
+
+
+def _table(rows: Any) -> np.ndarray:
+    """Rows as one array: a column of a data frame holds an array for each row."""
+    array = np.asarray(rows)
+    if array.dtype.hasobject and array.ndim == 1 and len(array):
+        with contextlib.suppress(ValueError, TypeError):  # rows of several lengths, say: the checks name what it is
+            return np.stack([np.asarray(row) for row in array])
+    return array
 
 
 def with_array(plan: Plan, array: Array) -> Plan:

@@ -78,6 +78,7 @@ def _dataset(plan: Plan, name: str, data: Data) -> dict[str, Any]:
         "judged": data.qrels is not None,
         "judgements": None if data.qrels is None else dict(data.qrels.about),
         **({} if data.stored.floats else {"stored": data.stored.plain()}),
+        **({"doubt": data.numbers.doubt} if data.numbers and data.numbers.doubt else {}),
         "normalized": data.corpus.normalize,
         "dropped": {of: some.plain() for of, some in data.dropped.items()},
         "calibration": {"rows": count, "drawn": "uniformly, by key and seed", "ids_sha256": samples},

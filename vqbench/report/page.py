@@ -97,7 +97,7 @@ def _part(results: Results, dataset: str, ident: str) -> dict[str, Any]:
     about, k = results.meta["datasets"][dataset], headline_k(measured_ks(results, dataset, "overlap"))
     n, today = int(about["n"]), StoredToday.of(about)
     settings = settings_of(results, dataset=dataset, metric="overlap", k=k)
-    answers = cards(results, dataset, k) if settings else []
+    answers = cards(results, dataset, k) if settings and "doubt" not in about else []
     chosen = [card["rec"].chosen for card in answers if card["rec"].chosen]
     smaller = [s for s in settings if s.vector_bytes < today.bytes]
     alone = sorted((s for s in settings if not s.oversample), key=lambda s: (s.ram(n), s.variant))

@@ -20,12 +20,14 @@ _WORDS = "a results folder, as in results/mine; or vectors and settings, as for 
 
 def recommend(arguments: list[str]) -> int:
     """Print the cheapest setting that reaches a target, for each dataset. Returns 1 where one of them has none."""
-    from vqbench.analysis.recommend import recommend
+    from vqbench.analysis.recommend import check_share, recommend
     from vqbench.cli.screens import recommend as screen
     from vqbench.cli.screens.fit_width import json_text
     from vqbench.experiment.config.folders import config_names
 
     options = _recommend_parser().parse_intermixed_args(arguments)
+    if options.metric == "overlap":
+        check_share(options.keep)  # before anything is measured
     results, own = _results(options.words, "recommend", lambda settings: _sweep(settings, options.k))
     shipped, recommendations, mistakes = config_names("quantizer"), [], []
     for dataset in [options.dataset] if options.dataset else results.meta["datasets"]:

@@ -51,6 +51,8 @@ def nearest(arguments: list[str]) -> int:
         raise VqbenchError("nearest: name a row first, by its id, as in vqbench nearest Moana")
     words = list(options.words)
     words.remove(title)
+    if expanded(title).exists() and all(map(is_setting, words)):
+        raise VqbenchError(f"nearest: name a row first, by its id, as in vqbench nearest TITLE {shortened(title)}")
     plan = _plan(words, title)
     names = [name.strip() for name in options.quantizer.split(",")]
     specs = {name: named_variant(name, "--quantizer", plan.options.plugin_folders) for name in names}

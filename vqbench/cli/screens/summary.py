@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vqbench.analysis.recommend import recommend
+from vqbench.analysis.recommend import DoubtfulVectorsError, recommend
 from vqbench.analysis.recommend_text import answer, rescored
 from vqbench.cli.console import console
 from vqbench.cli.screens.about_data import print_notes, print_taken
@@ -67,6 +67,9 @@ def print_answers(results: Results) -> None:
     for dataset in datasets if len(datasets) <= _ANSWERS else []:
         try:
             best = recommend(results, dataset=dataset, target=TARGET)
+        except DoubtfulVectorsError as error:
+            screen.print(f"\n[bold]{escape(str(error))}[/bold]")
+            continue
         except VqbenchError:  # overlap was not measured, or nothing has a result
             continue
         of = f" ({escape(dataset)})" if len(datasets) > 1 else ""

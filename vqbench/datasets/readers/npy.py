@@ -23,6 +23,7 @@ ENDINGS = (".npy",)
 NEEDS = ("needs one plain array of numbers", "save it with numpy.save")
 USES = ()
 _HEADER = 10_000  # characters of a header at most, as numpy's own limit
+_USUAL = (1536, 1024, 768, 384, 256, 128)  # dimensions of embeddings
 _BLOCK = 1 << 24  # bytes of columns that are turned at a time
 
 
@@ -97,7 +98,8 @@ def _remedy(path: Path, array: Array) -> str:
         text = dtype.kind in "US"
         return _command(f"{x}.astype('float32')") if text else "convert them first, as in x.astype('float32')"
     if len(shape) == 1:
-        return f"{_command(f'{x}.reshape(-1, 384)')} where 384 is the number of dimensions"
+        d = next((size for size in _USUAL if shape[0] % size == 0), shape[0])
+        return f"{_command(f'{x}.reshape(-1, {d})')} where {d} stands for your number of dimensions"
     rows = f"{x}.reshape(-1, {shape[-1]})"
     return (
         f"{_command(rows)} if every {shape[-1]} numbers are a vector; .mean(axis=1) there if they are tokens of a text"
