@@ -287,7 +287,6 @@ FORMATS: dict[str, Format] = {
         lambda path, x_nd, ids: values(path, dict(zip(ids, x_nd.tolist(), strict=True))),
         TEXT,
         as_kind=FLOAT64,
-        keeps_bytes=True,
     ),
     "rows.json": Format(
         lambda path, x_nd, ids: values(path, listed(x_nd, ids).to_dict("records")),
@@ -301,7 +300,7 @@ FORMATS: dict[str, Format] = {
         as_kind=FLOAT64,
         keeps_bytes=True,
     ),
-    "list.json": Format(lambda path, x_nd, _: values(path, x_nd.tolist()), as_kind=FLOAT64, keeps_bytes=True),
+    "list.json": Format(lambda path, x_nd, _: values(path, x_nd.tolist()), as_kind=FLOAT64),
     "x.jsonl": Format(json_lines, TEXT, as_kind=FLOAT64, keeps_bytes=True),
     "x.ndjson": Format(json_lines, TEXT, as_kind=FLOAT64, keeps_bytes=True),
     "x.vec": Format(words, TEXT, as_kind=FLOAT64),

@@ -173,12 +173,11 @@ class _Node:
         if self.vectors >= others + self.texts and self.vectors:
             width, most = self.widths.most_common(1)[0]
             kind = Kind.FLOATS if 2 * most >= self.vectors else Kind.WHOLES
-            if not self.decimals:
+            if not self.decimals and name:
                 low, high = self.low, self.high
                 fits = low >= -128 and high <= 127 if low < 0 else high <= 255
                 dtype = np.dtype(np.int8 if low < 0 else np.uint8) if fits else dtype
-                if name:  # else there is nothing else that could be meant
-                    kind = Kind.BYTES if fits and kind == Kind.FLOATS else Kind.WHOLES
+                kind = Kind.BYTES if fits and kind == Kind.FLOATS else Kind.WHOLES
             numbers = dtype.name if self.decimals or dtype.itemsize == 1 else "whole numbers"
             what = f"{numbers}, {n:,} x {width:,}" if 2 * most >= self.vectors else f"lists of {numbers}"
         elif of_text is not None:
