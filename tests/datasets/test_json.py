@@ -295,7 +295,7 @@ def test_many_lines_lie_in_a_scratch_file(tmp_path: Path, monkeypatch: pytest.Mo
     lines = [{"id": i, "v": r} for i, r in zip(IDS, ROWS, strict=True)]
     near = _read(tmp_path, lines, "x.jsonl")
     monkeypatch.setattr(growing, "_KEPT", 100)
-    monkeypatch.setattr(growing, "_TEXTS", 10)
+    monkeypatch.setattr("vqbench.storage.ids._HELD", 10)
     monkeypatch.setattr("vqbench.datasets.json_rows._BLOCK", 300)
     far = _read(tmp_path, lines, "x.jsonl")
     assert type(far.rows_nd) is not type(near.rows_nd)

@@ -17,7 +17,8 @@ from vqbench.datasets.json_fields import KEYS, Field, Path, Step, Survey
 from vqbench.datasets.readers.base import Wanted, refusal
 from vqbench.datasets.vector_texts import numbers
 from vqbench.numerics.arrays import Table
-from vqbench.storage.growing import GrowingRows, GrowingTexts
+from vqbench.storage.growing import GrowingRows
+from vqbench.storage.ids import Packing
 
 _BLOCK = 1 << 24  # bytes of numbers at a time
 _NUMBERS = {int, float}
@@ -124,7 +125,7 @@ class Taker:
     def __init__(self, path: FilePath, side: Side):
         self._file, self._field, self.gaps = path, side.vectors, dict[int, str]()
         beside = {"ids": side.ids, "texts": side.texts, "labels": side.labels}
-        self._beside = {role: (one, GrowingTexts()) for role, one in beside.items() if one is not None}
+        self._beside = {role: (one, Packing()) for role, one in beside.items() if one is not None}
         self._paths = [side.vectors.path, *(one.path for one, _ in self._beside.values())]
         self._rows = GrowingRows(side.vectors.width, side.vectors.dtype)
         self._block, self._n, self._finished = array("d"), 0, 0
@@ -142,7 +143,7 @@ class Taker:
             rule = "each row needs one value of each"
             raise refusal(self._file, place=place, problem=f"{', '.join(names)}: {error}", rule=rule) from None
 
-    def _add_text(self, role: str, texts: GrowingTexts, value: Any, place: str) -> None:
+    def _add_text(self, role: str, texts: Packing, value: Any, place: str) -> None:
         if role == "ids" and (value is None or isinstance(value, list | dict)):
             raise refusal(
                 self._file,
@@ -152,7 +153,7 @@ class Taker:
                 remedy="name another field with dataset.id_column, or number the rows with dataset.id_column=none",
             )
         try:
-            texts.add("" if value is None else as_text(value))
+            texts.add(["" if value is None else as_text(value)])
         except UnicodeEncodeError:
             raise refusal(
                 self._file,
@@ -224,7 +225,7 @@ class Taker:
     def finish(self) -> tuple[Table, dict[str, Sequence[str]]]:
         """All rows, and the texts of each role."""
         self._finish_block()
-        return self._rows.finish(), {role: texts.finish() for role, (_, texts) in self._beside.items()}
+        return self._rows.finish(), {role: texts.packed() for role, (_, texts) in self._beside.items()}
 
 
 def _told(document: Any, depth: int = _DEPTH) -> str:

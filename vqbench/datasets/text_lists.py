@@ -19,6 +19,7 @@ from vqbench.errors import VqbenchError
 _LIST = re.compile(r"\s*(?:np\.|numpy\.)?(?:array\()?[\[{]\s*(?:[-+.\d]|nan|inf|np\.float|\]|\})", re.IGNORECASE)
 _WRAPPED = re.compile(r"(?:np|numpy)\.float\d+\(([^()]*)\)")  # how NumPy 2 shows a number in a list
 _ARRAY = re.compile(r"\s*(?:np\.|numpy\.)?array\((.*?)(?:,\s*dtype=[^()]*)?\)\s*", re.DOTALL)
+_BRACKETS = {"[": "]", "{": "}", "(": ")"}
 _MISSING = ("", "null", "none", "nan", "\\n")  # no list; pandas, JSON, Python, Postgres
 
 
@@ -30,6 +31,24 @@ def is_list(text: str) -> bool:
 def is_whole_list(text: str) -> bool:
     """Whether a list has whole numbers only, as token ids are."""
     return not re.search(r"[.eEnN]", text)
+
+
+def numbers_in(text: str) -> NDArray[np.float64] | None:
+    """Return the numbers of one list, or None where it is none; NaN and shortened lists (``...``) are none.
+
+    Example:
+        >>> numbers_in("[0.5, 2e-3]").tolist(), numbers_in("{0.5,2}").tolist(), numbers_in("[a, b]")
+        ([0.5, 0.002], [0.5, 2.0], None)
+    """
+    text = text.strip()
+    if len(text) < 2 or _BRACKETS.get(text[0]) != text[-1] or "_" in text or not text.isascii():
+        return None
+    inner = _inner(text)
+    try:
+        numbers = np.array([float(x) for x in inner.split(",")] if inner else [])
+    except ValueError:
+        return None
+    return numbers if np.isfinite(numbers).all() else None
 
 
 def width_of(texts: Iterable[str]) -> int:

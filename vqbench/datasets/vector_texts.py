@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vqbench.datasets.text_lists import numbers_in
 
 #: How a value holds its numbers.
 LIST, BASE64, FLOAT32, FLOAT64 = "text of lists", "base64 of float32", "blobs of float32", "blobs of float64"
@@ -41,7 +42,7 @@ def form_of(samples: Sequence[Any]) -> tuple[str, int] | None:
 def numbers(value: Any, form: str) -> NDArray[np.float64] | None:
     """The numbers in a value of that form; None where it is not of that form."""
     if isinstance(value, str) and form == LIST:
-        return _listed(value)
+        return numbers_in(value) if value[:1] in ("[", "{") else None
     if isinstance(value, str) and form == BASE64:
         if not _BASE64.fullmatch(value) or len(value) % 4:
             return None
@@ -62,16 +63,6 @@ def dtype_of(form: str) -> np.dtype[Any]:
     return np.dtype(np.float32 if form in (BASE64, FLOAT32) else np.float64)
 
 
-def _listed(text: str) -> NDArray[np.float64] | None:
-    if not (text.startswith("[") and text.endswith("]")):
-        return None
-    try:
-        row = json.loads(text, parse_constant=_no_number)
-        return np.array(row, np.float64) if set(map(type, row)) <= {int, float} else None
-    except (ValueError, OverflowError, RecursionError):
-        return None
-
-
 def _saved(value: bytes) -> NDArray[np.float64] | None:
     """The row that ``numpy.save`` wrote; objects are never loaded."""
     if not value.startswith(b"\x93NUMPY"):
@@ -81,10 +72,6 @@ def _saved(value: bytes) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     return row.ravel().astype(np.float64) if row.dtype.kind in "fiu" else None
-
-
-def _no_number(literal: str) -> float:
-    raise ValueError(literal)
 
 
 def _plausible(rows: Sequence[NDArray[np.float64]], form: str) -> bool:

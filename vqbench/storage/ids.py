@@ -24,6 +24,7 @@ from vqbench.storage.scratch import Temporary
 
 _READ = 1 << 20  # bytes of text at a time
 _MANY = 1 << 14  # ids at a time
+_HELD = 1 << 22  # bytes of texts in memory, and a batch
 _DENSE = 8  # where so many ids are read for one that is wanted, reading them all is faster
 
 
@@ -172,16 +173,25 @@ class Packing:
 
     def __init__(self) -> None:
         self._scratch, self._starts = Temporary(".ids"), [np.zeros(1, np.int64)]
+        self._held, self._size = list[bytes](), 0
 
     def add(self, texts: Iterable[str]) -> None:
-        """Add texts. Raises VqbenchError where the disk has no room."""
+        """Add texts. Raises UnicodeEncodeError for one that UTF-8 cannot hold, VqbenchError where the disk is full."""
         texts = iter(texts)
         while some := [text.encode() for text in islice(texts, _MANY)]:
-            self._scratch.write(b"".join(some))
-            self._starts.append(self._starts[-1][-1] + np.cumsum([len(text) for text in some], dtype=np.int64))
+            self._held += some
+            self._size += sum(map(len, some))
+            if self._size > _HELD or len(self._held) >= _MANY:
+                self._write()
+
+    def _write(self) -> None:
+        self._scratch.write(b"".join(self._held))
+        self._starts.append(self._starts[-1][-1] + np.cumsum([len(text) for text in self._held], dtype=np.int64))
+        self._held, self._size = [], 0
 
     def packed(self) -> PackedIds:
         """What was added; the file lives as long as these texts do."""
+        self._write()
         self._scratch.file.close()
         return PackedIds(self._scratch.path, np.concatenate(self._starts), owner=self._scratch)
 

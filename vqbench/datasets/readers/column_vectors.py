@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind
-from vqbench.datasets.number_lists import is_whole, parse_numbers
 from vqbench.datasets.readers.column_kinds import Column, Form, inner_values, kind_of_rows, unmarked
+from vqbench.datasets.text_lists import is_whole_list, numbers_in
 from vqbench.numerics.arrays import Bools, Ints
 from vqbench.text import shortened
 
@@ -36,10 +36,10 @@ def examined(column: Column, array: pa.Array) -> Column:
     length, count = _most_common(some_n)
     if column.form == Form.TEXT:
         texts = [text for text in array.to_pylist() if text][:_PARSED]
-        rows = [text for text in texts if (numbers := parse_numbers(text)) is not None and len(numbers) > 1]
+        rows = [text for text in texts if (numbers := numbers_in(text)) is not None and len(numbers) > 1]
         if not rows or len(rows) < _MOST * len(texts):
             return column
-        kind = Kind.WHOLES if all(map(is_whole, rows)) else Kind.FLOATS
+        kind = Kind.WHOLES if all(map(is_whole_list, rows)) else Kind.FLOATS
         return replace(column, part=replace(part, kind=kind, what="numbers written as text"), width=length)
     if column.form == Form.BLOB:
         usual = count and count >= _MOST * len(some_n)
@@ -124,7 +124,7 @@ def _texts(texts: list[str | None], width: int) -> tuple[NDArray[Any], Gaps]:
     """The numbers of a batch of texts, and its rows that hold no vector."""
     numbers_md, reasons = np.full((len(texts), width), np.nan), Gaps()
     for row, text in enumerate(texts):
-        numbers = None if text is None else parse_numbers(text)
+        numbers = None if text is None else numbers_in(text)
         if numbers is not None and len(numbers) == width:
             numbers_md[row] = numbers
         elif text is None or numbers is None:
@@ -170,7 +170,7 @@ def _lengths(column: Column, array: pa.Array) -> Ints:
     import pyarrow.compute as pc
 
     if column.form == Form.TEXT:
-        numbers = [(text, None if text is None else parse_numbers(text)) for text in array.to_pylist()]
+        numbers = [(text, None if text is None else numbers_in(text)) for text in array.to_pylist()]
         return np.array([-1 if text is None else -2 if x is None else len(x) for text, x in numbers], np.int64)
     if column.form == Form.BLOB:
         size = np.dtype(column.number).itemsize if column.number else 1

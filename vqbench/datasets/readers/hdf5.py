@@ -33,6 +33,7 @@ NEEDS = ("needs a whole HDF5 file", "write it again")
 USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
 IMPORTS = ("h5py",)
 _BLOCK = 1 << 24  # bytes that are unpacked at a time, or the rows of one chunk
+_CHUNKS = 1 << 12  # chunks that are read at a time: HDF5 takes about 2 KB for each
 _WORDS = 300  # characters of a reason
 _TALL = 1 << 28  # bytes that even those may take
 
@@ -121,7 +122,8 @@ def _blocks(dataset: Any) -> Iterator[NDArray[Any]]:
     """Whole chunks at a time, so that none is unpacked twice, unless they are too tall for that."""
     n, width = len(dataset), max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
     step = min(dataset.chunks[0], max(1, _TALL // width)) if dataset.chunks else 1
-    size = step * max(1, _BLOCK // (step * width))
+    across = math.prod(-(-x // each) for x, each in zip(dataset.shape[1:], (dataset.chunks or ())[1:], strict=False))
+    size = step * max(1, min(_BLOCK // (step * width), _CHUNKS // across if dataset.chunks else n))
     for start in range(0, n, size):
         block = np.asarray(dataset[start : start + size])
         yield block.view(type_of(dataset)) if block.dtype.kind == "V" else block

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqbench.datasets.number_lists import is_whole, parse_numbers
+from vqbench.datasets.text_lists import is_whole_list, numbers_in
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from vqbench.datasets.number_lists import is_whole, parse_numbers
     ],
 )
 def test_lists(text: str, numbers: list[float]) -> None:
-    parsed = parse_numbers(text.replace("\\n", "\n"))
+    parsed = numbers_in(text.replace("\\n", "\n"))
     assert parsed is not None
     assert parsed.tolist() == numbers
 
@@ -55,15 +55,15 @@ def test_lists(text: str, numbers: list[float]) -> None:
     ],
 )
 def test_what_is_none(text: str) -> None:
-    assert parse_numbers(text) is None
+    assert numbers_in(text) is None
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_what_python_writes_is_read(numbers: list[float]) -> None:
     for text in (str(numbers), str(tuple(numbers)) if len(numbers) > 1 else str(numbers), str(list(np.array(numbers)))):
-        np.testing.assert_array_equal(parse_numbers(text), numbers)
+        np.testing.assert_array_equal(numbers_in(text), numbers)
 
 
 def test_whole_numbers() -> None:
-    assert is_whole("[101, 2, 0]")
-    assert not any(map(is_whole, ("[1.0, 2]", "[1e3, 2]", "[np.float32(1), 2]")))
+    assert is_whole_list("[101, 2, 0]")
+    assert not any(map(is_whole_list, ("[1.0, 2]", "[1e3, 2]", "[np.float32(1), 2]")))
