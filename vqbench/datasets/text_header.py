@@ -43,7 +43,12 @@ def has_header(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]], *, b
         return False
     decimals = 2 * sum(_are_decimals(dialect, rest, column) for column in numbers) > len(numbers)
     enough = _SURE if not decimals else 2 if values[0] == 0 else _LEAST
-    if _counts(values) and len(values) >= enough and not all(_counts_in(dialect, row, list(numbers)) for row in rest):
+    if (
+        _counts(values)
+        and min(values) >= 0
+        and len(values) >= enough
+        and not all(_counts_in(dialect, row, list(numbers)) for row in rest)
+    ):
         return True
     if decimals and _names_a_column(first, below, rest):
         return True
