@@ -110,7 +110,7 @@ def test_no_header_and_no_blank_is_an_id(tmp_path: Path, name: str, content: str
     np.save(tmp_path / "x.npy", X[:3])
     (tmp_path / name).write_text(content)
     with pytest.raises(VqbenchError, match=message):
-        prepare(File(path=str(tmp_path / "x.npy"), ids=str(tmp_path / name)))
+        File(path=str(tmp_path / "x.npy"), ids=str(tmp_path / name)).load()
 
 
 def test_ids_that_only_look_like_headers(tmp_path: Path) -> None:
