@@ -42,17 +42,13 @@ def has_header(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]], *, b
     if len(values) < 2 or len(set(values)) < len(values) or any(x % 1 for x in values):
         return False
     decimals = 2 * sum(_are_decimals(dialect, rest, column) for column in numbers) > len(numbers)
-    enough = _SURE if not decimals else 2 if values[0] == 0 else _LEAST
-    if (
-        _counts(values)
-        and min(values) >= 0
-        and len(values) >= enough
-        and not all(_counts_in(dialect, row, list(numbers)) for row in rest)
-    ):
+    counts = _counts(values)
+    enough = 2 if values[0] == 0 else _LEAST if decimals else _SURE
+    if counts and min(values) >= 0 and len(values) >= enough and not _goes_on(dialect, values, rest[0], list(numbers)):
         return True
     if decimals and _names_a_column(first, below, rest):
         return True
-    if decimals or _counts(values) or (not first[0] and _all_filled(rest)):
+    if decimals or (counts and len(values) >= _LEAST) or (not first[0] and _all_filled(rest)):
         raise _refused(path, dialect, rows[0], before)
     return False
 
@@ -75,9 +71,10 @@ def _counts(values: Sequence[float]) -> bool:
     return steps in ({1}, {-1})
 
 
-def _counts_in(dialect: Dialect, row: Sequence[str], columns: Sequence[int]) -> bool:
+def _goes_on(dialect: Dialect, values: Sequence[float], row: Sequence[str], columns: Sequence[int]) -> bool:
+    """Whether the next row counts on from the first, as rows of ``numpy.arange`` do."""
     fields = [row[column] for column in columns if column < len(row)]
-    return all(map(dialect.is_number, fields)) and _counts([dialect.number(field) for field in fields])
+    return all(map(dialect.is_number, fields)) and _counts([*values, *map(dialect.number, fields)])
 
 
 def _all_filled(rows: Sequence[Sequence[str]]) -> bool:

@@ -54,7 +54,10 @@ def unpack_table(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     parts = parts_of(table.dialect, names, table.sample)
     empty = [column for column, part in enumerate(parts) if part.what == EMPTY]
     for column, fields in table.filled(empty, _SAMPLE).items():
-        parts[column] = part_of(table.dialect, names[column], fields)
+        if fields:
+            parts[column] = part_of(table.dialect, names[column], fields)
+        elif any(row[column].strip() for row in table.sample if column < len(row)):
+            parts[column] = replace(parts[column], kind=Kind.TEXT, what="text")  # such as NA, and nothing else
     if not header:
         check_marks(path, table.dialect, parts, table.sample)
     reading = _Reading(path=path, table=table, parts=parts, wanted=wanted, sheet=sheet, header=header)

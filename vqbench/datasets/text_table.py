@@ -88,7 +88,7 @@ class TextTable:
             start += len(rows) if batch is None else batch.num_rows
             if all(len(fields) == most for fields in found.values()):
                 break
-        return {column: fields for column, fields in found.items() if fields}
+        return found
 
     def _batches(self, columns: Sequence[int], kind: pa.DataType) -> Iterator[_Parsed]:
         """Each block as text and parsed, in order; None where pyarrow refuses it."""
