@@ -30,6 +30,7 @@ EMPTY = "empty"
 _LARGE = 100  # times the usual root mean square: what CLIP's largest dimension has is 23
 _RISING = 10  # rows that rise by chance in one of 3.6 million columns
 _FIRST = 1024  # rows in which whole numbers are compared
+_NUMBERS_HELD = 1 << 21  # numbers of them at most
 _TELLING = 100  # rows of numbers that repeat, among which one column of differing ones is no chance
 _REPEATED = 0.9  # share of different numbers up to which they repeat: random bytes have 0.83 in 100 rows
 _BYTE = 255
@@ -174,6 +175,7 @@ class Measured:
         self.n = 0
         self._whole_d, self._rising_d = np.ones(d, bool), np.ones(d, bool)
         self._squares_d, self._last_d = np.zeros(d), np.full(d, -np.inf)
+        self._most = min(_FIRST, max(1, _NUMBERS_HELD // d))
         self._first = list[NDArray[np.float64]]()  # rows that whole numbers are compared in
 
     def add(self, rows_nd: NDArray[np.float64]) -> None:
@@ -184,8 +186,8 @@ class Measured:
             if not np.isfinite(sums_d).all():  # such rows are refused later, with their numbers
                 sums_d = np.where(np.isfinite(squares_nd), squares_nd, 0).sum(axis=0)
             self._squares_d += sums_d
-            if self._whole_d.all() and self.n < _FIRST:
-                self._first.append(rows_nd[: _FIRST - self.n].copy())
+            if self._whole_d.all() and self.n < self._most:
+                self._first.append(rows_nd[: self._most - self.n].copy())
             for column in np.flatnonzero(self._whole_d):
                 x_n = rows_nd[:, column]
                 self._whole_d[column] = ((np.floor(x_n) == x_n) | np.isnan(x_n)).all()
