@@ -28,6 +28,7 @@ IDS_OF_TYPES = {
     "uint64": (_of([2**64 - 1, 0], pa.uint64()), [str(2**64 - 1), "0"]),
     "float": (_of([12.0, 0.5]), ["12", "0.5"]),
     "float32": (_of([0.1, 16777216.0], pa.float32()), ["0.1", "16777216"]),
+    "large float": (_of([2.0**53, 1e22]), [str(2**53), "1" + "0" * 22]),
     "float16": (_of([np.float16(0.1), np.float16(3)], pa.float16()), ["0.1", "3"]),
     "text": (_of(["a", "\u00e9"]), ["a", "\u00e9"]),
     "large text": (_of(["a", ""], pa.large_string()), ["a", ""]),

@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqbench.datasets.file import File
+from vqbench.datasets.formats import read
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers.base import Wanted
 from vqbench.datasets.row_columns import GROUPS, IDS, LABELS, QUERY_IDS, TEXTS, Role
 from vqbench.datasets.row_texts import read_texts
 from vqbench.errors import VqbenchError
@@ -87,10 +89,44 @@ def test_any_texts_come_out_as_they_are(tmp_path: Path, names: list[str]) -> Non
         assert list(read_texts(tmp_path / name, IDS).texts) == names
     pq.write_table(pa.table({"id": names, "x": [0] * len(names)}), tmp_path / "ids.parquet")
     assert list(read_texts(tmp_path / "ids.parquet", IDS).texts) == names
-    file = io.StringIO(newline="")
-    csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["id", "x"], *([each.replace("\0", ""), 0] for each in names)])
+    file, kept = io.StringIO(newline=""), [each.replace("\0", "").strip(" ") + "x" for each in names]
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["id", "x"], *([f" {each}", 0] for each in kept)])
     (tmp_path / "ids.csv").write_text(file.getvalue(), newline="")
-    assert list(read_texts(tmp_path / "ids.csv", IDS).texts) == [each.replace("\0", "") for each in names]
+    assert list(read_texts(tmp_path / "ids.csv", IDS).texts) == [each.strip(" ") for each in kept]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("ids.csv", "id\na\nb\n", "ids.csv: 2 ids for 3 rows"),
+        ("ids.csv", "key\na\nb\n", "ids.csv: 2 ids for 3 rows"),
+        ("ids.txt", "id\na\nb\n", r"line 1: 'id' is the name of a column, and 2 ids for 3 rows .*: sed -i 1d "),
+        ("ids.txt", "a\n\nb\n", r"ids.txt: line 2: is empty; each line needs one of the ids"),
+        ("ids.csv", "id,x\na,1\n ,2\nb,3\n", r"ids.csv: row 3: is empty where ids are"),
+    ],
+)
+def test_no_header_and_no_blank_is_an_id(tmp_path: Path, name: str, content: str, message: str) -> None:
+    """Else all ids would be shifted by a row."""
+    np.save(tmp_path / "x.npy", X[:3])
+    (tmp_path / name).write_text(content)
+    with pytest.raises(VqbenchError, match=message):
+        File(path=str(tmp_path / "x.npy"), ids=str(tmp_path / name)).load()
+
+
+def test_ids_that_only_look_like_headers(tmp_path: Path) -> None:
+    """Two such names are values; blank lines at the end are none."""
+    for name in ("ids.csv", "ids.txt"):
+        (tmp_path / name).write_text("id\nkey\nb\n" + "\n\r\n" * name.endswith("txt"))
+        assert list(read_texts(tmp_path / name, IDS, count=3).texts) == ["id", "key", "b"]
+
+
+@pytest.mark.parametrize("ids", [["7.0", "8.0", "9.5"], ["0704.0000", "0705.0000", "0706.0000"], ["007", "7", "7.0"]])
+def test_ids_of_text_stay_as_they_are_written(tmp_path: Path, ids: list[str]) -> None:
+    """Whether they are read with the vectors or for themselves; blanks around them are no part of them."""
+    rows = "".join(f"{i} ,{x[0]},{x[1]}\n" for i, x in zip(ids, X[:3].tolist(), strict=True))
+    (tmp_path / "x.csv").write_text(f"id,a,b\n{rows}")
+    assert list(read(tmp_path / "x.csv", Wanted()).ids or ()) == ids
+    assert list(read_texts(tmp_path / "x.csv", IDS).texts) == ids
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint32, "<U9"])

@@ -171,9 +171,11 @@ def test_whole_numbers_beside_decimals(tmp_path: Path, place: int, columns: str)
     _same(_read(tmp_path / "x.csv", written(), key=keys[1]), x_nd)
     _same(_read(tmp_path / "x.csv", written(), labels=names[place]), X)
     table[names[place]] = RNG.permutation(50)
+    form = "{:.18e}" if columns == "savetxt" else "{}"  # as they are written
+    ids = [form.format(i) for i in table[names[place]]]
     if place == 0:
-        _same(_read(tmp_path / "x.csv", written()), X, [str(i) for i in table[names[0]]])
-    _same(_read(tmp_path / "x.csv", written(), id_column=names[place]), X, [str(i) for i in table[names[place]]])
+        _same(_read(tmp_path / "x.csv", written()), X, ids)
+    _same(_read(tmp_path / "x.csv", written(), id_column=names[place]), X, ids)
 
 
 def test_a_column_of_another_size(tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ def test_what_only_later_rows_tell(tmp_path: Path) -> None:
     x_nd[:, 0] = 0.25
     x_nd[399] = np.nan
     content = _read(tmp_path / "x.csv", pd.DataFrame(x_nd).to_csv(index=False, header=False))
-    assert dict(content.gaps) == {399: "field 3 is empty"}
+    assert dict(content.gaps) == {399: "field 3 holds no number"}
 
 
 def test_texts_beside_numbers(tmp_path: Path) -> None:
@@ -306,7 +308,7 @@ def test_numbers_are_those_of_python(tmp_path: Path, text: str) -> None:
     _same(_read(tmp_path / "x.csv", f"{text},2.5\n0.5,0.25\n"), np.array([[float(text), 2.5], [0.5, 0.25]]))
 
 
-@pytest.mark.parametrize("text", ["0x10", "1_0", "1d5", "--1", "1 2", "True", "NA", "1,234.5", "\uff11", "1.5x"])
+@pytest.mark.parametrize("text", ["0x10", "1_0", "1d5", "--1", "1 2", "True", "1,234.5", "\uff11", "1.5x"])
 def test_what_is_no_number(tmp_path: Path, text: str) -> None:
     with pytest.raises(VqbenchError, match=r"row 3, field 2: .*: every field must be a number") as error:
         _read(tmp_path / "x.csv", f'0.5,0.25\n0.5,0.25\n1.5,"{text}"\n')
@@ -426,5 +428,5 @@ def test_the_line_that_tells_spreadsheets_the_mark(tmp_path: Path) -> None:
 
 def test_a_gap_is_a_bad_row(tmp_path: Path) -> None:
     content = _read(tmp_path / "x.csv", "id,a,b\n1,2.5,3\n4,,5\n6,1.5,2.5\n")
-    assert dict(content.gaps) == {1: "field 2 is empty"}
+    assert dict(content.gaps) == {1: "field 2 holds no number"}
     assert list(checked_rows(content.rows_nd, content.ids, "x", True, drop=True).dropped) == [1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -144,11 +144,28 @@ def _of_fields(path: Path, role: Role, column: str | None, count: int | None) ->
     """Text with a mark between the fields of a line."""
     rows = _rows(path)
     first = next(rows, [])
-    headless = len(first) == 1 and count is not None and column is None and sum(1 for _ in _rows(path)) == count
+    alone = len(first) == 1 and count is not None and column is None
+    headless = alone and sum(1 for _ in _rows(path)) == count and not is_heading(role, first[0], (x[0] for x in rows))
+    rows = islice(_rows(path), int(not headless), None)
     name = "" if headless else _chosen(path, role, first, column)
     place, packing = 0 if headless else first.index(name), Packing()
-    packing.add(fields[place] for fields in (chain([first], rows) if headless else rows))
+    packing.add(_filled(path, role, (fields[place] for fields in rows), start=1 + int(not headless)))
     return name, packing.packed()
+
+
+def is_heading(role: Role, first: str, others: Iterable[str]) -> bool:
+    """Whether the first of several texts is the name of a column, as no other is: ``id`` above ``d1``, ``d2``, ..."""
+    return bool(role.usual_names([first])) and not any(role.usual_names([each]) for each in others)
+
+
+def _filled(path: Path, role: Role, texts: Iterable[str], start: int) -> Iterator[str]:
+    """Ids and groups without blanks around them. Raises VqbenchError where there is none."""
+    for row, text in enumerate(texts, start):
+        if not role.optional and not text.strip():
+            raise VqbenchError(
+                f"{path}: row {row}: is empty where {role.plural} are; each row needs one, correct that row"
+            )
+        yield text if role.optional else text.strip(" ")
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from vqbench.datasets.compressed import CODECS, inner_name, named_as, unpacked_file
 from vqbench.datasets.readers.base import check_whole
 from vqbench.datasets.refused import check_known
-from vqbench.datasets.row_columns import COLUMNS, Role, column_texts
+from vqbench.datasets.row_columns import COLUMNS, Role, column_texts, is_heading
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import blocks
 from vqbench.storage.ids import PackedIds, Packing
@@ -73,8 +74,34 @@ def _read(path: Path, role: Role, column: str | None, count: int | None) -> RowT
         raise VqbenchError(
             f"{role.way(path, column)}: has no effect, since {path.name} has no columns; leave the column out"
         )
-    texts = _of_array(path) if ending == ".npy" else _of_list(path) if ending == ".json" else PackedIds.lines(path)
+    if ending == ".npy":
+        texts = _of_array(path)
+    else:
+        texts = _of_list(path) if ending == ".json" else _of_lines(path, role, count)
     return RowTexts(texts=texts, taken=f"{path.name}: {len(texts):,} {role.plural}")
+
+
+def _of_lines(path: Path, role: Role, count: int | None) -> PackedIds:
+    """A text a line. Ids and groups are on all lines but blank ones at the end, and no line names them."""
+    texts = PackedIds.lines(path)
+    if role.optional:
+        return texts
+    filled = len(texts)
+    while filled and not texts[filled - 1]:
+        filled -= 1
+    texts = texts.first(filled)
+    short = np.flatnonzero(np.diff(texts.starts) <= len("\r\n")).tolist()
+    blank = next((row for row in short if not texts[row]), None)
+    if blank is not None:
+        raise VqbenchError(
+            f"{path}: line {blank + 1}: is empty; each line needs one of the {role.plural}, correct or delete it"
+        )
+    if count == len(texts) and is_heading(role, texts[0], (texts[row] for row in range(1, len(texts)))):
+        raise VqbenchError(
+            f"{path}: line 1: {texts[0]!r} is the name of a column, and {len(texts) - 1:,} {role.plural} for {count:,} "
+            f"rows are below it: write one for each row; delete line 1 with: sed -i 1d {quote(str(path))}"
+        )
+    return texts
 
 
 def _of_array(path: Path) -> PackedIds:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind, Part, is_id_name, wide_parts, words_of
 from vqbench.datasets.readers.base import Wanted, refusal
-from vqbench.datasets.text_dialect import Dialect
+from vqbench.datasets.text_dialect import Dialect, is_missing
 from vqbench.datasets.text_lists import is_list, is_whole_list
 from vqbench.errors import VqbenchError
 
@@ -25,30 +25,39 @@ _BESIDE = {
     *("length", "len", "size", "tokens", "chars", "words", "index", "row", "rowid", "page", "chunk", "position"),
     *("offset", "start", "end", "lat", "latitude", "lon", "longitude", "lang", "language", "norm", "distance"),
 }
+#: What a column without any value is.
+EMPTY = "empty"
 _LARGE = 100  # times the usual root mean square: what CLIP's largest dimension has is 23
 _RISING = 10  # rows that rise by chance in one of 3.6 million columns
+_FIRST = 1024  # rows in which whole numbers are compared
+_NUMBERS_HELD = 1 << 21  # numbers of them at most
+_TELLING = 100  # rows of numbers that repeat, among which one column of differing ones is no chance
+_REPEATED = 0.9  # share of different numbers up to which they repeat: random bytes have 0.83 in 100 rows
+_BYTE = 255
 _NUMBERS = (Kind.NUMBER, Kind.WHOLE)
 
 
 def parts_of(dialect: Dialect, names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Part]:
-    """Describe each column by its first rows; a column holds numbers, or lists, if most of its fields do."""
-    parts = []
-    for column, name in enumerate(names):
-        fields = [row[column].strip() for row in rows if column < len(row) and row[column].strip()]
-        numbers, lists = [x for x in fields if dialect.is_number(x)], [x for x in fields if is_list(x)]
-        if not fields:
-            parts.append(Part(name=name, kind=Kind.OTHER, what="empty"))
-        elif 2 * len(numbers) >= len(fields):
-            whole = all(dialect.number(x) % 1 == 0 for x in numbers)
-            kind = Kind.WHOLE if whole else Kind.NUMBER
-            parts.append(Part(name=name, kind=kind, what="whole numbers" if whole else "numbers"))
-        elif 2 * len(lists) >= len(fields):
-            whole = all(map(is_whole_list, lists))
-            kind, what = (Kind.WHOLES, "lists of whole numbers") if whole else (Kind.FLOATS, "lists of numbers")
-            parts.append(Part(name=name, kind=kind, what=what))
-        else:
-            parts.append(Part(name=name, kind=Kind.TEXT, what="text"))
-    return parts
+    """Describe each column by its first rows."""
+    columns = ([row[column] for row in rows if column < len(row)] for column in range(len(names)))
+    return [part_of(dialect, name, fields) for name, fields in zip(names, columns, strict=True)]
+
+
+def part_of(dialect: Dialect, name: str, fields: Sequence[str]) -> Part:
+    """Describe a column by some fields; it holds numbers, or lists, if most of those that hold anything do."""
+    fields = [field.strip() for field in fields if not is_missing(field)]
+    numbers, lists = [x for x in fields if dialect.is_number(x)], [x for x in fields if is_list(x)]
+    if not fields:
+        return Part(name=name, kind=Kind.OTHER, what=EMPTY)
+    if 2 * len(numbers) >= len(fields):
+        whole = all(dialect.number(x) % 1 == 0 for x in numbers)
+        kind = Kind.WHOLE if whole else Kind.NUMBER
+        return Part(name=name, kind=kind, what="whole numbers" if whole else "numbers")
+    if 2 * len(lists) >= len(fields):
+        whole = all(map(is_whole_list, lists))
+        kind, what = (Kind.WHOLES, "lists of whole numbers") if whole else (Kind.FLOATS, "lists of numbers")
+        return Part(name=name, kind=kind, what=what)
+    return Part(name=name, kind=Kind.TEXT, what="text")
 
 
 def check_marks(path: Path, dialect: Dialect, parts: Sequence[Part], rows: Sequence[Sequence[str]]) -> None:
@@ -166,6 +175,8 @@ class Measured:
         self.n = 0
         self._whole_d, self._rising_d = np.ones(d, bool), np.ones(d, bool)
         self._squares_d, self._last_d = np.zeros(d), np.full(d, -np.inf)
+        self._most = min(_FIRST, max(1, _NUMBERS_HELD // d))
+        self._first = list[NDArray[np.float64]]()  # rows that whole numbers are compared in
 
     def add(self, rows_nd: NDArray[np.float64]) -> None:
         """Look at more rows, at least one."""
@@ -175,6 +186,8 @@ class Measured:
             if not np.isfinite(sums_d).all():  # such rows are refused later, with their numbers
                 sums_d = np.where(np.isfinite(squares_nd), squares_nd, 0).sum(axis=0)
             self._squares_d += sums_d
+            if self._whole_d.all() and self.n < self._most:
+                self._first.append(rows_nd[: self._most - self.n].copy())
             for column in np.flatnonzero(self._whole_d):
                 x_n = rows_nd[:, column]
                 self._whole_d[column] = ((np.floor(x_n) == x_n) | np.isnan(x_n)).all()
@@ -199,12 +212,30 @@ class Measured:
             odd = dict.fromkeys(np.flatnonzero(self._whole_d & ~zero_d).tolist(), "whole numbers beside decimals")
         elif self._whole_d.all() and self.n >= _RISING:
             odd = dict.fromkeys(np.flatnonzero(self._rising_d).tolist(), "whole numbers that rise from row to row")
+            if sizes:
+                odd |= dict.fromkeys(self._differing(), "whole numbers that all differ, beside some that repeat")
         if sizes and not zero_d.all():
             usual = float(np.median(self._squares_d[~zero_d]))
             for column in np.flatnonzero(self._squares_d > _LARGE**2 * usual).tolist():
                 times = np.sqrt(self._squares_d[column] / usual)
                 odd.setdefault(column, f"numbers {times:,.0f} times as large as the others")
         return odd
+
+    def _differing(self) -> list[int]:
+        """Columns of whole numbers that all differ while those of the others repeat.
+
+        Among a hundred rows that says enough; among fewer, the column must exceed a byte while all others are bytes.
+        """
+        first_nd = np.concatenate(self._first)
+        n = len(first_nd)
+        sorted_nd = np.sort(first_nd, axis=0)
+        distinct_d = 1 + (np.diff(sorted_nd, axis=0) > 0).sum(axis=0)
+        low_d, high_d = sorted_nd[0], sorted_nd[-1]
+        wide_d = (high_d > _BYTE) | (low_d < -(_BYTE // 2) - 1) | ((low_d < 0) & (high_d > _BYTE // 2))
+        if n >= _TELLING and np.median(distinct_d) <= _REPEATED * n:
+            return np.flatnonzero(distinct_d == n).tolist()
+        columns = np.flatnonzero((distinct_d == n) & wide_d)
+        return columns.tolist() if wide_d.sum() == len(columns) == 1 else []
 
 
 def refused(path: Path, parts: Sequence[Part], members: Sequence[str], odd: dict[int, str]) -> VqbenchError:

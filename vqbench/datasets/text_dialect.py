@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from vqbench.datasets.choice import is_id_name
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.text_lists import is_list
 
@@ -19,7 +18,8 @@ _DELIMITERS = ("\t", ";", "|", ",", " ")
 _SHOWN = {"\t": "tabs", ";": "semicolons", "|": "|", ",": "commas", " ": "blanks"}
 _ROWS = 200  # rows that are looked at
 _FEW = 20  # that each way to read them is tried on
-_LEAST = 3  # numbers above columns that begin at 1 are a header only from so many on
+#: What stands for a number that is missing, in small letters; ``nan`` is a number.
+MISSING = ("", "n/a", "na", "#n/a", "null", "none", "nil", "\\n", "-", "?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ class Dialect:
         return text.isascii() and "_" not in text
 
     def number(self, text: str) -> float:
-        """Return the number in a field; an empty field is NaN."""
-        return float(text.replace(",", ".") if self.decimal == "," else text) if text.strip() else float("nan")
+        """Return the number in a field; NaN where it is missing."""
+        return float("nan") if is_missing(text) else float(text.replace(",", ".") if self.decimal == "," else text)
 
     def rows(self, text: str, most: int | None = None) -> list[list[str]]:
         """Return the fields of each row, or of the first. Raises csv.Error where a quote is not closed."""
@@ -51,6 +51,11 @@ class Dialect:
         quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         lines = io.StringIO(text, newline="")  # ends a line as csv does, not as str.splitlines
         return list(islice(csv.reader(lines, delimiter=self.delimiter, quoting=quoting, strict=True), most))
+
+
+def is_missing(text: str) -> bool:
+    """Whether a field is empty, or says that its number is missing."""
+    return text.strip().lower() in MISSING
 
 
 def dialect_of(path: Path, text: str) -> Dialect:
@@ -79,8 +84,12 @@ def dialect_of(path: Path, text: str) -> Dialect:
         )
     best = max(score for score, _ in tried)
     dialect = next(dialect for score, dialect in tried if score == best)
+    if dialect.delimiter == " ":
+        text = single_blanks("\n".join(text.split("\n")[:_ROWS]))
+    rows = dialect.rows(text, _ROWS)
     if dialect.delimiter == ",":
-        _check_commas(path, dialect, dialect.rows(text, _ROWS))
+        _check_commas(path, dialect, rows)
+    _check_thousands(path, rows)
     return dialect
 
 
@@ -146,25 +155,32 @@ def _check_commas(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]]) -
         )
 
 
-def has_header(dialect: Dialect, rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first row holds names: no numbers above columns of numbers, or only their counted numbers."""
-    first, rest = [field.strip() for field in rows[0]], rows[1:]
-    if not rest:
-        return not any(map(dialect.is_number, first[1:] or first)) and not any(map(is_list, first))
-    above = [name for column, name in enumerate(first) if _mostly_numbers(dialect, rest, column)]
-    numbers = [name for name in above if dialect.is_number(name) or is_list(name)]
-    if not numbers:
-        return bool(above) and any(first)
-    if numbers == [str(number) for number in range(len(numbers))] and len(numbers) > 1:
-        return True
-    if numbers == [str(number + 1) for number in range(len(numbers))] and len(numbers) >= _LEAST:
-        return any("." in field or "e" in field for row in rest for field in row)
-    return is_id_name(first[0])
+def _check_thousands(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Raise VqbenchError for numbers whose mark may stand before thousands or before decimals.
 
-
-def _mostly_numbers(dialect: Dialect, rows: Sequence[Sequence[str]], column: int) -> bool:
-    fields = [row[column] for row in rows if column < len(row) and row[column].strip()]
-    return 2 * sum(dialect.is_number(field) or is_list(field) for field in fields) >= max(1, len(fields))
+    All digits behind the mark come in threes, no 0 stands before it, and whole numbers up to 999 have none: so whole
+    numbers are written, as 123,456 and 789, and decimals hardly ever.
+    """
+    width = max(map(len, rows))
+    columns = [[row[column].strip() for row in rows if column < len(row)] for column in range(width)]
+    for mark in ",.":
+        marked = [(column, x) for column in columns for x in column if mark in x and re.fullmatch(r"[-+\d.,eE]+", x)]
+        form = re.compile(rf"[-+]?[1-9]\d{{0,2}}(?:\{mark}\d{{3}})+")
+        if not marked or not all(form.fullmatch(x) for _, x in marked):
+            continue
+        several = any(x.count(mark) > 1 for _, x in marked)
+        plain = [x for column in columns if any(map(form.fullmatch, column)) for x in column if mark not in x]
+        plain = [x for x in plain if re.fullmatch(r"[-+]?\d+", x)]
+        if several or (plain and all(re.fullmatch(r"[-+]?\d{1,3}", x) for x in plain)):
+            shown = marked[0][1]
+            row = next(number for number, row in enumerate(rows, 1) if shown in map(str.strip, row))
+            raise refusal(
+                path,
+                place=f"row {row}",
+                problem=repr(shown),
+                rule=f"{mark!r} could stand between thousands or before decimals",
+                remedy="write whole numbers without it, or all decimals with more digits, such as %.6f",
+            )
 
 
 def described(dialect: Dialect) -> list[str]:

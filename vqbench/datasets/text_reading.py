@@ -17,6 +17,7 @@ from vqbench.datasets.choice import NO_IDS, Choice, Kind, Part, choose
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.text_blocks import blocks_of
 from vqbench.datasets.text_columns import (
+    EMPTY,
     Measured,
     check_marks,
     distinct_names,
@@ -24,11 +25,13 @@ from vqbench.datasets.text_columns import (
     is_beside,
     is_group,
     is_index,
+    part_of,
     parts_of,
     refused,
     wide,
 )
-from vqbench.datasets.text_dialect import Dialect, described, dialect_of, has_header, single_blanks
+from vqbench.datasets.text_dialect import Dialect, described, dialect_of, single_blanks
+from vqbench.datasets.text_header import has_header
 from vqbench.datasets.text_lists import parsed, width_of
 from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
@@ -36,7 +39,6 @@ from vqbench.storage.ids import PackedIds, first_repeated
 from vqbench.storage.raw_rows import RawRows
 
 _SAMPLE = 200  # rows by which columns are told apart
-_DECIMALS = re.compile(r"\s*\d+[.,]\d+(e[+]\d\d)?\s*", re.ASCII)
 _WIDEST = 1 << 17  # fields of a line at most
 #: The fields of ``Wanted`` that choose something in a table.
 USES = ("key", "queries_key", "id_column", "query_id_column", "texts", "labels")
@@ -50,6 +52,12 @@ def unpack_table(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     """
     table, names, header = opened(path)
     parts = parts_of(table.dialect, names, table.sample)
+    empty = [column for column, part in enumerate(parts) if part.what == EMPTY]
+    for column, fields in table.filled(empty, _SAMPLE).items():
+        if fields:
+            parts[column] = part_of(table.dialect, names[column], fields)
+        elif any(row[column].strip() for row in table.sample if column < len(row)):
+            parts[column] = replace(parts[column], kind=Kind.TEXT, what="text")  # such as NA, and nothing else
     if not header:
         check_marks(path, table.dialect, parts, table.sample)
     reading = _Reading(path=path, table=table, parts=parts, wanted=wanted, sheet=sheet, header=header)
@@ -78,7 +86,7 @@ def opened(path: Path) -> tuple[TextTable, tuple[str, ...], bool]:
             rule=f"a row has up to {_WIDEST:,}",
             remedy="write one row for each vector, or save them as .npy",
         )
-    header = has_header(dialect, rows)
+    header = has_header(path, dialect, rows, before=lines)
     names = distinct_names(rows[0]) if header else tuple(f"c{column + 1}" for column in range(width))
     above = dialect.rows(comment.strip() + "\n")
     if comment and not header and above and len(above[0]) == width:
@@ -191,7 +199,7 @@ class _Reading:
             for block in self.table.numbers(columns):
                 for place, rows in block.empty.items():
                     if place or not left_out:
-                        gaps.update({measured.n + row: f"field {columns[place] + 1} is empty" for row in rows})
+                        gaps.update({measured.n + row: f"field {columns[place] + 1} holds no number" for row in rows})
                 measured.add(block.rows_nd)
                 yield block.rows_nd[:, left_out:]
 
@@ -206,7 +214,7 @@ class _Reading:
             return ids
         if left_out:
             members = [part.name for part in self.parts if part.kind in (Kind.NUMBER, Kind.WHOLE)]
-            raise refused(self.path, self.parts, members, {0: "whole numbers that repeat, beside decimals"})
+            raise refused(self.path, self.parts, members, {0: "whole numbers that repeat"})
         return None
 
     def _described(self, part: Part, rows_nd: RawRows, members: tuple[str, ...]) -> Part:
@@ -222,12 +230,9 @@ class _Reading:
         return self.table.texts(self._column(name))
 
     def _ids(self, name: str) -> Iterator[list[str]]:
-        """A column as ids: whole numbers that were written as decimals, such as 7.0, lose these."""
-        part, number = self.parts[self._column(name)], self.table.dialect.number
+        """A column as ids: as they are written, without blanks around them."""
         for texts in self._texts(name):
-            if part.kind == Kind.WHOLE and not all(map(str.isdecimal, texts)):
-                texts = [str(int(number(x))) if _DECIMALS.fullmatch(x) and number(x) % 1 == 0 else x for x in texts]
-            yield texts
+            yield [text.strip(" ") for text in texts]
 
     def _of(self, part: Part | None, n: int) -> PackedIds | None:
         return None if part is None else self.sheet.texts(n, self._texts(part.name))

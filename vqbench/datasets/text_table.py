@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.text_blocks import LINE, blocks_of
-from vqbench.datasets.text_dialect import Dialect, single_blanks
+from vqbench.datasets.text_dialect import MISSING, Dialect, is_missing, single_blanks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     _Parsed = tuple[bytes, pa.RecordBatch | None]
 
 _THREADS = 4
+_NULLS = [form for text in MISSING for form in (text, text.upper())]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """Some rows of some columns of numbers."""
 
-    rows_nd: NDArray[np.float64]  #: NaN where a field is empty
-    empty: Mapping[int, Sequence[int]]  #: rows of the block with an empty field, by column of ``rows_nd``
+    rows_nd: NDArray[np.float64]  #: NaN where a field is empty or n/a
+    empty: Mapping[int, Sequence[int]]  #: rows of the block with such a field, by column of ``rows_nd``
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,21 @@ class TextTable:
             start += len(texts)
             yield texts
 
+    def filled(self, columns: Sequence[int], most: int) -> dict[int, list[str]]:
+        """Return the first fields of columns that hold anything, wherever they stand; up to ``most`` of each."""
+        import pyarrow as pa
+
+        found, start = {column: list[str]() for column in columns}, 1 + self.rows
+        for text, batch in self._batches(columns, pa.large_string()) if columns else ():
+            rows = self._rows(text, start) if batch is None else []
+            for place, column in enumerate(columns):
+                fields = [row[column] for row in rows] if batch is None else batch.column(place).to_pylist()
+                found[column] += [x for x in fields if not is_missing(x)][: most - len(found[column])]
+            start += len(rows) if batch is None else batch.num_rows
+            if all(len(fields) == most for fields in found.values()):
+                break
+        return found
+
     def _batches(self, columns: Sequence[int], kind: pa.DataType) -> Iterator[_Parsed]:
         """Each block as text and parsed, in order; None where pyarrow refuses it."""
         from pyarrow import csv as arrow
@@ -90,7 +106,7 @@ class TextTable:
         convert = arrow.ConvertOptions(
             column_types=dict.fromkeys(chosen, kind),
             include_columns=chosen,
-            null_values=[""],
+            null_values=_NULLS,
             strings_can_be_null=False,
             decimal_point=dialect.decimal,
             check_utf8=False,
@@ -136,7 +152,7 @@ class TextTable:
         for at, row in enumerate(rows):
             for place, column in enumerate(columns):
                 field = row[column]
-                if not field.strip():
+                if is_missing(field):
                     empty.setdefault(place, []).append(at)
                 elif not self.dialect.is_number(field):
                     raise refusal(

@@ -125,6 +125,10 @@ class PackedIds(_Ids):
         """The same texts, which keep ``owner`` alive: the scratch file that they lie in."""
         return PackedIds(self.path, self.starts, strip=self._strip, owner=owner, stamp=self._stamp)
 
+    def first(self, n: int) -> PackedIds:
+        """The first ``n`` of the texts."""
+        return PackedIds(self.path, self.starts[: n + 1], strip=self._strip, owner=self.owner, stamp=self._stamp)
+
     def _changed(self) -> VqbenchError:
         return VqbenchError(f"{self.path}: has changed since it was opened: do not write to it meanwhile")
 

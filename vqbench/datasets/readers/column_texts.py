@@ -17,8 +17,6 @@ from vqbench.datasets.readers.column_kinds import UUID, Column, is_bytes, is_tex
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_EXACT = 2**53  # floats from here on need not be the number that was meant
-
 
 def are_texts(arrays: Iterable[pa.Array]) -> bool:
     """Whether all values of a column of bytes are printable UTF-8."""
@@ -88,10 +86,10 @@ def texts_of(column: Column, array: pa.Array, *, as_hex: bool = False) -> list[s
 
 
 def _of_float(x: Any) -> str | None:
-    """12.0 as "12", others with as many digits as tell them apart in their own precision; None for NaN."""
+    """12.0 as "12" at any size, others with as many digits as tell them apart in their own precision; None for NaN."""
     if np.isnan(x):
         return None
-    return str(int(x)) if abs(x) < _EXACT and x == int(x) else str(x)
+    return str(int(x)) if np.isfinite(x) and x == int(x) else str(x)
 
 
 def _of_decimal(x: Decimal) -> str:

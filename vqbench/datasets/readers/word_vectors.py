@@ -19,6 +19,7 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.text_blocks import blocks_of
 from vqbench.datasets.text_columns import Measured
 from vqbench.datasets.text_dialect import Dialect
+from vqbench.datasets.text_header import has_header
 from vqbench.datasets.text_reading import unpack_table
 from vqbench.datasets.text_table import TextTable
 from vqbench.datasets.unpacking import Sheet
@@ -40,7 +41,7 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
     after = len(lines[1].split()) if len(lines) > 1 else 0
     declared = (int(header[1]), int(header[2])) if header and after > len(header.groups()) else None
     d = declared[1] if declared else _dimensions(lines)
-    if not d or (not declared and (wanted.key or wanted.queries_key)):
+    if not d or (not declared and _has_names(path, lines, d)) or (not declared and (wanted.key or wanted.queries_key)):
         return unpack_table(path, wanted, sheet)
     words, measured = _Words(path=path, d=d, lines=int(declared is not None)), Measured(d)
     rows_nd = sheet.table(None, words.numbers(measured))
@@ -71,6 +72,12 @@ def _dimensions(lines: Sequence[str]) -> int:
         if most < _LEAST or mixed:  # with tabs between its numbers, it is a table
             return 0
     return 0 if numeric else most
+
+
+def _has_names(path: Path, lines: Sequence[str], d: int) -> bool:
+    """Whether the first line names columns by numbers. Raises VqbenchError where it may be a word and its numbers."""
+    rows = [line.rsplit(None, d) for line in lines if line.strip()]
+    return has_header(path, _DIALECT, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
