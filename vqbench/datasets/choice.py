@@ -47,6 +47,7 @@ class Part:
     n: int | None = None  #: rows, where they are known and may differ between the parts
     table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
+    remedy: str = ""  #: the Python that writes it as float32, with FILE for this file, where it is no vector as it is
     is_index: bool = False  #: whether the writer marked it as the index of its table, as pandas does
 
     @property
@@ -243,7 +244,7 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
             path,
             problem=f"{noun}s with vectors: none; it has {_listed(parts) or 'nothing'}",
             rule="needs rows of numbers",
-            remedy=f"store each vector as a list of floats in one {noun}",
+            remedy=_converted(path, parts) or f"store each vector as a list of floats in one {noun}",
         )
     setting = wanted.setting("key")
     own = "queries" if wanted.queries else "corpus"
@@ -344,8 +345,18 @@ def _named(
         place=f"dataset.{setting}={name}",
         problem=f"this {noun} is {whats[0]}" if whats else f"no such {noun}",
         rule=f"it could be: {_listed(parts) or 'none'}",
-        remedy=hint if hint.startswith("did") and not whats else "",
+        remedy=_converted(path, [part for part in everything if part.name == name])
+        or (hint if hint.startswith("did") and not whats else ""),
     )
+
+
+def _converted(path: Path, parts: Sequence[Part]) -> str:
+    """The line that converts the first part that needs it, where one does."""
+    code = next((part.remedy for part in parts if part.remedy), "").replace("FILE", repr(str(path)))
+    if not code:
+        return ""
+    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+    return f"convert them: python -c {quoted}"
 
 
 def _listed(parts: Sequence[Part]) -> str:

@@ -39,7 +39,7 @@ class Column:
     #: Its type, without what only codes or marks it.
     kind: pa.DataType
     form: Form = Form.NONE
-    #: The type of number of bytes: ``<f4`` or ``<f8``.
+    #: The type of number of bytes: ``float32`` or ``float64``.
     number: str = ""
     #: How many numbers a row has, by its type or as most of the first rows have; 0: not known yet.
     width: int = 0
