@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
@@ -95,6 +95,14 @@ _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
     "index", "context", "contexts", "answer", "answers",
 }  # fmt: skip
+#: Last words of names that are usual for what stands beside vectors, such as ``attention_mask`` and ``train_labels``.
+_BESIDE_WORDS = {
+    "y", "label", "labels", "target", "targets", "onehot", "prob", "probs", "probabilities", "logit", "logits", "mask",
+    "masks", "score", "scores",
+}  # fmt: skip
+SPARSE = "part of sparse vectors"
+_PLACES, _WEIGHTS = ("indices", "index", "indexes", "ids", "positions"), {"values", "value", "weights", "data"}
+_SPLIT_WORDS = {"train", "test", "val", "valid", "validation", "dev", "eval"}
 _ID_NAMES = (
     "custom_id",
     "id",
@@ -126,6 +134,31 @@ def is_id_name(name: str) -> bool:
     last = re.split(r"[./]", name.strip())[-1]
     lower = last.lower()
     return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or last.endswith(("Id", "ID"))
+
+
+def is_beside_name(name: str) -> bool:
+    """Whether a name is usual for labels, scores and masks: ``y``, ``y_train``, ``labels``, ``attention_mask``.
+
+    >>> is_beside_name("y_test"), is_beside_name("token_type_ids"), is_beside_name("label_embeddings")
+    (True, True, False)
+    """
+    words = words_of(re.split(r"[./]", name.strip())[-1])
+    kept = [word for word in words if word not in _SPLIT_WORDS] or [""]
+    together = "".join(words)
+    return kept[-1] in _BESIDE_WORDS or words[:1] == ["y"] or together.endswith(("onehot", "tokentypeids"))
+
+
+def sparse_pair(kinds: Mapping[str, Kind]) -> set[str]:
+    """The names of one record that hold a sparse vector: a list of floats beside one of whole numbers, its places.
+
+    >>> sorted(sparse_pair({"indices": Kind.WHOLES, "values": Kind.FLOATS}))
+    ['indices', 'values']
+    """
+    values = {name for name, kind in kinds.items() if kind == Kind.FLOATS or (kind == Kind.WHOLES and name == "values")}
+    places = {name for name, kind in kinds.items() if kind in (Kind.WHOLES, Kind.BYTES) and name.lower() in _PLACES}
+    if places and not any(name.lower() in _PLACES[:3] for name in places):  # ids may be tokens beside an embedding
+        values = {name for name in values if name.lower() in _WEIGHTS}
+    return values | places if values - places and places else set()
 
 
 def side(name: str) -> str:
@@ -232,12 +265,19 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     if wanted.key is not None:
         return _named(path, possible, wanted.key, wanted.setting("key"), noun, parts), queries
     rest = [part for part in possible if part is not queries]
-    likely = [part for part in rest if rest and part.kind == min(part.kind for part in rest)]
+    beside = [part for part in rest if is_beside_name(part.name)]
+    named = [part for part in rest if part not in beside]
+    likely = [part for part in named if part.kind == min(part.kind for part in named)]
     likely = [part for part in likely if not part.is_small] or likely
-    both = pair(likely) if queries is None else None
+    if beside and min(part.kind for part in beside) <= min((part.kind for part in likely), default=Kind.OTHER):
+        doubtful = [part for part in beside if not likely or part.kind <= likely[0].kind]
+        likely, beside = (likely, []) if likely and likely[0].kind == Kind.FLOATS else ([*likely, *doubtful], doubtful)
+    else:
+        beside = []
+    both = pair(likely) if queries is None and not beside else None
     if both is not None:
         return both
-    if len(likely) == 1 and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
+    if len(likely) == 1 and not beside and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
         return likely[0], queries
     if not likely:
         raise refusal(
@@ -252,10 +292,13 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     way = pasted(setting, order[0].setting)
     if len(likely) > 1 and not wanted.queries and queries is None and side(order[-1].name) == "queries":
         way += f" and {pasted('queries_key', order[-1].setting)} for queries"
+    rule = f"more than one {noun} could hold the vectors" if len(likely) > 1 else "whole numbers may be token ids"
+    if beside:
+        rule = f"names like {shortened(beside[0].name)!r} are usual for labels, scores and masks"
     raise refusal(
         path,
         problem=f"{noun}{'s' * (len(likely) > 1)} {_listed(likely)}",
-        rule=f"more than one {noun} could hold the vectors" if len(likely) > 1 else "whole numbers may be token ids",
+        rule=rule,
         remedy=f"choose with dataset.{setting}=NAME, as in {way}",
     )
 

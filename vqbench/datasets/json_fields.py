@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.choice import Kind, Part
+from vqbench.datasets.choice import SPARSE, Kind, Part, sparse_pair
 from vqbench.datasets.number_bytes import as_float32, of_16_bits
 from vqbench.datasets.vector_texts import decoded, dtype_of, form_of
 
@@ -152,8 +152,11 @@ class _Node:
         """Those of this place and of all below it. n: how often it stands there; table: whose rows these are."""
         if self.texts + self.wholes + self.reals + self.others + self.vectors:
             yield self._field(path, name, n, table)
+        sparse = self._sparse() if path else set()
         for member, node in self.members.items():
-            yield from node.fields_below((*path, member), f"{name}.{member}" if name else member, n, table)
+            for one in node.fields_below((*path, member), f"{name}.{member}" if name else member, n, table):
+                hidden = member in sparse and one.path == (*path, member)
+                yield replace(one, part=replace(one.part, kind=Kind.OTHER, what=SPARSE), width=0) if hidden else one
         if self.each is not None:
             rows = self.elements + n - self.filled
             inner = (name or "records") if self.each.has_vectors() and self.each.members else table
@@ -161,6 +164,12 @@ class _Node:
             if self.keyed:
                 part = Part(name=f"{name}.keys" if name else "keys", kind=Kind.TEXT, what="text", n=rows, table=inner)
                 yield Field(part=part, path=(*path, KEYS))
+
+    def _sparse(self) -> set[str]:
+        """The members that together hold a sparse vector: lists of the same lengths, one of places."""
+        lists = {name: node for name, node in self.members.items() if node.vectors and not node.each}
+        names = sparse_pair({name: Kind.FLOATS if x.decimals else Kind.WHOLES for name, x in lists.items()})
+        return names if len({(x.total, x.vectors) for x in map(lists.__getitem__, names)}) == 1 else set()
 
     def has_vectors(self) -> bool:
         """Whether a record of this kind holds a vector."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from vqbench.datasets.choice import INDEX, Kind, Part
+from vqbench.datasets.choice import INDEX, SPARSE, Kind, Part, sparse_pair
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,8 +114,11 @@ def _leaves(field: pa.Field, above: tuple[str, ...], is_index: bool = False) -> 
     path, kind = (*above, field.name), unmarked(field.type)
     names = [inner.name for inner in kind] if t.is_struct(kind) else []
     if names and len(set(names)) == len(names):
+        sparse = sparse_pair({inner.name: _found(inner, unmarked(inner.type))[0] for inner in kind})
         for inner in kind:
-            yield from _leaves(inner, path)
+            for column in _leaves(inner, path):
+                hidden = inner.name in sparse and column.path == (*path, inner.name)
+                yield replace(column, part=replace(column.part, kind=Kind.OTHER, what=SPARSE)) if hidden else column
         return
     found, what, form = _found(field, kind)
     part = Part(name=".".join(path), kind=found, what=what, is_index=is_index)
