@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
@@ -100,8 +100,6 @@ _BESIDE_WORDS = {
     "y", "label", "labels", "target", "targets", "onehot", "prob", "probs", "probabilities", "logit", "logits", "mask",
     "masks", "score", "scores",
 }  # fmt: skip
-SPARSE = "part of sparse vectors"
-_PLACES, _WEIGHTS = ("indices", "index", "indexes", "ids", "positions"), {"values", "value", "weights", "data"}
 _SPLIT_WORDS = {"train", "test", "val", "valid", "validation", "dev", "eval"}
 _ID_NAMES = (
     "custom_id",
@@ -146,19 +144,6 @@ def is_beside_name(name: str) -> bool:
     kept = [word for word in words if word not in _SPLIT_WORDS] or [""]
     together = "".join(words)
     return kept[-1] in _BESIDE_WORDS or words[:1] == ["y"] or together.endswith(("onehot", "tokentypeids"))
-
-
-def sparse_pair(kinds: Mapping[str, Kind]) -> set[str]:
-    """The names of one record that hold a sparse vector: a list of floats beside one of whole numbers, its places.
-
-    >>> sorted(sparse_pair({"indices": Kind.WHOLES, "values": Kind.FLOATS}))
-    ['indices', 'values']
-    """
-    values = {name for name, kind in kinds.items() if kind == Kind.FLOATS or (kind == Kind.WHOLES and name == "values")}
-    places = {name for name, kind in kinds.items() if kind in (Kind.WHOLES, Kind.BYTES) and name.lower() in _PLACES}
-    if places and not any(name.lower() in _PLACES[:3] for name in places):  # ids may be tokens beside an embedding
-        values = {name for name in values if name.lower() in _WEIGHTS}
-    return values | places if values - places and places else set()
 
 
 def side(name: str) -> str:
@@ -265,15 +250,7 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     if wanted.key is not None:
         return _named(path, possible, wanted.key, wanted.setting("key"), noun, parts), queries
     rest = [part for part in possible if part is not queries]
-    beside = [part for part in rest if is_beside_name(part.name)]
-    named = [part for part in rest if part not in beside]
-    likely = [part for part in named if part.kind == min(part.kind for part in named)]
-    likely = [part for part in likely if not part.is_small] or likely
-    if beside and min(part.kind for part in beside) <= min((part.kind for part in likely), default=Kind.OTHER):
-        doubtful = [part for part in beside if not likely or part.kind <= likely[0].kind]
-        likely, beside = (likely, []) if likely and likely[0].kind == Kind.FLOATS else ([*likely, *doubtful], doubtful)
-    else:
-        beside = []
+    likely, beside = _likely(rest)
     both = pair(likely) if queries is None and not beside else None
     if both is not None:
         return both
@@ -301,6 +278,17 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
         rule=rule,
         remedy=f"choose with dataset.{setting}=NAME, as in {way}",
     )
+
+
+def _likely(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """The parts that are likely vectors, and those of them whose names speak against it, where these make a doubt."""
+    beside = [part for part in parts if is_beside_name(part.name)]
+    likely = [part for part in parts if part not in beside]
+    likely = [part for part in likely if part.kind == min(part.kind for part in likely)]
+    likely = [part for part in likely if not part.is_small] or likely
+    best = likely[0].kind if likely else Kind.OTHER
+    doubtful = [part for part in beside if part.kind <= best] if best != Kind.FLOATS else []
+    return [*likely, *doubtful], doubtful
 
 
 def _ids(

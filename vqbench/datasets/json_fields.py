@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.choice import SPARSE, Kind, Part, sparse_pair
+from vqbench.datasets.choice import Kind, Part
 from vqbench.datasets.number_bytes import as_float32, of_16_bits
+from vqbench.datasets.sparse import SPARSE, sparse_pair
 from vqbench.datasets.vector_texts import decoded, dtype_of, form_of
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from vqbench.datasets.choice import INDEX, SPARSE, Kind, Part, sparse_pair
+from vqbench.datasets.choice import INDEX, Kind, Part
+from vqbench.datasets.sparse import SPARSE, sparse_pair
 
 if TYPE_CHECKING:
     import pyarrow as pa
