@@ -131,6 +131,24 @@ def test_numbers_of_16_bits_are_refused_with_a_line_that_works(ending: str, kind
     assert list(content.ids or ()) == [str(at) for at in range(N)]
 
 
+@pytest.mark.parametrize("ending", ["feather", "arrows", "folder"])
+def test_the_line_works_for_all_tables_of_arrow(ending: str, tmp_path: Path) -> None:
+    rows = pa.array([{"emb": row.astype("<f2").tobytes()} for row in X])
+    table, path = pa.table({"id": list(range(N)), "meta": rows}), tmp_path / f"x.{ending}"
+    if ending == "folder":
+        path.mkdir()
+        (path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+    inner = path / "data-00000-of-00001.arrow" if ending == "folder" else path
+    write = pa.ipc.new_file if ending == "feather" else pa.ipc.new_stream
+    with write(str(inner), table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(VqbenchError, match="32 numbers as float16") as error:
+        read(path, Wanted(key="meta.emb"))
+    _, *arguments = shlex.split(str(error.value).partition("convert them: ")[2])
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(read(tmp_path / "float32.parquet", Wanted()).rows_nd[:], X.astype("<f2"))
+
+
 def _refused(path: Path, words: str, **wanted: Any) -> None:
     with pytest.raises(VqbenchError, match=words):
         read(path, Wanted(**wanted))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16 = "float32", "float64", "float16", "bfloat16"
 _SIZES = {FLOAT32: 4, FLOAT64: 8, FLOAT16: 2, BFLOAT16: 2}
-_FEW, _FEWEST, _MANY = 2, 4, 64  # numbers in a row at least, if there are so many in all; else; in all
+_FEW, _FEWEST, _MANY = 2, 4, 32  # numbers in a row at least, if there are so many in all; else; in all
 _SMALL, _LARGE, _SHARE = 1e-18, 1e18, 0.95  # sizes of numbers in vectors of any scale; noise lies anywhere
 _SMALL_16, _LARGE_16 = 1e-9, 1e6  # of numbers of 16 bits
 _NORMAL, _NORMAL_SHARE = 2.0**-14, 0.85  # the smallest float16 of full precision, and how many are larger

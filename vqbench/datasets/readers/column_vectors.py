@@ -203,10 +203,10 @@ def _other_width(length: int, width: int) -> str:
 
 
 def _to_float32(column: Column, types: tuple[str, ...]) -> str:
-    """The code that adds a column of float32 to a table in Parquet."""
+    """The code that adds a column of float32 to a table, which TABLE stands for, and writes it in Parquet."""
     flat, name = ".flatten()" * (len(column.path) - 1), column.part.name
     return (
-        f"import numpy as np,pyarrow as pa,pyarrow.parquet as q;t=q.read_table(FILE){flat};"
+        f"import numpy as np,pyarrow as pa,pyarrow.parquet as q;t=TABLE{flat};"
         f"q.write_table(t.append_column('float32',pa.array([b and {as_float32(types, 'b')} "
         f"for b in t[{name!r}].to_pylist()])),'float32.parquet')"
     )
