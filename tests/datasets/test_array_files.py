@@ -127,7 +127,9 @@ def test_floats_come_before_whole_numbers(tmp_path: Path, name: str) -> None:
     assert "whole numbers may be token ids" in message
     content = _read(tmp_path, name, {"input_ids": tokens}, key="input_ids")
     np.testing.assert_array_equal(content.rows_nd[:], tokens)
-    assert "onehot" in _refused(tmp_path, name, {"emb": X, "onehot": np.eye(40, dtype=np.float32)})
+    content = _read(tmp_path, name, {"emb": X, "onehot": np.eye(40, dtype=np.float32)})
+    np.testing.assert_array_equal(content.rows_nd[:], X)
+    assert "emb" in _refused(tmp_path, name, {"emb": X.astype(np.int8), "onehot": np.eye(40, dtype=np.float32)})
     np.testing.assert_array_equal(_read(tmp_path, name, {"emb": X, "seen": X > 0}).rows_nd[:], X)
 
 

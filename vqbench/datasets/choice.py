@@ -47,6 +47,7 @@ class Part:
     n: int | None = None  #: rows, where they are known and may differ between the parts
     table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
+    remedy: str = ""  #: the Python that writes it as float32, with FILE for this file, where it is no vector as it is
     is_index: bool = False  #: whether the writer marked it as the index of its table, as pandas does
 
     @property
@@ -94,6 +95,12 @@ _CORPUS_WORDS = {
     "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
     "index", "context", "contexts", "answer", "answers",
 }  # fmt: skip
+#: Last words of names that are usual for what stands beside vectors, such as ``attention_mask`` and ``train_labels``.
+_BESIDE_WORDS = {
+    "y", "label", "labels", "target", "targets", "onehot", "prob", "probs", "probabilities", "logit", "logits", "mask",
+    "masks", "score", "scores",
+}  # fmt: skip
+_SPLIT_WORDS = {"train", "test", "val", "valid", "validation", "dev", "eval"}
 _ID_NAMES = (
     "custom_id",
     "id",
@@ -125,6 +132,18 @@ def is_id_name(name: str) -> bool:
     last = re.split(r"[./]", name.strip())[-1]
     lower = last.lower()
     return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or last.endswith(("Id", "ID"))
+
+
+def is_beside_name(name: str) -> bool:
+    """Whether a name is usual for labels, scores and masks: ``y``, ``y_train``, ``labels``, ``attention_mask``.
+
+    >>> is_beside_name("y_test"), is_beside_name("token_type_ids"), is_beside_name("label_embeddings")
+    (True, True, False)
+    """
+    words = words_of(re.split(r"[./]", name.strip())[-1])
+    kept = [word for word in words if word not in _SPLIT_WORDS] or [""]
+    together = "".join(words)
+    return kept[-1] in _BESIDE_WORDS or words[:1] == ["y"] or together.endswith(("onehot", "tokentypeids"))
 
 
 def side(name: str) -> str:
@@ -231,19 +250,18 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     if wanted.key is not None:
         return _named(path, possible, wanted.key, wanted.setting("key"), noun, parts), queries
     rest = [part for part in possible if part is not queries]
-    likely = [part for part in rest if rest and part.kind == min(part.kind for part in rest)]
-    likely = [part for part in likely if not part.is_small] or likely
-    both = pair(likely) if queries is None else None
+    likely, beside = _likely(rest)
+    both = pair(likely) if queries is None and not beside else None
     if both is not None:
         return both
-    if len(likely) == 1 and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
+    if len(likely) == 1 and not beside and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
         return likely[0], queries
     if not likely:
         raise refusal(
             path,
             problem=f"{noun}s with vectors: none; it has {_listed(parts) or 'nothing'}",
             rule="needs rows of numbers",
-            remedy=f"store each vector as a list of floats in one {noun}",
+            remedy=_converted(path, parts) or f"store each vector as a list of floats in one {noun}",
         )
     setting = wanted.setting("key")
     own = "queries" if wanted.queries else "corpus"
@@ -251,12 +269,26 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     way = pasted(setting, order[0].setting)
     if len(likely) > 1 and not wanted.queries and queries is None and side(order[-1].name) == "queries":
         way += f" and {pasted('queries_key', order[-1].setting)} for queries"
+    rule = f"more than one {noun} could hold the vectors" if len(likely) > 1 else "whole numbers may be token ids"
+    if beside:
+        rule = f"names like {shortened(beside[0].name)!r} are usual for labels, scores and masks"
     raise refusal(
         path,
         problem=f"{noun}{'s' * (len(likely) > 1)} {_listed(likely)}",
-        rule=f"more than one {noun} could hold the vectors" if len(likely) > 1 else "whole numbers may be token ids",
+        rule=rule,
         remedy=f"choose with dataset.{setting}=NAME, as in {way}",
     )
+
+
+def _likely(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """The parts that are likely vectors, and those of them whose names speak against it, where these make a doubt."""
+    beside = [part for part in parts if is_beside_name(part.name)]
+    likely = [part for part in parts if part not in beside]
+    likely = [part for part in likely if part.kind == min(part.kind for part in likely)]
+    likely = [part for part in likely if not part.is_small] or likely
+    best = likely[0].kind if likely else Kind.OTHER
+    doubtful = [part for part in beside if part.kind <= best] if best != Kind.FLOATS else []
+    return [*likely, *doubtful], doubtful
 
 
 def _ids(
@@ -344,8 +376,18 @@ def _named(
         place=f"dataset.{setting}={name}",
         problem=f"this {noun} is {whats[0]}" if whats else f"no such {noun}",
         rule=f"it could be: {_listed(parts) or 'none'}",
-        remedy=hint if hint.startswith("did") and not whats else "",
+        remedy=_converted(path, [part for part in everything if part.name == name])
+        or (hint if hint.startswith("did") and not whats else ""),
     )
+
+
+def _converted(path: Path, parts: Sequence[Part]) -> str:
+    """The line that converts the first part that needs it, where one does."""
+    code = next((part.remedy for part in parts if part.remedy), "").replace("FILE", repr(str(path)))
+    if not code:
+        return ""
+    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+    return f"convert them: python -c {quoted}"
 
 
 def _listed(parts: Sequence[Part]) -> str:

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from vqbench.datasets.choice import Kind, Part
-from vqbench.datasets.vector_texts import dtype_of, form_of
+from vqbench.datasets.number_bytes import as_float32, of_16_bits
+from vqbench.datasets.sparse import SPARSE, sparse_pair
+from vqbench.datasets.vector_texts import decoded, dtype_of, form_of
 
 
 class Step(Enum):
@@ -151,8 +153,11 @@ class _Node:
         """Those of this place and of all below it. n: how often it stands there; table: whose rows these are."""
         if self.texts + self.wholes + self.reals + self.others + self.vectors:
             yield self._field(path, name, n, table)
+        sparse = self._sparse() if path else set()
         for member, node in self.members.items():
-            yield from node.fields_below((*path, member), f"{name}.{member}" if name else member, n, table)
+            for one in node.fields_below((*path, member), f"{name}.{member}" if name else member, n, table):
+                hidden = member in sparse and one.path == (*path, member)
+                yield replace(one, part=replace(one.part, kind=Kind.OTHER, what=SPARSE), width=0) if hidden else one
         if self.each is not None:
             rows = self.elements + n - self.filled
             inner = (name or "records") if self.each.has_vectors() and self.each.members else table
@@ -161,13 +166,19 @@ class _Node:
                 part = Part(name=f"{name}.keys" if name else "keys", kind=Kind.TEXT, what="text", n=rows, table=inner)
                 yield Field(part=part, path=(*path, KEYS))
 
+    def _sparse(self) -> set[str]:
+        """The members that together hold a sparse vector: lists of the same lengths, one of places."""
+        lists = {name: node for name, node in self.members.items() if node.vectors and not node.each}
+        names = sparse_pair({name: Kind.FLOATS if x.decimals else Kind.WHOLES for name, x in lists.items()})
+        return names if len({(x.total, x.vectors) for x in map(lists.__getitem__, names)}) == 1 else set()
+
     def has_vectors(self) -> bool:
         """Whether a record of this kind holds a vector."""
         here = self.vectors or (self.samples and form_of(self.samples))
         return bool(here) or any(node.has_vectors() for node in self.members.values())
 
     def _field(self, path: Path, name: str, n: int, table: str) -> Field:
-        form, width, dtype = "", 0, np.dtype(np.float64)
+        form, width, dtype, remedy = "", 0, np.dtype(np.float64), ""
         others = self.wholes + self.reals + self.others
         of_text = form_of(self.samples) if self.texts > others + self.vectors else None
         if self.vectors >= others + self.texts and self.vectors:
@@ -183,14 +194,29 @@ class _Node:
         elif of_text is not None:
             form, width = of_text
             kind, dtype, what = Kind.FLOATS, dtype_of(form), f"{form}, {n:,} x {width:,}"
+        elif self.texts and (of_bits := self._of_16_bits())[0]:
+            (what, remedy), kind = of_bits, Kind.OTHER
         elif self.texts:
             kind, what = (Kind.OTHER, "mixed") if self.others or self.vectors else (Kind.TEXT, "text")
         elif self.reals + self.wholes and not self.others:
             kind, what = (Kind.NUMBER, "numbers") if self.reals else (Kind.WHOLE, "whole numbers")
         else:
             kind, what = Kind.OTHER, "true or false" if self.others and not others - self.others else "mixed"
-        part = Part(name=name or "values", kind=kind, what=what, n=n, table=table)
+        part = Part(name=name or "values", kind=kind, what=what, n=n, table=table, remedy=remedy)
         return Field(part=part, path=path, width=width, dtype=dtype, form=form)
+
+    def _of_16_bits(self) -> tuple[str, str]:
+        """What base64 of 16-bit numbers is, in words, and the code that makes float32 of it; else nothing."""
+        blobs = [content for text in self.samples if (content := decoded(text))]
+        types, what = of_16_bits(blobs) if len(blobs) == len(self.samples) else ((), "")
+        if not types:
+            return "", ""
+        length = max(map(len, (text.rstrip("=") for text in self.samples)))
+        return f"base64: {what}", (
+            "import base64 as b,re,numpy as np;s=open(FILE).read();open('float32'+FILE[FILE.rindex('.'):],'w').write("
+            f"re.sub('[A-Za-z0-9+/]{{{length}}}=*',lambda m:b.b64encode({as_float32(types, 'b.b64decode(m[0])')})"
+            ".decode(),s))"
+        )
 
 
 def first_of(value: list[Any]) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from vqbench.datasets.choice import Kind, Part
+from vqbench.datasets.number_bytes import as_float32, of_16_bits
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.vector_texts import FLOAT32, form_of
 
@@ -83,14 +84,29 @@ def _plain(db: sqlite3.Connection, table: str) -> Iterator[Column]:
         some = f"SELECT {column} FROM {quoted(table)} NOT INDEXED WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"
         samples = [value for (value,) in db.execute(some)]
         kind, what, form, width = _judged(samples, n)
+        types, halves = (
+            of_16_bits([x for x in samples if x]) if {*map(type, samples)} == {bytes} and not form else ((), "")
+        )
+        what, remedy = (f"blobs: {halves}", _to_float32(table, name, types)) if types else (what, "")
         every = f"SELECT {column} FROM {quoted(table)} NOT INDEXED"
         yield Column(
-            part=Part(name=name_of, kind=kind, what=what, n=n, table=table),
+            part=Part(name=name_of, kind=kind, what=what, n=n, table=table, remedy=remedy),
             values=lambda every=every: (value for (value,) in db.execute(every)),
             width=width,
             form=form,
             tables=(table,),
         )
+
+
+def _to_float32(table: str, name: str, types: tuple[str, ...]) -> str:
+    """The code that adds a column of float32 to a copy of the file."""
+    table, name = (x if x.isidentifier() else quoted(x) for x in (table, name))
+    return (
+        "import shutil,sqlite3,numpy as np;d=sqlite3.connect(shutil.copy(FILE,'float32.db'));"
+        f"d.create_function('f',1,lambda b:b and {as_float32(types, 'b')}.tobytes());"
+        f"d.execute({f'alter table {table} add float32 blob'!r});"
+        f"d.execute({f'update {table} set float32=f({name})'!r});d.commit()"
+    )
 
 
 def _judged(samples: list[Any], n: int) -> tuple[Kind, str, str, int]:

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vqbench.datasets.number_bytes import number_types
 from vqbench.datasets.text_lists import numbers_in
 
 #: How a value holds its numbers.
-LIST, BASE64, FLOAT32, FLOAT64 = "text of lists", "base64 of float32", "blobs of float32", "blobs of float64"
+LIST, BASE64, BASE64_DOUBLE = "text of lists", "base64 of float32", "base64 of float64"
+FLOAT32, FLOAT64 = "blobs of float32", "blobs of float64"
 NPY = "blobs of .npy files"
 _BYTES = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype("<f8")}
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}")
-_FEWEST = 4  # numbers in a vector of base64 or bytes: with fewer, anything could pass for one
-_SMALL, _LARGE, _SHARE = 1e-8, 1e5, 0.95  # components of vectors lie there, or are 0; other bytes as floats do not
 
 
 def form_of(samples: Sequence[Any]) -> tuple[str, int] | None:
@@ -29,12 +29,12 @@ def form_of(samples: Sequence[Any]) -> tuple[str, int] | None:
     >>> form_of(["[1, 2.5]", "[3, 4]"]), form_of(["a text", "[3, 4]"])
     (('text of lists', 2), None)
     """
-    for form in (LIST, BASE64, NPY, FLOAT32, FLOAT64):
+    for form in (LIST, BASE64, BASE64_DOUBLE, NPY, FLOAT32, FLOAT64):
         vectors = [numbers(value, form) for value in samples]
         if samples and all(row is not None for row in vectors):
             rows = [row for row in vectors if row is not None and len(row)]
             widths = [len(row) for row in rows]
-            if rows and 2 * widths.count(max(widths, key=widths.count)) >= len(samples) and _plausible(rows, form):
+            if rows and 2 * widths.count(max(widths, key=widths.count)) >= len(samples) and _plausible(samples, form):
                 return form, max(widths, key=widths.count)
     return None
 
@@ -43,19 +43,25 @@ def numbers(value: Any, form: str) -> NDArray[np.float64] | None:
     """The numbers in a value of that form; None where it is not of that form."""
     if isinstance(value, str) and form == LIST:
         return numbers_in(value) if value[:1] in ("[", "{") else None
-    if isinstance(value, str) and form == BASE64:
-        if not _BASE64.fullmatch(value) or len(value) % 4:
-            return None
-        try:
-            return numbers(base64.b64decode(value, validate=True), FLOAT32)
-        except binascii.Error:
-            return None
+    if isinstance(value, str) and form in (BASE64, BASE64_DOUBLE):
+        content = decoded(value)
+        return None if content is None else numbers(content, FLOAT32 if form == BASE64 else FLOAT64)
     if isinstance(value, bytes) and form == NPY:
         return _saved(value)
     if isinstance(value, bytes) and form in _BYTES:
         dtype = _BYTES[form]
         return None if len(value) % dtype.itemsize else np.frombuffer(value, dtype).astype(np.float64)
     return None
+
+
+def decoded(text: str) -> bytes | None:
+    """The bytes that a text is in base64; None where it is something else."""
+    if not _BASE64.fullmatch(text) or len(text) % 4:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
 
 
 def dtype_of(form: str) -> np.dtype[Any]:
@@ -74,11 +80,9 @@ def _saved(value: bytes) -> NDArray[np.float64] | None:
     return row.ravel().astype(np.float64) if row.dtype.kind in "fiu" else None
 
 
-def _plausible(rows: Sequence[NDArray[np.float64]], form: str) -> bool:
-    """Whether bytes are numbers of a usual size: other bytes, read as floats, have sizes of every kind."""
+def _plausible(samples: Sequence[Any], form: str) -> bool:
+    """Whether bytes are numbers of that form."""
     if form in (LIST, NPY):
         return True
-    sizes = np.abs(np.concatenate(rows))
-    usual = (sizes == 0) | ((sizes >= _SMALL) & (sizes <= _LARGE))
-    halves = form in (BASE64, FLOAT32) and all(not row[::2].any() for row in rows)  # of float64
-    return min(map(len, rows)) >= _FEWEST and bool(np.isfinite(sizes).all()) and usual.mean() >= _SHARE and not halves
+    blobs = [decoded(value) if isinstance(value, str) else value for value in samples]
+    return number_types([blob for blob in blobs if blob]) == (dtype_of(form).name,)

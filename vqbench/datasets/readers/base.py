@@ -98,7 +98,7 @@ def refusal(path: Path, *, place: str = "", problem: str, rule: str, remedy: str
     Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
     """
     parts = [shortened(x, _LONGEST) for x in (place, problem, rule) if x]
-    return VqbenchError(": ".join([str(path), *parts]) + (f"; {shortened(remedy, _LONGEST)}" if remedy else ""))
+    return VqbenchError(": ".join([str(path), *parts]) + (f"; {shortened(remedy, 2 * _LONGEST)}" if remedy else ""))
 
 
 def check_whole(path: Path) -> None:

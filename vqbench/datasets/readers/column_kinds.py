@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from vqbench.datasets.choice import INDEX, Kind, Part
+from vqbench.datasets.sparse import SPARSE, sparse_pair
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +40,7 @@ class Column:
     #: Its type, without what only codes or marks it.
     kind: pa.DataType
     form: Form = Form.NONE
-    #: The type of number of bytes: ``<f4`` or ``<f8``.
+    #: The type of number of bytes: ``float32`` or ``float64``.
     number: str = ""
     #: How many numbers a row has, by its type or as most of the first rows have; 0: not known yet.
     width: int = 0
@@ -114,8 +115,11 @@ def _leaves(field: pa.Field, above: tuple[str, ...], is_index: bool = False) -> 
     path, kind = (*above, field.name), unmarked(field.type)
     names = [inner.name for inner in kind] if t.is_struct(kind) else []
     if names and len(set(names)) == len(names):
+        sparse = sparse_pair({inner.name: _found(inner, unmarked(inner.type))[0] for inner in kind})
         for inner in kind:
-            yield from _leaves(inner, path)
+            for column in _leaves(inner, path):
+                hidden = inner.name in sparse and column.path == (*path, inner.name)
+                yield replace(column, part=replace(column.part, kind=Kind.OTHER, what=SPARSE)) if hidden else column
         return
     found, what, form = _found(field, kind)
     part = Part(name=".".join(path), kind=found, what=what, is_index=is_index)

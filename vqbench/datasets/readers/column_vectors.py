@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import Kind
+from vqbench.datasets.number_bytes import as_float32, number_types, of_16_bits
 from vqbench.datasets.readers.column_kinds import Column, Form, inner_values, kind_of_rows, unmarked
 from vqbench.datasets.text_lists import is_whole_list, numbers_in
 from vqbench.numerics.arrays import Bools, Ints
@@ -19,9 +20,6 @@ from vqbench.text import shortened
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOBS = ("<f4", "<f8")
-#: Between these lie nearly all numbers of an embedding; other bytes, read as floats, lie anywhere.
-_SMALLEST, _LARGEST, _USUAL = 1e-9, 1e6, 0.99
 _PARSED = 32  # texts that are looked at
 _MOST = 0.75  # of the rows that are not empty must look like a vector in texts and bytes
 _SHOWN = 30  # characters of a text in a message
@@ -43,7 +41,12 @@ def examined(column: Column, array: pa.Array) -> Column:
         return replace(column, part=replace(part, kind=kind, what="numbers written as text"), width=length)
     if column.form == Form.BLOB:
         usual = count and count >= _MOST * len(some_n)
-        number = _number_of(array.filter(_mask(lengths_n == length)), length) if usual else ""
+        blobs = array.filter(_mask(lengths_n == length)).to_pylist() if usual else []
+        types, what = of_16_bits(blobs)
+        if types:
+            part = replace(part, kind=Kind.OTHER, what=f"bytes: {what}", remedy=_to_float32(column, types))
+            return replace(column, part=part)
+        number = next(iter(number_types(blobs)), "")
         if not number:
             return column
         part = replace(part, kind=Kind.FLOATS, what=f"{np.dtype(number)} as bytes")
@@ -199,22 +202,14 @@ def _other_width(length: int, width: int) -> str:
     return f"{length} number{'s' * (length > 1)} where most rows have {width}" if length else "an empty list"
 
 
-def _number_of(blobs: pa.Array, length: int) -> str:
-    """The type of the numbers that bytes hold, if they can be numbers of an embedding; empty where they cannot."""
-    content = b"".join(blobs.to_pylist())
-    if content.isascii() and content.decode().isprintable():
-        return ""
-    for number in _BLOBS:
-        if length % np.dtype(number).itemsize or length == np.dtype(number).itemsize:
-            continue
-        with np.errstate(invalid="ignore"):
-            sizes = np.abs(np.frombuffer(content, number).astype(np.float64))
-        sizes = sizes[sizes != 0]
-        if not len(sizes) or not np.isfinite(sizes).all():
-            continue
-        if ((sizes > _SMALLEST) & (sizes < _LARGEST)).mean() >= _USUAL:
-            return number
-    return ""
+def _to_float32(column: Column, types: tuple[str, ...]) -> str:
+    """The code that adds a column of float32 to a table, which TABLE stands for, and writes it in Parquet."""
+    flat, name = ".flatten()" * (len(column.path) - 1), column.part.name
+    return (
+        f"import numpy as np,pyarrow as pa,pyarrow.parquet as q;t=TABLE{flat};"
+        f"q.write_table(t.append_column('float32',pa.array([b and {as_float32(types, 'b')} "
+        f"for b in t[{name!r}].to_pylist()])),'float32.parquet')"
+    )
 
 
 def _with_null(lengths: pa.Array) -> Ints:

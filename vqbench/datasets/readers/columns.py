@@ -31,6 +31,7 @@ TABLE_IMPORTS = ("pyarrow", "pyarrow.compute", "pyarrow.types")
 _BATCH = 1 << 13  # rows at a time, at most
 _BYTES = 1 << 24  # bytes at a time
 _NUMBER = 8  # bytes of a number at most
+_ARROW_FILE = b"ARROW1"  # how one begins that is no stream
 _LOOK = 256  # rows that are looked at
 
 
@@ -92,7 +93,10 @@ class Columns:
 
         try:
             first = next((batch for batch in self.batches([column], _LOOK) if batch.num_rows), None)
-            return column if first is None or column.form == Form.NONE else examined(column, column.of(first))
+            if first is None or column.form == Form.NONE:
+                return column
+            seen = examined(column, column.of(first))
+            return replace(seen, part=replace(seen.part, remedy=seen.part.remedy.replace("TABLE", _opened(self.path))))
         except (pa.ArrowException, OSError, ValueError, VqbenchError):
             if column.part.name in (wanted.key, wanted.queries_key):
                 raise
@@ -137,3 +141,15 @@ class Columns:
         how = {Form.TEXT: " written as text", Form.BLOB: " as bytes", Form.WIDE: " in columns"}
         what = f"{rows_nd.dtype}{how.get(columns[choice.vectors.name].form, '')}, {n:,} x {d:,}"
         return replace(choice, vectors=replace(choice.vectors, what=what)).sentence(self.path, "column")
+
+
+def _opened(path: Path) -> str:
+    """The Python that reads all of a table; FILE stands for its path."""
+    if path.suffix.lower() == ".parquet":
+        return "q.read_table(FILE)"
+    if path.is_dir():
+        files = "sorted(__import__('pathlib').Path(FILE).glob('*.arrow'))"
+        return f"pa.concat_tables(pa.ipc.open_stream(str(x)).read_all() for x in {files})"
+    with open(path, "rb") as file:
+        kind = "file" if file.read(len(_ARROW_FILE)) == _ARROW_FILE else "stream"
+    return f"pa.ipc.open_{kind}(FILE).read_all()"
