@@ -13,7 +13,7 @@ import numpy as np
 from vqbench.datasets.choice import NO_IDS
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Content, Wanted
-from vqbench.datasets.series import lacking
+from vqbench.datasets.series import lacking, order_of
 from vqbench.datasets.unpacking import KEPT
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table, blocks
@@ -148,12 +148,10 @@ def _shifted(parts: Sequence[Content], name: str, lengths: Sequence[int]) -> dic
 
 
 def _sentence(files: Sequence[Path], parts: Sequence[Content]) -> str:
-    """What was taken from all parts, in one line: the first one's words with the number of all rows."""
+    """What was taken from all parts, in one line: their shape together, and the first one's words."""
     n, d = sum(len(part.rows_nd) for part in parts), parts[0].rows_nd.shape[1]
     words = parts[0].taken.removeprefix(f"{files[0].name}: ")
-    first = len(parts[0].rows_nd)
-    for before, after in ((f"{first:,} x {d:,}", f"{n:,} x {d:,}"), (f"{first} x {d}", f"{n} x {d}")):
-        words = words.replace(before, after)
     missing = lacking(files)
-    order = f"in natural order{f' (number {missing} is not there)' if missing else ''}"
-    return f"{len(files):,} files, {files[0].name} to {files[-1].name}, {order}: {words}"
+    order = f"{order_of(files)}{f' (number {missing} is not there)' if missing else ''}"
+    names = f"{files[0].name} to {files[-1].name}"
+    return f"{len(files):,} files, {names}, {order}: {n:,} x {d:,} in all; the first: {words}"
