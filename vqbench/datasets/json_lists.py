@@ -97,8 +97,8 @@ def aligned(nodes: Sequence[Any], paths: Sequence[Path], lists: Lists | None = N
     rows, rests = [], []
     for at, (node, rest) in enumerate(ends):
         inner = lists if at == 0 else beside
-        is_list = rest and isinstance(rest[0], Step)
-        rows.append(inner.elements(node, rest[0], len(rest)) if is_list else repeat(node))
+        step = rest[0] if rest else None
+        rows.append(inner.elements(node, step, len(rest)) if isinstance(step, Step) else repeat(node))
         rests.append(rest[1:])
     lengths = {len(row) for row in rows if isinstance(row, list)}
     if len(lengths) > 1:

@@ -230,11 +230,13 @@ def counted_index(schema: pa.Schema, n: int, rows_before: int | None) -> Column 
     stated = [x for x in _stated_index(schema) if isinstance(x, dict) and x.get("kind") == "range"]
     if len(stated) != 1:
         return None
-    name, (start, stop, step) = stated[0].get("name"), (stated[0].get(x) for x in ("start", "stop", "step"))
-    if not (type(start) is type(stop) is type(step) is int) or step == 0:
+    index: dict[str, Any] = stated[0]
+    name, bounds = index.get("name"), [index.get(x, 0) for x in ("start", "stop", "step")]
+    if not all(type(x) is int and abs(x) < 1 << 62 for x in bounds) or bounds[2] == 0:
         return None
-    counted = range(start, stop, step)
-    if abs(start) >= 1 << 62 or abs(stop) >= 1 << 62 or abs(step) >= 1 << 62 or len(counted) != n:
+    start, _, step = bounds
+    counted = range(*bounds)
+    if len(counted) != n:
         return None
     if name is None and step == 1 and rows_before is not None and start in (0, rows_before):
         return None
