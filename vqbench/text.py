@@ -171,6 +171,16 @@ def expanded(path: str) -> Path:
         return Path(path)
 
 
+def natural(path: str | Path) -> tuple[tuple[int, int, str], ...]:
+    """Return what sorts names as people count: part-2 before part-10.
+
+    >>> [path.name for path in sorted(map(Path, ["p10.npy", "p2.npy", "p1.npy"]), key=natural)]
+    ['p1.npy', 'p2.npy', 'p10.npy']
+    """
+    pieces = [piece for piece in re.split(r"([0-9]+)", str(path)) if piece]
+    return tuple((0, int(x), x) if x[0] in "0123456789" else (1, 0, x) for x in pieces)
+
+
 def check_no_links(folder: Path) -> None:
     """Raise VqbenchError where a folder inside a results folder is a link: what is written would land elsewhere."""
     cells = folder / "cells"

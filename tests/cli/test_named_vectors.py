@@ -128,6 +128,15 @@ def test_parts_of_one_corpus_differ_in_digits_alone() -> None:
     assert job.plain()["dataset"]["path"] == parts
 
 
+def test_files_that_the_shell_listed_are_in_natural_order(tmp_path: Path) -> None:
+    """The shell sorts part-10 before part-2."""
+    paths = [str(tmp_path / f"part-{x}.npy") for x in (1, 10, 2)]
+    for path in paths:
+        np.save(path, np.ones((2, 3)))
+    listed = ",".join(f"'{paths[x]}'" for x in (0, 2, 1))
+    assert settings_of(paths) == ["dataset=file", f"dataset.path=[{listed}]"]
+
+
 @pytest.mark.parametrize(
     ("paths", "words"),
     [

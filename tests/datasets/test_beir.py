@@ -115,7 +115,9 @@ def test_parts_and_compressed_texts(folder: Path) -> None:
         (folder / name).unlink()
     source = _load(folder)
     _check(source)
-    assert source.taken[0].startswith("3 files, corpus-0.npy to corpus-2.npy, in natural order: float32, 30 x 4; ids")
+    assert source.taken[0].startswith(
+        "3 files, corpus-0.npy to corpus-2.npy, in natural order: 30 x 4 in all; the first: float32, 10 x 4; ids"
+    )
 
 
 def test_which_judgements(folder: Path) -> None:

@@ -10,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 from tables import IDS, ROWS, N, read_table, refuse_table
 from writers import lists
 
+from vqbench.datasets.file import File
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Wanted
+from vqbench.errors import VqbenchError
 
 
 def _of(values: list, kind: pa.DataType | None = None) -> pa.Array:
@@ -138,3 +142,72 @@ def test_texts_and_labels(table_path: Path) -> None:
     content = read_table(table_path, columns, texts="tags", labels="ok")
     assert (content.texts, content.labels) == (['["x", "\u00e9"]', "[]", ""], ["true", "", "false"])
     refuse_table(table_path, "dataset.labels=gnre: no such column", columns, labels="gnre")
+
+
+RANGES = {
+    "tail": (lambda frame: frame.iloc[200:], range(200, 300)),
+    "every other": (lambda frame: frame.iloc[::2], range(0, 300, 2)),
+    "backwards": (lambda frame: frame.iloc[::-1], range(299, -1, -1)),
+    "named": (lambda frame: frame.rename_axis("row"), range(300)),
+    "like the column": (lambda frame: frame.iloc[5:].rename_axis("emb"), range(5, 300)),
+    "plain": (lambda frame: frame, None),
+    "plain head": (lambda frame: frame.iloc[:7], None),
+}
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".feather", ".arrows"])
+@pytest.mark.parametrize("of", RANGES)
+def test_a_range_index_of_pandas_has_the_ids(tmp_path: Path, of: str, ending: str) -> None:
+    """It stands in the schema only; one that counts the rows is none."""
+    cut, ids = RANGES[of]
+    x = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
+    frame, path = cut(pd.DataFrame({"emb": list(x)})), tmp_path / f"x{ending}"
+    table = pa.Table.from_pandas(frame)
+    if ending == ".parquet":
+        frame.to_parquet(path)
+    elif ending == ".feather":
+        feather.write_feather(table, path)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+    content = read(path, Wanted())
+    assert (None if content.ids is None else list(content.ids)) == (None if ids is None else list(map(str, ids)))
+    np.testing.assert_array_equal(content.rows_nd[:], np.stack(list(frame["emb"])))
+    assert read(path, Wanted(id_column="none")).ids is None
+
+
+def test_a_stale_range_index_is_none_as_for_pandas(tmp_path: Path) -> None:
+    """A table that was filtered after pandas made it."""
+    frame = pd.DataFrame({"emb": [[0.5, float(row)] for row in range(300)]}).iloc[200:]
+    pq.write_table(pa.Table.from_pandas(frame).slice(10, 50), tmp_path / "x.parquet")
+    assert pd.read_parquet(tmp_path / "x.parquet").index[0] == 0
+    assert read(tmp_path / "x.parquet", Wanted()).ids is None
+
+
+def test_a_column_of_ids_comes_before_a_range_index(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"emb": [[0.5, 1.0], [1.0, 2.0], [3.0, 1.0]], "doc_id": ["a", "b", "c"]}).iloc[1:]
+    frame.to_parquet(tmp_path / "x.parquet")
+    content = read(tmp_path / "x.parquet", Wanted())
+    assert list(content.ids or ()) == ["b", "c"]
+    assert "not used: __index_level_0__ (index of pandas, 1 to 2)" in content.taken
+
+
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [((0, 10, 20), ""), ((0, 0, 0), ""), ((0, 10, 25), "ids: there, in .*: none; .*dataset.id_column=none")],
+)
+def test_range_indexes_of_parts(tmp_path: Path, starts: tuple[int, ...], message: str) -> None:
+    """Parts of one frame, or each counted from 0: the rows are numbered."""
+    x = np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32)
+    frame = pd.DataFrame({"emb": list(x)})
+    for part, start in enumerate(starts):
+        frame.iloc[start : start + 10].to_parquet(tmp_path / f"p{part}.parquet")
+    if message:
+        with pytest.raises(VqbenchError, match=message):
+            File(path=str(tmp_path)).load()
+        assert File(path=str(tmp_path), id_column="none").load().ids is None
+        return
+    assert File(path=str(tmp_path)).load().ids is None
+    (tmp_path / "p0.parquet").unlink()
+    if starts[1]:
+        assert list(File(path=str(tmp_path)).load().ids or ()) == list(map(str, range(10, 30)))

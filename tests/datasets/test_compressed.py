@@ -114,7 +114,9 @@ def test_parts_may_be_compressed(tmp_path: Path) -> None:
     os.remove(tmp_path / "one.npy")
     source = File(path=str(tmp_path)).load()
     np.testing.assert_array_equal(source.corpus_nd[:], X)
-    assert source.taken == ("3 files, p0.npy.gz to p2.npy.gz, in natural order: float32, 30 x 4",)
+    assert source.taken == (
+        "3 files, p0.npy.gz to p2.npy.gz, in natural order: 30 x 4 in all; the first: float32, 10 x 4",
+    )
 
 
 def test_which_endings_are_read() -> None:

@@ -257,11 +257,30 @@ def test_the_precision_is_that_of_the_numbers() -> None:
     assert Precision.of(X.astype(ml_dtypes.bfloat16).astype(np.float32)).relative == 2**-7
     assert Precision.of(X).relative == FLOAT32.relative
     whole = Precision.of(np.round(X * 40))
-    assert (whole.whole, whole.absolute) == (True, 1)
+    assert whole.absolute == 1
     assert Precision.of(np.round(unit_nd, 4)).absolute == pytest.approx(1e-4)
     six = np.float32([[float(f"{v:.6g}") for v in row] for row in X])
     assert Precision.of(six).relative == pytest.approx(1e-5)
     assert Precision.of(np.float32([[0.5, 0.25]])) == FLOAT32  # two round numbers show nothing
+
+
+@pytest.mark.parametrize("d", [32, 200])
+@pytest.mark.parametrize("stored", ["float16", "bfloat16", "five decimals", "int8 by row"])
+def test_each_row_has_its_own_precision(stored: str, d: int) -> None:
+    """One row in full precision says nothing of the others, nor does one coarse row, on either side."""
+    corpus_nd = _clustered(100, d, 3)
+    coarse_qd = np.asarray(STORED[stored](corpus_nd[:50])).astype(np.float32)
+    for fine in ([49], list(range(49))):
+        queries_qd = coarse_qd.copy()
+        queries_qd[fine] = corpus_nd[fine]
+        for one, other in ((corpus_nd, queries_qd), (queries_qd, corpus_nd)):
+            data = _data(one, other[:50], IDS[:50], ids=IDS[: len(one)])
+            assert _own(data) == {i: row for row, i in enumerate(IDS[:50])}
+            assert with_twin(other[:50], Vectors(one, normalize=False)).all()
+    strangers_qd = _noisy(corpus_nd[:50], 1e-5)  # as fine as float32: no roundings of the corpus
+    strangers_qd[0] = coarse_qd[0]
+    own = _own(_data(corpus_nd, strangers_qd, IDS[:50], ids=IDS[:100]))
+    assert own == dict.fromkeys(IDS[:50], -1) | {"d0": 0}
 
 
 def test_whole_numbers_on_both_sides_are_exact() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from vqbench.datasets.file import File
 from vqbench.datasets.formats import read
 from vqbench.datasets.json_fields import EACH
-from vqbench.datasets.json_rows import aligned
+from vqbench.datasets.json_lists import aligned
 from vqbench.datasets.prepare import prepare
 from vqbench.datasets.readers import json_text
 from vqbench.datasets.readers.base import Content, Wanted
@@ -349,3 +351,115 @@ def test_aligned_repeats_what_stands_above_and_goes_through_what_stands_beside()
     assert list(aligned([{"id": 7}] * 3, paths[:3])) == [[None, 7, None]]
     with pytest.raises(LookupError):
         list(aligned([value] * 2, [("id",), ("t", EACH)]))
+
+
+def _requests(count: int, inputs: int, *, failed: int = -1, empty: Any = None) -> list[dict[str, Any]]:
+    """Lines of a batch of requests, one of which failed."""
+    some = [ROWS[at * inputs : (at + 1) * inputs] for at in range(count)]
+    return [
+        {"custom_id": f"r{at}", "response": empty if at == failed else {"body": _answer(rows)}}
+        for at, rows in enumerate(some)
+    ]
+
+
+def test_a_failed_request_of_unknown_size(tmp_path: Path) -> None:
+    """All later rows would have other numbers, however many it held; its remedy leaves the line out."""
+    with pytest.raises(VqbenchError) as refused:
+        _read(tmp_path, _requests(6, 5, failed=3), "x.jsonl", id_column="none")
+    said, _, command = str(refused.value).partition("or leave it out: ")
+    assert "line 4: a failed request where others hold 5 vectors: how many rows it stands for is unknown" in said
+    subprocess.run(command, shell=True, check=True)
+    content = read(tmp_path / "x_new.jsonl", Wanted(id_column="none"))
+    np.testing.assert_array_equal(content.rows_nd[:].astype(np.float32), np.concatenate([X[:15], X[20:]]))
+    lines = _requests(6, 5, failed=0, empty={"body": {"data": []}})
+    with pytest.raises(VqbenchError, match="line 1: an empty list where others hold 5"):
+        _read(tmp_path, lines, "x.jsonl", id_column="none")
+    with pytest.raises(VqbenchError, match="a failed request where others hold 5"):
+        _read(tmp_path, {"all": _requests(6, 5, failed=3)}, id_column="none")
+    assert _read(tmp_path, _requests(6, 1, failed=3), "x.jsonl").gaps == {3: "null or missing"}
+
+
+def test_a_failed_request_beside_rows_with_ids(tmp_path: Path) -> None:
+    """It shifts no other row."""
+    lines = [{"data": [{"id": f"d{at}-{x}", "v": ROWS[at]} for x in range(3)]} for at in range(4)]
+    content = _read(tmp_path, [*lines[:2], {"error": {"message": "late"}}, *lines[2:]], "x.jsonl")
+    assert content.gaps == {6: "null or missing (error: late)"}
+    assert list(content.ids or ())[5:8] == ["d1-2", "nothing at line 3", "d2-0"]
+
+
+def test_a_missing_index_is_a_row_without_a_vector(tmp_path: Path) -> None:
+    answer = _answer(ROWS)
+    del answer["data"][20], answer["data"][7]
+    content = _read(tmp_path, answer)
+    assert content.gaps == {7: "no answer has index 7", 20: "no answer has index 20"}
+    assert "data.embedding' (float64, 30 x 8)" in content.taken
+    rows = [row for row in range(30) if row not in content.gaps]
+    np.testing.assert_array_equal(content.rows_nd[:][rows].astype(np.float32), X[rows])
+    source = File(path=str(tmp_path / "x.json")).load()
+    with pytest.raises(VqbenchError, match="no answer has index 7"):
+        prepare(source, "x", queries=None, n_queries=5, normalize=True)
+    data = prepare(source, "x", queries=None, n_queries=5, normalize=True, on_bad_rows="drop")
+    assert list(data.ids)[6:8] == ["6", "8"]
+
+
+def test_an_index_that_gives_no_order(tmp_path: Path) -> None:
+    answer = _answer(ROWS)
+    twice = {"data": answer["data"] + answer["data"]}
+    with pytest.raises(VqbenchError, match='index 0 stands twice in one list: .*del\\(.\\["data"\\]\\[\\].index\\)'):
+        _read(tmp_path, twice)
+    offsets = {"data": [{**each, "index": 1000 + each["index"]} for each in answer["data"]]}
+    with pytest.raises(VqbenchError, match=r"index 1029 in a list of 30: .*dataset.id_column=data.index"):
+        _read(tmp_path, offsets)
+    content = _read(tmp_path, {"data": offsets["data"][::-1]}, id_column="data.index")
+    assert list(content.ids or ()) == [str(1029 - row) for row in range(30)]
+    np.testing.assert_array_equal(content.rows_nd[:].astype(np.float32), X[::-1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "ids"),
+    [
+        (pd.DataFrame({"v": ROWS}), None),
+        (pd.DataFrame({"v": ROWS}).iloc[20:], range(20, 30)),
+        (pd.DataFrame({"v": ROWS}).iloc[::-1], range(29, -1, -1)),
+        (pd.DataFrame({"v": ROWS}).rename_axis("row"), range(30)),
+        (pd.DataFrame({"v": ROWS}, index=IDS), IDS),
+        (pd.DataFrame({"v": ROWS, "id": IDS}).iloc[5:], IDS[5:]),
+    ],
+)
+def test_the_index_of_a_frame_as_a_table(frame: pd.DataFrame, ids: Any, tmp_path: Path) -> None:
+    frame.to_json(tmp_path / "x.json", orient="table", double_precision=15)
+    content = read(tmp_path / "x.json", Wanted())
+    assert (None if content.ids is None else list(content.ids)) == (None if ids is None else list(map(str, ids)))
+    np.testing.assert_allclose(content.rows_nd[:], np.array(frame["v"].tolist()), rtol=1e-12)
+    assert not content.gaps
+
+
+@pytest.mark.parametrize("orient", ["split", "tight"])
+def test_the_remedy_for_a_frame_without_names_works(orient: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"v": ROWS, "t": IDS}).iloc[10:]
+    if orient == "split":
+        frame.to_json(tmp_path / "x.json", orient="split", double_precision=15)
+    else:
+        (tmp_path / "x.json").write_text(json.dumps(frame.to_dict(orient="tight")))
+    with pytest.raises(VqbenchError, match=f"orient='{orient}'") as refused:
+        read(tmp_path / "x.json", Wanted())
+    command = str(refused.value).partition("convert it: python ")[2]
+    subprocess.run(f"{sys.executable} {command}", shell=True, check=True)
+    content = read(tmp_path / "x.parquet", Wanted())
+    assert list(content.ids or ()) == [str(row) for row in range(10, 30)]
+    np.testing.assert_array_equal(content.rows_nd[:].astype(np.float32), X[10:])
+
+
+def test_vectors_of_tokens_are_no_rows(tmp_path: Path) -> None:
+    tokens = X.reshape(15, 2, 8).tolist()
+    with pytest.raises(VqbenchError, match=r"several vectors for each row \(30 vectors in 15 lists\): .*add / length"):
+        _read(tmp_path, tokens)
+    with pytest.raises(VqbenchError, match="several vectors for each row"):
+        _read(tmp_path, {"outputs": tokens})
+    with pytest.raises(VqbenchError, match="several vectors for each row"):
+        _read(tmp_path, [tokens[:5], tokens[5:]], "x.jsonl")
+    content = _read(tmp_path, [[row] for row in ROWS])  # one vector for each
+    np.testing.assert_array_equal(content.rows_nd[:].astype(np.float32), X)
+    assert len(_read(tmp_path, [ROWS]).rows_nd) == 30  # one list of rows
+    answers = [{"embeddings": ROWS[:10]}, {"embeddings": ROWS[10:]}]  # an answer on each line
+    assert len(_read(tmp_path, answers, "x.jsonl").rows_nd) == 30

@@ -72,25 +72,46 @@ def test_many_rows_stay_in_files(tmp_path: Path, name: str, monkeypatch: pytest.
     np.testing.assert_array_equal(rows[np.array([29, 0, 15])].astype(np.float32), X[[29, 0, 15]])
 
 
-def test_a_list_is_read_in_natural_order_and_with_queries_from_a_glob(tmp_path: Path) -> None:
+def test_a_list_is_read_in_its_own_order_and_with_queries_from_a_glob(tmp_path: Path) -> None:
     for number in range(3):
         np.save(tmp_path / f"c{number}.npy", X[10 * number : 10 * number + 10])
         np.save(tmp_path / f"q{number}.npy", X[10 * number : 10 * number + 2] + 1)
     spec = File(path=[str(tmp_path / f"c{x}.npy") for x in (2, 0, 1)], queries=str(tmp_path / "q*.npy"))
     source = spec.load()
-    np.testing.assert_array_equal(source.corpus_nd[:], X)
+    np.testing.assert_array_equal(source.corpus_nd[:], X[[*range(20, 30), *range(20)]])
     assert source.queries_qd is not None
     np.testing.assert_array_equal(source.queries_qd[:], np.concatenate([X[x : x + 2] + 1 for x in (0, 10, 20)]))
     assert source.taken == (
-        "3 files, c0.npy to c2.npy, in natural order: float32, 30 x 4",
-        "queries: 3 files, q0.npy to q2.npy, in natural order: float32, 6 x 4",
+        "3 files, c2.npy to c1.npy, in the order given: 30 x 4 in all; the first: float32, 10 x 4",
+        "queries: 3 files, q0.npy to q2.npy, in natural order: 6 x 4 in all; the first: float32, 2 x 4",
     )
+
+
+def test_ids_follow_a_list(tmp_path: Path) -> None:
+    for number in range(3):
+        np.save(tmp_path / f"c{number}.npy", X[10 * number : 10 * number + 10])
+    (tmp_path / "ids.txt").write_text("\n".join(IDS[20:] + IDS[:20]))
+    source = File(path=[str(tmp_path / f"c{x}.npy") for x in (2, 0, 1)], ids=str(tmp_path / "ids.txt")).load()
+    assert source.ids is not None
+    by_id = {name: source.corpus_nd[row : row + 1][0] for row, name in enumerate(source.ids)}
+    np.testing.assert_array_equal([by_id[name] for name in IDS], X)
+
+
+def test_all_rows_are_counted_once(tmp_path: Path) -> None:
+    """The number of all rows holds the number of the first file's: 110 of 11 times 10."""
+    for number in range(11):
+        np.save(tmp_path / f"c{number}.npy", X[:10])
+    (taken,) = File(path=str(tmp_path)).load().taken
+    assert taken == "11 files, c0.npy to c10.npy, in natural order: 110 x 4 in all; the first: float32, 10 x 4"
 
 
 def test_a_gap_in_the_count_is_said(tmp_path: Path) -> None:
     for number in (0, 1, 3):
         np.save(tmp_path / f"c{number}.npy", X[:10])
-    assert "in natural order (number 2 is not there): float32, 30 x 4" in File(path=str(tmp_path)).load().taken[0]
+    assert (
+        "in natural order (number 2 is not there): 30 x 4 in all; the first: float32, 10 x 4"
+        in File(path=str(tmp_path)).load().taken[0]
+    )
 
 
 @pytest.mark.parametrize(

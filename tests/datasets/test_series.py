@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqbench.datasets.file import File
-from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, lacking, natural
+from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, lacking
 from vqbench.errors import VqbenchError
+from vqbench.text import natural
 
 
 def _made(folder: Path, *names: str) -> Path:

@@ -17,7 +17,7 @@ from vqbench.datasets.readers import arrow_folder, qrels
 from vqbench.datasets.readers.base import Content, Wanted
 from vqbench.datasets.row_columns import GROUPS, IDS, LABELS, QUERY_IDS, TEXTS, Role
 from vqbench.datasets.row_texts import RowTexts, read_texts
-from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, is_pattern
+from vqbench.datasets.series import files_of_folder, files_of_list, files_of_pattern, is_pattern, order_of
 from vqbench.datasets.shards import read_files
 from vqbench.errors import VqbenchError
 from vqbench.storage.ids import Packing
@@ -267,9 +267,8 @@ def _joined(files: Sequence[Path], role: Role, column: str | None) -> RowTexts:
         packing.add(read.texts)
     texts = packing.packed()
     of = "" if read is None or " from " not in read.taken else f" from {read.taken.rpartition(' from ')[2]}"
-    taken = (
-        f"{len(files)} files, {files[0].name} to {files[-1].name}, in natural order: {len(texts):,} {role.plural}{of}"
-    )
+    names = f"{files[0].name} to {files[-1].name}"
+    taken = f"{len(files)} files, {names}, {order_of(files)}: {len(texts):,} {role.plural}{of}"
     return RowTexts(texts=texts, taken=taken)
 
 
@@ -280,7 +279,7 @@ def _lines(*taken: str | RowTexts | None) -> tuple[str, ...]:
 
 
 def _files(path: str | list[str]) -> list[Path]:
-    """The files that a setting means, in natural order; a folder that is read as a whole counts as one."""
+    """The files that a setting means, in their order; a folder that is read as a whole counts as one."""
     if not isinstance(path, str):
         return files_of_list([_resolved(each) for each in path])
     if is_pattern(path):

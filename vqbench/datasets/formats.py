@@ -123,7 +123,7 @@ def _ending(path: Path) -> tuple[str, bool]:
 def _check_used(path: Path, wanted: Wanted, reader: ModuleType, kind: str) -> None:
     """Raise VqbenchError for a setting that chooses nothing in a file of this format."""
     for setting, value in vars(wanted).items():
-        if setting != "queries" and value is not None and setting not in reader.USES:
+        if setting not in ("queries", "rows_before") and value is not None and setting not in reader.USES:
             able = sorted({e for e, each in readers_by_ending().items() if setting in each.USES} - {FOLDER})
             raise refusal(
                 path,

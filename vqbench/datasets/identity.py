@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 
 from vqbench.datasets.base import Identity, Source
-from vqbench.datasets.same_rows import ALIKE, compare, pair_blocks, precisions, with_twin
+from vqbench.datasets.same_rows import ALIKE, Precision, compare, pair_blocks, with_twin
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Bools, Floats, Ints
 from vqbench.storage.ids import positions
@@ -100,7 +100,7 @@ def _compared(corpus: Vectors, rows_m: Ints, queries_qd: Floats, queries_m: Ints
     learned = None
     for start, stop in pair_blocks(len(rows_m), corpus.d):
         rows_nd, some_qd = corpus.take_raw(rows_m[start:stop]), queries_qd[queries_m[start:stop]]
-        learned = learned or precisions(some_qd, rows_nd)
+        learned = learned or (Precision.of(some_qd), Precision.of(rows_nd))
         same_m[start:stop], cosine_m[start:stop] = compare(some_qd, rows_nd, *learned)
     return same_m, cosine_m
 

@@ -47,17 +47,20 @@ class Field:
     width: int = 0  #: numbers in most of its vectors
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
     form: str = ""  #: how its texts hold vectors; empty: they are lists
+    several: bool = False  #: whether each row holds several vectors, as of tokens
 
 
 class Survey:
     """What stands where, in all documents that were looked at.
 
     lone: whether there is one document, an object whose members may be rows or columns.
+    listed: whether documents are the elements of one list.
+    index: the name of the field that is the index of a table of pandas; empty where there is none.
     """
 
-    def __init__(self, *, lone: bool):
-        self._lone, self._root, self._documents = lone, _Node(), 0
-        self.nodes = 0
+    def __init__(self, *, lone: bool, listed: bool = False, index: str = ""):
+        self._lone, self._listed, self._root, self._documents = lone, listed, _Node(), 0
+        self.nodes, self.index = 0, index
 
     def look(self, document: Any) -> None:
         self._documents += 1
@@ -66,7 +69,9 @@ class Survey:
     def fields(self) -> list[Field]:
         """All fields, in the order in which they were first seen."""
         found: dict[str, Field] = {}
-        for one in self._root.fields_below((), "", self._documents, ""):
+        for one in self._root.fields_below((), "", self._documents, "", self._listed):
+            if one.part.name == self.index:
+                one = replace(one, part=replace(one.part, is_index=True))
             found.setdefault(one.part.name, one)
         return _columns(list(found.values()))
 
@@ -149,8 +154,11 @@ class _Node:
         for value in values:
             self.each.look(value, survey, False)
 
-    def fields_below(self, path: Path, name: str, n: int, table: str) -> Iterator[Field]:
-        """Those of this place and of all below it. n: how often it stands there; table: whose rows these are."""
+    def fields_below(self, path: Path, name: str, n: int, table: str, listed: bool = False) -> Iterator[Field]:
+        """Those of this place and of all below it.
+
+        n: how often it stands there; table: whose rows these are; listed: whether it is an element of a list.
+        """
         if self.texts + self.wholes + self.reals + self.others + self.vectors:
             yield self._field(path, name, n, table)
         sparse = self._sparse() if path else set()
@@ -161,7 +169,17 @@ class _Node:
         if self.each is not None:
             rows = self.elements + n - self.filled
             inner = (name or "records") if self.each.has_vectors() and self.each.members else table
-            yield from self.each.fields_below((*path, EACH), name, rows, inner)
+            for one in self.each.fields_below((*path, EACH), name, rows, inner, listed=True):
+                if (
+                    listed
+                    and self.filled > 1
+                    and self.elements > self.filled
+                    and one.width
+                    and len(one.path) == len(path) + 1
+                ):
+                    what = f"{self.elements:,} vectors in {n:,} lists"
+                    one = replace(one, part=replace(one.part, kind=Kind.OTHER, what=what), several=True)
+                yield one
             if self.keyed:
                 part = Part(name=f"{name}.keys" if name else "keys", kind=Kind.TEXT, what="text", n=rows, table=inner)
                 yield Field(part=part, path=(*path, KEYS))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.choice import Choice, Part, choose
-from vqbench.datasets.json_fields import KEYS, Field, Path, Step, Survey
-from vqbench.datasets.readers.base import Wanted, refusal
+from vqbench.datasets.choice import pasted
+from vqbench.datasets.json_choice import Side
+from vqbench.datasets.json_fields import EACH, KEYS, Field
+from vqbench.datasets.json_lists import INDEX, Absent, Lists, Order, OrderError, aligned
+from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.vector_texts import numbers
 from vqbench.numerics.arrays import Table
 from vqbench.storage.growing import GrowingRows
@@ -24,99 +26,6 @@ _BLOCK = 1 << 24  # bytes of numbers at a time
 _NUMBERS = {int, float}
 _SHOWN = 80  # characters of an error that a file tells
 _DEPTH = 4  # objects within each other that are searched for an error
-_INDEX = "index"  # by which APIs number the answers to a list
-
-
-def aligned(nodes: Sequence[Any], paths: Sequence[Path]) -> Iterator[list[Any]]:
-    """The values of several fields, row by row of the first one.
-
-    What stands above its rows is repeated for each; lists and objects beside its own are gone through with it, and
-    must be as long. Where there is no list, there is one row without a value.
-
-    Raises LookupError where they differ in length, or where a field has several values in a row.
-    """
-    ends = [_descended(node, path) for node, path in zip(nodes, paths, strict=True)]
-    if not ends[0][1]:
-        if any(rest for _, rest in ends):
-            raise LookupError("several values for a vector")
-        yield [node for node, _ in ends]
-        return
-    rows, rests = [], []
-    for node, rest in ends:
-        rows.append(_children(node, rest[0]) if rest and isinstance(rest[0], Step) else repeat(node))
-        rests.append(rest[1:])
-    lengths = {len(row) for row in rows if isinstance(row, list)}
-    if len(lengths) > 1:
-        raise LookupError(f"{' and '.join(map(str, sorted(lengths)))} values")
-    for row in zip(*(x if isinstance(x, repeat) else x for x in rows), strict=False):
-        yield from aligned(row, rests)
-
-
-def _descended(node: Any, path: Path) -> tuple[Any, Path]:
-    """Where the names of a path lead, up to its next list; null where there is no such member."""
-    for place, name in enumerate(path):
-        if isinstance(name, Step):
-            return node, path[place:]
-        node = node.get(name) if type(node) is dict else None
-    return node, ()
-
-
-def _children(node: Any, step: Step) -> list[Any]:
-    if type(node) is dict and node:
-        return list(node) if step is KEYS else list(node.values())
-    return _in_order(node) if type(node) is list and node else [None]
-
-
-def _in_order(records: list[Any]) -> list[Any]:
-    """By their ``index``, where each has another one."""
-    numbered = [x[_INDEX] for x in records if type(x) is dict and type(x.get(_INDEX)) is int]
-    if len(set(numbered)) != len(records):
-        return records
-    return sorted(records, key=lambda record: record[_INDEX])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """The fields of a corpus or of queries."""
-
-    vectors: Field
-    ids: Field | None = None
-    texts: Field | None = None
-    labels: Field | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """What is read."""
-
-    choice: Choice
-    fields: Mapping[str, Field]  #: all of them, by name
-    sides: Sequence[Side]  #: the corpus, and the queries, if there are any
-
-    @classmethod
-    def of(cls, path: FilePath, survey: Survey, wanted: Wanted) -> Chosen:
-        """What is read of the fields that a survey saw. Raises VqbenchError as ``choose`` does."""
-        fields = {one.part.name: one for one in survey.fields()}
-        choice = choose(path, [one.part for one in fields.values()], wanted, noun="field")
-
-        def of(part: Part | None) -> Field | None:
-            return None if part is None else fields[part.name]
-
-        corpus = Side(
-            vectors=fields[choice.vectors.name], ids=of(choice.ids), texts=of(choice.texts), labels=of(choice.labels)
-        )
-        queries = of(choice.queries)
-        sides = [corpus] if queries is None else [corpus, Side(vectors=queries, ids=of(choice.query_ids))]
-        return cls(choice=choice, fields=fields, sides=sides)
-
-    @property
-    def plan(self) -> list[Any]:
-        """All that decides how documents are read."""
-        plan = []
-        for side in self.sides:
-            plan += [None if x is None else x.path for x in (side.vectors, side.ids, side.texts, side.labels)]
-            plan += [side.vectors.width, side.vectors.dtype, side.vectors.form]
-        return plan
 
 
 class Taker:
@@ -124,6 +33,7 @@ class Taker:
 
     def __init__(self, path: FilePath, side: Side):
         self._file, self._field, self.gaps = path, side.vectors, dict[int, str]()
+        self._lists, self._failed = Lists(side.order), dict[int, tuple[str, str]]()
         beside = {"ids": side.ids, "texts": side.texts, "labels": side.labels}
         self._beside = {role: (one, Packing()) for role, one in beside.items() if one is not None}
         self._paths = [side.vectors.path, *(one.path for one, _ in self._beside.values())]
@@ -133,15 +43,57 @@ class Taker:
     def take(self, document: Any, place: str) -> None:
         """Take the rows of a document. Raises VqbenchError where a value is none of its kind."""
         try:
-            for vector, *values in aligned([document] * len(self._paths), self._paths):
+            for vector, *values in aligned([document] * len(self._paths), self._paths, self._lists):
                 for value, (role, (_, texts)) in zip(values, self._beside.items(), strict=True):
-                    self._add_text(role, texts, value, place)
+                    nameless = role == "ids" and value is None and self._lists.missing
+                    self._add_text(role, texts, f"nothing at {place}" if nameless else value, place)
                 where = f"id {str(values[0])[:80]!r}" if self._paths[1:] and self._paths[1][-1:] == (KEYS,) else place
                 self._add(vector, where, document)
+        except OrderError as error:
+            rule = f"{INDEX} must number the answers to one request from 0"
+            raise refusal(
+                self._file, place=place, problem=str(error), rule=rule, remedy=self._way(error, place)
+            ) from None
         except LookupError as error:
             names = [one.part.name for one in (self._field, *(one for one, _ in self._beside.values()))]
             rule = "each row needs one value of each"
             raise refusal(self._file, place=place, problem=f"{', '.join(names)}: {error}", rule=rule) from None
+
+        for depth, node in self._lists.missing.items():
+            what = "an empty list" if node == [] else f"a failed request{_told(document)}"
+            self._failed.setdefault(depth, (place, what))
+        self._lists.missing.clear()
+
+    def _way(self, error: OrderError, place: str) -> str:
+        """How records are read whose ``index`` gives no order."""
+        path = self._field.path
+        path = path[: max(at for at, step in enumerate(path) if step is EACH) + 1]
+        if error.way == "name":
+            name = ".".join(step for step in (*path, INDEX) if isinstance(step, str))
+            return f"if it is an id, {pasted('id_column', name)}"
+        steps = "".join("[]" if step is EACH else f"[{json.dumps(step)}]" for step in path)
+        program = f"del(.{'[]' * place.startswith('row')}{steps}.{INDEX})"
+        return f"to read them as they stand: {self._command('jq -c', program)}"
+
+    def _command(self, tool: str, program: str) -> str:
+        target = self._file.with_name(f"{self._file.stem}_new{self._file.suffix}")
+        return f"{tool} {shlex.quote(program)} {shlex.quote(str(self._file))} > {shlex.quote(str(target))}"
+
+    def _check_failed(self) -> None:
+        """Raise VqbenchError where a list is missing that may have held several rows: all later ones would shift."""
+        for depth, (place, what) in self._failed.items():
+            least, most = self._lists.sizes.get(depth, (0, 0))
+            if most < 2 or self._lists.order == Order.OWN_IDS:
+                continue
+            word, _, number = place.partition(" ")
+            leave_out = {"line": ("sed", f"{number}d"), "row": ("jq -c", f"del(.[{number}])")}.get(word)
+            raise refusal(
+                self._file,
+                place=place,
+                problem=f"{what} where others hold {'up to ' * (least < most)}{most} vectors",
+                rule="how many rows it stands for is unknown",
+                remedy="send it again" + (f", or leave it out: {self._command(*leave_out)}" if leave_out else ""),
+            )
 
     def _add_text(self, role: str, texts: Packing, value: Any, place: str) -> None:
         if role == "ids" and (value is None or isinstance(value, list | dict)):
@@ -153,7 +105,7 @@ class Taker:
                 remedy="name another field with dataset.id_column, or number the rows with dataset.id_column=none",
             )
         try:
-            texts.add(["" if value is None else as_text(value)])
+            texts.add(["" if value is None or isinstance(value, Absent) else as_text(value)])
         except UnicodeEncodeError:
             raise refusal(
                 self._file,
@@ -182,6 +134,8 @@ class Taker:
 
     def _gap(self, value: Any, place: str, document: Any) -> str:
         """Why there is no vector here. Raises VqbenchError where there is something else."""
+        if isinstance(value, Absent):
+            return f"no answer has {INDEX} {value.index}"
         if value is None:
             return "null or missing" + _told(document)
         if isinstance(value, np.ndarray):
@@ -223,7 +177,8 @@ class Taker:
         self._finished, self._block = self._n, array("d")
 
     def finish(self) -> tuple[Table, dict[str, Sequence[str]]]:
-        """All rows, and the texts of each role."""
+        """All rows, and the texts of each role. Raises VqbenchError where it is not known which rows they are."""
+        self._check_failed()
         self._finish_block()
         return self._rows.finish(), {role: texts.packed() for role, (_, texts) in self._beside.items()}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from vqbench.datasets.formats import readable_ending, readers_by_ending
 from vqbench.datasets.refused import check_folder
 from vqbench.errors import VqbenchError
-from vqbench.text import expanded, shortened
+from vqbench.text import expanded, natural, shortened
 
 _LISTED = 6  # names in a message
 _OF = re.compile(r"^(.*?)([0-9]+)-of-0*([0-9]+)", re.I)  # train-00000-of-00003.parquet
@@ -22,16 +22,6 @@ _QUERY_NAMES = re.compile(r"quer|question|test|valid|dev", re.I)
 _BESIDE = re.compile(r"meta|label|(?<![a-z])ids?(?![a-z])|neighbo|truth|binary|int8|codes", re.I)
 _CORPUS_NAMES = re.compile(r"corpus|train|base|doc|passage", re.I)
 _ABOUT = {"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "metadata.json", "index.json"}
-
-
-def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Return what sorts names as people count: part-2 before part-10.
-
-    >>> [path.name for path in sorted(map(Path, ["p10.npy", "p2.npy", "p1.npy"]), key=natural)]
-    ['p1.npy', 'p2.npy', 'p10.npy']
-    """
-    pieces = [piece for piece in re.split(r"([0-9]+)", str(path)) if piece]
-    return tuple((0, int(x), x) if x[0] in "0123456789" else (1, 0, x) for x in pieces)
 
 
 def is_pattern(path: str) -> bool:
@@ -71,15 +61,16 @@ def files_of_folder(folder: Path) -> list[Path]:
 
 
 def files_of_list(paths: Sequence[Path]) -> list[Path]:
-    """Return files that were listed, in natural order.
+    """Return files that were listed, in the order of the list: other files, such as that of the ids, may follow it.
 
     Raises:
         VqbenchError: one is listed twice, or they have several formats.
     """
-    files = sorted(paths, key=natural)
+    files = list(paths)
     if len(files) < 1:
         raise VqbenchError("dataset.path=[]: names no file; list at least one")
-    twice = next((a for a, b in zip(files, files[1:], strict=False) if a.resolve() == b.resolve()), None)
+    seen = set[Path]()
+    twice = next((path for path in files if (place := path.resolve()) in seen or seen.add(place)), None)
     if twice is not None:
         raise VqbenchError(f"{twice}: is listed twice in dataset.path; name it once")
     endings = [readable_ending(path) or path.suffix for path in files]
@@ -89,6 +80,11 @@ def files_of_list(paths: Sequence[Path]) -> list[Path]:
                 f"{path}: is another format than {files[0]}; the parts of one corpus must have the same ending"
             )
     return files
+
+
+def order_of(files: Sequence[Path]) -> str:
+    """Say in which order files are read: that of a list may be any."""
+    return "in natural order" if list(files) == sorted(files, key=natural) else "in the order given"
 
 
 def listed(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import numpy as np
 from vqbench.datasets.choice import NO_IDS
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Content, Wanted
-from vqbench.datasets.series import lacking
+from vqbench.datasets.series import lacking, order_of
 from vqbench.datasets.unpacking import KEPT
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table, blocks
@@ -37,7 +37,8 @@ def read_files(files: Sequence[Path], wanted: Wanted) -> Content:
         return read(files[0], wanted)
     parts, room, texts = list[Content](), _Room(), dict[str, Packing]()
     for path in files:
-        part = read(path, wanted, room.scratch)
+        before = sum(len(x.rows_nd) for x in parts) if not parts or parts[0].ids is None else None
+        part = read(path, replace(wanted, rows_before=before), room.scratch)
         if parts:
             _check_alike(files[0], parts[0], path, part)
         for name in _TEXTS:
@@ -104,17 +105,18 @@ def _check_alike(first: Path, one: Content, path: Path, other: Content) -> None:
     differences = [
         ("numbers a row", one.rows_nd.shape[1], other.rows_nd.shape[1]),
         ("dtype", one.rows_nd.dtype, other.rows_nd.dtype),
-        ("part of the file", ", ".join(_named(one)), ", ".join(_named(other))),
         *(
             (name.replace("_qd", ""), *("there" if getattr(x, name) is not None else "none" for x in (one, other)))
             for name in ("ids", "queries_qd", "query_ids", "texts", "labels")
         ),
+        ("part of the file", ", ".join(_named(one)), ", ".join(_named(other))),
     ]
     for what, here, there in differences:
         if here != there:
+            way = f"dataset.id_column={NO_IDS} numbers all rows" if what == "ids" else "write them again"
             raise VqbenchError(
-                f"{path}: {what}: {there}, in {first}: {here}; the parts of one corpus must be alike: write them "
-                "again, or leave one out"
+                f"{path}: {what}: {there}, in {first}: {here}; the parts of one corpus must be alike: {way}, or "
+                "leave one out"
             )
 
 
@@ -148,12 +150,10 @@ def _shifted(parts: Sequence[Content], name: str, lengths: Sequence[int]) -> dic
 
 
 def _sentence(files: Sequence[Path], parts: Sequence[Content]) -> str:
-    """What was taken from all parts, in one line: the first one's words with the number of all rows."""
+    """What was taken from all parts, in one line: their shape together, and the first one's words."""
     n, d = sum(len(part.rows_nd) for part in parts), parts[0].rows_nd.shape[1]
     words = parts[0].taken.removeprefix(f"{files[0].name}: ")
-    first = len(parts[0].rows_nd)
-    for before, after in ((f"{first:,} x {d:,}", f"{n:,} x {d:,}"), (f"{first} x {d}", f"{n} x {d}")):
-        words = words.replace(before, after)
     missing = lacking(files)
-    order = f"in natural order{f' (number {missing} is not there)' if missing else ''}"
-    return f"{len(files):,} files, {files[0].name} to {files[-1].name}, {order}: {words}"
+    order = f"{order_of(files)}{f' (number {missing} is not there)' if missing else ''}"
+    names = f"{files[0].name} to {files[-1].name}"
+    return f"{len(files):,} files, {names}, {order}: {n:,} x {d:,} in all; the first: {words}"

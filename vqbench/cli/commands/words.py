@@ -12,7 +12,7 @@ from vqbench.errors import VqbenchError
 from vqbench.experiment.config.folders import GROUPS, config_names
 from vqbench.experiment.config.settings import known_keys
 from vqbench.experiment.config.vectors import is_path, path_settings
-from vqbench.text import did_you_mean, expanded, shortened
+from vqbench.text import did_you_mean, expanded, natural, shortened
 
 _COMPARED = 1000  # files of a folder with which a mistyped name is compared
 
@@ -41,7 +41,8 @@ def settings_of(words: Sequence[str], command: str = "") -> list[str]:
             )
     if len(vectors) == 1 and "," in vectors[0] and not expanded(vectors[0]).exists():
         return [f"dataset={vectors[0]}", *settings]  # several of a multirun
-    return [*path_settings(*vectors), *settings]
+    # A glob that the shell expanded comes in the order of characters, part-10 before part-2.
+    return [*path_settings(*sorted(vectors, key=natural)), *settings]
 
 
 def is_setting(word: str) -> bool:

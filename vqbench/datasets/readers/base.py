@@ -49,6 +49,8 @@ class Wanted:
     texts: str | None = None
     #: The column or array with a label for each row, to be shown.
     labels: str | None = None
+    #: How many rows lie in the parts before this file, whose rows are numbered; None: they have ids.
+    rows_before: int | None = 0
     #: Whether queries are wanted rather than a corpus; ``key`` and ``id_column`` are then those of the queries.
     queries: bool = False
 

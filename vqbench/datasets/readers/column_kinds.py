@@ -46,6 +46,8 @@ class Column:
     width: int = 0
     #: The columns that a wide table is made of, in order.
     members: tuple[Column, ...] = ()
+    #: The values of an index that is no column: pandas states it in the schema.
+    counted: range | None = None
 
     def of(self, batch: pa.RecordBatch) -> pa.Array:
         """Its values in a batch; null where a struct around it is null."""
@@ -217,10 +219,48 @@ def _short(kind: Any) -> str:
     return names.get(str(kind), str(kind))[:40]
 
 
+def counted_index(schema: pa.Schema, n: int, rows_before: int | None) -> Column | None:
+    """The RangeIndex that pandas states in the schema, unless it only numbers the rows.
+
+    As pandas does, one that is not as long as the table is taken for stale: the table was filtered after it was stated.
+
+    Args:
+        schema: of the table.
+        n: its rows.
+        rows_before: those of the parts before it, as in ``Wanted``.
+    """
+    import pyarrow as pa
+
+    stated = [x for x in _stated_index(schema) if isinstance(x, dict) and x.get("kind") == "range"]
+    if len(stated) != 1:
+        return None
+    index: dict[str, Any] = stated[0]
+    name, bounds = index.get("name"), [index.get(x, 0) for x in ("start", "stop", "step")]
+    if not all(type(x) is int and abs(x) < 1 << 62 for x in bounds) or bounds[2] == 0:
+        return None
+    start, _, step = bounds
+    counted = range(*bounds)
+    if len(counted) != n:
+        return None
+    if name is None and step == 1 and rows_before is not None and start in (0, rows_before):
+        return None
+    named = name if isinstance(name, str) and name not in schema.names else INDEX
+    if named in schema.names:
+        return None
+    what = f"index of pandas, {start} to {counted[-1]}" + (f" by {step}" if step != 1 else "")
+    part = Part(name=named, kind=Kind.WHOLE, what=what, is_index=True)
+    return Column(part=part, path=(), kind=pa.int64(), counted=counted)
+
+
 def _indexes(schema: pa.Schema) -> set[str]:
     """The columns that pandas wrote as the table's index."""
+    return {INDEX, *(name for name in _stated_index(schema) if isinstance(name, str))}
+
+
+def _stated_index(schema: pa.Schema) -> list[Any]:
+    """What pandas states in the schema of the table's index: names of columns, or ranges."""
     try:
         listed = (schema.pandas_metadata or {}).get("index_columns", [])
     except (ValueError, RecursionError, AttributeError):
-        listed = []
-    return {INDEX, *(name for name in listed if isinstance(name, str))} if isinstance(listed, list) else {INDEX}
+        return []
+    return listed if isinstance(listed, list) else []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqbench.datasets.choice import Choice, Kind, choose, is_id_name, wide_parts
 from vqbench.datasets.readers.base import Content, Wanted, refusal
-from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, is_bytes
+from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, counted_index, is_bytes
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
 from vqbench.datasets.readers.column_vectors import Gaps, blocks_of, examined, width_of
 from vqbench.datasets.unpacking import Sheet
@@ -85,6 +85,8 @@ class Columns:
         for part in wide:
             members = tuple(columns[name] for name in part.members)
             columns[part.name] = Column(part=part, path=(), kind=None, form=Form.WIDE, members=members)
+        if (index := counted_index(self.schema, self.n, wanted.rows_before)) is not None:
+            columns[index.part.name] = index
         return columns
 
     def _examined(self, column: Column, wanted: Wanted) -> Column:
@@ -133,6 +135,10 @@ class Columns:
         return is_bytes(column.kind) and column.part.what != UUID and not are_texts(self._arrays(column))
 
     def _arrays(self, column: Column) -> Iterator[pa.Array]:
+        if (counted := column.counted) is not None:
+            import pyarrow as pa
+
+            return (pa.array(counted[start : start + _BATCH]) for start in range(0, len(counted), _BATCH))
         return (column.of(batch) for batch in self.batches([column], _BATCH))
 
     def _sentence(self, choice: Choice, columns: dict[str, Column], rows_nd: RawRows) -> str:

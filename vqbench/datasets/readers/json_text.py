@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vqbench.datasets.choice import Choice
+from vqbench.datasets.json_choice import Chosen
 from vqbench.datasets.json_fields import Survey
-from vqbench.datasets.json_rows import Chosen, Taker, values_of
+from vqbench.datasets.json_rows import Taker, values_of
 from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 from vqbench.datasets.unpacking import check_unique
 from vqbench.errors import VqbenchError
+from vqbench.numerics.arrays import Table
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 NEEDS = ("needs JSON in UTF-8: one value, or one on each line", "write it again")
@@ -32,27 +37,64 @@ Documents = Callable[[], Iterator[tuple[str, Any]]]
 
 def read(path: Path, wanted: Wanted) -> Content:
     """Read the vectors of one field, or of ``key``, with ids from a field that is called like one."""
-    documents, lone = _lines(path), False
+    documents, about = _lines(path), dict[str, Any](lone=False)
     if path.suffix.lower() == ".json":
         check_whole(path)
-        documents, lone = _whole(path, documents)
+        documents, about = _whole(path, documents)
     try:
-        return _File(path, wanted, documents, lone=lone).content()
+        return _File(path, wanted, documents, about).content()
     except RecursionError:
         raise ValueError(_DEEP) from None
 
 
-def _whole(path: Path, lines: Documents) -> tuple[Documents, bool]:
-    """The elements of a list at the top, or an object as the only document; or lines of JSON, called ``.json``."""
+def _whole(path: Path, lines: Documents) -> tuple[Documents, dict[str, Any]]:
+    """The elements of a list at the top, or an object as the only document; or lines of JSON, called ``.json``.
+
+    With what ``Survey`` has to know of them.
+    """
     try:
         content = _parsed(path, _decoder(path), path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-        return lines, False
+        return lines, {"lone": False}
     if isinstance(content, list) and not _is_vector(content):
-        return lambda: ((f"row {row}", each) for row, each in enumerate(content)), False
-    return lambda: iter([("the object at the top", content)]), True
+        return lambda: ((f"row {row}", each) for row, each in enumerate(content)), {"lone": False, "listed": True}
+    if isinstance(content, dict):
+        _check_split(path, content)
+    about = {"lone": True, "index": _table_index(content)}
+    return lambda: iter([("the object at the top", content)]), about
+
+
+def _check_split(path: Path, content: dict[str, Any]) -> None:
+    """Raise VqbenchError for a frame whose rows are lists without names."""
+    if {"columns", "index", "data"} <= set(content) and all(isinstance(content[x], list) for x in ("columns", "data")):
+        target = path.with_suffix(".parquet")
+        orient = "tight" if "index_names" in content else "split"
+        load = {
+            "split": f"pandas.read_json({str(path)!r}, orient='split')",
+            "tight": f"pandas.DataFrame.from_dict(json.load(open({str(path)!r})), orient='tight')",
+        }[orient]
+        code = f"import json, pandas; {load}.to_parquet({str(target)!r})"
+        raise refusal(
+            path,
+            problem=f"a frame of pandas in orient={orient!r}",
+            rule="needs records with named fields",
+            remedy=f"convert it: python -c {shlex.quote(code)}",
+        )
+
+
+def _table_index(content: Any) -> str:
+    """The field with the index of a frame in ``orient="table"``; none where it has no name and counts the rows."""
+    schema = content.get("schema") if type(content) is dict else None
+    names, records = (
+        (schema.get("primaryKey") if type(schema) is dict else None),
+        content.get("data") if schema else None,
+    )
+    if type(names) is not list or len(names) != 1 or type(names[0]) is not str or type(records) is not list:
+        return ""
+    values = [x.get(names[0]) if type(x) is dict else None for x in records]
+    return "" if names == ["index"] and values == list(range(len(values))) else f"data.{names[0]}"
 
 
 def _is_vector(content: list[Any]) -> bool:
@@ -121,10 +163,10 @@ def _parsed(path: Path, decoder: json.JSONDecoder, text: str) -> Any:
 
 
 class _File:
-    """A file, and what is wanted of it. lone: whether it is one object, whose members may be rows or columns."""
+    """A file, and what is wanted of it. about: what ``Survey`` has to know of its documents."""
 
-    def __init__(self, path: Path, wanted: Wanted, documents: Documents, *, lone: bool):
-        self._path, self._wanted, self._documents, self._lone = path, wanted, documents, lone
+    def __init__(self, path: Path, wanted: Wanted, documents: Documents, about: dict[str, Any]):
+        self._path, self._wanted, self._documents, self._about = path, wanted, documents, about
 
     def content(self) -> Content:
         """What the file holds. The first lines say how it is read; it is read again where later ones say otherwise."""
@@ -142,14 +184,14 @@ class _File:
         return self._content(final, self._taken(final)[1])
 
     def _survey(self, documents: Iterator[tuple[str, Any]]) -> Survey:
-        survey = Survey(lone=self._lone)
+        survey = Survey(**self._about)
         for _, document in documents:
             survey.look(document)
         return survey
 
     def _taken(self, chosen: Chosen) -> tuple[Survey, list[Taker]]:
         """All documents, looked at, and what they hold of the chosen fields, in one pass."""
-        survey, takers = Survey(lone=self._lone), [Taker(self._path, side) for side in chosen.sides]
+        survey, takers = Survey(**self._about), [Taker(self._path, side) for side in chosen.sides]
         for place, document in self._documents():
             survey.look(document)
             for taker in takers:
@@ -172,8 +214,16 @@ class _File:
             queries_qd=queries_qd,
             query_ids=of_queries.get("ids"),
             query_gaps=takers[-1].gaps if len(takers) > 1 else {},
-            taken=chosen.choice.sentence(self._path, "field"),
+            taken=self._choice_of(chosen, rows_nd).sentence(self._path, "field"),
         )
+
+    def _choice_of(self, chosen: Chosen, rows_nd: Table) -> Choice:
+        """The choice, with all rows: those that are missing by the ``index`` of the others, too."""
+        vectors, (n, d) = chosen.choice.vectors, rows_nd.shape
+        if vectors.n == n:
+            return chosen.choice
+        what = f"{vectors.what.rpartition(', ')[0]}, {n:,} x {d:,}"
+        return replace(chosen.choice, vectors=replace(vectors, what=what))
 
     def _check_ids(self, chosen: Chosen, side: int, texts: dict[str, Sequence[str]]) -> None:
         def values(name: str) -> Iterator[list[str]]:
