@@ -107,7 +107,6 @@ def test_a_key_for_each_side(tmp_path: Path, name: str) -> None:
     message = _refused(tmp_path, name, arrays)
     assert all(f"{array} (float32" in message for array in arrays)
     assert "dataset.key=" in message
-    assert "dataset.queries_key=" in message
     data = File(path=str(tmp_path / name), key="body", queries_key="asked").load()
     assert data.queries_qd is not None
     np.testing.assert_array_equal(data.corpus_nd[:], X[::-1] * 2)

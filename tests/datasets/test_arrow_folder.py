@@ -70,7 +70,7 @@ def test_any_type_and_any_cut_into_files_and_batches(
 
 def test_which_column(tmp_path: Path) -> None:
     folder = save(tmp_path / "x", _table(other=lists(ROWS + 1), name=IDS))
-    _refused(folder, "columns embedding .*, other .*: more than one column could hold .*dataset.key=embedding and")
+    _refused(folder, "columns embedding .*, other .*: more than one column could hold .*dataset.key=embedding$")
     _refused(folder, "dataset.key=none: no such column", key="none")
     _refused(
         folder, r"dataset.key=name: this column is text: it could be: embedding \(lists of float32\), other", key="name"

@@ -75,7 +75,7 @@ def test_what_is_no_vector_is_not_taken(table_path: Path) -> None:
     for two in ({"a": lists(ROWS), "b": lists(ROWS)}, {"a": texts(ROWS, "json"), "b": [row.tobytes() for row in ROWS]}):
         refuse_table(
             table_path,
-            "columns a .*, b .*: more than one column could hold the vectors; .*key=a and dataset.queries_key=b",
+            "columns a .*, b .*: more than one column could hold the vectors; .*dataset.key=a$",
             two,
         )
     twice = pa.Table.from_arrays([lists(ROWS), lists(ROWS)], names=["e", "e"])

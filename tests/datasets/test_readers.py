@@ -188,7 +188,7 @@ def test_ids_of_a_column(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "x.parquet")
     assert _data(tmp_path / "x.parquet", key="vector", id_column="name").ids == IDS
     for fields, words in (
-        ({}, r"columns vector .*, other .*: more than one column could hold the vectors; .* dataset.key=vector and"),
+        ({}, r"columns vector .*, other .*: more than one column could hold the vectors; .* dataset.key=vector$"),
         ({"key": "name"}, r"dataset.key=name: this column is text: it could be: vector \(lists of uint8\), other"),
         ({"key": "no"}, "dataset.key=no: no such column"),
         ({"key": "vector", "id_column": "no"}, "dataset.id_column=no: no such column: it could be: "),

@@ -251,6 +251,8 @@ def _texts(path: str | None, column: str | None, role: Role, count: int | None =
     if path is None:
         return None
     files = _files(path)
+    if files[0].is_dir():
+        raise VqbenchError(f"{path}: is a folder of vectors: name a file with a value for each row")
     read = read_texts(files[0], role, column, count) if len(files) == 1 else _joined(files, role, column)
     if count is not None and len(read.texts) != count:
         raise VqbenchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from vqbench.datasets.text_dialect import Dialect, is_missing
 from vqbench.datasets.text_lists import is_list
 from vqbench.errors import VqbenchError
 
+#: How a header writes numbers: without decimals or an exponent.
+_PLAIN = re.compile(r"-?[0-9]+(?:[.,]0)?")
 _LEAST = 3  # numbers that count from another start than 0 are names only from so many on
 _HALF = 0.5  # a column holds numbers from this share on
 _SURE = 8  # the same above whole numbers, among which a few may count by chance
@@ -39,7 +42,7 @@ def has_header(path: Path, dialect: Dialect, rows: Sequence[Sequence[str]], *, b
     if is_id_name(first[0]):
         return True
     values = [dialect.number(x) if dialect.is_number(x) else 0.5 for x in numbers.values()]
-    if len(values) < 2 or len(set(values)) < len(values) or any(x % 1 for x in values):
+    if len(values) < 2 or len(set(values)) < len(values) or not all(map(_PLAIN.fullmatch, numbers.values())):
         return False
     decimals = 2 * sum(_are_decimals(dialect, rest, column) for column in numbers) > len(numbers)
     counts = _counts(values)

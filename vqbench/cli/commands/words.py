@@ -41,8 +41,10 @@ def settings_of(words: Sequence[str], command: str = "") -> list[str]:
             )
     if len(vectors) == 1 and "," in vectors[0] and not expanded(vectors[0]).exists():
         return [f"dataset={vectors[0]}", *settings]  # several of a multirun
-    # A glob that the shell expanded comes in the order of characters, part-10 before part-2.
-    return [*path_settings(*sorted(vectors, key=natural)), *settings]
+    parts = path_settings(*vectors)
+    if len(vectors) > 1:  # a glob that the shell expanded comes in the order of characters, part-10 before part-2
+        parts = path_settings(*sorted(vectors, key=natural))
+    return [*parts, *settings]
 
 
 def is_setting(word: str) -> bool:

@@ -54,7 +54,7 @@ def _opened(word: str) -> str:
     name = key.lstrip("+").rpartition(".")[2]
     plain = r"[\w./:-]*"
     if name in _COLUMNS and key.lstrip("+").startswith("dataset"):
-        plain = "null"  # a column may be called 2
+        plain = r"(?![\d.]+$)[\w./:,*-]+"  # a column may be called 2
     elif name not in _PATHS:
         plain = ".*"
     if equals and not re.fullmatch(rf"{plain}|'.*'|\".*\"|\[.*|\$\{{.*", value, re.A | re.S):
