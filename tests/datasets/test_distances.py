@@ -1,4 +1,4 @@
-"""A file that states its distance is followed: what cosine ranks otherwise is refused unless cosine is asked for."""
+"""A file that states its distance is followed: what cosine ranks differently is refused unless cosine is asked for."""
 
 from __future__ import annotations
 

@@ -52,6 +52,8 @@ def test_a_key_for_each_side(tmp_path: Path, x_nd: Floats) -> None:
     assert "queries from 'queries'" in data.taken[0]
     message = refused(tmp_path / "pairs.npz", f"dataset.queries={tmp_path}/pairs.npz", "dataset.key=docs")
     assert "queries_key" in message
+    assert "'docs'" in message
+    assert "queries (float32" in message
     table = {"id": [f"p{i}" for i in range(N)], "query_embedding": lists(near(x_nd)), "passage_embedding": lists(x_nd)}
     pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
     holds(data_of(tmp_path / "pairs.parquet"), x_nd, [f"p{i}" for i in range(N)])

@@ -70,6 +70,6 @@ def check_stated(place: str, word: str, distance: Distance | None, corpus: Vecto
         raise VqbenchError(f"{place}: its {stated}: {_REMEDY}")
     if off_unit(corpus) > UNIT:
         raise VqbenchError(
-            f"{place}: its {stated}, and cosine ranks otherwise, since its rows are not all of unit length: {_REMEDY}"
+            f"{place}: its {stated}, and cosine ranks differently, since its rows are not all of unit length: {_REMEDY}"
         )
     return (f"the file's {stated}, which ranks rows of unit length as cosine does",)
