@@ -105,8 +105,8 @@ class File(Dataset):
             queries_qd, query_ids, query_gaps = queries.rows_nd, queries.ids, queries.gaps
         elif queries_qd is None and self.queries is not None:
             raise VqbenchError(
-                f"{place}: dataset.queries names the file of the corpus itself ({corpus.taken}); queries=self takes corpus "
-                "rows as queries, dataset.queries_key=NAME takes another part of the file"
+                f"{place}: dataset.queries names the file of the corpus itself ({corpus.taken}); queries=self takes "
+                "corpus rows as queries, dataset.queries_key=NAME takes another part of the file"
             )
         n, q = len(corpus.rows_nd), None if queries_qd is None else len(queries_qd)
         ids = _texts(self.ids, self.id_column, IDS, n, f"rows of {place}")
