@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from handed_in import D, N, data_of, holds, lines, lists, near, refused, rows_of, tensor, vectors
 
+from vqbench.cli.main import main
 from vqbench.numerics.arrays import Floats
 
 
@@ -32,6 +33,31 @@ def test_equal_numbers_of_other_rows_leave_nothing_out(tmp_path: Path, x_nd: Flo
     data = data_of(tmp_path / "train.parquet", f"dataset.queries={tmp_path}/test.parquet")
     assert data.exclude_q is None
     assert any("20 query ids equal corpus ids" in note and "vectors differ" in note for note in data.notes)
+
+
+def _overlap(x_nd: Floats, q_qd: Floats, k: int) -> float:
+    """The expected overlap of sign bits with cosine, by a loop over queries: ties are broken at random."""
+    total = 0.0
+    for query in q_qd.astype(float):
+        cosine_n = x_nd.astype(float) @ query / np.linalg.norm(x_nd.astype(float), axis=1)
+        relevant = set(np.argsort(-cosine_n)[:k].tolist())
+        differ_n = ((x_nd > 0) != (query > 0)).sum(axis=1)
+        last = np.sort(differ_n)[k - 1]
+        above, tied = (set(np.flatnonzero(differ_n < last)), set(np.flatnonzero(differ_n == last)))
+        total += len(relevant & above) + len(relevant & tied) * (k - len(above)) / len(tied)
+    return total / k / len(q_qd)
+
+
+def test_the_row_of_the_querys_number_can_be_found(tmp_path: Path, x_nd: Floats) -> None:
+    """The numbers of a run, where corpus and queries both number their rows from 0."""
+    q_qd = near(x_nd[:20])
+    for name, rows_nd in (("train", x_nd), ("test", q_qd)):
+        pq.write_table(pa.table({"id": range(len(rows_nd)), "emb": lists(rows_nd)}), tmp_path / f"{name}.parquet")
+    quick = ["cache=off", "doctor=false", "figures=false", "report=false", "metric=[overlap]", "oversample=[0]"]
+    words = [f"dataset.queries={tmp_path}/test.parquet", "quantizer=[binary_zero]", "k=[1,10]", f"out={tmp_path}/out"]
+    assert main([str(tmp_path / "train.parquet"), *words, *quick]) == 0
+    values = pd.read_csv(tmp_path / "out" / "metrics.csv").set_index("k")["value"]
+    assert [values[k] for k in (1, 10)] == pytest.approx([_overlap(x_nd, q_qd, k) for k in (1, 10)], abs=1e-9)
 
 
 def test_judgements_survive_equal_numbers(tmp_path: Path, x_nd: Floats) -> None:
