@@ -176,7 +176,7 @@ def test_texts_that_are_no_unicode_are_refused(tmp_path: Path) -> None:
 def test_ids_that_repeat_name_what_would_do(tmp_path: Path, name: str) -> None:
     arrays = {"x": X, "doc_id": np.arange(40) // 4, "chunk": np.arange(40) + 9}
     message = _refused(tmp_path, name, arrays)
-    assert "'0' stands in rows 0 and 1" in message
+    assert "'0' occurs in rows 0 and 1" in message
     assert "dataset.id_column=chunk" in message
     content = _read(tmp_path, name, arrays, id_column="chunk")
     assert list(content.ids or ()) == [str(row + 9) for row in range(40)]

@@ -80,10 +80,6 @@ def test_whole_numbers_are_taken_by_name_only() -> None:
         "column ids_of_tokens (wholes): whole numbers may be token"
     )
     assert _choice("x:wholes t:text", key="x") == {"vectors": "x"}
-    alone = [_part("x:wholes")]
-    assert choose(PATH, alone, Wanted(), sole=True).vectors.name == "x"
-    with pytest.raises(VqbenchError, match="whole numbers may be token ids"):
-        choose(PATH, [*alone, _part("t:text")], Wanted(), sole=True)
 
 
 def test_nothing_can_be_meant() -> None:

@@ -99,12 +99,12 @@ def test_ids_that_repeat(table_path: Path) -> None:
     }
     refuse_table(
         table_path,
-        "stands in rows 0 and 1: .*; dataset.id_column=chunk names values that all differ, or dataset.id_column=none",
+        "occurs in rows 0 and 1: .*; dataset.id_column=chunk names values that all differ, or dataset.id_column=none",
         columns,
     )
     assert read_table(table_path, columns, id_column="chunk").ids == ["4", "5", "6"]
     del columns["chunk"]
-    refuse_table(table_path, "must all differ; dataset.id_column=none numbers the rows$", columns)
+    refuse_table(table_path, "must be unique; dataset.id_column=none numbers the rows$", columns)
 
 
 @pytest.mark.parametrize("index", [None, "movie", "year"])

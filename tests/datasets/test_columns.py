@@ -178,7 +178,7 @@ def test_corpus_and_queries_of_a_pair(table_path: Path) -> None:
     pairs["qid"][1] = "q0"
     refuse_table(
         table_path,
-        "ids from 'qid': 'q0' stands in rows 0 and 1: .*; dataset.query_id_column=none numbers",
+        "ids from 'qid': 'q0' occurs in rows 0 and 1: .*; dataset.query_id_column=none numbers",
         pairs,
     )
     assert read_table(table_path, pairs, query_id_column="none").query_ids is None

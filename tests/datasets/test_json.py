@@ -225,7 +225,7 @@ def test_texts_labels_and_ids_by_name(tmp_path: Path) -> None:
     assert content.texts == ["é"] * 30
     assert content.labels == [str(row % 3) for row in range(30)]
     assert _read(tmp_path, lines, "x.jsonl").ids is None
-    with pytest.raises(VqbenchError, match=r"'é' stands in rows 0 and 1: .*dataset.id_column=name names values"):
+    with pytest.raises(VqbenchError, match=r"'é' occurs in rows 0 and 1: .*dataset.id_column=name names values"):
         _read(tmp_path, lines, "x.jsonl", id_column="meta.title")
 
 
@@ -264,7 +264,7 @@ def test_gaps_are_named_and_not_dropped(tmp_path: Path) -> None:
     ("lines", "words"),
     [
         ([{"id": "a", "v": [1.5]}, {"id": None, "v": [2.5]}], "line 2, id: null: each row needs an id"),
-        ([{"id": "a", "v": [1.5, 2]}, {"id": "a", "v": [2.5, 3]}], "'a' stands in rows 0 and 1.*id_column=none"),
+        ([{"id": "a", "v": [1.5, 2]}, {"id": "a", "v": [2.5, 3]}], "'a' occurs in rows 0 and 1.*id_column=none"),
         ([{"ids": ["a"], "v": [[1.5], [2.5]]}, {"ids": ["b", "c"], "v": [[2.5]]}], "line 1: v, ids: 1 and 2 values"),
     ],
 )
@@ -405,7 +405,7 @@ def test_a_missing_index_is_a_row_without_a_vector(tmp_path: Path) -> None:
 def test_an_index_that_gives_no_order(tmp_path: Path) -> None:
     answer = _answer(ROWS)
     twice = {"data": answer["data"] + answer["data"]}
-    with pytest.raises(VqbenchError, match='index 0 stands twice in one list: .*del\\(.\\["data"\\]\\[\\].index\\)'):
+    with pytest.raises(VqbenchError, match='index 0 occurs twice in one list: .*del\\(.\\["data"\\]\\[\\].index\\)'):
         _read(tmp_path, twice)
     offsets = {"data": [{**each, "index": 1000 + each["index"]} for each in answer["data"]]}
     with pytest.raises(VqbenchError, match=r"index 1029 in a list of 30: .*dataset.id_column=data.index"):

@@ -83,7 +83,7 @@ def test_ordinary_embeddings_get_no_note(rows_nd: np.ndarray) -> None:
         (np.abs(INT8).astype(np.int64), "note", ", none negative: bytes stored as int64. uint8 would hold them exactl"),
         (INT8 * 40.0, "note", "they were quantized or rounded before"),
         (INT8 / np.float32(127), "note", "values: they were quantized or rounded before, and what is measured here"),
-        (np.abs(ROWS), "note", "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean"),
+        (np.abs(ROWS), "note", "No number is negative, so a threshold of 0 (binary_zero) tells little. Use one at"),
         (ROWS * np.linspace(1, 4, 1500)[:, None], "note", "Rows have lengths from 1 to 4. Cosine ignores them"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_gap_in_the_count_is_said(tmp_path: Path) -> None:
     for number in (0, 1, 3):
         np.save(tmp_path / f"c{number}.npy", X[:10])
     assert (
-        "in natural order (number 2 is not there): 30 x 4 in all; the first: float32, 10 x 4"
+        "in natural order (number 2 is missing): 30 x 4 in all; the first: float32, 10 x 4"
         in File(path=str(tmp_path)).load().taken[0]
     )
 

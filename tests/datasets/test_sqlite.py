@@ -119,7 +119,7 @@ def test_gaps_and_wrong_values(tmp_path: Path) -> None:
     with pytest.raises(VqbenchError, match=r"row 35, docs\.id: null: each row needs"):
         _read(_table(tmp_path / "z.db", "id TEXT, v", rows))
     twice = [("same", row.tobytes()) for row in X]
-    with pytest.raises(VqbenchError, match=r"ids from 'docs\.id': 'same' stands in rows 0 and 1"):
+    with pytest.raises(VqbenchError, match=r"ids from 'docs\.id': 'same' occurs in rows 0 and 1"):
         _read(_table(tmp_path / "w.db", "id TEXT, v BLOB", twice))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Content, Wanted
+from vqbench.datasets.text_columns import distinct_names
 from vqbench.errors import VqbenchError
 
 N, D = 60, 16
@@ -174,3 +175,8 @@ def test_three_decimals_are_decimals(tmp_path: Path, form: str, ids: bool) -> No
     lines = (";".join(form.format(x).replace(".", ",") for x in row) for row in x_nd)
     (tmp_path / "x.csv").write_text("\n".join(f"{i};{line}" if ids else line for i, line in enumerate(lines)))
     _same(read(tmp_path / "x.csv", Wanted()), x_nd, [str(i) for i in range(N)] if ids else None)
+
+
+def test_names_that_occur_twice_are_told_apart() -> None:
+    assert distinct_names(["a.1", "a", "a", " ", "a"]) == ("a.1", "a", "a.2", "Unnamed: 3", "a.3")
+    assert len(set(distinct_names(["x"] * 20_000))) == 20_000

@@ -411,7 +411,10 @@ def test_lines_of_comments(tmp_path: Path) -> None:
     [
         ("1 1:0.5 2:0.3\n0 1:0.2 2:0.1\n", r"columns with vectors: none; it has c1 .whole numbers., c2 .text."),
         ("1+2j,0.5\n2+1j,0.25\n", r"columns with vectors: none; it has c1 .text., c2 .numbers."),
-        ("a\t0.5,0.25,0.75\nb\t0.75,1.25,0.5\n", r"column 'c1': 'a.*0.5' ends in a number: the same mark must stand"),
+        (
+            "a\t0.5,0.25,0.75\nb\t0.75,1.25,0.5\n",
+            r"column 'c1': 'a.*0.5' ends in a number: all fields need the same delimiter",
+        ),
         ("name,count\na,0.5\nb,0.75\n", "columns with vectors: none"),
         ('{"id": 1, "e": [0.1, 0.2]}\n{"id": 2, "e": [0.1, 0.2]}\n', "x.csv: "),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 123\n", "x.csv: "),

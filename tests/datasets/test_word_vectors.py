@@ -86,7 +86,7 @@ def test_counts_behind_words(tmp_path: Path) -> None:
         ("x.vec", b"2 2\na 1.5 2.5\n1 2.5\n", "row 3: 2 numbers and no word"),
         ("x.vec", b"2 3\na 1.5 2.5 3\nb 1.5 2.5\n", "row 3: 3 numbers and no word|row 3, field 1: 'b'"),
         ("x.vec", b"2 2\na 1.5 2.5\nb 1.5 2.x\n", "row 3, field 2: '2.x'"),
-        ("x.vec", b"2 2\na 1.5 2.5\na 1.5 2.5\n", "'a' stands in rows 0 and 1: ids must all differ; .*id_column=none"),
+        ("x.vec", b"2 2\na 1.5 2.5\na 1.5 2.5\n", "'a' occurs in rows 0 and 1: ids must be unique; .*id_column=none"),
         ("x.vec", b"2 2\na 1.5 2.5\n\xff 1.5 2.5\n", "line 3: byte 0xff is not UTF-8"),
         ("x.txt", b"id1\nid2\nid3\n", "row 1: 'id1': needs rows of two numbers or more"),
         ("x.bin", b"\xba\x16\x4f\x2f" + b"x" * 50, ".bin does not say how many numbers a row has"),

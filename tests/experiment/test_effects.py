@@ -94,7 +94,7 @@ def test_judgements_of_queries_that_are_not_asked_are_left_out_with_a_note(capsy
     words += ["figures=false", "report=false", "cache=off", "doctor=false"]
     assert main([*words, "out=x"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    note = "its own 1,000 queries are not asked (queries=self), so their judgements are not used either"
+    note = "its own 1,000 queries are not used (queries=self), so their judgements are not used either"
     assert f"note: wordnet: {note}" in shown
     assert "queries.npy" not in shown
     about = json.loads(Path("x/meta.json").read_text())["datasets"]["wordnet"]

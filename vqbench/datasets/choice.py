@@ -165,7 +165,7 @@ def pair(parts: Sequence[Part]) -> tuple[Part, Part] | None:
     return by_side["corpus"], by_side["queries"]
 
 
-def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "column", sole: bool = False) -> Choice:
+def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "column") -> Choice:
     """Choose what is read.
 
     Args:
@@ -173,12 +173,11 @@ def choose(path: Path, parts: Sequence[Part], wanted: Wanted, *, noun: str = "co
         parts: all that the file holds, in its order.
         wanted: what the user asked for.
         noun: what a part is called: column, array, dataset, tensor, field.
-        sole: whether the format holds nothing beside vectors, so that a single part of whole numbers can be meant.
 
     Raises:
         VqbenchError: nothing can be meant, or two parts can; a name is not there.
     """
-    vectors, queries = _vectors(path, parts, wanted, noun, sole)
+    vectors, queries = _vectors(path, parts, wanted, noun)
     if wanted.queries and queries is not None and wanted.key is None:
         vectors, queries = queries, None
     ids, others = _ids(path, parts, wanted, noun, vectors, queries)
@@ -241,7 +240,7 @@ def _shown(wanted: Wanted) -> Iterable[tuple[str | None, str]]:
     return ((wanted.texts, "texts"), (wanted.labels, "labels"))
 
 
-def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole: bool) -> tuple[Part, Part | None]:
+def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str) -> tuple[Part, Part | None]:
     """The part with the vectors, and the one with queries."""
     possible = [part for part in parts if part.kind in VECTORS]
     queries = None
@@ -254,7 +253,7 @@ def _vectors(path: Path, parts: Sequence[Part], wanted: Wanted, noun: str, sole:
     both = pair(likely) if queries is None and not beside else None
     if both is not None:
         return both
-    if len(likely) == 1 and not beside and (likely[0].kind != Kind.WHOLES or (sole and len(parts) == 1)):
+    if len(likely) == 1 and not beside and likely[0].kind != Kind.WHOLES:
         return likely[0], queries
     if not likely:
         raise refusal(

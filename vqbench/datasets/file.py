@@ -119,7 +119,6 @@ class File(Dataset):
             ids=ids.texts if ids else corpus.ids,
             queries_qd=queries_qd,
             query_ids=own_query_ids.texts if own_query_ids else query_ids,
-            judgements=corpus.judgements,
             texts=corpus.texts,
             labels=corpus.labels,
             gaps=corpus.gaps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -64,8 +65,8 @@ class Lists:
         if self.order == Order.OWN_IDS:
             return records if len(by_index) < len(records) else [by_index[at] for at in sorted(by_index)]
         if len(by_index) < len(records):
-            twice = next(x for at, x in enumerate(numbered) if x in numbered[:at])
-            raise OrderError(f"{INDEX} {twice} stands twice in one list", "delete")
+            twice = next(x for x, count in Counter(numbered).items() if count > 1)
+            raise OrderError(f"{INDEX} {twice} occurs twice in one list", "delete")
         last = max(numbered)
         if last >= 2 * len(records):
             raise OrderError(f"{INDEX} {last} in a list of {len(records)}", "name")

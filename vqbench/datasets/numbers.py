@@ -230,7 +230,7 @@ def _floats(facts: Facts, sample_md: Floats, dtype: np.dtype[Any]) -> list[Remar
         text = f"{few}: they were quantized or rounded before, and what is measured here is lost on top of that."
         remarks.append(Remark(text))
     if low >= 0 and not facts.whole:
-        text = "No number is negative: a threshold of 0 (binary_zero) tells little, one at the mean or median more."
+        text = "No number is negative, so a threshold of 0 (binary_zero) tells little. Use one at the mean or median."
         remarks.append(Remark(text))
     return [*remarks, *_lengths(facts)]
 

@@ -60,7 +60,6 @@ def read_files(files: Sequence[Path], wanted: Wanted) -> Content:
         distance=parts[0].distance if len({part.distance for part in parts}) == 1 else "",
         gaps=_shifted(parts, "gaps", [len(part.rows_nd) for part in parts]),
         query_gaps=_shifted(parts, "query_gaps", [len(x) for x in queries]),
-        judgements=[each for part in parts for each in part.judgements or ()] or None,
         taken=_sentence(files, parts),
     )
 
@@ -134,7 +133,7 @@ def _check_ids(files: Sequence[Path], parts: Sequence[Content], ids: Sequence[st
     names = [files[int(np.searchsorted(starts, row, side="right")) - 1].name for row in repeated]
     places = f"both {names[0]} and {names[1]}" if names[0] != names[1] else f"{names[0]} twice"
     raise VqbenchError(
-        f"{files[0].parent}: id {shortened(ids[repeated[1]])!r} stands in {places}: ids must all differ; "
+        f"{files[0].parent}: id {shortened(ids[repeated[1]])!r} occurs in {places}: ids must be unique; "
         f"dataset.id_column={NO_IDS} numbers the rows of all parts"
     )
 
@@ -154,6 +153,6 @@ def _sentence(files: Sequence[Path], parts: Sequence[Content]) -> str:
     n, d = sum(len(part.rows_nd) for part in parts), parts[0].rows_nd.shape[1]
     words = parts[0].taken.removeprefix(f"{files[0].name}: ")
     missing = lacking(files)
-    order = f"{order_of(files)}{f' (number {missing} is not there)' if missing else ''}"
+    order = f"{order_of(files)}{f' (number {missing} is missing)' if missing else ''}"
     names = f"{files[0].name} to {files[-1].name}"
     return f"{len(files):,} files, {names}, {order}: {n:,} x {d:,} in all; the first: {words}"

@@ -118,7 +118,7 @@ def _checked(path: Path, text: bytes, line: int) -> bytes:
                 path,
                 place=f"line {line + text.count(_END, 0, error.start)}",
                 problem=f"byte 0x{text[error.start]:02x} is not UTF-8",
-                rule="needs UTF-8 text, or UTF-16 with its mark",
+                rule="needs UTF-8 text, or UTF-16 with a byte order mark",
                 remedy=f"if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8 {quote(str(path))} > utf8{path.suffix}",
             ) from None
     return text

@@ -69,18 +69,20 @@ def check_marks(path: Path, dialect: Dialect, parts: Sequence[Part], rows: Seque
                 path,
                 place=f"column {part.name!r}",
                 problem=f"{fields[0][-40:]!r} ends in a number",
-                rule=f"the same mark must stand between all fields, here {dialect.delimiter!r}",
+                rule=f"all fields need the same delimiter, here {dialect.delimiter!r}",
                 remedy="write it again with commas between all fields, and texts in quotes",
             )
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of which no two are alike, as pandas changes them: ``Unnamed: 0`` for none, ``a.1`` for a second."""
-    distinct = list[str]()
-    for column, name in enumerate(names):
-        name = name.strip() or f"Unnamed: {column}"
-        number = sum(other == name or other.startswith(f"{name}.") for other in distinct)
-        distinct.append(f"{name}.{number}" if name in distinct else name)
+    distinct, counts = dict[str, None](), dict[str, int]()
+    for column, written in enumerate(names):
+        name = unique = written.strip() or f"Unnamed: {column}"
+        while unique in distinct:
+            counts[name] = counts.get(name, 0) + 1
+            unique = f"{name}.{counts[name]}"
+        distinct[unique] = None
     return tuple(distinct)
 
 

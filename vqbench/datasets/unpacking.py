@@ -41,7 +41,8 @@ def unpacked(path: Path, wanted: Wanted, reader: ModuleType, scratch: Temporary 
     """
     alone = scratch is None
     scratch = scratch or Temporary(".rows")
-    size = sum(x.stat().st_size for x in path.iterdir() if x.is_file()) if path.is_dir() else path.stat().st_size
+    files = [x for x in path.iterdir() if x.is_file() and not x.is_symlink()] if path.is_dir() else [path]
+    size = sum(x.stat().st_size for x in files)
     answer = call(
         "vqbench.datasets.unpacking:unpack",
         scratch,
@@ -141,8 +142,8 @@ def check_unique(
     raise refusal(
         path,
         place=f"ids from {part.name!r}",
-        problem=f"{ids[repeated[1]][:80]!r} stands in rows {repeated[0]} and {repeated[1]}",
-        rule="ids must all differ",
+        problem=f"{ids[repeated[1]][:80]!r} occurs in rows {repeated[0]} and {repeated[1]}",
+        rule="ids must be unique",
         remedy=", or ".join([*ways, f"dataset.{setting}={NO_IDS} numbers the rows"]),
     )
 

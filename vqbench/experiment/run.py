@@ -133,8 +133,8 @@ def _as_asked(source: Source, mode: QueryMode | None) -> tuple[Source, list[str]
     taken = [line for line in source.taken if not line.startswith("queries: ")]
     judged = {query for query, _, _ in source.judgements or ()}
     if not judged or (source.ids is not None and positions(source.ids, judged)):
-        return replace(source, taken=taken), [f"its own {count} queries are not asked (queries={mode})"]
-    note = f"its own {count} queries are not asked (queries={mode}), so their judgements are not used either"
+        return replace(source, taken=taken), [f"its own {count} queries are not used (queries={mode})"]
+    note = f"its own {count} queries are not used (queries={mode}), so their judgements are not used either"
     return replace(source, taken=taken, judgements=None), [note]
 
 

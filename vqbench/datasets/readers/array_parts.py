@@ -126,8 +126,9 @@ class Opened:
         queries_qd = None if choice.queries is None else self.rows(choice.queries.name)
         query_ids = None
         if queries_qd is not None and choice.query_ids is not None:
-            of_queries = replace(choice, ids=choice.query_ids, id_choices=())
-            query_ids = self.sheet.unique_ids(len(queries_qd), of_queries, self._names)
+            query_ids = self.sheet.unique_ids(
+                len(queries_qd), choice, self._names, of_queries=True, setting="query_id_column"
+            )
         return Content(
             rows_nd=rows_nd,
             ids=self.sheet.unique_ids(len(rows_nd), choice, self._names),

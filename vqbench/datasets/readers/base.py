@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vqbench.datasets.judgements import Judgement
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table
@@ -83,8 +82,6 @@ class Content:
     gaps: Mapping[int, str] = field(default_factory=dict)
     #: The same for queries.
     query_gaps: Mapping[int, str] = field(default_factory=dict)
-    #: Query id, document id and gain of each judgement.
-    judgements: Sequence[Judgement] | None = None
     #: What was taken from the file, and what was not, in one line.
     taken: str = ""
 

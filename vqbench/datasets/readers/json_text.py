@@ -53,7 +53,7 @@ def _whole(path: Path, lines: Documents) -> tuple[Documents, dict[str, Any]]:
     With what ``Survey`` has to know of them.
     """
     try:
-        content = _parsed(path, _decoder(path), path.read_text("utf-8-sig"))
+        content = _parsed(_decoder(path), path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
@@ -115,7 +115,7 @@ def _lines(path: Path) -> Documents:
                     )
                 if text := line.decode("utf-8-sig" if number == 1 else "utf-8").strip():
                     try:
-                        yield place, _parsed(path, decoder, text)
+                        yield place, _parsed(decoder, text)
                     except ValueError as error:
                         raise refusal(
                             path,
@@ -155,7 +155,7 @@ def _decoder(path: Path) -> json.JSONDecoder:
     return json.JSONDecoder(object_pairs_hook=unique, parse_constant=no_constant)
 
 
-def _parsed(path: Path, decoder: json.JSONDecoder, text: str) -> Any:
+def _parsed(decoder: json.JSONDecoder, text: str) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
