@@ -139,7 +139,7 @@ def test_parts_with_and_without_ids(tmp_path: Path) -> None:
 def test_parts_that_number_their_rows_each(tmp_path: Path) -> None:
     """The remedy of the message works."""
     _parquet(tmp_path, ids=[str(row % 10) for row in range(30)])
-    with pytest.raises(VqbenchError, match=r"id '0' stands in both p-2.parquet and p-10.parquet: .*id_column=none"):
+    with pytest.raises(VqbenchError, match=r"id '0' occurs in both p-2.parquet and p-10.parquet: .*id_column=none"):
         File(path=str(tmp_path)).load()
     source = File(path=str(tmp_path), id_column="none").load()
     assert source.ids is None
