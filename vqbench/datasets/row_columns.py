@@ -265,8 +265,8 @@ def encodable(path: Path, place: str, text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise VqbenchError(
-            f"{path}: {place}: {shortened(ascii(text))} holds half a character (\\u{ord(text[error.start]):04x}), which "
-            "UTF-8 cannot; correct it"
+            f"{path}: {place}: {shortened(ascii(text))} holds half a character "
+            f"(\\u{ord(text[error.start]):04x}), which UTF-8 cannot; correct it"
         ) from None
     return text
 
