@@ -193,3 +193,40 @@ def test_settings_that_the_folder_answers(folder: Path) -> None:
     (folder / "labels.txt").write_text("".join(f"l{row}\n" for row in range(30)))
     assert list(_load(folder, labels=str(folder / "labels.txt")).labels or ())[:2] == ["l0", "l1"]
     assert File(path=str(folder)).title == "scifact"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_vectors_in_the_lines_themselves(folder: Path, packed: bool) -> None:
+    """Compressed too."""
+    for name, ids, x_nd in (("corpus", IDS, X), ("queries", QUERY_IDS, Q)):
+        rows = ({"_id": i, "text": "t", "vector": x.tolist()} for i, x in zip(ids, x_nd, strict=True))
+        path, content = folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+        path.unlink()
+        path = path.with_name(f"{path.name}.gz") if packed else path
+        path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
+    source = _load(folder)
+    assert list(source.ids or ()) == IDS
+    np.testing.assert_allclose(source.corpus_nd[:], X)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no rows; write one object a line"),
+        ('{"_id": "a", "text": "\\ud83d"}\n', r"line 1: 'text': '\\ud83d' holds half a character"),
+        ('{"_id": "a\\ud83d"}\n', r"line 1: '_id': 'a\\ud83d' holds half a character"),
+        ("[]\n", "line 1: no JSON object"),
+    ],
+)
+def test_lines_that_cannot_be_meant(folder: Path, content: str, message: str, packed: bool) -> None:
+    for name, ids, x_nd in (("corpus", IDS, X), ("queries", QUERY_IDS, Q)):
+        pq.write_table(pa.table({"id": ids, "emb": x_nd.tolist()}), folder / f"{name}.parquet")
+    path = folder / "corpus.jsonl"
+    path.write_text(content)
+    if packed:
+        (folder / "corpus.jsonl.gz").write_bytes(gzip.compress(content.encode()))
+        path.unlink()
+        path = folder / "corpus.jsonl.gz"
+    with pytest.raises(VqbenchError, match=f"{path}: {message}"):
+        _load(folder)

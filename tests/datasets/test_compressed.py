@@ -18,6 +18,8 @@ from vqbench.datasets import formats
 from vqbench.datasets.file import File
 from vqbench.datasets.formats import read
 from vqbench.datasets.readers.base import Wanted
+from vqbench.datasets.row_columns import IDS
+from vqbench.datasets.row_texts import read_texts
 from vqbench.errors import VqbenchError
 
 X = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32)
@@ -123,3 +125,13 @@ def test_which_endings_are_read() -> None:
     names = ("a.npy", "a.npy.gz", "a.NPY.GZ", "a.npz.zst", "a.gz", "a.md", "a.md.gz", "a")
     endings = [".npy", ".npy.gz", ".npy.gz", ".npz.zst", "", "", "", ""]
     assert [formats.readable_ending(Path(name)) for name in names] == endings
+
+
+@pytest.mark.parametrize("name", ["x.npy.gz.gz", "x.npy.gz.zst", "x.npy.GZ.gz"])
+def test_compressed_twice(tmp_path: Path, name: str) -> None:
+    """Each time would multiply the limit."""
+    (tmp_path / name).write_bytes(COMPRESS[Path(name).suffix](gzip.compress(b"x")))
+    for reads in (lambda path: read(path, Wanted()), lambda path: read_texts(path, IDS)):
+        with pytest.raises(VqbenchError) as error:
+            reads(tmp_path / name)
+        assert str(error.value) == f"{tmp_path / name}: is compressed twice; unpack it once"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,12 +160,23 @@ def test_headers_three_or_four_columns_tabs_and_gzip(
     assert read(path) == WRITTEN
 
 
+def test_zstandard(tmp_path: Path) -> None:
+    with pa.output_stream(str(tmp_path / "q.tsv.zst"), compression="zstd") as stream:
+        stream.write(LINES.encode())
+    assert read(tmp_path / "q.tsv.zst") == _read(tmp_path / "q.tsv", LINES)
+
+
 def test_gzip_that_is_cut_or_is_none(tmp_path: Path) -> None:
     path = tmp_path / "q.tsv.gz"
     whole = gzip.compress(b"q1\td1\t1\n" * 99)
-    for content in (whole[:-9], b"q1 d1 1", gzip.compress(b"\xff\xfe")):
+    for content, message in (
+        (whole[:-9], "cannot be read as .gz .*compress it again"),
+        (b"q1 d1 1", "cannot be read as .gz .*compress it again"),
+        (gzip.compress(b"\xff\xfe"), "is not UTF-8 text"),
+        (gzip.compress(b"q1 d1 1\nq1\n"), "line 2: 'q1': must be"),
+    ):
         path.write_bytes(content)
-        with pytest.raises(VqbenchError, match=r"q.tsv.gz: cannot be unpacked to UTF-8 text .*copy it again"):
+        with pytest.raises(VqbenchError, match=f"{path}: {message}"):
             read(path)
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqbench.datasets import row_columns
 from vqbench.datasets.file import File
 from vqbench.datasets.formats import read
 from vqbench.datasets.prepare import prepare
@@ -100,7 +101,11 @@ def test_any_texts_come_out_as_they_are(tmp_path: Path, names: list[str]) -> Non
     [
         ("ids.csv", "id\na\nb\n", "ids.csv: 2 ids for 3 rows"),
         ("ids.csv", "key\na\nb\n", "ids.csv: 2 ids for 3 rows"),
-        ("ids.txt", "id\na\nb\n", r"line 1: 'id' is the name of a column, and 2 ids for 3 rows .*: sed -i 1d "),
+        (
+            "ids.txt",
+            "id\na\nb\n",
+            r"line 1: 'id' is the name of a column, and 2 ids for 3 rows .*; write 3 lines, one for each row",
+        ),
         ("ids.txt", "a\n\nb\n", r"ids.txt: line 2: is empty; each line needs one of the ids"),
         ("ids.csv", "id,x\na,1\n ,2\nb,3\n", r"ids.csv: row 3: is empty where ids are"),
     ],
@@ -184,7 +189,11 @@ def test_columns_that_cannot_be_meant(
         ("ids.jsonl", b'{"id": "a"}\n{"x": 1}\n', "line 2: has no 'id'"),
         ("ids.jsonl", b'{"id": "a"}\n[1]\n', "line 2: no JSON object"),
         ("ids.csv", b"id,x\na,b\nc\n", "row 3: 1 fields, the first row has 2"),
-        ("ids.csv", b'id,x\n"a,b\n', "cannot be read as text with columns"),
+        ("ids.csv", b'id,x\n"a,b\n', r"line 2: no row of fields \(unexpected end of data\)"),
+        ("ids.jsonl", b'{"id": "a"}\n{"id": "b\\ud800"}\n', r"line 2: 'id': 'b\\ud800' holds half a character"),
+        ("ids.json", b'["a", "\\udfff"]', r"entry 1: '\\udfff' holds half a character \(\\udfff\), which UTF-8 cannot"),
+        ("ids.npy", b"\x93NUMPY\1\0\6\0{[]:1}", "cannot be read as .npy .*header"),
+        ("ids.npy", b"\x93NUMPY\1\0\4\0((((", "cannot be read as .npy .*header"),
         ("ids.csv", b"id,x\n\xff,b\n", "cannot be read as text with columns"),
         ("ids.parquet", b"PAR1", "cannot be read as .parquet"),
         ("ids.npz", b"PK\x03\x04", "ids are not read from .npz; write them one a line"),
@@ -311,3 +320,30 @@ def test_texts_change_no_draw(tmp_path: Path) -> None:
 def test_values_are_the_ids_that_a_file_of_vectors_would_give(tmp_path: Path, values: pa.Array, ids: list[str]) -> None:
     pq.write_table(pa.table({"id": values, "x": [[1.0]] * 3}), tmp_path / "m.parquet")
     assert list(read_texts(tmp_path / "m.parquet", IDS).texts) == ids
+
+
+@pytest.mark.parametrize("name", ["ids.csv", "ids.jsonl"])
+def test_lines_that_are_too_long_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(row_columns, "_LINE", 100)
+    line = {"ids.csv": "id,{}\n", "ids.jsonl": '{{"id": "{}"}}\n'}[name]
+    (tmp_path / name).write_text(line.format("a") + line.format("b" * 100))
+    with pytest.raises(VqbenchError, match=rf"{name}: line 2: has 100 characters or more; write a row a line"):
+        read_texts(tmp_path / name, IDS)
+
+
+def test_a_field_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    """The limit of Python's csv is smaller, and stays what it was."""
+    before, text = csv.field_size_limit(), "x" * 200_000
+    (tmp_path / "texts.csv").write_text(f"id,text\n1,{text}\n")
+    assert list(read_texts(tmp_path / "texts.csv", TEXTS).texts) == [text]
+    assert csv.field_size_limit() == before
+
+
+def test_memory_that_is_missing_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    np.save(tmp_path / "ids.npy", np.array(NAMES))
+    monkeypatch.setattr(np, "load", none_left)
+    with pytest.raises(MemoryError):
+        read_texts(tmp_path / "ids.npy", IDS)

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from vqbench.cli.main import main
 from vqbench.datasets.base import Data
+from vqbench.datasets.choice import Kind, Part
 from vqbench.datasets.file import File
 from vqbench.datasets.prepare import prepare
+from vqbench.datasets.readers import hdf5
+from vqbench.datasets.readers.base import Content
 from vqbench.evaluation.bench import Bench, open_bench
 from vqbench.evaluation.settings import Settings
 from vqbench.evaluation.stated_neighbours import agreement
@@ -248,3 +251,14 @@ def test_a_run_says_it_on_screen_in_the_report_and_in_meta(
     )
     assert (found["right"], found["first_wrong"]["query"]) == (39, 3)
     assert said in Path("out/report.html").read_text("utf-8")
+
+
+def test_memory_that_is_missing_is_no_damage() -> None:
+    """Neighbours that are merely large are not left out as if they could not be read."""
+
+    def rows(name: str) -> Any:
+        raise MemoryError(name)
+
+    parts = {"neighbors": Part("neighbors", Kind.WHOLES, "lists of int64")}
+    with pytest.raises(MemoryError):
+        hdf5._stated(Path("x.hdf5"), Content(rows_nd=ROWS), parts, rows)  # pyright: ignore[reportPrivateUsage]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqbench.datasets.choice import NO_IDS, side, words_of
-from vqbench.datasets.compressed import CODECS, inner_name, unpacked_file
+from vqbench.datasets.compressed import CODECS, inner_name, plain_file
 from vqbench.datasets.formats import readable_ending
 from vqbench.datasets.readers.base import Content
 from vqbench.datasets.row_columns import field, json_lines
@@ -85,15 +85,17 @@ def read_texts(path: Path) -> Texts:
     """Read the ids and the texts, titles first, of documents or queries.
 
     Raises:
-        VqbenchError: a line has no id, or that of another.
+        VqbenchError: a line has no id, or that of another; there is none.
     """
     ids, texts = Packing(), Packing()
-    scratch = unpacked_file(path) if path.suffix.lower() in CODECS else None
-    rows = enumerate(json_lines(path if scratch is None else scratch.path), start=1)
-    while some := list(islice(rows, _BATCH)):
-        ids.add(field(path, row, "_id", number) for number, row in some)
-        texts.add(_text(path, row, number) for number, row in some)
+    with plain_file(path) as (plain, _):
+        rows = enumerate(json_lines(plain), start=1)
+        while some := list(islice(rows, _BATCH)):
+            ids.add(field(path, row, "_id", number) for number, row in some)
+            texts.add(_text(path, row, number) for number, row in some)
     read = Texts(path=path, ids=ids.packed(), texts=texts.packed())
+    if not len(read.ids):
+        raise VqbenchError(f"{path}: holds no rows; write one object a line")
     if (repeated := first_repeated(read.ids)) is not None:
         raise VqbenchError(
             f"{path}: _id {shortened(read.ids[repeated[1]])!r} stands in rows {repeated[0] + 1} and {repeated[1] + 1}; "
@@ -155,8 +157,11 @@ def _vectors(folder: Path, which: str) -> Sequence[Path]:
     files = [path for place in places for path in listed(place) if _may_hold_vectors(path)]
     own = [path for path in files if (_side(path) or (_side(path.parent) if path.parent != folder else "")) == which]
     texts = _file(folder, f"{which}.jsonl")
-    if not own and texts is not None and any(map(_is_vector, next(json_lines(texts), {}).values())):
-        return [texts]
+    if not own and texts is not None:
+        with plain_file(texts) as (plain, _):
+            first = next(json_lines(plain), {})
+        if any(map(_is_vector, first.values())):
+            return [texts]
     if not own:
         raise VqbenchError(
             f"{folder}: has no file with the vectors of {which}.jsonl; save them in the order of its lines, as in "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +35,12 @@ def unpacked_file(path: Path) -> Temporary:
     """Unpack a compressed file within the limits for unpacking.
 
     Raises:
-        VqbenchError: it is damaged, or unpacks to far more than its size.
+        VqbenchError: it is damaged, unpacks to far more than its size, or is compressed twice.
     """
-    scratch = Temporary(ending_of(Path(inner_name(path))))
+    inner = ending_of(Path(inner_name(path)))
+    if inner in CODECS:  # each time would multiply how much it may unpack to
+        raise VqbenchError(f"{path}: is compressed twice; unpack it once")
+    scratch = Temporary(inner)
     codec = CODECS[path.suffix.lower()]
     size = path.stat().st_size
     try:
@@ -47,6 +51,22 @@ def unpacked_file(path: Path) -> Temporary:
             "again, or get it again if it was cut off"
         ) from None
     return scratch
+
+
+@contextmanager
+def plain_file(path: Path) -> Iterator[tuple[Path, Temporary | None]]:
+    """A file to read from, and the scratch file that it is; where it is not compressed, itself and None.
+
+    The scratch file lives as long as it is held. Messages that are raised within name the user's file.
+    """
+    if path.suffix.lower() not in CODECS:
+        yield path, None
+        return
+    scratch = unpacked_file(path)
+    try:
+        yield scratch.path, scratch
+    except VqbenchError as error:
+        raise named_as(path, scratch, error) from None
 
 
 def unpack(job: Job, path: str, codec: str) -> None:

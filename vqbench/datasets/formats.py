@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from vqbench.datasets import readers
-from vqbench.datasets.compressed import CODECS, inner_name, named_as, owned, unpacked_file
+from vqbench.datasets.compressed import CODECS, inner_name, owned, plain_file
 from vqbench.datasets.readers.base import FOLDER, Content, Wanted, ending_of, refusal
 from vqbench.datasets.refused import check_known
 from vqbench.datasets.unpacking import unpacked
@@ -77,11 +77,9 @@ def read(path: Path, wanted: Wanted, scratch: Temporary | None = None) -> Conten
 
 def _uncompressed(path: Path, wanted: Wanted) -> Content:
     """Read a compressed file: messages and lines name it, not the scratch file that it is unpacked to."""
-    scratch = unpacked_file(path)
-    try:
-        return owned(read(scratch.path, wanted), path, scratch)
-    except VqbenchError as error:
-        raise named_as(path, scratch, error) from None
+    with plain_file(path) as (plain, scratch):
+        content = read(plain, wanted)
+    return content if scratch is None else owned(content, path, scratch)
 
 
 def can_use(path: Path, setting: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -119,7 +120,8 @@ def column_texts(path: Path, role: Role, column: str | None, count: int | None) 
     if ending == ".parquet":
         return _of_parquet(path, role, column)
     if ending in (".csv", ".tsv"):
-        return _of_fields(path, role, column, count)
+        with _long_fields():
+            return _of_fields(path, role, column, count)
     return _of_json_lines(path, role, column)
 
 
@@ -168,15 +170,38 @@ def _filled(path: Path, role: Role, texts: Iterable[str], start: int) -> Iterato
         yield text if role.optional else text.strip(" ")
 
 
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let a field be as long as a line."""
+    before = csv.field_size_limit(_LINE)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises VqbenchError for one that is too long to be held."""
+    for number, line in enumerate(iter(lambda: file.readline(_LINE), ""), start=1):
+        if len(line) == _LINE:
+            raise _too_long(path, number)
+        yield line
+
+
+def _too_long(path: Path, number: int) -> VqbenchError:
+    return VqbenchError(f"{path}: line {number}: has {_LINE:,} characters or more; write a row a line, or as .parquet")
+
+
 def _rows(path: Path) -> Iterator[list[str]]:
     """The fields of each row, as many as in the first one."""
-    width = 0
+    width, reader = 0, None
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline(_LINE)
+            first = next(_lines(path, file), "")
             mark = max(_MARKS, key=lambda each: len(next(csv.reader([first], delimiter=each), [])))
             file.seek(0)
-            for number, fields in enumerate(csv.reader(file, delimiter=mark, strict=True), start=1):
+            reader = csv.reader(_lines(path, file), delimiter=mark, strict=True)
+            for number, fields in enumerate(reader, start=1):
                 width = width or len(fields)
                 if fields and len(fields) != width:
                     raise VqbenchError(
@@ -184,7 +209,12 @@ def _rows(path: Path) -> Iterator[list[str]]:
                     )
                 if fields:
                     yield fields
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        place = f"line {reader.line_num if reader else 1}"
+        raise VqbenchError(
+            f"{path}: {place}: no row of fields ({error}); correct its quotes, or those before"
+        ) from None
+    except UnicodeDecodeError as error:
         raise VqbenchError(f"{path}: cannot be read as text with columns ({error}); write it again as UTF-8") from None
 
 
@@ -205,6 +235,8 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the object of each line that is not empty. Raises VqbenchError for another line."""
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_LINE), b""), start=1):
+            if len(line) == _LINE:
+                raise _too_long(path, number)
             if not line.strip():
                 continue
             try:
@@ -224,7 +256,19 @@ def field(path: Path, row: dict[str, Any], name: str, number: int, *, optional: 
     if not _is_plain(value):
         problem = f"{name!r} is {shortened(json.dumps(value))}" if name in row else f"has no {name!r}"
         raise VqbenchError(f"{path}: line {number}: {problem}: needs a text or a number; correct that line")
-    return str(value)
+    return encodable(path, f"line {number}: {name!r}", str(value))
+
+
+def encodable(path: Path, place: str, text: str) -> str:
+    """Return a text that UTF-8 can hold. Raises VqbenchError for another, which JSON can hold as ``\\ud800``."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise VqbenchError(
+            f"{path}: {place}: {shortened(ascii(text))} holds half a character "
+            f"(\\u{ord(text[error.start]):04x}), which UTF-8 cannot; correct it"
+        ) from None
+    return text
 
 
 def _is_plain(value: object) -> bool:

@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.compressed import CODECS, inner_name, named_as, unpacked_file
+from vqbench.datasets.compressed import inner_name, plain_file
 from vqbench.datasets.readers.base import check_whole
+from vqbench.datasets.readers.npy import header
 from vqbench.datasets.refused import check_known
-from vqbench.datasets.row_columns import COLUMNS, Role, column_texts, is_heading
+from vqbench.datasets.row_columns import COLUMNS, Role, column_texts, encodable, is_heading
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import blocks
 from vqbench.storage.ids import PackedIds, Packing
@@ -46,13 +46,10 @@ def read_texts(path: Path, role: Role, column: str | None = None, count: int | N
     Raises:
         VqbenchError: the file holds something else, or in a table no column or several can be meant.
     """
-    if path.suffix.lower() not in CODECS:
-        return _read(path, role, column, count)
-    scratch = unpacked_file(path)
-    try:
-        read = _read(scratch.path, role, column, count)
-    except VqbenchError as error:
-        raise named_as(path, scratch, error) from None
+    with plain_file(path) as (plain, scratch):
+        read = _read(plain, role, column, count)
+    if scratch is None:
+        return read
     own = read.texts.path == scratch.path
     texts = read.texts.owned(scratch) if own else read.texts
     return RowTexts(texts=texts, taken=read.taken.replace(scratch.path.name, path.name))
@@ -99,7 +96,7 @@ def _of_lines(path: Path, role: Role, count: int | None) -> PackedIds:
     if count == len(texts) and is_heading(role, texts[0], (texts[row] for row in range(1, len(texts)))):
         raise VqbenchError(
             f"{path}: line 1: {texts[0]!r} is the name of a column, and {len(texts) - 1:,} {role.plural} for {count:,} "
-            f"rows are below it: write one for each row; delete line 1 with: sed -i 1d {quote(str(path))}"
+            f"rows are below it; write {count:,} lines, one for each row, and none that names them"
         )
     return texts
 
@@ -107,8 +104,10 @@ def _of_lines(path: Path, role: Role, count: int | None) -> PackedIds:
 def _of_array(path: Path) -> PackedIds:
     """The values of a one-dimensional array of texts or whole numbers."""
     try:
+        with path.open("rb") as file:
+            header(file)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:
+    except (ValueError, EOFError, OSError) as error:
         said = "it holds Python objects" if "pickle" in str(error) or "object" in str(error) else str(error)
         raise VqbenchError(
             f"{path}: cannot be read as .npy ({shortened(said, 200)}); save texts as numpy.save(file, numpy.array(ids, "
@@ -152,7 +151,7 @@ def _checked(path: Path, values: Iterable[Any]) -> Iterator[str]:
             raise VqbenchError(
                 f"{path}: entry {row} is {shortened(json.dumps(value))}: needs a text or a whole number; correct it"
             )
-        yield str(value)
+        yield encodable(path, f"entry {row}", str(value))
 
 
 def _packed(texts: Iterable[str]) -> PackedIds:

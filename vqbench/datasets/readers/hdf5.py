@@ -87,6 +87,8 @@ def _stated(
             continue
         try:
             tables[name] = rows(name)
+        except MemoryError:  # says nothing of the file
+            raise
         except Exception as error:  # whatever damage makes h5py raise
             obstacles[name] = shortened(str(error).removeprefix(f"{path}: "), _WORDS)
     return StatedNeighbours(

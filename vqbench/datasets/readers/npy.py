@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tokenize
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,10 @@ def header(file: BinaryIO, name: str = "") -> tuple[Array, bool]:
         if int.from_bytes(file.read(4), "little") > _HEADER:
             raise ValueError(f"a header of more than {_HEADER} bytes")
         file.seek(at)
-    shape, by_column, dtype = readers[version](file, max_header_size=_HEADER)
+    try:
+        shape, by_column, dtype = readers[version](file, max_header_size=_HEADER)
+    except (SyntaxError, TypeError, LookupError, RecursionError, tokenize.TokenError) as error:
+        raise ValueError(f"a damaged header: {error}") from None
     if any(type(x) is not int or x < 0 for x in shape):
         raise ValueError(f"shape {shape}")
     return Array(name, shape, named_type(dtype)), by_column

@@ -5,24 +5,21 @@ A first line may name the columns. Columns are separated by tabs, and ids may th
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vqbench.datasets.compressed import plain_file
 from vqbench.datasets.judgements import Judgement
 from vqbench.datasets.readers.base import refusal
 from vqbench.storage.ids import PackedIds
 
 _SPACE = re.compile(r"[ \t\f\v]+")  # an id may hold any other character, a no-break space too
-_END = re.compile(r"\r\n|\n|\r")
 _BLANKS = " \f\v"
 _GAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _RULE = "must be 'query 0 document gain' or 'query document gain'"
 _ITERATIONS = {"0", "Q0"}  # what stands in the unused column
-_MOST = 1 << 28  # bytes that a compressed file may hold
 #: What files call the last column, in small letters.
 _GAINS = ("score", "gain", "grade", "rel", "relevance", "relevancy", "relevant", "label", "judgment", "judgement")
 _OF_QUERIES, _OF_DOCUMENTS = ("query", "qid", "topic"), ("doc", "corpus", "passage", "pid", "item")
@@ -55,7 +52,7 @@ class _Columns:
 
 
 def read(path: Path) -> list[Judgement]:
-    """Read every line of the file, plain or compressed with gzip.
+    """Read every line of the file, plain or compressed (``.gz``, ``.zst``).
 
     A gain is a whole or decimal number; one below 0 is no mistake: it marks a document that is worse than useless.
     A pair that is judged again with the same gain is there as often.
@@ -63,7 +60,8 @@ def read(path: Path) -> list[Judgement]:
     Raises:
         VqbenchError: a line is no judgement, or judges a pair again with another gain.
     """
-    return _judgements(path, _unpacked(path) if path.suffix.lower() == ".gz" else PackedIds.lines(path))
+    with plain_file(path) as (plain, _):
+        return _judgements(plain, PackedIds.lines(plain))
 
 
 def _judgements(path: Path, lines: Sequence[str]) -> list[Judgement]:
@@ -132,18 +130,3 @@ def _split(line: str, *, tabs: bool) -> list[str]:
 
 def _names(name: str, words: tuple[str, ...]) -> bool:
     return any(word in name for word in words)
-
-
-def _unpacked(path: Path) -> list[str]:
-    """The lines of a file that gzip has compressed."""
-    try:
-        with gzip.open(path) as packed:
-            content = packed.read(_MOST + 1)
-        text = content.decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        problem, remedy = f"cannot be unpacked to UTF-8 text ({error})", "copy it again, or unpack it first"
-        raise refusal(path, problem=problem, rule=_RULE, remedy=remedy) from None
-    if len(content) > _MOST:
-        raise refusal(path, problem=f"holds more than {_MOST:,} bytes", rule=_RULE, remedy="unpack it first")
-    lines = _END.split(text)
-    return lines if lines[-1] else lines[:-1]
