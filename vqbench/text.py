@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -128,6 +129,15 @@ def fit_message(message: object, most: int = 2000) -> str:
     """Return a message in one line, without its middle where somebody's file or setting made it endless."""
     text = shown(str(message))
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+def python_command(code: str) -> str:
+    """Return the command that runs Python code, as a shell takes it; names and paths stand in it as ``repr`` does.
+
+    >>> print(python_command("f('x.npy')"), python_command("f('$x')"))
+    python -c "f('x.npy')" python -c 'f('"'"'$x'"'"')'
+    """
+    return f"python -c {shlex.quote(code)}" if set(code) & set('"$`\\!') else f'python -c "{code}"'
 
 
 def share(value: float) -> str:

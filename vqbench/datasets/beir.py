@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import NO_IDS, side, words_of
+from vqbench.datasets.choice import NO_IDS, pasted, side, words_of
 from vqbench.datasets.compressed import CODECS, inner_name, plain_file
 from vqbench.datasets.formats import readable_ending
 from vqbench.datasets.readers.base import Content
@@ -197,7 +197,7 @@ def _judgements(folder: Path) -> Path | None:
     files = sorted(place.glob("*.tsv")) + sorted(place.glob("*.txt")) if place.is_dir() else []
     test = [path for path in files if path.stem == _TEST]
     if len(files) > 1 and len(test) != 1:
-        ways = " or ".join(f"dataset.qrels={path}" for path in files[:_SHOWN])
+        ways = " or ".join(pasted("qrels", path) for path in files[:_SHOWN])
         raise VqbenchError(f"{place}: several judgements, and none of them is {_TEST}.tsv; choose with {ways}")
     return next(iter(test or files), None)
 

@@ -17,7 +17,10 @@ from os.path import commonprefix
 from pathlib import Path
 
 from vqbench.datasets.readers.base import Wanted, refusal
-from vqbench.text import did_you_mean, shortened
+from vqbench.text import did_you_mean, python_command, shortened
+
+#: Stands for the path of a file in Python code: names are in it as ``repr`` writes them, without such a sign.
+FILE = "\0file\0"
 
 
 class Kind(IntEnum):
@@ -47,7 +50,7 @@ class Part:
     n: int | None = None  #: rows, where they are known and may differ between the parts
     table: str = ""  #: the table whose rows it belongs to; empty: any that is as long
     members: tuple[str, ...] = ()  #: the columns of a wide table that make one part, in order
-    remedy: str = ""  #: the Python that writes it as float32, with FILE for this file, where it is no vector as it is
+    remedy: str = ""  #: the Python that writes it as float32, with ``FILE`` for the path, where it is no vector yet
     is_index: bool = False  #: whether the writer marked it as the index of its table, as pandas does
 
     @property
@@ -205,7 +208,7 @@ def _id_choices(others: Sequence[Part], parts: Sequence[Part]) -> tuple[str, ...
     return tuple(part.name for part in sorted(named, key=lambda part: not is_id_name(part.name)))
 
 
-def pasted(setting: str, name: str) -> str:
+def pasted(setting: str, name: str | Path) -> str:
     """Return a setting of the dataset as a shell takes it.
 
     >>> pasted("key", "emb"), pasted("key", "e (v2)")
@@ -382,11 +385,8 @@ def _named(
 
 def _converted(path: Path, parts: Sequence[Part]) -> str:
     """The line that converts the first part that needs it, where one does."""
-    code = next((part.remedy for part in parts if part.remedy), "").replace("FILE", repr(str(path)))
-    if not code:
-        return ""
-    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
-    return f"convert them: python -c {quoted}"
+    code = next((part.remedy for part in parts if part.remedy), "").replace(FILE, repr(str(path)))
+    return f"convert them: {python_command(code)}" if code else ""
 
 
 def _listed(parts: Sequence[Part]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.choice import Kind, Part
+from vqbench.datasets.choice import FILE, Kind, Part
 from vqbench.datasets.number_bytes import as_float32, of_16_bits
 from vqbench.datasets.sparse import SPARSE, sparse_pair
 from vqbench.datasets.vector_texts import decoded, dtype_of, form_of
@@ -231,7 +231,8 @@ class _Node:
             return "", ""
         length = max(map(len, (text.rstrip("=") for text in self.samples)))
         return f"base64: {what}", (
-            "import base64 as b,re,numpy as np;s=open(FILE).read();open('float32'+FILE[FILE.rindex('.'):],'w').write("
+            f"import base64 as b,re,numpy as np;s=open({FILE}).read();"
+            f"open('float32'+{FILE}[{FILE}.rindex('.'):],'w').write("
             f"re.sub('[A-Za-z0-9+/]{{{length}}}=*',lambda m:b.b64encode({as_float32(types, 'b.b64decode(m[0])')})"
             ".decode(),s))"
         )

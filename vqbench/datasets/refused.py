@@ -5,13 +5,13 @@ They hold Python objects, which run code when they are loaded, or need a library
 
 from __future__ import annotations
 
-import re
 import shlex
 import struct
 from pathlib import Path
 from typing import NoReturn
 
 from vqbench.errors import VqbenchError
+from vqbench.text import python_command
 
 _TORCH = "import torch, numpy; numpy.save({npy}, torch.load({path}, weights_only=True).float().numpy())"
 _PICKLE = (
@@ -23,6 +23,7 @@ _OWN_LIBRARY = "is read by a library of its own"
 _NO_VECTORS = "holds a model, not vectors: encode your texts with it, and save what it returns with numpy.save"
 _PACKED = "is an archive of files"
 _INSIDE = "; then name a file of {folder}"
+_OF_R = (".rds", ".rda")
 _D = "; replace 768 by your dimension"
 #: Ending -> what is in the way, Python code that converts, what must be said with it.
 _PYTHON: dict[str, tuple[str, str, str]] = {
@@ -72,11 +73,11 @@ _PYTHON: dict[str, tuple[str, str, str]] = {
         (_PACKED, "import tarfile; tarfile.open({path}).extractall({folder}, filter='data')", _INSIDE),
     ),
 }
-#: Ending -> what is in the way, a command that converts.
+#: Ending -> what is in the way, a command that converts; for files of R its code.
 _COMMANDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        (".rds", ".rda"),
-        (_OWN_LIBRARY, 'Rscript -e "write.csv(readRDS({path}), {csv}, row.names=FALSE)"'),
+        _OF_R,
+        (_OWN_LIBRARY, "write.csv(readRDS({path}), {csv}, row.names=FALSE)"),
     ),
     ".bz2": ("is compressed in a way that is not read", "bzip2 -dk {path}"),
     ".xz": ("is compressed in a way that is not read", "xz -dk {path}"),
@@ -84,7 +85,6 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     ".tar.zst": (_PACKED, "tar --zstd -xf {path}"),
 }
 _MODELS = (".onnx", ".gguf", ".tflite", ".mlmodel")
-_HARMLESS = re.compile(r"[\w./ +@%,:=~-]+")  # paths that mean themselves between double quotes
 
 
 def check_known(path: Path) -> None:
@@ -138,10 +138,11 @@ def _refused(path: Path, ending: str) -> str:
     """Why a file is not read, and what converts it."""
     if ending in _COMMANDS:
         problem, command = _COMMANDS[ending]
-        places = {name: shlex.quote(str(place)) for name, place in _places(path, ending).items()}
-        if command.startswith("Rscript"):
-            places = {name: repr(str(place)) for name, place in _places(path, ending).items()}
-        return f"{ending} {problem}; convert it: {command.format(**places)}"
+        of_r = ending in _OF_R
+        written = repr if of_r else shlex.quote
+        command = command.format(**{name: written(str(place)) for name, place in _places(path, ending).items()})
+        command = f"Rscript -e {shlex.quote(command)}" if of_r else command
+        return f"{ending} {problem}; convert it: {command}"
     problem, code, more = _PYTHON[ending]
     more = more.format(folder=_places(path, ending)["folder"])
     return f"{ending} {problem}; convert it: {_python(path, ending, code)}{more}"
@@ -150,7 +151,7 @@ def _refused(path: Path, ending: str) -> str:
 def _python(path: Path, ending: str, code: str) -> str:
     """A command that runs Python code, with paths in it."""
     code = code.format(**{name: repr(str(place)) for name, place in _places(path, ending).items()})
-    return f'python -c "{code}"' if _HARMLESS.fullmatch(str(path)) else f"python -c {shlex.quote(code)}"
+    return python_command(code)
 
 
 def _places(path: Path, ending: str) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from vqbench.datasets.choice import NAMES, is_id_name
+from vqbench.datasets.choice import NAMES, is_id_name, pasted
 from vqbench.datasets.readers.column_kinds import UUID, columns_of, is_bytes
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
 from vqbench.datasets.unpacking import Sheet
@@ -59,11 +59,9 @@ class Role:
 
     def way(self, path: Path, column: str) -> str:
         """Return the setting that names a column of a file."""
-        return (
-            f"dataset.{self.column_setting}={column}"
-            if self.column_setting
-            else f"dataset.{self.setting}={path}:{column}"
-        )
+        if self.column_setting:
+            return pasted(self.column_setting, column)
+        return pasted(self.setting, f"{path}:{column}")
 
     def usual_names(self, names: Sequence[str]) -> list[str]:
         """Return the columns that can be meant without being named; of texts and labels, which are only shown, one."""

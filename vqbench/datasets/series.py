@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from vqbench.datasets.choice import pasted
 from vqbench.datasets.formats import readable_ending, readers_by_ending
 from vqbench.datasets.refused import check_folder
 from vqbench.errors import VqbenchError
@@ -51,7 +52,7 @@ def files_of_folder(folder: Path) -> list[Path]:
     if len(by_place) == 1:
         return one_series(next(iter(by_place.values())), str(folder))
     if by_place:
-        names = ", ".join(_shown(place) for place in list(by_place)[:_LISTED])
+        names = ", ".join(shlex.quote(str(place)) for place in list(by_place)[:_LISTED])
         raise VqbenchError(f"{folder}: several folders in it hold files of vectors; name one of them: {names}")
     inside = ", ".join(shortened(path.name) for path in listed(folder)[:_LISTED]) or "nothing"
     raise VqbenchError(
@@ -140,10 +141,10 @@ def _several(place: str, series: Sequence[Sequence[Path]], files: Sequence[Path]
     rest = [each for each in rest if not _BESIDE.search(each[0].name)] or rest
     rest = [each for each in rest if _CORPUS_NAMES.search(each[0].name)] or rest
     if len(queries) == 1 and len(rest) == 1:
-        settings = f"dataset.queries={_pattern(queries[0])}"
-        way = f"for a corpus and its queries write vqbench {_shown(_pattern(rest[0]))} {shlex.quote(settings)}"
+        settings = pasted("queries", _pattern(queries[0]))
+        way = f"for a corpus and its queries write vqbench {shlex.quote(_pattern(rest[0]))} {settings}"
     else:
-        way = f"name those that you mean, as in vqbench {_shown(_pattern(max(rest or series, key=len)))}"
+        way = f"name those that you mean, as in vqbench {shlex.quote(_pattern(max(rest or series, key=len)))}"
     beside = any(_BESIDE.search(each[0].name) for each in series)
     alike = len({readable_ending(x) for x in files}) == 1 and len(files) <= _LISTED and not queries and not beside
     more = f", and for the parts of one corpus vqbench dataset=file {_as_list(files)}" if alike else ""
@@ -162,11 +163,7 @@ def _pattern(series: Sequence[Path]) -> str:
 def _as_list(files: Sequence[Path]) -> str:
     """The setting for a list of files, quoted for a shell."""
     paths = [str(path) if re.fullmatch(r"[\w./-]+", str(path)) else f'"{path}"' for path in files]
-    return shlex.quote(f"dataset.path=[{','.join(paths)}]")
-
-
-def _shown(place: str | Path) -> str:
-    return shlex.quote(str(place))
+    return pasted("path", f"[{','.join(paths)}]")
 
 
 def lacking(files: Sequence[Path]) -> str:

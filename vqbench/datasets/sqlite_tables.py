@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from vqbench.datasets.choice import Kind, Part
+from vqbench.datasets.choice import FILE, Kind, Part
 from vqbench.datasets.number_bytes import as_float32, of_16_bits
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.vector_texts import FLOAT32, form_of
+from vqbench.text import python_command
 
 _SAMPLE = 32  # values by which a column is judged
 _VEC0 = re.compile(r"CREATE\s+VIRTUAL\s+TABLE\s.*?\sUSING\s+vec0\s*\((.*)\)\s*;?\s*", re.I | re.S)
@@ -102,7 +103,7 @@ def _to_float32(table: str, name: str, types: tuple[str, ...]) -> str:
     """The code that adds a column of float32 to a copy of the file."""
     table, name = (x if x.isidentifier() else quoted(x) for x in (table, name))
     return (
-        "import shutil,sqlite3,numpy as np;d=sqlite3.connect(shutil.copy(FILE,'float32.db'));"
+        f"import shutil,sqlite3,numpy as np;d=sqlite3.connect(shutil.copy({FILE},'float32.db'));"
         f"d.create_function('f',1,lambda b:b and {as_float32(types, 'b')}.tobytes());"
         f"d.execute({f'alter table {table} add float32 blob'!r});"
         f"d.execute({f'update {table} set float32=f({name})'!r});d.commit()"
@@ -219,18 +220,18 @@ def _check_whole(path: Path, db: sqlite3.Connection, collection: str, name: str,
     counted = "SELECT count(*) FROM embeddings e, segments s WHERE e.segment_id = s.id AND s.collection = ?"
     (n,) = db.execute(counted, (collection,)).fetchone()
     if n > here:
-        client = f"chromadb.PersistentClient('{path.parent}')"
+        code = (
+            f"import chromadb,json; c=chromadb.PersistentClient({str(path.parent)!r}).get_collection({name!r})"
+            ".get(include=['embeddings']); "
+            "json.dump({'ids':c['ids'],'embeddings':[[*map(float,x)] for x in c['embeddings']]},"
+            "open('chroma.json','w'))"
+        )
         raise refusal(
             path,
             place=f"collection {name!r}",
             problem=f"{here:,} of {n:,} vectors",
             rule="Chroma keeps the others in the files of its index",
-            remedy=(
-                'save them: python -c "import chromadb,json; '
-                f"c={client}.get_collection('{name[:40]}').get(include=['embeddings']); "
-                "json.dump({'ids':c['ids'],'embeddings':[[*map(float,x)] for x in c['embeddings']]},"
-                "open('chroma.json','w'))\""
-            ),
+            remedy=f"save them: {python_command(code)}",
         )
 
 

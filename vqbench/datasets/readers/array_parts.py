@@ -17,6 +17,7 @@ from vqbench.datasets.unpacking import Sheet
 from vqbench.numerics.arrays import BFLOAT16, is_real
 from vqbench.storage.ids import PackedIds
 from vqbench.storage.raw_rows import RawRows
+from vqbench.text import python_command
 
 _FIELDS = 5  # of a structured array, in a message
 _DISTANCES = {"dist", "dists", "distance", "distances", "score", "scores", "similarity", "similarities"}
@@ -106,7 +107,7 @@ def check_together(path: Path, arrays: Collection[Array], noun: str, command: st
             path,
             problem=f"{len(arrays):,} {noun}s of {next(iter(shapes))[0]:,} numbers each",
             rule=f"needs all vectors in one {noun}",
-            remedy=f'python -c "import numpy as np{command}" if each of them is a vector',
+            remedy=f"{python_command(f'import numpy as np{command}')} if each of them is a vector",
         )
 
 

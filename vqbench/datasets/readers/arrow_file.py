@@ -11,6 +11,7 @@ from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.column_kinds import Column
 from vqbench.datasets.readers.columns import TABLE_IMPORTS, TABLE_USES, Columns
 from vqbench.datasets.unpacking import Sheet
+from vqbench.text import python_command
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,11 +31,12 @@ def unpack(path: Path, wanted: Wanted, sheet: Sheet) -> Content:
         begins = file.read(len(_FILE))
     if begins.startswith(_FIRST_FEATHER):
         target = path.with_suffix(".parquet")
+        code = f"import pandas; pandas.read_feather({str(path)!r}).to_parquet({str(target)!r})"
         raise refusal(
             path,
             problem="Feather version 1",
             rule="needs version 2",
-            remedy=f'''convert it: python -c "import pandas; pandas.read_feather('{path}').to_parquet('{target}')"''',
+            remedy=f"convert it: {python_command(code)}",
         )
     is_file = begins == _FILE
     kind, schema_of, batches_of = (

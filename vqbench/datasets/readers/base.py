@@ -22,13 +22,14 @@ from pathlib import Path
 from vqbench.datasets.stated_neighbours import StatedNeighbours
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table
-from vqbench.text import shortened
+from vqbench.text import shortened, shown
 
 #: Stands among ``ENDINGS`` for folders that are read as a whole.
 FOLDER = "/"
 _OF_QUERIES = {"key": "queries_key", "id_column": "query_id_column"}
 _CROPPED = re.compile(r"\.crop_nb_[0-9]+$")  # what big-ann-benchmarks adds to the name of a file's first rows
 _LONGEST = 300  # characters of a part of a message
+_LONGEST_REMEDY = 990  # characters of a remedy: the end of any message that is kept whole, see fit_message
 _MOST = 1 << 28  # bytes of text: its numbers may take several times as much in memory
 
 
@@ -94,10 +95,16 @@ def ending_of(path: Path) -> str:
 def refusal(path: Path, *, place: str = "", problem: str, rule: str, remedy: str = "") -> VqbenchError:
     """The one shape of all refusals: file, place in it, what stands there, what should, what to do.
 
-    Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters.
+    Names and texts in a file are its writer's: they are shown on one line, cut, and without control characters. A
+    remedy may be a command to paste: one that is too long is left out, since a part of it would be another command.
     """
     parts = [shortened(x, _LONGEST) for x in (place, problem, rule) if x]
-    return VqbenchError(": ".join([str(path), *parts]) + (f"; {shortened(remedy, 2 * _LONGEST)}" if remedy else ""))
+    return VqbenchError(": ".join([str(path), *parts]) + (f"; {_whole(remedy)}" if remedy else ""))
+
+
+def _whole(remedy: str) -> str:
+    remedy = shown(remedy)
+    return remedy if len(remedy) <= _LONGEST_REMEDY else "what to do is too long to be shown: give shorter names"
 
 
 def check_whole(path: Path) -> None:

@@ -20,6 +20,8 @@ from vqbench.text import shortened
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Stands for a table in Python code, as ``FILE`` for the path of a file.
+TABLE = "\0table\0"
 _PARSED = 32  # texts that are looked at
 _MOST = 0.75  # of the rows that are not empty must look like a vector in texts and bytes
 _SHOWN = 30  # characters of a text in a message
@@ -203,10 +205,10 @@ def _other_width(length: int, width: int) -> str:
 
 
 def _to_float32(column: Column, types: tuple[str, ...]) -> str:
-    """The code that adds a column of float32 to a table, which TABLE stands for, and writes it in Parquet."""
+    """The code that adds a column of float32 to a table, which ``TABLE`` stands for, and writes it in Parquet."""
     flat, name = ".flatten()" * (len(column.path) - 1), column.part.name
     return (
-        f"import numpy as np,pyarrow as pa,pyarrow.parquet as q;t=TABLE{flat};"
+        f"import numpy as np,pyarrow as pa,pyarrow.parquet as q;t={TABLE}{flat};"
         f"q.write_table(t.append_column('float32',pa.array([b and {as_float32(types, 'b')} "
         f"for b in t[{name!r}].to_pylist()])),'float32.parquet')"
     )

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqbench.datasets.choice import Choice, Kind, choose, is_id_name, wide_parts
+from vqbench.datasets.choice import FILE, Choice, Kind, choose, is_id_name, wide_parts
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, counted_index, is_bytes
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
-from vqbench.datasets.readers.column_vectors import Gaps, blocks_of, examined, width_of
+from vqbench.datasets.readers.column_vectors import TABLE, Gaps, blocks_of, examined, width_of
 from vqbench.datasets.unpacking import Sheet
 from vqbench.errors import VqbenchError
 from vqbench.storage.ids import PackedIds
@@ -98,7 +98,7 @@ class Columns:
             if first is None or column.form == Form.NONE:
                 return column
             seen = examined(column, column.of(first))
-            return replace(seen, part=replace(seen.part, remedy=seen.part.remedy.replace("TABLE", _opened(self.path))))
+            return replace(seen, part=replace(seen.part, remedy=seen.part.remedy.replace(TABLE, _opened(self.path))))
         except (pa.ArrowException, OSError, ValueError, VqbenchError):
             if column.part.name in (wanted.key, wanted.queries_key):
                 raise
@@ -150,12 +150,12 @@ class Columns:
 
 
 def _opened(path: Path) -> str:
-    """The Python that reads all of a table; FILE stands for its path."""
+    """The Python that reads all of a table; ``FILE`` stands for its path."""
     if path.suffix.lower() == ".parquet":
-        return "q.read_table(FILE)"
+        return f"q.read_table({FILE})"
     if path.is_dir():
-        files = "sorted(__import__('pathlib').Path(FILE).glob('*.arrow'))"
+        files = f"sorted(__import__('pathlib').Path({FILE}).glob('*.arrow'))"
         return f"pa.concat_tables(pa.ipc.open_stream(str(x)).read_all() for x in {files})"
     with open(path, "rb") as file:
         kind = "file" if file.read(len(_ARROW_FILE)) == _ARROW_FILE else "stream"
-    return f"pa.ipc.open_{kind}(FILE).read_all()"
+    return f"pa.ipc.open_{kind}({FILE}).read_all()"

@@ -19,6 +19,7 @@ from vqbench.datasets.unpacking import Sheet
 from vqbench.errors import VqbenchError
 from vqbench.extras import runnable
 from vqbench.numerics.arrays import blocks
+from vqbench.text import python_command
 
 ENDINGS = (".faiss", ".index")
 NEEDS = ("needs a whole index of faiss, with its vectors", "write it again with faiss.write_index")
@@ -73,15 +74,15 @@ def _check_kind(path: Path) -> None:
     with open(path, "rb") as file:
         begin = file.read(4)
     if begin[:2] == b"IB":
+        code = (
+            f"import faiss,numpy; i=faiss.read_index_binary({str(path)!r}); "
+            "numpy.save('bits.npy',faiss.vector_to_array(i.xb).reshape(i.ntotal,-1))"
+        )
         raise refusal(
             path,
             problem=f"a binary index ({begin.decode('ascii', 'replace')})",
             rule="only indexes of floats are read",
-            remedy=(
-                'save its bits and read them with dataset.codes=packed: python -c "import faiss,numpy; '
-                f"i=faiss.read_index_binary('{path}'); "
-                "numpy.save('bits.npy',faiss.vector_to_array(i.xb).reshape(i.ntotal,-1))\""
-            ),
+            remedy=f"save its bits and read them with dataset.codes=packed: {python_command(code)}",
         )
 
 

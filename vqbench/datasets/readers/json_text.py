@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -23,6 +22,7 @@ from vqbench.datasets.readers.base import Content, Wanted, check_whole, refusal
 from vqbench.datasets.unpacking import check_unique
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Table
+from vqbench.text import python_command
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 NEEDS = ("needs JSON in UTF-8: one value, or one on each line", "write it again")
@@ -80,7 +80,7 @@ def _check_split(path: Path, content: dict[str, Any]) -> None:
             path,
             problem=f"a frame of pandas in orient={orient!r}",
             rule="needs records with named fields",
-            remedy=f"convert it: python -c {shlex.quote(code)}",
+            remedy=f"convert it: {python_command(code)}",
         )
 
 

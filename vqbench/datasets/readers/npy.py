@@ -13,12 +13,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from vqbench.datasets.choice import pasted
 from vqbench.datasets.readers.array_parts import Array, described, named_type, rows_shape
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import blocks, is_real
 from vqbench.storage.raw_rows import RawRows, stamp_of
 from vqbench.storage.scratch import Scratch
+from vqbench.text import python_command
 
 ENDINGS = (".npy",)
 NEEDS = ("needs one plain array of numbers", "save it with numpy.save")
@@ -97,7 +99,7 @@ def _remedy(path: Path, array: Array) -> str:
     if 0 in shape or not shape:
         return "save at least one row and dimension"
     if len(shape) == 1 and dtype.kind in "USiu":
-        return f"if these are ids, name the file of the vectors and add dataset.ids={path}"
+        return f"if these are ids, name the file of the vectors and add {pasted('ids', path)}"
     if not is_real(dtype):
         text = dtype.kind in "US"
         return _command(f"{x}.astype('float32')") if text else "convert them first, as in x.astype('float32')"
@@ -112,7 +114,7 @@ def _remedy(path: Path, array: Array) -> str:
 
 def _command(rows: str, module: str = "numpy") -> str:
     imports = "numpy as np" if module == "numpy" else f"numpy as np, {module}"
-    return f"""python -c "import {imports}; np.save('rows.npy', {rows})\""""
+    return python_command(f"import {imports}; np.save('rows.npy', {rows})")
 
 
 def turned(columns: RawRows) -> Iterator[NDArray[Any]]:

@@ -22,6 +22,7 @@ from vqbench.datasets.sqlite_tables import Column, columns, quoted
 from vqbench.datasets.unpacking import Sheet
 from vqbench.datasets.vector_texts import FLOAT32, dtype_of, numbers
 from vqbench.storage.raw_rows import RawRows
+from vqbench.text import python_command
 
 ENDINGS = (".sqlite", ".sqlite3", ".db")
 NEEDS = ("needs a whole SQLite file", "write it again")
@@ -59,14 +60,13 @@ def _check_settled(path: Path) -> None:
     for suffix in ("-wal", "-journal"):
         beside = path.with_name(path.name + suffix)
         if beside.is_file() and beside.stat().st_size:
+            checkpoint = "execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()"
+            code = f"import sqlite3; sqlite3.connect({str(path)!r}).{checkpoint}"
             raise refusal(
                 path,
                 problem=f"changes that are not in it yet lie in {beside.name}",
                 rule="only the file itself is read",
-                remedy=(
-                    'close the program that writes it, or run: python -c "import sqlite3; '
-                    f"sqlite3.connect('{path}').execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()\""
-                ),
+                remedy=f"close the program that writes it, or run: {python_command(code)}",
             )
 
 

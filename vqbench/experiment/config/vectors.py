@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -39,8 +40,9 @@ def _not_one_corpus(paths: Sequence[str]) -> str:
     if len(set(paths)) < len(paths):
         return f"{named}: a file is named twice; name each once"
     queries = next((path for path in paths if _QUERIES.search(Path(path).name)), paths[1] if len(paths) == 2 else None)
+    setting = shlex.quote(f"dataset.queries={queries or 'FILE'}")
     return (
-        f"{count} files ({named}): one is the corpus; for queries write dataset.queries={queries or 'FILE'}. The parts "
+        f"{count} files ({named}): one is the corpus; for queries write {setting}. The parts "
         "of one corpus lie in one folder, and their names differ in digits alone"
     )
 
