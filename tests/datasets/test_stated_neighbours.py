@@ -259,6 +259,6 @@ def test_memory_that_is_missing_is_no_damage() -> None:
     def rows(name: str) -> Any:
         raise MemoryError(name)
 
-    parts = {"neighbors": Part("neighbors", Kind.WHOLES, "lists of int64")}
+    parts = {"neighbors": Part(name="neighbors", kind=Kind.WHOLES, what="lists of int64")}
     with pytest.raises(MemoryError):
         hdf5._stated(Path("x.hdf5"), Content(rows_nd=ROWS), parts, rows)  # pyright: ignore[reportPrivateUsage]
