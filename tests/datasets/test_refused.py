@@ -69,8 +69,7 @@ def _tar(path: Path) -> None:
 
 
 def _joblib(path: Path) -> None:
-    import joblib
-
+    joblib = pytest.importorskip("joblib")
     joblib.dump(X, path)
 
 

@@ -160,6 +160,7 @@ def test_the_command_that_measures_provided_codes_again(capsys: pytest.CaptureFi
 
 @pytest.mark.slow
 def test_workers_give_the_same() -> None:
+    pytest.importorskip("joblib")
     settings = ("dataset.codes=packed", "dataset.codes_path=binary.npy")
     alone = _run(*settings)
     shared = _run(*settings, "parallel=loky", "parallel.workers=2", "force=true")

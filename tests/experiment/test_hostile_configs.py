@@ -177,7 +177,10 @@ def run(theirs: Path, text: str, *more: str, files: Mapping[str, str] | None = N
         path.parent.mkdir(parents=True, exist_ok=True)
         content = content.replace("CANARY", CANARY).replace("HERE", str(theirs))
         path.write_bytes(content.encode("utf-8", "surrogatepass"))
-    return main(["--config-dir", str(theirs), *SMALL, "experiment=evil", *more])
+    # A dataset of the command line would replace the experiment's datasets and its example.
+    of_data = text.removeprefix(GLOBAL).startswith(("example:", "datasets:"))
+    words = [word for word in SMALL if not (of_data and word.startswith("dataset"))]
+    return main(["--config-dir", str(theirs), *words, "experiment=evil", *more])
 
 
 def assert_refused(status: int, theirs: Path, said: str, capsys: pytest.CaptureFixture[str]) -> None:
