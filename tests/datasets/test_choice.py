@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqbench.datasets.choice import Choice, Kind, Part, choose, is_id_name, pair, side, wide_parts
+from vqbench.datasets.choice import Choice, Kind, Part, choose, pair, wide_parts
+from vqbench.datasets.part_names import is_id_name, side
 from vqbench.datasets.readers.base import Wanted
 from vqbench.errors import VqbenchError
 

@@ -21,6 +21,9 @@ from vqbench.text import one_line
 
 _BLOCK = 8192  # rows at a time
 
+#: Begins the paths of files in the package.
+BUNDLED = "bundled:"
+
 QueryMode = Literal["self", "holdout"]
 OnBadRows = Literal["refuse", "drop"]
 #: When a query counts as a corpus row: by id and vector, by id alone, or never.

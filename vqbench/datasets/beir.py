@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import NO_IDS, pasted, side, words_of
+from vqbench.datasets.choice import NO_IDS, pasted
 from vqbench.datasets.compressed import CODECS, inner_name, plain_file
 from vqbench.datasets.formats import readable_ending
+from vqbench.datasets.part_names import side, words_of
 from vqbench.datasets.readers.base import Content
 from vqbench.datasets.row_columns import field, json_lines
 from vqbench.datasets.series import listed, one_series

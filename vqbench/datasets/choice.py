@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix
 from pathlib import Path
 
+from vqbench.datasets.part_names import ID_NAMES, INDEX, is_beside_name, is_id_name, side, without_side
 from vqbench.datasets.readers.base import Wanted, refusal
 from vqbench.text import did_you_mean, python_command, shortened
 
@@ -93,68 +94,6 @@ class Choice:
 NO_IDS = "none"
 _LISTED = 8  # parts in a sentence
 _FEW = 8  # columns of a wide table that give way to a column of lists
-_QUERY_WORDS = {"query", "queries", "question", "questions", "test", "xq"}
-_CORPUS_WORDS = {
-    "train", "base", "doc", "docs", "document", "documents", "corpus", "passage", "passages", "database", "db", "xb",
-    "index", "context", "contexts", "answer", "answers",
-}  # fmt: skip
-#: Last words of names that are usual for what stands beside vectors, such as ``attention_mask`` and ``train_labels``.
-_BESIDE_WORDS = {
-    "y", "label", "labels", "target", "targets", "onehot", "prob", "probs", "probabilities", "logit", "logits", "mask",
-    "masks", "score", "scores",
-}  # fmt: skip
-_SPLIT_WORDS = {"train", "test", "val", "valid", "validation", "dev", "eval"}
-_ID_NAMES = (
-    "custom_id",
-    "id",
-    "_id",
-    "ids",
-    "docid",
-    "docno",
-    "pid",
-    "uid",
-    "uuid",
-    "guid",
-    "key",
-    "keys",
-    "qid",
-    "rowid",
-)
-_ID_ENDINGS = ("_id", "_ids", "-id", "-ids", "uuid", "docno")
-INDEX = "__index_level_0__"  # what pandas calls an index without a name
-
-
-def words_of(name: str) -> list[str]:
-    """Split a name where its words meet: ``queryEmbedding``, ``query_embedding`` and ``query-embedding`` are alike."""
-    parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name))
-    return [part.lower() for part in parts if part]
-
-
-def is_id_name(name: str) -> bool:
-    """Whether a name is usual for ids, also within a struct or group: ``meta.doc_id``, ``meta/doc_id``."""
-    last = re.split(r"[./]", name.strip())[-1]
-    lower = last.lower()
-    return lower in _ID_NAMES or lower.endswith(_ID_ENDINGS) or name == INDEX or last.endswith(("Id", "ID"))
-
-
-def is_beside_name(name: str) -> bool:
-    """Whether a name is usual for labels, scores and masks: ``y``, ``y_train``, ``labels``, ``attention_mask``.
-
-    >>> is_beside_name("y_test"), is_beside_name("token_type_ids"), is_beside_name("label_embeddings")
-    (True, True, False)
-    """
-    words = words_of(re.split(r"[./]", name.strip())[-1])
-    kept = [word for word in words if word not in _SPLIT_WORDS] or [""]
-    together = "".join(words)
-    return kept[-1] in _BESIDE_WORDS or words[:1] == ["y"] or together.endswith(("onehot", "tokentypeids"))
-
-
-def side(name: str) -> str:
-    """Return ``queries`` or ``corpus`` where a word of the name says so, else nothing."""
-    words = set(words_of(name))
-    query = bool(words & {*_QUERY_WORDS, "qid"})
-    corpus = bool(words & {*_CORPUS_WORDS, "pid", "did", "docid", "docno"})
-    return "" if query == corpus else "queries" if query else "corpus"
 
 
 def pair(parts: Sequence[Part]) -> tuple[Part, Part] | None:
@@ -162,7 +101,7 @@ def pair(parts: Sequence[Part]) -> tuple[Part, Part] | None:
     if len(parts) != 2:
         return None
     by_side = {side(part.name): part for part in parts}
-    rest = [[w for w in words_of(part.name) if w not in _QUERY_WORDS | _CORPUS_WORDS] for part in parts]
+    rest = [without_side(part.name) for part in parts]
     if set(by_side) != {"corpus", "queries"} or rest[0] != rest[1]:
         return None
     return by_side["corpus"], by_side["queries"]
@@ -347,7 +286,7 @@ def _that_name(parts: Sequence[Part], rows: Part) -> list[Part]:
 def _rank(part: Part) -> tuple[bool, int, int]:
     """The likeliest ids first: no index of numbers, the least nested, exact names before others."""
     *above, last = re.split(r"[./]", part.name.strip())
-    place = _ID_NAMES.index(last.lower()) if last.lower() in _ID_NAMES else len(_ID_NAMES)
+    place = ID_NAMES.index(last.lower()) if last.lower() in ID_NAMES else len(ID_NAMES)
     is_index = part.name == INDEX or (part.is_index and not is_id_name(part.name))
     return is_index and part.kind != Kind.TEXT, len(above), place
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqbench.datasets import beir
-from vqbench.datasets.base import Dataset, Identity, Source
+from vqbench.datasets.base import BUNDLED, Dataset, Identity, Source
 from vqbench.datasets.choice import NO_IDS
 from vqbench.datasets.compressed import inner_name
 from vqbench.datasets.formats import can_use
@@ -23,7 +23,6 @@ from vqbench.errors import VqbenchError
 from vqbench.storage.ids import Packing
 from vqbench.text import expanded
 
-BUNDLED = "bundled:"
 #: File names that say nothing: the folder's name is taken.
 _PLAIN = ("embeddings", "vectors", "corpus", "data")
 _PARTS = ("ids", "queries", "query_ids", "qrels", "groups")  # that may have files of their own

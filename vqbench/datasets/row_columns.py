@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from vqbench.datasets.choice import NAMES, is_id_name, pasted
+from vqbench.datasets.choice import NAMES, pasted
+from vqbench.datasets.part_names import is_id_name
 from vqbench.datasets.readers.column_kinds import UUID, columns_of, is_bytes
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
 from vqbench.datasets.unpacking import Sheet

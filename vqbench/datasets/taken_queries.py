@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 
-from vqbench.datasets.base import QueryMode, Source
+from vqbench.datasets.base import BUNDLED, QueryMode, Source
 from vqbench.datasets.identity import check_identity, own_rows
 from vqbench.datasets.row_checks import Checked, checked_rows
 from vqbench.datasets.stated_neighbours import StatedNeighbours
@@ -16,8 +16,6 @@ from vqbench.errors import VqbenchError
 from vqbench.numerics.arrays import Floats, Ints, row_norms
 from vqbench.numerics.draws import drawn, named
 from vqbench.storage.ids import Numbered, positions
-
-_BUNDLED = "bundled:"  # files of the package's own datasets, which no user has named
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def check_settings(source: Source, queries: QueryMode | None) -> None:
 
 
 def _is_users(path: str | None) -> bool:
-    return path is not None and not path.startswith(_BUNDLED)
+    return path is not None and not path.startswith(BUNDLED)
 
 
 def corpus_queries(source: Source, corpus: Checked, all_ids: Sequence[str], n_queries: int | None, seed: int) -> Asked:

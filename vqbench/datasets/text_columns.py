@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import Kind, Part, is_id_name, wide_parts, words_of
+from vqbench.datasets.choice import Kind, Part, wide_parts
+from vqbench.datasets.part_names import is_id_name, words_of
 from vqbench.datasets.readers.base import Wanted, refusal
 from vqbench.datasets.text_dialect import Dialect, is_missing
 from vqbench.datasets.text_lists import is_list, is_whole_list

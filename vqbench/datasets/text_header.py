@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vqbench.datasets.choice import is_id_name
+from vqbench.datasets.part_names import is_id_name
 from vqbench.datasets.readers.base import refusal
 from vqbench.datasets.text_dialect import Dialect, is_missing
 from vqbench.datasets.text_lists import is_list

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqbench.datasets.choice import NAMES, NO_IDS, VECTORS, Choice, Kind, Part, words_of
+from vqbench.datasets.choice import NAMES, NO_IDS, VECTORS, Choice, Kind, Part
+from vqbench.datasets.part_names import words_of
 from vqbench.datasets.readers.base import Content, refusal
 from vqbench.datasets.unpacking import Sheet
 from vqbench.numerics.arrays import BFLOAT16, is_real

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from vqbench.datasets.choice import INDEX, Kind, Part
+from vqbench.datasets.choice import Kind, Part
+from vqbench.datasets.part_names import INDEX
 from vqbench.datasets.sparse import SPARSE, sparse_pair
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqbench.datasets.choice import FILE, Choice, Kind, choose, is_id_name, wide_parts
+from vqbench.datasets.choice import FILE, Choice, Kind, choose, wide_parts
+from vqbench.datasets.part_names import is_id_name
 from vqbench.datasets.readers.base import Content, Wanted, refusal
 from vqbench.datasets.readers.column_kinds import UUID, Column, Form, columns_of, counted_index, is_bytes
 from vqbench.datasets.readers.column_texts import are_texts, id_texts, shown_texts
